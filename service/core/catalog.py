@@ -180,7 +180,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """All of it as one value, with the version and the digest that every quote names.
 
     `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
-    `price_rows` indexes offers by accelerator id.
+    `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
+    `regions` are the region codes that any offer names.
     """
 
     version: str
@@ -194,6 +195,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     runs: dict[str, ReferenceRun]
     assumptions: dict[str, Datum]
     price_rows: dict[str, tuple[Offer, ...]]
+    regions: frozenset[str]
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""

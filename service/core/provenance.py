@@ -246,6 +246,9 @@ class Ledger:
         """The term of an entry that is already written."""
         return Term(name, self._entries[name].central)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
