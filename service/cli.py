@@ -110,9 +110,7 @@ def bill_table(bill: Bill) -> Table:
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     table.add_column("rate", justify="right")
-    table.add_column(
-        "USD", justify="right", footer=dollars(bill.total.amount) if priced else ""
-    )
+    table.add_column("USD", justify="right", footer=dollars(bill.total.amount) if priced else "")
     for line in bill.lines:
         quantity = "" if line.quantity is msgspec.UNSET else f"{line.quantity:,.2f}"
         if isinstance(line, PricedLine):

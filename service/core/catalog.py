@@ -26,9 +26,7 @@ Slug: TypeAlias = Annotated[
         description="An id of the catalog.",
     ),
 ]
-Precision: TypeAlias = Literal[
-    "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"
-]
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 PriceKind: TypeAlias = Literal[
     "on_demand",
     "spot",
@@ -218,9 +216,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
         return self.assumptions[name]
 
 
-def _look_up(
-    rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]
-) -> Row:
+def _look_up(rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]) -> Row:
     try:
         return rows[asked]
     except KeyError:

@@ -6,20 +6,19 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.answer import PricedBill
-from service.core.lines import amount_usd, bill, decimal_of, priced_line, printed_rate
-from service.core.provenance import Term
+from service.core.money import amount_of, decimal_of, printed_rate, sum_of
 from service.core.request import DeviceHours, UsdPerDeviceHour
 from tests.bounds import between
+from tests.worlds import answer, device, run_of, world
 
 quantities = between(DeviceHours)
 rates = between(UsdPerDeviceHour)
 
 
 def test_ties_go_to_the_even_cent():
-    assert amount_usd(quantity=1.0, rate_usd=0.125) == Decimal("0.12")
-    assert amount_usd(quantity=1.0, rate_usd=0.135) == Decimal("0.14")
-    assert amount_usd(quantity=1.0, rate_usd=2.675) == Decimal("2.68")
+    assert amount_of(quantity=1.0, rate=0.125) == Decimal("0.12")
+    assert amount_of(quantity=1.0, rate=0.135) == Decimal("0.14")
+    assert amount_of(quantity=1.0, rate=2.675) == Decimal("2.68")
 
 
 def test_a_rate_keeps_every_digit_and_has_two_places():
@@ -30,27 +29,25 @@ def test_a_rate_keeps_every_digit_and_has_two_places():
     assert printed_rate(1e6) == "1000000.00"
 
 
+def test_no_amounts_make_no_dollars():
+    assert sum_of(()) == Decimal("0.00")
+
+
 @given(quantity=quantities, rate=rates)
 def test_an_amount_is_the_exact_product_within_half_a_cent(quantity, rate):
-    amount = amount_usd(quantity=quantity, rate_usd=rate)
+    amount = amount_of(quantity=quantity, rate=rate)
     exact = Fraction(decimal_of(quantity)) * Fraction(decimal_of(rate))
     assert abs(Fraction(amount) - exact) <= Fraction(1, 200)
     assert amount.as_tuple().exponent == -2
 
 
-@given(quantity=quantities, rate=rates)
-def test_what_a_line_prints_multiplies_to_its_amount(quantity, rate):
-    line = priced_line(stage="s", quantity=Term("q", quantity), rate=Term("r", rate))
-    product = Fraction(decimal_of(line.quantity)) * Fraction(Decimal(line.rate))
-    assert abs(Fraction(Decimal(line.amount)) - product) <= Fraction(1, 200)
-
-
-@given(rows=st.lists(st.tuples(quantities, rates), min_size=1, max_size=8))
-def test_a_total_adds_the_amounts_as_printed(rows):
-    lines = tuple(
-        priced_line(stage="s", quantity=Term("q", quantity), rate=Term("r", rate))
-        for quantity, rate in rows
-    )
-    total = bill(lines, excludes=())
-    assert isinstance(total, PricedBill)
-    assert Decimal(total.total.amount) == sum(Decimal(line.amount) for line in lines)
+@given(hours=st.lists(quantities, min_size=1, max_size=4), rate=rates)
+def test_what_a_bill_prints_multiplies_and_adds_up(hours, rate):
+    supply = {"kind": "rate", "usd_per_device_hour": rate}
+    stages = [{"work": {"kind": "metered", "device_hours": h}} for h in hours]
+    cluster = {"accelerator": "d1", "devices": 1, "supply": supply}
+    (bill,) = answer(run_of(*stages, cluster=cluster), world(device("d1"))).bases
+    for line in bill.lines:
+        product = Fraction(decimal_of(line.quantity)) * Fraction(Decimal(line.rate))
+        assert abs(Fraction(Decimal(line.amount)) - product) <= Fraction(1, 200)
+    assert Decimal(bill.total.amount) == sum(Decimal(line.amount) for line in bill.lines)

@@ -68,9 +68,7 @@ def test_of_equally_new_prices_of_one_provider_the_cheapest_counts():
     "kind", ["reference", "auction_floor", "shared", "marketplace", "community", "spot"]
 )
 def test_rows_that_are_not_what_was_asked_for_stay_out_of_the_market(kind):
-    rate, _ = market_rate(
-        offer("a", "a", "d1", 2.0), offer("b", "b", "d1", 100.0, price_kind=kind)
-    )
+    rate, _ = market_rate(offer("a", "a", "d1", 2.0), offer("b", "b", "d1", 100.0, price_kind=kind))
     assert rate == 2.0
 
 
