@@ -78,10 +78,12 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     form_factor: str
     released: AsOf
     memory_bytes: Datum
+    memory_type: str = ""
     memory_bandwidth_byte_per_s: Datum | UnsetType = UNSET
     peak_dense_flop_per_s: dict[str, Datum]
     tdp_w: Datum | UnsetType = UNSET
     scale_up: ScaleUp | UnsetType = UNSET
+    export_control: str = ""
     note: str = ""
 
 
@@ -110,6 +112,8 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seller: str = ""
     country: str = ""
     form_factor: str = ""
+    vcpus: int | UnsetType = UNSET
+    ram_gb: float | UnsetType = UNSET
     network_gbps: float | UnsetType = UNSET
     licence: str = ""
     note: str = ""
@@ -148,6 +152,7 @@ class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     architecture: dict[str, Any]
     params_total: Datum
     params_active: Datum | UnsetType = UNSET
+    params_embedding: Datum | UnsetType = UNSET
     published_total: Datum | UnsetType = UNSET
     published_active: Datum | UnsetType = UNSET
     architecture_source: Published
