@@ -1,0 +1,1 @@
+"""The argument itself: pure functions over frozen structs, without clock, disk, network or web."""
