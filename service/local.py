@@ -3,7 +3,7 @@
 from functools import cache
 
 from service.api.decoding import decode_request
-from service.cache.tiers import QuoteCache
+from service.cache import QuoteCache
 from service.catalog_files import load_catalog
 from service.metrics import Metrics
 from service.quoting import Quoting

@@ -72,8 +72,8 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: str) -
         models={},
         runs={},
         assumptions={
-            "mfu": datum("assumptions/mfu", 0.4, "share"),
-            "goodput": datum("assumptions/goodput", 0.9, "share"),
+            "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
+            "compute.goodput": datum("assumptions/compute.goodput", 0.9, "share"),
             "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),
         },
         price_rows={

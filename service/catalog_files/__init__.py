@@ -44,4 +44,5 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         runs={},
         assumptions=assumptions,
         price_rows=by_accelerator(offers),
+        regions=frozenset(offer.region for offer in offers.values()),
     )

@@ -145,14 +145,14 @@ def _shares(argument: Argument, work: Compute, *, pointer: str) -> dict[str, Ter
             work.mfu,
             pointer=f"{pointer}/work/mfu",
             unit="share",
-            assumption="mfu",
+            assumption="compute.mfu",
             code="assumed_mfu",
         ),
         "goodput": argument.stated_or_assumed(
             work.goodput,
             pointer=f"{pointer}/work/goodput",
             unit="share",
-            assumption="goodput",
+            assumption="compute.goodput",
             code="assumed_goodput",
         ),
     }

@@ -47,7 +47,7 @@ def test_shares_that_are_not_given_are_assumed_and_said_to_be():
     stage, quoted = only_stage({"kind": "compute", "flop": 1e21})
     assert stage.mfu.central == 0.4
     assert {warning.code for warning in quoted.warnings} == {"assumed_mfu", "assumed_goodput"}
-    assert quoted.figures["assumptions/mfu"].pointer == "/run/stages/0/work/mfu"
+    assert quoted.figures["assumptions/compute.mfu"].pointer == "/run/stages/0/work/mfu"
 
 
 def test_a_missing_peak_is_a_state_and_not_a_zero():
