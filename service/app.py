@@ -1,5 +1,6 @@
 """Where everything meets: builds the application from Settings, nothing else."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -45,7 +46,7 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        log.info("started", version=__version__, catalog=catalog.version, **settings.redacted())
+        log.info("started", pid=os.getpid(), version=__version__, catalog=catalog.version, **settings.redacted())
         try:
             await cache.start()
             yield
