@@ -17,7 +17,7 @@ from service.api.edge import Edge
 from service.api.operations import operation_routes
 from service.api.problems import exception_handlers
 from service.api.quotes import get_quote, post_quote
-from service.cache.tiers import QuoteCache
+from service.cache import QuoteCache
 from service.catalog_files import load_catalog
 from service.core.catalog import Catalog
 from service.metrics import Metrics
@@ -36,18 +36,18 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
         url=settings.redis_url or None,
         timeout_s=settings.redis_timeout_s,
         ttl_s=settings.cache_ttl_s,
-        observe=metrics.observe_cache,
-        breaker_state=metrics.observe_breaker,
+        observer=metrics.cache,
     )
     metrics.catalog_timestamp.set(datetime.fromisoformat(catalog.published_at).timestamp())
     metrics.build_info.labels(__version__, catalog.version).set(1)
-    metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_bytes_used))
+    metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
     quoting = Quoting(catalog=catalog, cache=cache, metrics=metrics)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         log.info("started", version=__version__, catalog=catalog.version, **settings.redacted())
         try:
+            await cache.start()
             yield
         finally:
             await cache.close()

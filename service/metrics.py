@@ -11,9 +11,9 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from service.cache import BREAKER_STATES, BreakerState, Operation, Result, Tier
+
 Phase: TypeAlias = Literal["decode", "key", "compute", "encode"]
-BreakerState: TypeAlias = Literal["closed", "open", "half_open"]
-BREAKER_STATES: Final[tuple[BreakerState, ...]] = ("closed", "open", "half_open")
 
 LATENCY_BUCKETS_S: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -23,6 +23,33 @@ PHASE_BUCKETS_S: Final = (
     0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
     0.05, 0.1, 0.25,
 )  # fmt: skip
+
+
+class CacheCounts:
+    """Counts what the cache tells: operations by result, and the state of the breaker."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.operations = Counter(
+            "runquote_cache_operations",
+            "Cache reads and writes, by tier and result.",
+            ("tier", "operation", "result"),
+            registry=registry,
+        )
+        self.breaker = Gauge(
+            "runquote_cache_breaker_state",
+            "1 for the state that the circuit breaker in front of Redis is in.",
+            ("state",),
+            registry=registry,
+        )
+
+    def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
+        """Count one operation on one tier."""
+        self.operations.labels(tier, operation, result).inc()
+
+    def breaker_state(self, state: BreakerState) -> None:
+        """Show the state that the breaker is in now."""
+        for known in BREAKER_STATES:
+            self.breaker.labels(known).set(1.0 if known == state else 0.0)
 
 
 class Metrics:
@@ -69,21 +96,10 @@ class Metrics:
             ("problem",),
             registry=self.registry,
         )
-        self.cache_operations = Counter(
-            "runquote_cache_operations",
-            "Cache reads and writes, by tier and result.",
-            ("tier", "operation", "result"),
-            registry=self.registry,
-        )
+        self.cache = CacheCounts(self.registry)
         self.cache_memory_bytes = Gauge(
             "runquote_cache_memory_bytes",
             "What the in-memory cache holds.",
-            registry=self.registry,
-        )
-        self.breaker = Gauge(
-            "runquote_cache_breaker_state",
-            "1 for the state that the circuit breaker in front of Redis is in.",
-            ("state",),
             registry=self.registry,
         )
         self.catalog_timestamp = Gauge(
@@ -113,15 +129,6 @@ class Metrics:
             yield
         finally:
             self.phase_duration.labels(phase).observe(perf_counter() - start)
-
-    def observe_cache(self, tier: str, operation: str, result: str) -> None:
-        """Count one read or write of a cache tier."""
-        self.cache_operations.labels(tier, operation, result).inc()
-
-    def observe_breaker(self, state: str) -> None:
-        """Show the state that the breaker is in now."""
-        for known in BREAKER_STATES:
-            self.breaker.labels(known).set(1.0 if known == state else 0.0)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics as text, in the format that the scraper prefers, and its content type."""

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from service import __version__
-from service.cache.key import canonical_request, quote_id
-from service.cache.tiers import QuoteCache
+from service.cache import QuoteCache
+from service.cache.identity import canonical_request, quote_id
 from service.core.answer import PricedBill, Quote
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable
@@ -56,13 +56,12 @@ class Quoting:
         if body is not None:
             return Issued(id, body, "memory")
         body = self.compute(request, id=id, canonical=canonical)
-        await self.cache.put(id, body)
+        self.cache.put_nowait(id, body)
         return Issued(id, body, "computed")
 
     async def kept(self, id: str) -> bytes | None:
         """A quote issued before, while it is kept."""
-        body, _ = await self.cache.get(id)
-        return body
+        return (await self.cache.get(id)).body
 
     def compute(self, request: QuoteRequest, *, id: str, canonical: bytes) -> bytes:
         """The encoded quote, counted; raises `NotQuotable`."""

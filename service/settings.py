@@ -31,7 +31,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=0, le=2**40, description="Bound of the in-memory cache.")
     ] = 64 * 2**20
     cache_ttl_s: Annotated[
-        int, Meta(ge=1, le=366 * 86400, description="How long Redis keeps a quote.")
+        int, Meta(ge=1, le=365 * 86400, description="How long Redis keeps a quote.")
     ] = 30 * 86400
     body_max_bytes: Annotated[
         int, Meta(ge=1024, le=2**26, description="Largest request body; a larger one gets 413.")

@@ -114,4 +114,3 @@ def request_id_of(sent: bytes | None) -> str:
     if sent is not None and REQUEST_ID.match(sent):
         return sent.decode("ascii")
     return str(uuid4())
-

@@ -1,28 +1,24 @@
-"""The content id of a quote: what was asked, of which engine, over which catalog."""
+"""Under which name a quote is kept in Redis."""
 
-from hashlib import sha256
+import re
 from typing import Final
 
-import msgspec
-import rfc8785
+KEY_SCHEMA: Final = 1
+"""Raised when the meaning of the kept bytes changes, so that two versions never read each other."""
 
-from service.core.request import QuoteRequest
-
-DOMAIN: Final = b"runquote/quote/1"
+_CONTENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
-def canonical_request(request: QuoteRequest) -> bytes:
-    """The request with its defaults filled in, as RFC 8785 writes it.
+def is_content_id(text: str) -> bool:
+    """Whether `text` can be a content id at all: what a caller typed may be anything."""
+    return _CONTENT_ID.fullmatch(text) is not None
 
-    Member order, omitted defaults and the spelling of numbers (1e3, 1000, 1000.0) do not matter.
+
+def redis_key(content_id: str) -> str:
+    """The key of a quote: `rq:{schema}:{id}`, where the id is a digest and nothing a caller wrote.
+
+    A digest can be in nobody's way: it is never reused for other bytes, so nothing is ever
+    invalidated, and it spreads over the slots of a cluster by itself.
     """
-    return rfc8785.dumps(msgspec.to_builtins(request))
-
-
-def quote_id(canonical: bytes, *, engine: str, catalog_digest: str) -> str:
-    """`q_` and the SHA-256 over domain, engine version, catalog digest and canonical request."""
-    digest = sha256()
-    for part in (DOMAIN, engine.encode(), catalog_digest.encode(), canonical):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return "q_" + digest.hexdigest()
+    assert is_content_id(content_id), "a key of the cache is a content id"
+    return f"rq:{KEY_SCHEMA}:{content_id}"
