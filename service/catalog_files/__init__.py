@@ -10,6 +10,9 @@ from service.catalog_files.assumptions import read_assumptions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
 from service.catalog_files.offers import by_accelerator, read_offers, read_providers
+from service.catalog_files.prices import read_price_history, read_spot_reclaims
+from service.catalog_files.runs import read_aliases, read_runs
+from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
 from service.core.catalog import Catalog
 
@@ -29,20 +32,24 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     accelerators = read_accelerators(files, sources)
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers)
-    assumptions = read_assumptions(files)
-    models = read_models(files)
-    files.raise_problems()
-    return Catalog(
+    aliases = read_aliases(files, accelerators)
+    catalog = Catalog(
         version=files.edition.version,
         published_at=files.edition.published_at,
         digest=files.digest(),
         accelerators=accelerators,
         providers=providers,
         offers=offers,
-        sites={},
-        models=models,
-        runs={},
-        assumptions=assumptions,
+        sites=read_sites(files, sources),
+        models=read_models(files),
+        runs=read_runs(files, aliases),
+        assumptions=read_assumptions(files),
         price_rows=by_accelerator(offers),
         regions=frozenset(offer.region for offer in offers.values()),
+        accelerator_aliases=aliases,
+        fleet_pues=read_fleet_pues(files, sources),
+        spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
+        price_history=read_price_history(files, sources, accelerators),
     )
+    files.raise_problems()
+    return catalog

@@ -76,7 +76,6 @@ def read_offers(
     for place, row in files.csv_rows("offers/*.csv", OfferRow):
         with suppress(RefusedError):
             place.check_new(row.id, found)
-            place.check_date(row.observed_on)
             if row.provider not in providers:
                 place.report(f"unknown provider {row.provider!r}")
             if row.accelerator not in accelerators:

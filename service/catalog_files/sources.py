@@ -46,11 +46,11 @@ class Sources:
 
         A recalled source is of low confidence whatever was asked for.
         """
+        if as_of:
+            place.check_date(as_of)
         key = (source, as_of, confidence, remark)
         if key not in self._cited:
             rows = [self._row(place, one) for one in source.split(" ")]
-            if as_of:
-                place.check_date(as_of)
             locators = [row.locator for row in rows]
             self._cited[key] = Published(
                 title="; ".join(dict.fromkeys(row.title for row in rows)),
