@@ -1,1 +1,1 @@
-"""HTTP and only HTTP: bytes in, problems and pages out, and the contract that says so."""
+"""HTTP and only HTTP: decode, ask, encode."""

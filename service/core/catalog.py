@@ -26,9 +26,7 @@ Slug: TypeAlias = Annotated[
         description="An id of the catalog.",
     ),
 ]
-Precision: TypeAlias = Literal[
-    "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"
-]
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 PriceKind: TypeAlias = Literal[
     "on_demand",
     "spot",
@@ -80,10 +78,12 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     form_factor: str
     released: AsOf
     memory_bytes: Datum
+    memory_type: str = ""
     memory_bandwidth_byte_per_s: Datum | UnsetType = UNSET
     peak_dense_flop_per_s: dict[str, Datum]
     tdp_w: Datum | UnsetType = UNSET
     scale_up: ScaleUp | UnsetType = UNSET
+    export_control: str = ""
     note: str = ""
 
 
@@ -112,6 +112,8 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seller: str = ""
     country: str = ""
     form_factor: str = ""
+    vcpus: int | UnsetType = UNSET
+    ram_gb: float | UnsetType = UNSET
     network_gbps: float | UnsetType = UNSET
     licence: str = ""
     note: str = ""
@@ -150,6 +152,7 @@ class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     architecture: dict[str, Any]
     params_total: Datum
     params_active: Datum | UnsetType = UNSET
+    params_embedding: Datum | UnsetType = UNSET
     published_total: Datum | UnsetType = UNSET
     published_active: Datum | UnsetType = UNSET
     architecture_source: Published
@@ -218,9 +221,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
         return self.assumptions[name]
 
 
-def _look_up(
-    rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]
-) -> Row:
+def _look_up(rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]) -> Row:
     try:
         return rows[asked]
     except KeyError:

@@ -93,8 +93,7 @@ def _on_the_market(
     if not newest:
         return _nobody(cluster, supply, any_at_all=bool(rows))
     terms = {
-        provider: _usd_price(argument, offer, pointer=pointer)
-        for provider, offer in newest.items()
+        provider: _usd_price(argument, offer, pointer=pointer) for provider, offer in newest.items()
     }
     scope = "/".join(
         str(part)
@@ -113,9 +112,7 @@ def _on_the_market(
         f"median of the newest {supply.term} price of each of {count} "
         f"provider{'s' if count > 1 else ''}"
     )
-    argument.warn(
-        "market_price_used", f"{cluster.accelerator}: {detail}", pointer=pointer
-    )
+    argument.warn("market_price_used", f"{cluster.accelerator}: {detail}", pointer=pointer)
     return Price(rate, detail)
 
 
@@ -130,8 +127,7 @@ def newest_by_provider(
     for offer in rows:
         if (
             offer.price_kind == supply.term
-            and argument.catalog.providers[offer.provider].kind
-            not in OUTSIDE_THE_MARKET
+            and argument.catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET
             and (supply.provider is UNSET or offer.provider == supply.provider)
             and (supply.region is UNSET or offer.region == supply.region)
         ):

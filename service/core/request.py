@@ -25,9 +25,7 @@ Name: TypeAlias = Annotated[
 DeviceHours: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e12, description="Devices times hours held, busy or not.")
 ]
-Hours: TypeAlias = Annotated[
-    float, Meta(ge=1e-6, le=1e7, description="Hours of wall clock.")
-]
+Hours: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e7, description="Hours of wall clock.")]
 Devices: TypeAlias = Annotated[
     float,
     Meta(ge=1, le=1e7, multiple_of=1, description="How many accelerators are held."),
@@ -46,9 +44,7 @@ Mfu: TypeAlias = Annotated[
 ]
 Goodput: TypeAlias = Annotated[
     float,
-    Meta(
-        ge=0.01, le=1.0, description="Share of held time that moves training forward."
-    ),
+    Meta(ge=0.01, le=1.0, description="Share of held time that moves training forward."),
 ]
 UsdPerDeviceHour: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e6, description="US dollars for one device for one hour.")
@@ -63,9 +59,7 @@ Repeat: TypeAlias = Annotated[
 ]
 
 
-class Interval(
-    Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_only=True
-):
+class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A 90% interval: one time in twenty below `low`, one time in twenty above `high`.
 
     Without `central` the middle of the distribution is taken. Ends in the wrong order are put

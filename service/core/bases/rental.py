@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from service.core.answer import Bill, Excluded, Line
-from service.core.lines import bill, priced_line, unpriced_line
+from service.core.answer import Excluded
+from service.core.argument import Argument
+from service.core.lines import Book, DraftBill
 from service.core.offers import NoPrice, Price
 from service.core.stages import Effort
 
@@ -18,30 +19,44 @@ EXCLUDES: Final[tuple[Excluded, ...]] = (
 
 
 def rental_bill(
-    efforts: tuple[Effort, ...], prices: tuple[Price | NoPrice, ...]
-) -> Bill:
-    """One line for each stage, in the order of the run."""
-    lines = tuple(
-        rental_line(effort, price)
-        for effort, price in zip(efforts, prices, strict=True)
-    )
-    return bill(lines, excludes=EXCLUDES)
+    argument: Argument, efforts: tuple[Effort, ...], prices: tuple[Price | NoPrice, ...]
+) -> DraftBill:
+    """One line of device rental for each stage, in the order of the run."""
+    book = Book(argument, "rental")
+    for effort, price in zip(efforts, prices, strict=True):
+        _write_line(book, effort, price)
+    return book.close(excludes=EXCLUDES)
 
 
-def rental_line(effort: Effort, price: Price | NoPrice) -> Line:
+def _write_line(book: Book, effort: Effort, price: Price | NoPrice) -> None:
     """Device-hours of one stage times the price of its cluster, or why there is no amount."""
     name, hours = effort.stage.name, effort.device_hours
     if hours is None:
-        return unpriced_line(
+        book.leave_unpriced(
             stage=name,
+            item="device_rental",
+            unit="device_hour",
             quantity=None,
             reason="device_hours_unknown",
             detail=effort.unknown,
+            pointer=effort.pointer,
         )
-    if isinstance(price, NoPrice):
-        return unpriced_line(
-            stage=name, quantity=hours, reason=price.reason, detail=price.detail
+    elif isinstance(price, NoPrice):
+        book.leave_unpriced(
+            stage=name,
+            item="device_rental",
+            unit="device_hour",
+            quantity=hours,
+            reason=price.reason,
+            detail=price.detail,
+            pointer=f"{effort.cluster_pointer}/supply",
         )
-    return priced_line(
-        stage=name, quantity=hours, rate=price.usd_per_device_hour, detail=price.detail
-    )
+    else:
+        book.price(
+            stage=name,
+            item="device_rental",
+            unit="device_hour",
+            quantity=hours,
+            rate=price.usd_per_device_hour,
+            detail=price.detail,
+        )
