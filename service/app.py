@@ -16,8 +16,8 @@ from service.api.catalog import catalog_routes
 from service.api.contract import document_routes
 from service.api.edge import Edge
 from service.api.operations import operation_routes
+from service.api.problems import exception_handlers
 from service.api.quotes import get_quote, post_quote
-from service.api.refusals import exception_handler
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog
 from service.core.catalog import Catalog
@@ -67,7 +67,7 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
             *operation_routes(catalog=catalog, metrics=metrics, engine=__version__),
         ],
         dependencies={"quoting": Provide(lambda: quoting, sync_to_thread=False)},
-        exception_handlers={Exception: exception_handler(metrics)},
+        exception_handlers=exception_handlers(metrics),
         lifespan=[lifespan],
         openapi_config=None,
         logging_config=None,

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.datastructures.headers import Accept
 
-from service.api.problems import Refused
+from service.api.problems import NotAcceptable, UnsupportedMediaType
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
@@ -12,23 +12,18 @@ HTML: Final = "text/html"
 
 
 def check_content_type(content_type: str | None) -> None:
-    """Only JSON in UTF-8 can be read; anything else is refused."""
+    """Only JSON in UTF-8 can be read; raises `UnsupportedMediaType`."""
     media_type, _, parameters = (content_type or "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
     if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
-        raise Refused(
-            "unsupported-media-type",
-            f"the body is {content_type or 'of no stated type'}, and only {JSON} can be read",
-        )
+        raise UnsupportedMediaType(content_type, wanted=JSON)
 
 
 def check_accepts(accept: str | None, *offered: str) -> str:
-    """The best of the media types on offer; refused if none is accepted."""
+    """The best of the media types on offer; raises `NotAcceptable` if none is accepted."""
     if not accept:
         return offered[0]
     best = Accept(accept).best_match(list(offered))
     if best is None:
-        raise Refused(
-            "not-acceptable", f"{', '.join(offered)} is on offer, and Accept is {accept!r}"
-        )
+        raise NotAcceptable(accept, offered=offered)
     return best

@@ -263,13 +263,6 @@ EDGE: Final[tuple[Kind, ...]] = (
         remedy="Accept `application/json` and `application/problem+json`, or leave the header out.",
     ),
     Kind(
-        slug="body-timeout",
-        status=408,
-        title="The body did not arrive in time",
-        meaning="The connection was open, but the body of the request stopped arriving.",
-        remedy="Send the request again; a body of this size takes milliseconds.",
-    ),
-    Kind(
         slug="payload-too-large",
         status=413,
         title="The body is too large",

@@ -2,7 +2,7 @@
 
 import asyncio
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
 from litestar import Request, Response, asgi, get
 from litestar.datastructures import Headers
@@ -10,8 +10,13 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.api.decoding import decode_request
 from service.api.negotiation import JSON, check_accepts, check_content_type
-from service.api.problems import Refused
-from service.api.refusals import method_not_allowed, send_refusal
+from service.api.problems import (
+    BodyTimeout,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    QuoteNotKept,
+    send_problem,
+)
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400
@@ -26,7 +31,7 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] != "POST":
-                raise method_not_allowed(scope["method"], "OPTIONS, POST")
+                raise MethodNotAllowed(allowed=("POST", "OPTIONS"))
             headers = Headers.from_scope(scope)
             check_accepts(headers.get("accept"), JSON)
             check_content_type(headers.get("content-type"))
@@ -43,7 +48,7 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
             issued = await quoting.issue(request)
             answered = perf_counter()
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
-            await send_refusal(error, scope, send, quoting.metrics)
+            await send_problem(error, scope, send, metrics=quoting.metrics)
             return
         scope["state"]["noted"].update(quote=issued.id, cache=issued.origin)
         timing = (
@@ -73,9 +78,9 @@ async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
 async def read_body(
     receive: Receive, *, stated: str | None, body_max_bytes: int, body_timeout_s: float
 ) -> bytes:
-    """The whole body; refused as soon as it is too large or takes too long."""
+    """The whole body; raises `PayloadTooLarge` as soon as it is, `BodyTimeout` if it dawdles."""
     if stated is not None and stated.isdigit() and int(stated) > body_max_bytes:
-        raise too_large(body_max_bytes)
+        raise PayloadTooLarge(body_max_bytes)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -88,29 +93,22 @@ async def read_body(
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > body_max_bytes:
-                    raise too_large(body_max_bytes)
+                    raise PayloadTooLarge(body_max_bytes)
                 chunks.append(chunk)
                 more = message.get("more_body", False)
     except TimeoutError:
-        raise Refused(
-            "body-timeout", f"the body did not arrive within {body_timeout_s:g} s"
-        ) from None
+        raise BodyTimeout(body_timeout_s) from None
     return b"".join(chunks)
 
 
-def too_large(body_max_bytes: int) -> Refused:
-    """413 with the bound."""
-    return Refused("payload-too-large", f"the body is larger than {body_max_bytes:,} bytes")
-
-
 @get("/quote/{quote_id:str}", sync_to_thread=False)
-async def get_quote(quote_id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
+async def get_quote(quote_id: str, request: Request, quoting: Quoting) -> Response[bytes]:
     """A quote issued before, while it is kept."""
     check_accepts(request.headers.get("accept"), JSON)
     start = perf_counter()
     body = await quoting.kept(quote_id)
     if body is None:
-        raise Refused("quote-not-kept", f"no quote {quote_id} is kept; post the request again")
+        raise QuoteNotKept(quote_id)
     return Response(
         body,
         media_type=JSON,
