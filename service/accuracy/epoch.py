@@ -115,9 +115,7 @@ def load_tables(data: Path = DATA) -> Tables:
         for row in _rows(prices / "epoch_hardware.csv")
     }
     with (data / "assumptions" / "epoch_2024.toml").open("rb") as file:
-        assumptions = {
-            row["name"]: float(row["value"]) for row in tomllib.load(file)["assumption"]
-        }
+        assumptions = {row["name"]: float(row["value"]) for row in tomllib.load(file)["assumption"]}
     with (data / "accuracy" / "epoch_rules.toml").open("rb") as file:
         rules = tomllib.load(file)
     return Tables(
@@ -145,8 +143,7 @@ def load_tables(data: Path = DATA) -> Tables:
             for row in _rows(prices / "epoch_energy_prices.csv")
         },
         price_index={
-            row["month"]: float(row["index"])
-            for row in _rows(prices / "producer_price_index.csv")
+            row["month"]: float(row["index"]) for row in _rows(prices / "producer_price_index.csv")
         },
         assumptions=assumptions,
         rules=rules,
@@ -187,10 +184,7 @@ def estimate(row: Mapping[str, str], tables: Tables) -> dict[str, float]:
         usd_per_kwh=tables.usd_per_kwh[published.year],
     )
     june = _in_june_2025(published, tables)
-    amounts = {
-        part: float(value) * hours
-        for part, value in zip(rate._fields, rate, strict=True)
-    }
+    amounts = {part: float(value) * hours for part, value in zip(rate._fields, rate, strict=True)}
     amounts["usd_per_device_hour"] = float(rate.total_usd)
     amounts["capex_energy_usd"] = amounts.pop("total_usd")
     amounts["capex_energy_usd_jun2025"] = amounts["capex_energy_usd"] * june
@@ -209,9 +203,7 @@ def estimate(row: Mapping[str, str], tables: Tables) -> dict[str, float]:
     return amounts
 
 
-def training_start(
-    row: Mapping[str, str], published: datetime, tables: Tables
-) -> datetime:
+def training_start(row: Mapping[str, str], published: datetime, tables: Tables) -> datetime:
     """Publication less the training time and sixty days, unless the start was known otherwise.
 
     Stated hours count whole, as in the published calculation.
@@ -225,9 +217,7 @@ def training_start(
             return _noon(known["starts"])
         if named and stated is not None:
             return _noon(known["ends"]) - timedelta(hours=hours)
-    before = timedelta(hours=hours) + timedelta(
-        days=tables.number("days_before_publication")
-    )
+    before = timedelta(hours=hours) + timedelta(days=tables.number("days_before_publication"))
     return published - before
 
 
@@ -294,13 +284,9 @@ def cloud_price(
             price = _price_at(_dated(hardware, seller, tables), signed, term)
             if price is not None and term == TERMS[0]:
                 return price
-            if price is not None and f"epoch_2024.discount_3y.{seller}" in (
-                tables.assumptions
-            ):
+            if price is not None and f"epoch_2024.discount_3y.{seller}" in (tables.assumptions):
                 years = "1y" if term == "reserved_1y" else ""
-                had = (
-                    tables.number(f"discount_{years}", family=seller) if years else 0.0
-                )
+                had = tables.number(f"discount_{years}", family=seller) if years else 0.0
                 return float(
                     epoch.committed_price_usd(
                         usd_per_device_hour=price,
@@ -311,9 +297,7 @@ def cloud_price(
     return None
 
 
-def _sellers(
-    row: Mapping[str, str], hardware: Hardware, tables: Tables
-) -> tuple[str, ...]:
+def _sellers(row: Mapping[str, str], hardware: Hardware, tables: Tables) -> tuple[str, ...]:
     if hardware.is_tpu:
         return ("gcp",)
     first = "aws"
@@ -332,9 +316,7 @@ def _dated(hardware: Hardware, seller: str, tables: Tables) -> list[CloudPrice]:
     if hardware.name in tables.rules["cloud_stand_ins_for"]["names"]:
         names += tables.rules["cloud_stand_ins"].get(hardware.family, [])
     for name in names:
-        rows = [
-            row for row in tables.clouds if row.seller == seller and row.hardware == name
-        ]
+        rows = [row for row in tables.clouds if row.seller == seller and row.hardware == name]
         if rows:
             return rows
     return []
@@ -440,9 +422,7 @@ def score_epoch(path: str | Path, tables: Tables | None = None) -> dict[str, Any
     missing: list[dict[str, str]] = []
     models = set()
     for row in _rows(Path(path)):
-        printed = {
-            column: value for column in COLUMNS if (value := _number(row, column))
-        }
+        printed = {column: value for column in COLUMNS if (value := _number(row, column))}
         if not printed:
             continue
         models.add(row["model"])
@@ -454,18 +434,14 @@ def score_epoch(path: str | Path, tables: Tables | None = None) -> dict[str, Any
         for column, theirs in printed.items():
             mine = ours.get(COLUMNS[column])
             if mine is None:
-                missing.append(
-                    {"model": row["model"], "column": column, "why": "no such input"}
-                )
+                missing.append({"model": row["model"], "column": column, "why": "no such input"})
                 continue
             hardware = _hardware(row, tables).name
             cells.append(Cell(row["model"], hardware, column, mine, theirs))
     return _summary(len(models), cells, missing)
 
 
-def _summary(
-    rows: int, cells: list[Cell], missing: list[dict[str, str]]
-) -> dict[str, Any]:
+def _summary(rows: int, cells: list[Cell], missing: list[dict[str, str]]) -> dict[str, Any]:
     worst = sorted(cells, key=lambda cell: -abs(cell.error))
     off = {cell.model for cell in cells if abs(cell.error) > WITHIN}
     lost = {gap["model"] for gap in missing}

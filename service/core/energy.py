@@ -43,9 +43,7 @@ class Carbon(NamedTuple):
     total_kg_co2e: Real
 
 
-def server_w(
-    *, tdp_w: Real, device_load_share: Real, server_power_ratio: Real
-) -> Real:
+def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) -> Real:
     """What a device draws at the server's plug while it trains, with its share of the server.
 
         tdp_w * device_load_share * server_power_ratio
@@ -74,9 +72,7 @@ def average_w(*, loaded_w: Real, idle_share: Real, busy_share: Real) -> Real:
     return loaded_w * (busy_share + idle_share * (1.0 - busy_share))
 
 
-def energy(
-    *, device_hours: Real, server_w: Real, network_w: Real, pue: Real
-) -> Energy:
+def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) -> Energy:
     """Energy of a stage in parts; watts are per device.
 
         it = device_hours * (server_w + network_w) / 1000
@@ -141,9 +137,7 @@ def carbon(*, it_kwh: Real, overhead_kwh: Real, kg_co2e_per_kwh: Real) -> Carbon
     """
     it = it_kwh * kg_co2e_per_kwh
     overhead = overhead_kwh * kg_co2e_per_kwh
-    return Carbon(
-        it_kg_co2e=it, overhead_kg_co2e=overhead, total_kg_co2e=it + overhead
-    )
+    return Carbon(it_kg_co2e=it, overhead_kg_co2e=overhead, total_kg_co2e=it + overhead)
 
 
 def embodied_kg_co2e(

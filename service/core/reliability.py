@@ -128,15 +128,23 @@ def _with_losses(
         restart_share=lost * restart / whole,
         rework_share=lost * rework / whole,
         failures_per_day=per_day,
-        mean_hours_between_failures=HOURS_PER_DAY
-        / maximum(per_day, LEAST_RATE * SECONDS_PER_DAY),
+        mean_hours_between_failures=HOURS_PER_DAY / maximum(per_day, LEAST_RATE * SECONDS_PER_DAY),
         checkpoint_interval_seconds=interval,
     )
 
 
-def device_hours(*, useful_device_hours: Real, goodput: Real) -> Real:
+def held_device_hours(
+    *,
+    useful_device_hours: Real,
+    goodput: Real,
+    evaluation_share: Real,
+    idle_share: Real,
+) -> Real:
     """Device-hours held, from those that move training forward.
 
-    useful_device_hours / goodput
+        useful_device_hours / goodput / (1 - evaluation_share - idle_share)
+
+    Disclosed hours are held ones: failures, evaluations and waiting are in them.
     """
-    return useful_device_hours / goodput
+    at_work = 1.0 - minimum(evaluation_share + idle_share, 1.0 - LEAST_GOODPUT)
+    return useful_device_hours / goodput / at_work

@@ -60,9 +60,7 @@ def server_price_usd(*, price_usd: Real, server_overhead: Real) -> Real:
     return price_usd * server_overhead
 
 
-def value_at_start_usd(
-    *, price_usd: Real, decline_oom_per_year: Real, years: Real
-) -> Real:
+def value_at_start_usd(*, price_usd: Real, decline_oom_per_year: Real, years: Real) -> Real:
     """What a device with its share of the server is worth on the day training starts.
 
     price_usd * 10 ** (-decline_oom_per_year * years)
@@ -187,12 +185,7 @@ def staff_usd(
 
     `overhead` covers taxes, benefits and offices, and applies to salary only.
     """
-    return (
-        people
-        * years
-        * time_share
-        * (salary_usd_per_year * overhead + equity_usd_per_year)
-    )
+    return people * years * time_share * (salary_usd_per_year * overhead + equity_usd_per_year)
 
 
 def in_dollars_of(*, amount_usd: Real, index_then: Real, index_of: Real) -> Real:

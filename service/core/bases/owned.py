@@ -137,9 +137,7 @@ def annuity_usd_per_year(
     return factor * price_usd * (1.0 - residual_share / growth)
 
 
-def hosting_usd(
-    *, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Real
-) -> Real:
+def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Real) -> Real:
     """Space, cooling and power capacity per hour of use, without the electricity.
 
         rated_w / 1000 * usd_per_kilowatt_month / 730.5 / utilisation
@@ -239,7 +237,6 @@ def device_hour_usd(
 def break_even(
     *,
     owned_usd_per_device_hour: Real,
-    energy_usd_per_device_hour: Real,
     utilisation: Real,
     loaded_w: Real,
     idle_w: Real,
@@ -260,19 +257,11 @@ def break_even(
     maintenance and electricity. Months pay back the purchase without interest or resale.
     """
     used = (loaded_w - idle_w) / WATTS_PER_KILOWATT * pue * usd_per_kwh
-    used = where(energy_usd_per_device_hour > 0.0, used, 0.0)
     held = (owned_usd_per_device_hour - used) * utilisation
     margin = rental_usd_per_device_hour - used
-    kept = (
-        (rental_usd_per_device_hour - upkeep_usd_per_device_hour)
-        * utilisation
-        * HOURS_PER_MONTH
-    )
+    kept = (rental_usd_per_device_hour - upkeep_usd_per_device_hour) * utilisation * HOURS_PER_MONTH
     return BreakEven(
         utilisation=where(margin > 0.0, held / maximum(margin, 1.0 / NEVER), NEVER),
-        months=where(
-            kept > 0.0, price_usd_per_device / maximum(kept, 1.0 / NEVER), NEVER
-        ),
-        saving_usd_per_device_hour=rental_usd_per_device_hour
-        - owned_usd_per_device_hour,
+        months=where(kept > 0.0, price_usd_per_device / maximum(kept, 1.0 / NEVER), NEVER),
+        saving_usd_per_device_hour=rental_usd_per_device_hour - owned_usd_per_device_hour,
     )

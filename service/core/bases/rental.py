@@ -16,9 +16,7 @@ def device_rental_usd(*, device_hours: Real, usd_per_device_hour: Real) -> Real:
     return device_hours * usd_per_device_hour
 
 
-def unused_device_hours(
-    *, devices: Real, term_hours: Real, run_hours: Real
-) -> Real:
+def unused_device_hours(*, devices: Real, term_hours: Real, run_hours: Real) -> Real:
     """Device-hours of a reserved or minimum term that the run does not use but pays for.
 
     devices * max(0, term_hours - run_hours)
@@ -33,9 +31,7 @@ def unused_commitment_usd(
 
     devices * max(0, term_hours - run_hours) * usd_per_device_hour
     """
-    unused = unused_device_hours(
-        devices=devices, term_hours=term_hours, run_hours=run_hours
-    )
+    unused = unused_device_hours(devices=devices, term_hours=term_hours, run_hours=run_hours)
     return unused * usd_per_device_hour
 
 
