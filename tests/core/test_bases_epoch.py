@@ -1,5 +1,7 @@
 """Laws of the convention `epoch-2024`."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from service.core.bases.epoch import (
     years_of_use,
 )
 
-CHIP = {
+CHIP: dict[str, Any] = {
     "price_usd": 24_875.0,
     "years": 1.75,
     "decline_oom_per_year": 0.14,

@@ -1,5 +1,7 @@
 """Laws of the basis `owned`, straight line, and of its break-even with renting."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from service.core.bases.owned import (
     straight_line_usd,
 )
 
-HELD = {
+HELD: dict[str, Any] = {
     "accelerators_usd": 23_000.0,
     "servers_usd": 8_900.0,
     "network_usd": 7_500.0,

@@ -101,7 +101,7 @@ def test_the_shares_of_time_add_up_to_one(count, rate, restart, write):
     whole = run.goodput + run.checkpoint_share + run.restart_share + run.rework_share
     assert whole == pytest.approx(1.0)
     assert 0.0 < run.goodput <= 1.0
-    assert np.isfinite(list(run)).all()
+    assert all(np.isfinite(share) for share in run)
 
 
 @given(few=devices, many=devices, rate=rates)

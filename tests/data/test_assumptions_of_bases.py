@@ -9,11 +9,11 @@ import pytest
 
 import service
 from service.core.energy import server_w
-from service.core.provenance import Datum
+from service.core.provenance import Datum, Judged, Published
 from service.core.reliability import goodput
 
 DATA = Path(service.__file__).parent / "data"
-FILES = ["energy", "epoch_2024", "fully_loaded", "owned", "reliability"]
+FILES = ["energy", "epoch_2024", "fully_loaded", "owned", "reliability", "rental"]
 
 
 def rows_of(name):
@@ -45,9 +45,12 @@ def test_a_value_lies_in_its_range_and_a_share_between_zero_and_one(name):
 def test_every_published_default_says_where_and_when():
     for datum in DATA_BY_NAME.values():
         assert datum.source.as_of
-        if isinstance(datum.source, msgspec.Struct) and hasattr(datum.source, "title"):
-            assert datum.source.title
-            assert datum.source.locator
+        match datum.source:
+            case Published(title=title, locator=locator):
+                assert title
+                assert locator
+            case Judged(why=why):
+                assert why
 
 
 def test_the_default_server_draws_what_was_metered():
