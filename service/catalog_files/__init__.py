@@ -45,6 +45,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         runs=read_runs(files, aliases),
         assumptions=read_assumptions(files),
         price_rows=by_accelerator(offers),
+        regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,
         fleet_pues=read_fleet_pues(files, sources),
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),

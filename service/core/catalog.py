@@ -228,8 +228,10 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """All of it as one value, with the version and the digest that every quote names.
 
     `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
-    `price_rows` indexes offers by accelerator id, as `spot_reclaims` and `price_history` are;
-    `fleet_pues` is by operator. `accelerator_aliases` gives the id for names used in print.
+    `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
+    `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
+    by accelerator too, `fleet_pues` by operator; `accelerator_aliases` gives the id for names
+    that print uses.
     """
 
     version: str
@@ -243,6 +245,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     runs: dict[str, ReferenceRun]
     assumptions: dict[str, Datum]
     price_rows: dict[str, tuple[Offer, ...]]
+    regions: frozenset[str]
     accelerator_aliases: dict[str, str] = field(default_factory=dict)
     fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
