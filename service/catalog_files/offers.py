@@ -120,8 +120,17 @@ def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
 
 
 def by_accelerator(offers: dict[str, Offer]) -> dict[str, tuple[Offer, ...]]:
-    """The offers of each accelerator, in the order of their ids."""
+    """The offers of each accelerator: newest first, within a date cheapest first, then by id.
+
+    A month without a day counts as its beginning.
+    """
     rows: dict[str, list[Offer]] = {}
-    for key in sorted(offers):
-        rows.setdefault(offers[key].accelerator, []).append(offers[key])
+    for offer in sorted(offers.values(), key=_price_then_id):
+        rows.setdefault(offer.accelerator, []).append(offer)
+    for of_it in rows.values():
+        of_it.sort(key=lambda offer: offer.observed_on, reverse=True)
     return {accelerator: tuple(of_it) for accelerator, of_it in rows.items()}
+
+
+def _price_then_id(offer: Offer) -> tuple[float, str]:
+    return offer.price_per_device_hour._value, offer.id  # noqa: SLF001 - not sealed for us
