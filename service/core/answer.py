@@ -26,14 +26,10 @@ QuoteId: TypeAlias = Annotated[
     str,
     Meta(pattern=r"^q_[0-9a-f]{64}$(?!\n)", description="Content id of a quote."),
 ]
-Pointer: TypeAlias = Annotated[
-    str, Meta(description="JSON pointer into the request (RFC 6901).")
-]
+Pointer: TypeAlias = Annotated[str, Meta(description="JSON pointer into the request (RFC 6901).")]
 
 
-class Answer(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
-):
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What all parts of an answer share; a member that does not apply is absent."""
 
 
@@ -52,54 +48,75 @@ UnpricedReason: TypeAlias = Literal[
 ]
 
 
-class PricedLine(Answer, tag_field="status", tag="priced", frozen=True, kw_only=True):
+class AmountInterval(Answer, frozen=True, kw_only=True):
+    """10%, 50% and 90% quantiles of an amount, read off joint draws; they do not add."""
+
+    p10: Amount
+    p50: Amount
+    p90: Amount
+
+
+Item: TypeAlias = Literal["device_rental"]
+LineUnit: TypeAlias = Literal["device_hour"]
+
+
+class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
     """quantity x rate = amount, rounded half to even to the cent, once."""
 
     stage: str
-    item: Literal["device_rental"]
+    item: Item
     quantity: float
-    unit: Literal["device_hour"]
+    unit: LineUnit
     rate: UnitRate
     amount: Amount
+    interval: AmountInterval
     figures: tuple[FigureName, ...]
     detail: str | UnsetType = UNSET
 
 
-class UnpricedLine(
-    Answer, tag_field="status", tag="unpriced", frozen=True, kw_only=True
-):
+class UnpricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="unpriced"):
     """The need is known, the price is not: that is not zero dollars."""
 
     stage: str
-    item: Literal["device_rental"]
-    unit: Literal["device_hour"]
+    item: Item
+    unit: LineUnit
     reason: UnpricedReason
     detail: str
-    quantity: Annotated[
-        float | UnsetType, Meta(description="Absent while it is unknown.")
-    ] = UNSET
+    quantity: Annotated[float | UnsetType, Meta(description="Absent while it is unknown.")] = UNSET
     figures: tuple[FigureName, ...] = ()
 
 
 Line: TypeAlias = PricedLine | UnpricedLine
 BasisName: TypeAlias = Literal["rental"]
-Excluded: TypeAlias = Literal[
-    "base_model", "experiments", "staff", "data", "storage", "transfer"
-]
+Excluded: TypeAlias = Literal["base_model", "experiments", "staff", "data", "storage", "transfer"]
 
 
-class PricedBill(Answer, tag_field="status", tag="priced", frozen=True, kw_only=True):
+class Driver(Answer, frozen=True, kw_only=True):
+    """An uncertain figure, and how much it moves a total.
+
+    `share` is its first-order share of the total's variance; what the shares leave to 1 is due to
+    figures acting together.
+    """
+
+    figure: FigureName
+    share: Annotated[float, Meta(ge=0.0)]
+    total_if_low: Amount
+    total_if_high: Amount
+
+
+class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
     """Every line has an amount; the total adds the amounts as printed."""
 
     basis: BasisName
     total: Money
+    interval: AmountInterval
+    figure: FigureName
     lines: tuple[Line, ...]
+    drivers: tuple[Driver, ...]
     excludes: tuple[Excluded, ...]
 
 
-class UnpricedBill(
-    Answer, tag_field="status", tag="unpriced", frozen=True, kw_only=True
-):
+class UnpricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="unpriced"):
     """At least one line has no amount, so there is no total."""
 
     basis: BasisName
@@ -111,9 +128,12 @@ Bill: TypeAlias = PricedBill | UnpricedBill
 
 
 class Estimate(Answer, frozen=True, kw_only=True):
-    """A predicted or stated number, and the figure it is walked back from."""
+    """A number of a stage, its quantiles, and the figure it is walked back from."""
 
     central: float
+    p10: float
+    p50: float
+    p90: float
     figure: FigureName
 
 
@@ -173,9 +193,7 @@ class Quote(Answer, frozen=True, kw_only=True):
     """
 
     id: QuoteId
-    issued_at: Annotated[
-        str, Meta(description="RFC 3339; the catalog edition's instant.")
-    ]
+    issued_at: Annotated[str, Meta(description="RFC 3339; the catalog edition's instant.")]
     valid_until: Annotated[str, Meta(description="RFC 3339; ask again afterwards.")]
     engine: str
     catalog: CatalogStamp

@@ -28,9 +28,7 @@ class Argument:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def quantity(
-        self, value: float | Interval[Any], *, pointer: str, unit: Unit
-    ) -> Term:
+    def quantity(self, value: float | Interval[Any], *, pointer: str, unit: Unit) -> Term:
         """A number or interval of the request, found at `pointer`."""
         if not isinstance(value, Interval):
             return self.ledger.given(value, pointer=pointer, unit=unit)
@@ -53,13 +51,11 @@ class Argument:
                     f"the middle, {central:g}, was taken",
                     pointer=pointer,
                 )
-        return self.ledger.given(
-            central, pointer=pointer, unit=unit, low=low, high=high
-        )
+        return self.ledger.given(central, pointer=pointer, unit=unit, low=low, high=high)
 
-    def assume(self, name: str, *, pointer: str) -> Term:
-        """A default of the catalog, which the request member at `pointer` would override."""
-        return self.ledger.take(self.catalog.assumption(name), pointer=pointer)
+    def assume(self, name: str, *, pointer: str = "") -> Term:
+        """A default of the catalog, which the request member at `pointer`, if any, overrides."""
+        return self.ledger.take(self.catalog.assumption(name), pointer=pointer or UNSET)
 
     def stated_or_assumed(
         self,

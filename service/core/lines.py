@@ -1,82 +1,137 @@
-"""One row of a bill: a quantity times a rate, or the reason why there is no rate."""
+"""The rows of a bill while it is argued: a quantity times a rate, or why there is no rate."""
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final
+from typing import TypeAlias
 
-from msgspec import UNSET
+from msgspec import Struct
 
-from service.core.answer import (
-    Bill,
-    Excluded,
-    Line,
-    Money,
-    PricedBill,
-    PricedLine,
-    UnpricedBill,
-    UnpricedLine,
-    UnpricedReason,
-)
+from service.core.answer import BasisName, Excluded, Item, LineUnit, UnpricedReason
+from service.core.argument import Argument
+from service.core.arrays import Real
 from service.core.provenance import Term
 
-CENT: Final = Decimal("0.01")
-EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+class Priced(Struct, frozen=True, kw_only=True):
+    """quantity x rate = usd."""
+
+    stage: str
+    item: Item
+    unit: LineUnit
+    quantity: Term
+    rate: Term
+    usd: Term
+    detail: str = ""
 
 
-def decimal_of(number: float) -> Decimal:
-    """The decimal that a reader sees: the shortest one that is this float."""
-    return Decimal(repr(number))
+class Unpriced(Struct, frozen=True, kw_only=True):
+    """The need is known, the price is not: that is not zero dollars."""
+
+    stage: str
+    item: Item
+    unit: LineUnit
+    quantity: Term | None
+    reason: UnpricedReason
+    detail: str
 
 
-def amount_usd(*, quantity: float, rate_usd: float) -> Decimal:
-    """quantity x rate as printed, rounded half to even to the cent; nothing else rounds."""
-    exact = EXACT.multiply(decimal_of(quantity), decimal_of(rate_usd))
-    return exact.quantize(CENT, context=EXACT)
+DraftLine: TypeAlias = Priced | Unpriced
 
 
-def printed_rate(rate_usd: float) -> str:
-    """A rate with every digit that counts, and at least two decimal places."""
-    rate = decimal_of(rate_usd)
-    exponent = rate.as_tuple().exponent
-    assert isinstance(exponent, int), "rates are finite"
-    return format(rate if exponent <= -2 else rate.quantize(CENT, context=EXACT), "f")
+class DraftBill(Struct, frozen=True, kw_only=True):
+    """The rows of one basis; there is a total if every row has an amount."""
+
+    basis: BasisName
+    lines: tuple[DraftLine, ...]
+    total: Term | None
+    excludes: tuple[Excluded, ...]
 
 
-def priced_line(
-    *, stage: str, quantity: Term, rate: Term, detail: str = ""
-) -> PricedLine:
-    """A row of device rental with its amount."""
-    amount = amount_usd(quantity=quantity.central, rate_usd=rate.central)
-    return PricedLine(
-        stage=stage,
-        item="device_rental",
-        quantity=quantity.central,
-        unit="device_hour",
-        rate=printed_rate(rate.central),
-        amount=format(amount, "f"),
-        figures=(quantity.name, rate.name),
-        detail=detail or UNSET,
-    )
+def line_usd(*, quantity: Real, rate: Real) -> Real:
+    """What a line costs before it is rounded to the cent: quantity * rate."""
+    return quantity * rate
 
 
-def unpriced_line(
-    *, stage: str, quantity: Term | None, reason: UnpricedReason, detail: str
-) -> UnpricedLine:
-    """A row of device rental that nobody prices, or whose hours are unknown."""
-    return UnpricedLine(
-        stage=stage,
-        item="device_rental",
-        unit="device_hour",
-        reason=reason,
-        detail=detail,
-        quantity=UNSET if quantity is None else quantity.central,
-        figures=() if quantity is None else (quantity.name,),
-    )
+def total_usd(**usd: Real) -> Real:
+    """The sum of the lines of a bill; the keywords number the lines."""
+    return sum(usd.values(), start=0.0)
 
 
-def bill(lines: tuple[Line, ...], *, excludes: tuple[Excluded, ...]) -> Bill:
-    """The rows of the rental basis; the total adds the amounts as printed, if all are there."""
-    amounts = [Decimal(line.amount) for line in lines if isinstance(line, PricedLine)]
-    if len(amounts) < len(lines):
-        return UnpricedBill(basis="rental", lines=lines, excludes=excludes)
-    total = Money(amount=format(sum(amounts, Decimal("0.00")), "f"), currency="USD")
-    return PricedBill(basis="rental", total=total, lines=lines, excludes=excludes)
+class Book:
+    """One basis being written, line by line, into the argument's ledger."""
+
+    __slots__ = ("_argument", "_basis", "_lines")
+
+    def __init__(self, argument: Argument, basis: BasisName) -> None:
+        self._argument = argument
+        self._basis: BasisName = basis
+        self._lines: list[DraftLine] = []
+
+    def price(
+        self,
+        *,
+        stage: str,
+        item: Item,
+        unit: LineUnit,
+        quantity: Term,
+        rate: Term,
+        detail: str = "",
+    ) -> None:
+        """Write a line with its amount."""
+        usd = self._argument.ledger.derive(
+            line_usd,
+            name=f"{self._basis}/lines/{len(self._lines)}/usd",
+            unit="usd",
+            inputs={"quantity": quantity, "rate": rate},
+        )
+        self._lines.append(
+            Priced(
+                stage=stage,
+                item=item,
+                unit=unit,
+                quantity=quantity,
+                rate=rate,
+                usd=usd,
+                detail=detail,
+            )
+        )
+
+    def leave_unpriced(
+        self,
+        *,
+        stage: str,
+        item: Item,
+        unit: LineUnit,
+        quantity: Term | None,
+        reason: UnpricedReason,
+        detail: str,
+        pointer: str,
+    ) -> None:
+        """Write a line that nobody prices, and warn of it at the member that is to blame."""
+        self._argument.warn("unpriced_line", detail, pointer=pointer)
+        self._lines.append(
+            Unpriced(
+                stage=stage,
+                item=item,
+                unit=unit,
+                quantity=quantity,
+                reason=reason,
+                detail=detail,
+            )
+        )
+
+    def close(self, *, excludes: tuple[Excluded, ...]) -> DraftBill:
+        """The finished bill, with a total unless a line is unpriced."""
+        amounts = {
+            f"line_{index}": line.usd
+            for index, line in enumerate(self._lines)
+            if isinstance(line, Priced)
+        }
+        total = (
+            self._argument.ledger.derive(
+                total_usd, name=f"{self._basis}/total_usd", unit="usd", inputs=amounts
+            )
+            if len(amounts) == len(self._lines)
+            else None
+        )
+        return DraftBill(
+            basis=self._basis, lines=tuple(self._lines), total=total, excludes=excludes
+        )

@@ -93,29 +93,22 @@ def _on_the_market(
     if not newest:
         return _nobody(cluster, supply, any_at_all=bool(rows))
     terms = {
-        provider: _usd_price(argument, offer, pointer=pointer)
-        for provider, offer in newest.items()
+        provider: _usd_price(argument, offer, pointer=pointer) for provider, offer in newest.items()
     }
     scope = "/".join(
         str(part)
         for part in (cluster.accelerator, supply.term, supply.provider, supply.region)
         if part is not UNSET
     )
-    name = f"market/{scope}/usd_per_device_hour"
-    ledger = argument.ledger
-    rate = (
-        ledger.term(name)
-        if name in ledger
-        else ledger.derive(median, name=name, unit="usd/device_hour", inputs=terms)
+    rate = argument.ledger.derive_once(
+        median, name=f"market/{scope}/usd_per_device_hour", unit="usd/device_hour", inputs=terms
     )
     count = len(terms)
     detail = (
         f"median of the newest {supply.term} price of each of {count} "
         f"provider{'s' if count > 1 else ''}"
     )
-    argument.warn(
-        "market_price_used", f"{cluster.accelerator}: {detail}", pointer=pointer
-    )
+    argument.warn("market_price_used", f"{cluster.accelerator}: {detail}", pointer=pointer)
     return Price(rate, detail)
 
 
@@ -130,8 +123,7 @@ def newest_by_provider(
     for offer in rows:
         if (
             offer.price_kind == supply.term
-            and argument.catalog.providers[offer.provider].kind
-            not in OUTSIDE_THE_MARKET
+            and argument.catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET
             and (supply.provider is UNSET or offer.provider == supply.provider)
             and (supply.region is UNSET or offer.region == supply.region)
         ):
@@ -152,15 +144,11 @@ def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
         )
     if offer.price_per_device_hour.unit == "usd/device_hour":
         return native
-    name = f"{native.name}/usd"
-    if name in ledger:
-        return ledger.term(name)
-    rate = ledger.take(argument.catalog.assumption("usd_per_eur"))
-    return ledger.derive(
+    return ledger.derive_once(
         in_usd,
-        name=name,
+        name=f"{native.name}/usd",
         unit="usd/device_hour",
-        inputs={"eur_per_device_hour": native, "usd_per_eur": rate},
+        inputs={"eur_per_device_hour": native, "usd_per_eur": argument.assume("usd_per_eur")},
     )
 
 

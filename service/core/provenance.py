@@ -72,21 +72,15 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: float
     unit: Unit
     source: Source
-    low: Annotated[
-        float | UnsetType, Meta(description="Lower end of the 90% interval.")
-    ] = UNSET
-    high: Annotated[
-        float | UnsetType, Meta(description="Upper end of the 90% interval.")
-    ] = UNSET
+    low: Annotated[float | UnsetType, Meta(description="Lower end of the 90% interval.")] = UNSET
+    high: Annotated[float | UnsetType, Meta(description="Upper end of the 90% interval.")] = UNSET
     pointer: Annotated[
         str | UnsetType,
         Meta(description="JSON pointer of the request member that sets it."),
     ] = UNSET
 
 
-class Datum(
-    Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_defaults=True
-):
+class Datum(Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_defaults=True):
     """A sealed number of the catalog: it opens only in a ledger, which writes it down.
 
     `name` is unique in the catalog and stable. `low` and `high` bound a 90% interval.
@@ -193,9 +187,7 @@ class Ledger:
     ) -> Term:
         """Apply a formula to terms; `fixed` are its arguments that are not numbers."""
         structure = dict(fixed or {})
-        value = formula(
-            **{key: term.central for key, term in inputs.items()}, **structure
-        )
+        value = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
         self._write(
             Entry(
@@ -210,6 +202,19 @@ class Ledger:
         )
         return self.term(name)
 
+    def derive_once(
+        self,
+        formula: Callable[..., Real],
+        *,
+        name: str,
+        unit: Unit,
+        inputs: Mapping[str, Term],
+    ) -> Term:
+        """The term of this name if it is written already, else `derive`: for shared figures."""
+        if name in self._entries:
+            return self.term(name)
+        return self.derive(formula, name=name, unit=unit, inputs=inputs)
+
     def derive_parts(
         self,
         formula: Callable[..., Any],
@@ -221,9 +226,7 @@ class Ledger:
     ) -> dict[str, Term]:
         """Apply a formula that answers with a named tuple; one entry `name/part` for each unit."""
         structure = dict(fixed or {})
-        answer = formula(
-            **{key: term.central for key, term in inputs.items()}, **structure
-        )
+        answer = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
         source = Derived(formula=title_of(formula), inputs=names)
         terms = {}
@@ -304,9 +307,7 @@ class Ledger:
 
     def _write(self, entry: Entry) -> None:
         """Add an entry; the same name twice would make two figures one."""
-        assert entry.name not in self._entries, (
-            f"figure {entry.name!r} is written twice"
-        )
+        assert entry.name not in self._entries, f"figure {entry.name!r} is written twice"
         self._entries[entry.name] = entry
 
 

@@ -2,30 +2,24 @@
 
 A request names a run and a cluster. Each stage's work becomes device-hours, each cluster's supply
 becomes a price, each basis becomes a bill; the ledger that all of it went through becomes the
-figures. Nothing here reads a clock, a file, the network or the environment.
+figures, and is replayed over draws for the intervals. Nothing here reads a clock, a file, the network or the environment.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
-from service.core.answer import (
-    CatalogStamp,
-    Estimate,
-    Feasibility,
-    Quote,
-    StageAnswer,
-    UnpricedLine,
-)
+from service.core.answer import CatalogStamp, Quote
 from service.core.argument import Argument
-from service.core.bases.rental import rental_bill
+from service.core.bases.rental.bill import rental_bill
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.offers import price_of
-from service.core.provenance import Term
+from service.core.printing import printed_bill, printed_stage
 from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
-from service.core.stages import Effort, effort_of
+from service.core.stages import effort_of
+from service.core.uncertainty import Spread
 
 
 def quote(
@@ -60,14 +54,10 @@ def quote(
         )
     )
     prices = tuple(
-        price_of(argument, effort.cluster, pointer=effort.cluster_pointer)
-        for effort in efforts
+        price_of(argument, effort.cluster, pointer=effort.cluster_pointer) for effort in efforts
     )
-    bills = (rental_bill(efforts, prices),)
-    for bill in bills:
-        for line, effort in zip(bill.lines, efforts, strict=True):
-            if isinstance(line, UnpricedLine):
-                argument.warn("unpriced_line", line.detail, pointer=effort.pointer)
+    bills = (rental_bill(argument, efforts, prices),)
+    spread = Spread(argument.ledger)
     return Quote(
         id=id,
         issued_at=catalog.published_at,
@@ -75,26 +65,10 @@ def quote(
         engine=engine,
         catalog=CatalogStamp(version=catalog.version, digest=catalog.digest),
         request=Raw(canonical_request),
-        bases=bills,
-        stages=tuple(map(stage_answer, efforts)),
+        bases=tuple(printed_bill(bill, spread) for bill in bills),
+        stages=tuple(printed_stage(effort, spread) for effort in efforts),
         figures=argument.ledger.figures(),
         warnings=tuple(argument.warnings),
-    )
-
-
-def stage_answer(effort: Effort) -> StageAnswer:
-    """What the quote says about one stage."""
-    return StageAnswer(
-        name=effort.stage.name,
-        accelerator=effort.cluster.accelerator,
-        devices=int(effort.cluster.devices),
-        feasibility=Feasibility(status="unknown", detail=effort.unknown)
-        if effort.unknown
-        else Feasibility(status="not_checked"),
-        device_hours=_estimate(effort.device_hours),
-        wall_clock_hours=_estimate(effort.wall_clock_hours),
-        mfu=_estimate(effort.mfu),
-        goodput=_estimate(effort.goodput),
     )
 
 
@@ -107,9 +81,7 @@ def check_names(request: QuoteRequest, catalog: Catalog) -> None:
         raise NotQuotable(tuple(errors))
 
 
-def _unknown_in(
-    cluster: Cluster, catalog: Catalog, *, pointer: str
-) -> Iterator[QuoteError]:
+def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator[QuoteError]:
     supply = cluster.supply
     try:
         catalog.accelerator(cluster.accelerator, pointer=f"{pointer}/accelerator")
@@ -152,9 +124,7 @@ def _stage_pointers(request: QuoteRequest) -> Iterator[str]:
 
 def _clusters_of_stages(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:
     """The cluster of each stage: its own, or the run's."""
-    for pointer, stage in zip(
-        _stage_pointers(request), request.run.stages, strict=True
-    ):
+    for pointer, stage in zip(_stage_pointers(request), request.run.stages, strict=True):
         if stage.cluster is UNSET:
             yield request.cluster, "/cluster"
         else:
@@ -167,7 +137,3 @@ def _clusters(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:
     for cluster, pointer in _clusters_of_stages(request):
         if pointer != "/cluster":
             yield cluster, pointer
-
-
-def _estimate(term: Term | None) -> Estimate | UnsetType:
-    return UNSET if term is None else Estimate(central=term.central, figure=term.name)

@@ -27,11 +27,17 @@ class Effort(Struct, frozen=True, kw_only=True):
     pointer: str
     cluster: Cluster
     cluster_pointer: str
+    devices: Term
     device_hours: Term | None
     wall_clock_hours: Term | None
     mfu: Term | None = None
     goodput: Term | None = None
     unknown: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The ledger's prefix for what is derived about this stage."""
+        return _name(self.pointer)
 
 
 def repeated(*, device_hours: Real, repeat: Real) -> Real:
@@ -44,9 +50,7 @@ def device_hours_held(*, hours: Real, devices: Real) -> Real:
     return hours * devices
 
 
-def device_hours_for_flop(
-    *, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real
-) -> Real:
+def device_hours_for_flop(*, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real) -> Real:
     """Device-hours that training FLOP take, including the time that failures take back.
 
         flop / (peak_flop_per_s * mfu * goodput) / 3600
@@ -73,9 +77,7 @@ def effort_of(
     cluster_pointer: str,
 ) -> Effort:
     """Device-hours of one stage on its cluster, all attempts included."""
-    devices = argument.quantity(
-        cluster.devices, pointer=f"{cluster_pointer}/devices", unit="count"
-    )
+    devices = argument.quantity(cluster.devices, pointer=f"{cluster_pointer}/devices", unit="count")
     shares: dict[str, Term | None] = {}
     unknown = ""
     work = stage.work
@@ -97,9 +99,7 @@ def effort_of(
         once = _computed(argument, work, peak, shares, pointer=pointer)
         if peak is None:
             unknown = f"the catalog has no {work.precision} peak of {device.id}"
-    total = (
-        None if once is None else _all_attempts(argument, stage, once, pointer=pointer)
-    )
+    total = None if once is None else _all_attempts(argument, stage, once, pointer=pointer)
     wall_clock = total and argument.ledger.derive(
         wall_clock_hours,
         name=f"{_name(pointer)}/wall_clock_hours",
@@ -111,6 +111,7 @@ def effort_of(
         pointer=pointer,
         cluster=cluster,
         cluster_pointer=cluster_pointer,
+        devices=devices,
         device_hours=total,
         wall_clock_hours=wall_clock,
         mfu=shares.get("mfu"),
@@ -129,9 +130,7 @@ def _timed(argument: Argument, work: Timed, devices: Term, *, pointer: str) -> T
     )
 
 
-def _peak(
-    argument: Argument, device: Accelerator, work: Compute, *, pointer: str
-) -> Term | None:
+def _peak(argument: Argument, device: Accelerator, work: Compute, *, pointer: str) -> Term | None:
     """The dense peak at the asked precision, or at the one that would stand in for it."""
     precision: str = work.precision
     while precision not in device.peak_dense_flop_per_s:
@@ -147,22 +146,20 @@ def _peak(
     return argument.ledger.take(device.peak_dense_flop_per_s[precision])
 
 
-def _shares(
-    argument: Argument, work: Compute, *, pointer: str
-) -> dict[str, Term | None]:
+def _shares(argument: Argument, work: Compute, *, pointer: str) -> dict[str, Term | None]:
     return {
         "mfu": argument.stated_or_assumed(
             work.mfu,
             pointer=f"{pointer}/work/mfu",
             unit="share",
-            assumption="mfu",
+            assumption="compute.mfu",
             code="assumed_mfu",
         ),
         "goodput": argument.stated_or_assumed(
             work.goodput,
             pointer=f"{pointer}/work/goodput",
             unit="share",
-            assumption="goodput",
+            assumption="compute.goodput",
             code="assumed_goodput",
         ),
     }
@@ -188,9 +185,7 @@ def _computed(
     )
 
 
-def _all_attempts(
-    argument: Argument, stage: Stage, once: Term, *, pointer: str
-) -> Term:
+def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str) -> Term:
     """The device-hours of all attempts; one attempt needs no arithmetic."""
     repeat: float | Interval[Any] = stage.repeat
     if repeat == 1.0:
