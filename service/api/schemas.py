@@ -33,7 +33,7 @@ def components_of(types: Iterable[Any]) -> dict[str, Schema]:
 
 
 def interval_names() -> dict[str, str]:
-    """msgspec's name of each `Interval[quantity]`, and ours: the quantity's own name."""
+    """What msgspec calls each `Interval[quantity]`, and what we do: after the quantity."""
     names: dict[str, str] = {}
     for alias, quantity in vars(request).items():
         if get_origin(quantity) is Annotated and get_args(quantity)[0] is float:
