@@ -46,7 +46,13 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        log.info("started", pid=os.getpid(), version=__version__, catalog=catalog.version, **settings.redacted())
+        log.info(
+            "started",
+            pid=os.getpid(),
+            version=__version__,
+            catalog=catalog.version,
+            **settings.redacted(),
+        )
         try:
             await cache.start()
             yield

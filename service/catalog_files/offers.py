@@ -120,8 +120,18 @@ def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
 
 
 def by_accelerator(offers: dict[str, Offer]) -> dict[str, tuple[Offer, ...]]:
-    """The offers of each accelerator, in the order of their ids."""
+    """The offers of each accelerator, newest first and, within a date, cheapest first.
+
+    Among equals the order of the ids decides. A date cut to its month counts as its first day.
+    """
+
+    def cheapest_first(offer: Offer) -> tuple[float, str]:
+        return offer.price_per_device_hour._value, offer.id  # noqa: SLF001 - order, not arithmetic
+
     rows: dict[str, list[Offer]] = {}
-    for key in sorted(offers):
-        rows.setdefault(offers[key].accelerator, []).append(offers[key])
-    return {accelerator: tuple(of_it) for accelerator, of_it in rows.items()}
+    for offer in sorted(offers.values(), key=cheapest_first):
+        rows.setdefault(offer.accelerator, []).append(offer)
+    return {
+        accelerator: tuple(sorted(of_it, key=lambda offer: offer.observed_on, reverse=True))
+        for accelerator, of_it in rows.items()
+    }
