@@ -49,8 +49,10 @@ KNOWN_IDS: Final = {
     ("CatalogOffer", "id"): "OfferId",
     ("Market", "provider"): "ProviderId",
     ("Market", "region"): "RegionCode",
+    ("ClusterSite", "id"): "SiteId",
+    ("BaseRuns", "ids"): "RunId",
 }
-"""Members of requests that name something in the catalog, and the component that lists it."""
+"""Members of requests that name entries of the catalog, and the component that lists them."""
 
 INSTANTS: Final = (("Quote", "issued_at"), ("Quote", "valid_until"))
 
@@ -108,7 +110,10 @@ def component_schemas(catalog: Catalog, lists: tuple[CatalogList, ...]) -> dict[
     schemas = components_of([QuoteRequest, Quote, Problem, CatalogStamp, *ROW_TYPES.values()])
     for (component, member), known in KNOWN_IDS.items():
         members = schemas[component]["properties"]
-        members[member] = reference(known)
+        if members[member]["type"] == "array":
+            members[member]["items"] = reference(known)
+        else:
+            members[member] = reference(known)
     for component, member in INSTANTS:
         schemas[component]["properties"][member]["format"] = "date-time"
     schemas["Quote"]["properties"]["request"] = {

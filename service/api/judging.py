@@ -107,7 +107,7 @@ def missing(validator: Any, required: list[str], value: Any, _: Schema) -> Mista
 def as_many_as_allowed(validator: Any, items: Schema, value: Any, schema: Schema) -> Mistakes:
     """The items that may be there; that there are more is `maxItems` to say."""
     if validator.is_type(value, "array"):
-        for index, item in enumerate(value[: schema["maxItems"]]):
+        for index, item in enumerate(value[: schema.get("maxItems", MOST_FAULTS)]):
             yield from validator.descend(item, items, path=index)
 
 
