@@ -13,7 +13,7 @@ from litestar.types import ASGIApp
 
 from service import __version__
 from service.api.catalog import catalog_routes
-from service.api.contract import document_routes
+from service.api.documents import document_routes
 from service.api.edge import Edge
 from service.api.operations import operation_routes
 from service.api.problems import exception_handlers

@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 from msgspec import UNSET
 
 from service.api.pointers import pointer_of, shown
-from service.api.problems import MOST_FAULTS, Code, Fault
+from service.api.refusals import MOST_FAULTS, Code, Fault
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.request import QuoteRequest
 
@@ -48,7 +48,7 @@ def fault_of(mistake: ValidationError) -> Fault:
     return RULES[str(mistake.validator)](mistake, mistake.validator_value)
 
 
-def by_tag(validator: Any, discriminator: Schema, value: Any, schema: Schema) -> Mistakes:
+def by_tag(validator: Any, discriminator: Schema, value: Any, _: Schema) -> Mistakes:
     """Judge by the branch that the tag names."""
     tag, mapping = discriminator["propertyName"], discriminator["mapping"]
     if not validator.is_type(value, "object"):
@@ -80,7 +80,7 @@ def by_type(validator: Any, branches: list[Schema], value: Any, _: Schema) -> Mi
             yield from validator.descend(value, branch)
 
 
-def one_by_one(validator: Any, allowed: bool, value: Any, schema: Schema) -> Mistakes:
+def one_by_one(validator: Any, allowed: Any, value: Any, schema: Schema) -> Mistakes:
     """Each unknown member on its own."""
     if allowed is False and validator.is_type(value, "object"):
         for name in value:
@@ -107,7 +107,7 @@ def missing(validator: Any, required: list[str], value: Any, _: Schema) -> Mista
 def as_many_as_allowed(validator: Any, items: Schema, value: Any, schema: Schema) -> Mistakes:
     """The items that may be there; that there are more is `maxItems` to say."""
     if validator.is_type(value, "array"):
-        for index, item in enumerate(value[: schema["maxItems"]]):
+        for index, item in enumerate(value[: schema.get("maxItems", MOST_FAULTS)]):
             yield from validator.descend(item, items, path=index)
 
 
@@ -126,7 +126,7 @@ def missing_member(mistake: ValidationError, name: str) -> Fault:
 
 def unknown_member(mistake: ValidationError, known: list[str]) -> Fault:
     """Most unknown members are misspelt."""
-    name = mistake.instance
+    name = str(mistake.instance)
     nearest = get_close_matches(name[:LONGEST_COMPARED_CHARACTERS], known)
     hint = f"; did you mean {shown(nearest[0])}?" if nearest else ""
     return fault(

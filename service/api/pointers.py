@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 Pointer: TypeAlias = tuple[str | int, ...]
 
-LONGEST_ECHO_CHARACTERS: Final = 60
+LONGEST_ECHO_CHARACTERS: Final = 80
 
 
 def pointer_of(path: Pointer) -> str:

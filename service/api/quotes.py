@@ -10,13 +10,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.api.decoding import decode_request
 from service.api.negotiation import JSON, check_accepts, check_content_type
-from service.api.problems import (
-    BodyTimeout,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    QuoteNotKept,
-    send_problem,
-)
+from service.api.problems import send_problem
+from service.api.refusals import BodyTimeout, MethodNotAllowed, PayloadTooLarge, QuoteNotKept
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400

@@ -23,17 +23,22 @@ REFERENCE: Final = "#/components/schemas/"
 LARGEST_EXACT_INTEGER: Final = 2.0**53
 CHILD_SCHEMAS: Final = ("properties",)
 DROPPED: Final = ("title",)
+NAMES_OF_NAMESAKES: Final = {
+    "service.core.request.Site": "ClusterSite",
+    "service.core.catalog.Site": "Site",
+}
+"""Component names where two types of ours have the same one."""
 
 
 def components_of(types: Iterable[Any]) -> dict[str, Schema]:
     """The schemas of these types and of all that they are made of, by component name."""
     _, raw = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
-    names = interval_names()
+    names = NAMES_OF_NAMESAKES | interval_names()
     return {names.get(name, name): tidied(schema, names) for name, schema in raw.items()}
 
 
 def interval_names() -> dict[str, str]:
-    """msgspec's name of each `Interval[quantity]`, and ours: the quantity's own name."""
+    """What msgspec calls each `Interval[quantity]`, and what we do: after the quantity."""
     names: dict[str, str] = {}
     for alias, quantity in vars(request).items():
         if get_origin(quantity) is Annotated and get_args(quantity)[0] is float:
