@@ -96,7 +96,7 @@ async def read_body(
     return b"".join(chunks)
 
 
-@get("/quote/{quote_id:str}", sync_to_thread=False)
+@get("/quote/{quote_id:str}")
 async def get_quote(quote_id: str, request: Request, quoting: Quoting) -> Response[bytes]:
     """A quote issued before, while it is kept."""
     check_accepts(request.headers.get("accept"), JSON)

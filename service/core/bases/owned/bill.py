@@ -102,9 +102,7 @@ def rates_of(
 class Desk:
     """Reads the terms of one cluster: the caller's, or the catalog's."""
 
-    def __init__(
-        self, argument: Argument, terms: OwnedTerms, pointer: str, effort: Effort
-    ) -> None:
+    def __init__(self, argument: Argument, terms: OwnedTerms, pointer: str, effort: Effort) -> None:
         self.argument = argument
         self.ledger = argument.ledger
         self.terms = terms
