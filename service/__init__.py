@@ -1,0 +1,1 @@
+"""runquote: what a training run costs, line by line, with the source of every number."""
