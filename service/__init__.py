@@ -1,1 +1,3 @@
-"""runquote: what a training run costs, line by line, with the source of every number."""
+"""runquote: what an AI training run costs, line by line, with a source for every figure."""
+
+__version__ = "0.1.0"

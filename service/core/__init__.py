@@ -1,1 +1,1 @@
-"""The argument itself: pure functions over frozen values, without clock, file, network or environment."""
+"""The argument itself: pure functions over frozen structs, without clock, disk, network or web."""

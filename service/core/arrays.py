@@ -1,29 +1,35 @@
-"""Branches per element that serve a float and an array alike; a float stays a plain float."""
+"""Branches that work element by element: plain floats stay plain floats, arrays stay arrays.
 
-from typing import Any
+Formulas of the core are written once and take a number or an array of draws; these few helpers
+stand where plain Python would need an `if`.
+"""
+
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = float | NDArray[np.float64]
+Array: TypeAlias = NDArray[np.float64]
+Real: TypeAlias = float | Array
+"""One number, or one number per draw (or per layout): shape `[n]`."""
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if getattr(value, "ndim", 1) == 0 else value
+def maximum(a: Real, b: Real) -> Real:
+    """The larger of the two, element by element."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.maximum(a, b)
+    return a if a >= b else b
 
 
-def where(condition: Any, if_true: Any, if_false: Any) -> Any:
-    """`if_true` where the condition holds, `if_false` elsewhere."""
-    if isinstance(condition, bool | np.bool_):
-        return if_true if condition else if_false
-    return _plain(np.where(condition, if_true, if_false))
+def minimum(a: Real, b: Real) -> Real:
+    """The smaller of the two, element by element."""
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        return np.minimum(a, b)
+    return a if a <= b else b
 
 
-def maximum(a: Any, b: Any) -> Any:
-    """The larger of two, element by element."""
-    return _plain(np.maximum(a, b))
-
-
-def minimum(a: Any, b: Any) -> Any:
-    """The smaller of two, element by element."""
-    return _plain(np.minimum(a, b))
+def where(condition: bool | NDArray[np.bool_], a: Real, b: Real) -> Real:
+    """`a` where the condition holds and `b` elsewhere, element by element."""
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, a, b)
+    return a if condition else b

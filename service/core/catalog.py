@@ -1,0 +1,225 @@
+"""What the service knows: one frozen value of dated rows, each number sealed with its source.
+
+The files under `service/data` are read into these structs by `service.catalog_files`; the core
+only looks things up. A lookup never guesses: an unknown id is an error that names its neighbours.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.core.errors import (
+    UnknownAccelerator,
+    UnknownModel,
+    UnknownName,
+    UnknownOffer,
+    UnknownSite,
+)
+from service.core.provenance import AsOf, Datum, Published
+
+Row = TypeVar("Row")
+
+Slug: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)",
+        description="An id of the catalog.",
+    ),
+]
+Precision: TypeAlias = Literal[
+    "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"
+]
+PriceKind: TypeAlias = Literal[
+    "on_demand",
+    "spot",
+    "reserved_1y",
+    "reserved_3y",
+    "reserved_3m",
+    "reserved_6m",
+    "capacity_block",
+    "calendar",
+    "flex_start",
+    "community",
+    "marketplace",
+    "shared",
+    "auction_floor",
+    "reference",
+]
+ProviderKind: TypeAlias = Literal[
+    "hyperscaler",
+    "gpu_cloud",
+    "regional_cloud",
+    "marketplace",
+    "reseller",
+    "anonymous_host",
+    "bare_metal",
+    "auction_marketplace",
+    "serverless",
+    "gpu_cloud_and_community",
+    "consumer_marketplace",
+    "virtualised_gpu",
+    "reference",
+]
+
+
+class ScaleUp(Struct, frozen=True, kw_only=True):
+    """The fast link inside one domain (an HGX board, an NVL72 rack, a TPU pod)."""
+
+    name: str
+    unidirectional_byte_per_s: Datum
+    domain_devices: int
+
+
+class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One kind of device; rates are dense, an absent one is unsupported or was not found."""
+
+    id: Slug
+    name: str
+    vendor: str
+    architecture: str
+    form_factor: str
+    released: AsOf
+    memory_bytes: Datum
+    memory_bandwidth_byte_per_s: Datum | UnsetType = UNSET
+    peak_dense_flop_per_s: dict[str, Datum]
+    tdp_w: Datum | UnsetType = UNSET
+    scale_up: ScaleUp | UnsetType = UNSET
+    note: str = ""
+
+
+class Provider(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A seller of device-hours; `kind` is this catalog's own classification."""
+
+    id: Slug
+    kind: ProviderKind
+    alias: str = ""
+    note: str = ""
+
+
+class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One dated price of one seller; a changed price is a new row."""
+
+    id: Slug
+    provider: Slug
+    accelerator: Slug
+    price_kind: PriceKind
+    price_per_device_hour: Datum
+    observed_on: AsOf
+    date_basis: Literal["source", "commit", "estimated"]
+    region: str
+    instance_type: str
+    devices: int
+    seller: str = ""
+    country: str = ""
+    form_factor: str = ""
+    network_gbps: float | UnsetType = UNSET
+    licence: str = ""
+    note: str = ""
+
+
+class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a cluster stands: grid carbon, power price, PUE; an absent number is not known."""
+
+    id: Slug
+    kind: Literal["cloud_region", "grid_zone"]
+    name: str
+    provider: str = ""
+    region: str = ""
+    country: str = ""
+    grid_zone: str = ""
+    carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
+    marginal_carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
+    market_based_carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
+    carbon_free_share: Datum | UnsetType = UNSET
+    usd_per_kwh: Datum | UnsetType = UNSET
+    pue: Datum | UnsetType = UNSET
+    water_liter_per_kwh: Datum | UnsetType = UNSET
+    note: str = ""
+
+
+class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published architecture; parameter counts follow from the fields and are tested to.
+
+    `architecture` holds the fields of a transformer as `service.core.architecture` names them.
+    """
+
+    id: Slug
+    name: str
+    organisation: str
+    released: AsOf
+    architecture: dict[str, Any]
+    params_total: Datum
+    params_active: Datum | UnsetType = UNSET
+    published_total: Datum | UnsetType = UNSET
+    published_active: Datum | UnsetType = UNSET
+    architecture_source: Published
+    reference_checked: bool = False
+    note: str = ""
+
+
+class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published run whose hours, cost or speed was disclosed; what accuracy is measured on."""
+
+    id: Slug
+    model: str
+    developer: str
+    date: AsOf
+    kind: str
+    accelerator: str
+    benchmark_grade: Literal["A", "B", "C", "D"]
+    device_hours_basis: str
+    facts: dict[str, Any]
+    device_hours: Datum | UnsetType = UNSET
+    usd_per_device_hour: Datum | UnsetType = UNSET
+    stated_cost_usd: Datum | UnsetType = UNSET
+    sources: tuple[Published, ...]
+    quote_basis: str = ""
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """All of it as one value, with the version and the digest that every quote names.
+
+    `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
+    `price_rows` indexes offers by accelerator id.
+    """
+
+    version: str
+    published_at: str
+    digest: str
+    accelerators: dict[str, Accelerator]
+    providers: dict[str, Provider]
+    offers: dict[str, Offer]
+    sites: dict[str, Site]
+    models: dict[str, ModelPreset]
+    runs: dict[str, ReferenceRun]
+    assumptions: dict[str, Datum]
+    price_rows: dict[str, tuple[Offer, ...]]
+
+    def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
+        """The accelerator of this id, or `UnknownAccelerator`."""
+        return _look_up(self.accelerators, asked, pointer, UnknownAccelerator)
+
+    def offer(self, asked: str, *, pointer: str) -> Offer:
+        """The offer of this id, or `UnknownOffer`."""
+        return _look_up(self.offers, asked, pointer, UnknownOffer)
+
+    def model(self, asked: str, *, pointer: str) -> ModelPreset:
+        """The model preset of this id, or `UnknownModel`."""
+        return _look_up(self.models, asked, pointer, UnknownModel)
+
+    def site(self, asked: str, *, pointer: str) -> Site:
+        """The site of this id, or `UnknownSite`."""
+        return _look_up(self.sites, asked, pointer, UnknownSite)
+
+    def assumption(self, name: str) -> Datum:
+        """A default of the service; a name that is not there is our own mistake."""
+        return self.assumptions[name]
+
+
+def _look_up(
+    rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]
+) -> Row:
+    try:
+        return rows[asked]
+    except KeyError:
+        raise unknown(asked=asked, known=tuple(rows), pointer=pointer) from None

@@ -1,0 +1,78 @@
+"""Why a request cannot be quoted, in the words of the domain; nothing here knows of HTTP."""
+
+from difflib import get_close_matches
+
+NEAREST_LISTED = 5
+
+
+class QuoteError(Exception):
+    """The request cannot be quoted"""
+
+    def __init__(self, detail: str, *, pointer: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.pointer = pointer
+
+
+class UnknownName(QuoteError):
+    """The catalog has nothing of this name"""
+
+    what = "entry"
+
+    def __init__(self, *, asked: str, known: tuple[str, ...], pointer: str) -> None:
+        self.asked = asked
+        self.nearest = nearest(asked, known)
+        super().__init__(
+            f"no {self.what} {asked!r}; the nearest known are {', '.join(self.nearest)}",
+            pointer=pointer,
+        )
+
+
+class UnknownAccelerator(UnknownName):
+    """The catalog has no accelerator of this id"""
+
+    what = "accelerator"
+
+
+class UnknownOffer(UnknownName):
+    """The catalog has no offer of this id"""
+
+    what = "offer"
+
+
+class UnknownModel(UnknownName):
+    """The catalog has no model of this id"""
+
+    what = "model"
+
+
+class UnknownSite(UnknownName):
+    """The catalog has no site of this id"""
+
+    what = "site"
+
+
+class UnknownProvider(UnknownName):
+    """The catalog has no provider of this id"""
+
+    what = "provider"
+
+
+class UnknownRegion(UnknownName):
+    """No offer or site of the catalog stands in this region"""
+
+    what = "region"
+
+
+class NotQuotable(Exception):
+    """Everything that keeps a request from being quoted, all at once"""
+
+    def __init__(self, errors: tuple[QuoteError, ...]) -> None:
+        super().__init__("; ".join(error.detail for error in errors))
+        self.errors = errors
+
+
+def nearest(asked: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The few known names that look most like the asked one, best first; never empty if any."""
+    close = get_close_matches(asked.lower(), known, n=NEAREST_LISTED, cutoff=0.0)
+    return tuple(close)

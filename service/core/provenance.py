@@ -1,0 +1,313 @@
+"""Figures, their sources, and the ledger: the only way to a number is a call that records it.
+
+A `Datum` is a sealed number of the catalog. A `Ledger` belongs to one quote: it opens data
+(`take`), accepts the caller's numbers (`given`) and applies formulas (`derive`), and writes down
+each of them. What it hands out is a `Term`: a name in the ledger with its central value. A quote's
+`figures` are the ledger's entries, so they are complete without anybody listing them.
+
+The ledger is also a tape. Every entry is a leaf or a formula over earlier entries, so `replay`
+computes the whole argument again with an array of draws in place of any leaf, through the very
+same functions.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.core.arrays import Array, Real
+from service.core.units import Unit
+
+AsOf: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$(?!\n)",
+        description="ISO date, possibly cut to the month or the year.",
+        examples=["2025-09-17"],
+    ),
+]
+FigureName: TypeAlias = Annotated[
+    str, Meta(min_length=1, description="Key of an entry in `figures`.")
+]
+
+
+class Published(Struct, tag_field="kind", tag="published", frozen=True, kw_only=True):
+    """Printed somewhere: where, and as of when."""
+
+    title: str
+    locator: str
+    as_of: AsOf
+    url: str | UnsetType = UNSET
+    confidence: Annotated[str, Meta(pattern="^(high|medium|low)$")] = "high"
+
+
+class Given(Struct, tag_field="kind", tag="given", frozen=True, kw_only=True):
+    """Stated by the caller: a JSON pointer into the request."""
+
+    pointer: str
+
+
+class Derived(Struct, tag_field="kind", tag="derived", frozen=True, kw_only=True):
+    """Computed: by which formula, from which other figures (argument name to figure name)."""
+
+    formula: str
+    inputs: dict[str, FigureName]
+
+
+class Judged(Struct, tag_field="kind", tag="judged", frozen=True, kw_only=True):
+    """Nobody has printed it: why we take this value, and since when."""
+
+    why: str
+    as_of: AsOf
+    confidence: Annotated[str, Meta(pattern="^(high|medium|low)$")] = "low"
+
+
+Source: TypeAlias = Published | Given | Derived | Judged
+
+
+class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A number as a quote shows it: value, unit, range, source, and what overrides it."""
+
+    value: float
+    unit: Unit
+    source: Source
+    low: Annotated[
+        float | UnsetType, Meta(description="Lower end of the 90% interval.")
+    ] = UNSET
+    high: Annotated[
+        float | UnsetType, Meta(description="Upper end of the 90% interval.")
+    ] = UNSET
+    pointer: Annotated[
+        str | UnsetType,
+        Meta(description="JSON pointer of the request member that sets it."),
+    ] = UNSET
+
+
+class Datum(
+    Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_defaults=True
+):
+    """A sealed number of the catalog: it opens only in a ledger, which writes it down.
+
+    `name` is unique in the catalog and stable. `low` and `high` bound a 90% interval.
+    """
+
+    _value: float
+    name: str
+    unit: Unit
+    source: Published | Judged
+    low: float | UnsetType = UNSET
+    high: float | UnsetType = UNSET
+
+
+class Term(Struct, frozen=True):
+    """A number of the argument, already in the ledger: its name and its central value."""
+
+    name: str
+    central: float
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One line of the ledger; a leaf has no formula.
+
+    `part` names the member of the formula's answer that this entry holds (`""` is all of it),
+    `fixed` the formula's arguments that are structure rather than numbers.
+    """
+
+    name: str
+    unit: Unit
+    central: float
+    source: Source
+    low: float | UnsetType = UNSET
+    high: float | UnsetType = UNSET
+    pointer: str | UnsetType = UNSET
+    formula: Callable[..., Any] | None = None
+    inputs: dict[str, str] = msgspec.field(default_factory=dict)
+    fixed: dict[str, Any] = msgspec.field(default_factory=dict)
+    part: str = ""
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether the entry is a leaf with a range."""
+        return self.formula is None and self.low is not UNSET and self.high is not UNSET
+
+
+class Ledger:
+    """Every number of one quote, in the order of the argument."""
+
+    __slots__ = ("_entries",)
+    GIVEN_PREFIX: ClassVar[str] = "request"
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+
+    def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
+        """Open a catalog datum; `pointer` says which request member would override it."""
+        if datum.name not in self._entries:
+            self._write(
+                Entry(
+                    name=datum.name,
+                    unit=datum.unit,
+                    central=datum._value,  # noqa: SLF001 - the ledger is the one place that opens it
+                    source=datum.source,
+                    low=datum.low,
+                    high=datum.high,
+                    pointer=pointer,
+                )
+            )
+        return self.term(datum.name)
+
+    def given(
+        self,
+        value: float,
+        *,
+        pointer: str,
+        unit: Unit,
+        low: float | UnsetType = UNSET,
+        high: float | UnsetType = UNSET,
+    ) -> Term:
+        """Accept a number of the request, found at `pointer`."""
+        name = self.GIVEN_PREFIX + pointer
+        if name not in self._entries:
+            self._write(
+                Entry(
+                    name=name,
+                    unit=unit,
+                    central=float(value),
+                    source=Given(pointer=pointer),
+                    low=low,
+                    high=high,
+                    pointer=pointer,
+                )
+            )
+        return self.term(name)
+
+    def derive(
+        self,
+        formula: Callable[..., Real],
+        *,
+        name: str,
+        unit: Unit,
+        inputs: Mapping[str, Term],
+        fixed: Mapping[str, Any] | None = None,
+    ) -> Term:
+        """Apply a formula to terms; `fixed` are its arguments that are not numbers."""
+        structure = dict(fixed or {})
+        value = formula(
+            **{key: term.central for key, term in inputs.items()}, **structure
+        )
+        names = {key: term.name for key, term in inputs.items()}
+        self._write(
+            Entry(
+                name=name,
+                unit=unit,
+                central=float(value),
+                source=Derived(formula=title_of(formula), inputs=names),
+                formula=formula,
+                inputs=names,
+                fixed=structure,
+            )
+        )
+        return self.term(name)
+
+    def derive_parts(
+        self,
+        formula: Callable[..., Any],
+        *,
+        name: str,
+        units: Mapping[str, Unit],
+        inputs: Mapping[str, Term],
+        fixed: Mapping[str, Any] | None = None,
+    ) -> dict[str, Term]:
+        """Apply a formula that answers with a named tuple; one entry `name/part` for each unit."""
+        structure = dict(fixed or {})
+        answer = formula(
+            **{key: term.central for key, term in inputs.items()}, **structure
+        )
+        names = {key: term.name for key, term in inputs.items()}
+        source = Derived(formula=title_of(formula), inputs=names)
+        terms = {}
+        for part, unit in units.items():
+            entry = Entry(
+                name=f"{name}/{part}",
+                unit=unit,
+                central=float(getattr(answer, part)),
+                source=source,
+                formula=formula,
+                inputs=names,
+                fixed=structure,
+                part=part,
+            )
+            self._write(entry)
+            terms[part] = self.term(entry.name)
+        return terms
+
+    def term(self, name: str) -> Term:
+        """The term of an entry that is already written."""
+        return Term(name, self._entries[name].central)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def figures(self) -> dict[str, Figure]:
+        """Every entry as the quote shows it, by name, in the order of the argument."""
+        return {
+            entry.name: Figure(
+                value=entry.central,
+                unit=entry.unit,
+                source=entry.source,
+                low=entry.low,
+                high=entry.high,
+                pointer=entry.pointer,
+            )
+            for entry in self
+        }
+
+    def replay(self, leaves: Mapping[str, Array]) -> dict[str, Real]:
+        """The whole argument again, with arrays of shape `[draws]` in place of the named leaves.
+
+        Entries that depend on none of them keep their central value and cost nothing.
+        """
+        values: dict[str, Real] = {}
+        answers: dict[tuple[int, tuple[str, ...]], Any] = {}
+        moved = set(leaves)
+        for entry in self:
+            if entry.formula is None:
+                values[entry.name] = leaves.get(entry.name, entry.central)
+            elif moved.isdisjoint(entry.inputs.values()):
+                values[entry.name] = entry.central
+            else:
+                moved.add(entry.name)
+                values[entry.name] = self._again(entry, values, answers)
+        return values
+
+    @staticmethod
+    def _again(
+        entry: Entry,
+        values: Mapping[str, Real],
+        answers: dict[tuple[int, tuple[str, ...]], Any],
+    ) -> Real:
+        """One formula of the tape, computed once however many parts it has."""
+        assert entry.formula is not None
+        arguments = {key: values[name] for key, name in entry.inputs.items()}
+        if not entry.part:
+            value: Real = entry.formula(**arguments, **entry.fixed)
+            return value
+        group = (id(entry.inputs), tuple(entry.inputs.values()))
+        if group not in answers:
+            answers[group] = entry.formula(**arguments, **entry.fixed)
+        part: Real = getattr(answers[group], entry.part)
+        return part
+
+    def _write(self, entry: Entry) -> None:
+        """Add an entry; the same name twice would make two figures one."""
+        assert entry.name not in self._entries, (
+            f"figure {entry.name!r} is written twice"
+        )
+        self._entries[entry.name] = entry
+
+
+def title_of(formula: Callable[..., Any]) -> str:
+    """A formula's name as figures cite it: module and function, without the package's own path."""
+    module = formula.__module__.removeprefix("service.core.")
+    return f"{module}.{formula.__qualname__}"

@@ -1,0 +1,69 @@
+"""The closed list of units, how each is spread when it is uncertain, and plain conversions."""
+
+from typing import Final, Literal, TypeAlias, get_args
+
+Unit: TypeAlias = Literal[
+    "ratio",
+    "share",
+    "count",
+    "token",
+    "flop",
+    "flop/token",
+    "flop/s",
+    "byte",
+    "byte/s",
+    "token/s",
+    "second",
+    "hour",
+    "day",
+    "month",
+    "year",
+    "device_hour",
+    "person_month",
+    "gigabyte_month",
+    "gigabyte",
+    "kilowatt_month",
+    "watt",
+    "kwh",
+    "usd",
+    "usd/device_hour",
+    "eur/device_hour",
+    "usd/eur",
+    "usd/device",
+    "usd/kwh",
+    "usd/kilowatt_month",
+    "usd/gigabyte_month",
+    "usd/gigabyte",
+    "usd/person_month",
+    "usd/person_year",
+    "share/year",
+    "oom/year",
+    "1/device_day",
+    "kg_co2e",
+    "kg_co2e/kwh",
+    "kg_co2e/device",
+    "liter/kwh",
+]
+UNITS: Final[frozenset[str]] = frozenset(get_args(Unit))
+
+SECONDS_PER_HOUR: Final = 3600.0
+HOURS_PER_DAY: Final = 24.0
+DAYS_PER_YEAR: Final = 365.25
+HOURS_PER_YEAR: Final = HOURS_PER_DAY * DAYS_PER_YEAR
+MONTHS_PER_YEAR: Final = 12.0
+HOURS_PER_MONTH: Final = HOURS_PER_YEAR / MONTHS_PER_YEAR
+
+Spread: TypeAlias = Literal["lognormal", "logitnormal", "discrete"]
+
+
+def spread_of(unit: Unit) -> Spread:
+    """How an uncertain figure of this unit is distributed.
+
+    Shares (MFU, goodput, utilisation) live between 0 and 1 and are logit-normal, counts are whole
+    numbers, every other unit is a positive scale and log-normal.
+    """
+    if unit == "share":
+        return "logitnormal"
+    if unit == "count":
+        return "discrete"
+    return "lognormal"
