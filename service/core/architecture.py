@@ -1,8 +1,8 @@
 """A transformer's shape, its parameters and its training FLOP per token.
 
-A `Transformer` is a description as a user or the catalog gives it, with whatever goes without saying left
-out. `architecture_of` fills that in, once, and returns an `Architecture` of plain numbers, which all formulas
-here, in memory and in step time take.
+A `Transformer` is a description as a user or the catalog gives it, with whatever goes without
+saying left out. `architecture_of` fills that in, once, and returns an `Architecture` of plain
+numbers, which all formulas here, in memory and in step time take.
 
 Symbols: d hidden_size, H heads, K kv_heads, h head_dim, w a feed-forward width, V vocab_size,
 s sequence_length; q, c, n, r, v the ranks and head sizes of latent attention (MLA).
@@ -10,16 +10,12 @@ s sequence_length; q, c, n, r, v the ranks and head sizes of latent attention (M
 
 from typing import Annotated, Literal, NamedTuple
 
-import numpy as np
 from msgspec import Meta, Struct
-from numpy.typing import NDArray
 
-from service.core.arrays import minimum
+from service.core.arrays import Real, minimum
 
-Numbers = float | NDArray[np.float64]
-
-# Whole numbers that may be written 4096, 4096.0 or 4.096e3. The bounds keep every product of them finite and
-# every parameter count below 1e24.
+# Whole numbers that may be written 4096, 4096.0 or 4.096e3. The bounds keep every product of them
+# finite.
 Layers = Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)]
 Count = Annotated[float, Meta(ge=0, le=100_000, multiple_of=1)]
 PositiveCount = Annotated[float, Meta(ge=1, le=100_000, multiple_of=1)]
@@ -47,7 +43,8 @@ class MixtureOfExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class LatentAttention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Multi-head latent attention: queries, keys and values through low-rank projections.
 
-    Source: DeepSeek-V2 (arXiv 2405.04434, section 2.1). `q_lora_rank` 0 leaves the query uncompressed.
+    `q_lora_rank` 0 leaves the query uncompressed.
+    Source: DeepSeek-V2 (arXiv 2405.04434, section 2.1).
     """
 
     kv_lora_rank: Width
@@ -58,7 +55,7 @@ class LatentAttention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Transformer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A decoder-only transformer as described: four numbers are enough, the rest has the usual values."""
+    """A decoder-only transformer as described: four numbers do, the rest has usual values."""
 
     layers: Layers
     hidden_size: Width
@@ -184,7 +181,7 @@ def architecture_of(transformer: Transformer) -> Architecture:
         shared_experts=float(moe.shared_experts) if moe else 0.0,
         shared_ffn_size=_shared_ffn_size(moe),
         sliding_window=window,
-        sliding_window_layers=float(transformer.layers * transformer.sliding_window_share) * (window > 0),
+        sliding_window_layers=transformer.layers * transformer.sliding_window_share * (window > 0),
         mtp_layers=float(transformer.mtp_layers),
         q_lora_rank=float(mla.q_lora_rank) if mla else 0.0,
         kv_lora_rank=float(mla.kv_lora_rank) if mla else 0.0,
@@ -242,7 +239,7 @@ def layer_params(*, architecture: Architecture) -> LayerParams:
         attention  2dHh + 2dKh, or MLA: dq + q + qH(n+r)  +  d(c+r) + c + cH(n+v)  +  Hvd
         ffn        3dw gated, 2dw otherwise
 
-    Source: the architectures' reference implementations; MLA from DeepSeek-V2 (arXiv 2405.04434, section 2.1).
+    Source: the reference implementations; MLA from DeepSeek-V2 (arXiv 2405.04434, section 2.1).
     """
     a = architecture
     bias = a.ffn_matrices - 1
@@ -278,7 +275,7 @@ def params_head(*, architecture: Architecture) -> float:
 
 
 def params_total(*, architecture: Architecture) -> float:
-    """All parameters of the main model, as makers count them (without multi-token prediction layers)."""
+    """All parameters of the main model, as makers count them: without multi-token prediction."""
     a, layer = architecture, layer_params(architecture=architecture)
     return (
         a.layers * (layer.attention + layer.norms)
@@ -301,7 +298,8 @@ def params_routed(*, architecture: Architecture) -> float:
 def params_active(*, architecture: Architecture) -> float:
     """Parameters that one token meets, embeddings counted in full."""
     a, layer = architecture, layer_params(architecture=architecture)
-    return params_total(architecture=a) - a.moe_layers * (a.experts - a.experts_per_token) * layer.expert
+    idle_experts = a.experts - a.experts_per_token
+    return params_total(architecture=a) - a.moe_layers * idle_experts * layer.expert
 
 
 def params_mtp(*, architecture: Architecture) -> float:
@@ -309,7 +307,8 @@ def params_mtp(*, architecture: Architecture) -> float:
 
         per module: one more layer of the last layer's kind, a 2d x d projection, three norms
 
-    Embedding and head are shared with the main model. Source: DeepSeek-V3 (arXiv 2412.19437, section 2.2).
+    Embedding and head are shared with the main model.
+    Source: DeepSeek-V3 (arXiv 2412.19437, section 2.2).
     """
     a, layer = architecture, layer_params(architecture=architecture)
     ffn = a.experts * layer.expert + layer.shared + layer.router if a.moe_layers else layer.ffn
@@ -320,23 +319,23 @@ def params_mtp(*, architecture: Architecture) -> float:
 class FlopPerToken(NamedTuple):
     """FLOP per token by part; the parts add up to the whole."""
 
-    attention_projections: Numbers
-    attention_core: Numbers  # scores and weighted values
-    ffn: Numbers  # dense layers
-    experts: Numbers  # routed ones that the token meets
-    shared_experts: Numbers
-    router: Numbers
-    logits: Numbers
-    mtp: Numbers  # multi-token prediction, with its attention core and logits
+    attention_projections: Real
+    attention_core: Real  # scores and weighted values
+    ffn: Real  # dense layers
+    experts: Real  # routed ones that the token meets
+    shared_experts: Real
+    router: Real
+    logits: Real
+    mtp: Real  # multi-token prediction, with its attention core and logits
 
     @property
-    def total(self) -> Numbers:
+    def total(self) -> Real:
         """All parts together."""
-        total: Numbers = sum(self)
+        total: Real = sum(self)
         return total
 
 
-def mean_keys_causal(*, sequence_length: Numbers, window: float = 0.0) -> Numbers:
+def mean_keys_causal(*, sequence_length: Real, window: float = 0.0) -> Real:
     """Keys that a query sees on average when it sees itself and what came before.
 
         s/2;  within a window of k < s:  k - k^2 / (2s)
@@ -345,36 +344,39 @@ def mean_keys_causal(*, sequence_length: Numbers, window: float = 0.0) -> Number
     """
     if window <= 0:
         return sequence_length / 2
-    keys: Numbers = minimum(sequence_length, window)
+    keys: Real = minimum(sequence_length, window)
     return keys - keys * keys / (2 * sequence_length)
 
 
-def mean_keys_full(*, sequence_length: Numbers, window: float = 0.0) -> Numbers:
+def mean_keys_full(*, sequence_length: Real, window: float = 0.0) -> Real:
     """Keys per query when the mask is not credited: the whole sequence, or the whole window."""
-    keys: Numbers = minimum(sequence_length, window) if window > 0 else sequence_length
+    keys: Real = minimum(sequence_length, window) if window > 0 else sequence_length
     return keys
 
 
-def forward_flop_per_token_causal(*, architecture: Architecture, sequence_length: Numbers) -> FlopPerToken:
-    """FLOP per token of the forward pass, attention counted as far as the causal mask lets it look."""
+def forward_flop_per_token_causal(
+    *, architecture: Architecture, sequence_length: Real
+) -> FlopPerToken:
+    """FLOP per token of the forward pass, attention only as far as the causal mask allows."""
     whole = mean_keys_causal(sequence_length=sequence_length)
     window = mean_keys_causal(sequence_length=sequence_length, window=architecture.sliding_window)
     return _forward_flop_per_token(architecture=architecture, keys=whole, keys_in_window=window)
 
 
 def forward_flop_per_token_full_attention(
-    *, architecture: Architecture, sequence_length: Numbers
+    *, architecture: Architecture, sequence_length: Real
 ) -> FlopPerToken:
     """FLOP per token of the forward pass, attention counted over the full square of the sequence.
 
-    The convention of Megatron-LM until 2025 and of PaLM's appendix B: about twice the attention that is needed.
+    The convention of Megatron-LM until 2025 and of PaLM's appendix B: about twice the attention
+    that is needed.
     """
     whole = mean_keys_full(sequence_length=sequence_length)
     window = mean_keys_full(sequence_length=sequence_length, window=architecture.sliding_window)
     return _forward_flop_per_token(architecture=architecture, keys=whole, keys_in_window=window)
 
 
-def train_flop_per_token_causal(*, architecture: Architecture, sequence_length: Numbers) -> Numbers:
+def train_flop_per_token_causal(*, architecture: Architecture, sequence_length: Real) -> Real:
     """Model FLOP per trained token, forward and backward, causal attention: what MFU counts here.
 
         3 * forward
@@ -387,22 +389,22 @@ def train_flop_per_token_causal(*, architecture: Architecture, sequence_length: 
 
 
 def train_flop_per_token_full_attention(
-    *, architecture: Architecture, sequence_length: Numbers
-) -> Numbers:
-    """Model FLOP per trained token, forward and backward, full attention: to compare with older publications."""
+    *, architecture: Architecture, sequence_length: Real
+) -> Real:
+    """Model FLOP per trained token with full attention: to compare with older publications."""
     flop = forward_flop_per_token_full_attention(
         architecture=architecture, sequence_length=sequence_length
     )
     return 3 * flop.total
 
 
-def attention_core_flop_per_token(*, architecture: Architecture, keys: Numbers) -> Numbers:
+def attention_core_flop_per_token(*, architecture: Architecture, keys: Real) -> Real:
     """FLOP per token and layer of scores and weighted values, forward: 2 keys H (h + v)."""
     return 2 * keys * architecture.heads * (architecture.head_dim + architecture.v_head_dim)
 
 
 def _forward_flop_per_token(
-    *, architecture: Architecture, keys: Numbers, keys_in_window: Numbers
+    *, architecture: Architecture, keys: Real, keys_in_window: Real
 ) -> FlopPerToken:
     a, layer = architecture, layer_params(architecture=architecture)
     d, matrices = a.hidden_size, a.ffn_matrices
