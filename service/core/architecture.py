@@ -88,6 +88,7 @@ class Architecture(NamedTuple):
 
     layers: float
     moe_layers: float  # of `layers`, those whose feed-forward is a mixture of experts
+    first_dense_layers: float  # dense layers before the first of those
     hidden_size: float
     heads: float
     kv_heads: float
@@ -166,6 +167,7 @@ def architecture_of(transformer: Transformer) -> Architecture:
     return Architecture(
         layers=float(transformer.layers),
         moe_layers=_moe_layers(transformer),
+        first_dense_layers=float(moe.first_dense_layers) if moe else float(transformer.layers),
         hidden_size=d,
         heads=heads,
         kv_heads=heads if mla else kv_heads,
@@ -262,6 +264,15 @@ def _attention_params(a: Architecture) -> float:
     query = d * q + q + q * heads * a.head_dim if q else d * heads * a.head_dim
     key_value = d * (c + a.qk_rope_head_dim) + c + c * heads * (a.qk_nope_head_dim + a.v_head_dim)
     return query + key_value + heads * a.v_head_dim * d
+
+
+def params_latent_down(*, architecture: Architecture) -> float:
+    """Parameters of a layer's down-projections into the ranks of MLA and their norms; 0 without."""
+    a = architecture
+    if not a.latent:
+        return 0.0
+    key_value = a.hidden_size * (a.kv_lora_rank + a.qk_rope_head_dim) + a.kv_lora_rank
+    return (a.hidden_size + 1) * a.q_lora_rank + key_value
 
 
 def params_embedding(*, architecture: Architecture) -> float:

@@ -110,6 +110,11 @@ def tokens_per_device(*, layout: Layout, sequence_length: Real) -> Real:
     return layout.micro_batch * sequence_length / layout.context_parallel
 
 
+def layers_per_stage(*, layers: Real, pipeline_parallel: Real) -> Real:
+    """Layers of the longest pipeline stage: layers / pp rounded up."""
+    return -(-layers // pipeline_parallel)
+
+
 def expert_data_parallel(layout: Layout) -> Real:
     """Replicas of each expert: tp * cp * dp / (ep * etp)."""
     ranks = layout.tensor_parallel * layout.context_parallel * layout.data_parallel
