@@ -125,15 +125,21 @@ class DeviceMemory(NamedTuple):
         return total
 
 
+class MemoryRecipe(NamedTuple):
+    """What else memory depends on: formats, optimizer and software stack."""
+
+    precision: Precision = "bf16"
+    optimizer: OptimizerBytes = OPTIMIZER_BYTES["adamw"]
+    stack: StackBytes = STACK_BYTES["megatron_core"]
+
+
 def memory_per_device(
     *,
     architecture: Architecture,
     layout: Layout,
     sequence_length: Real,
     global_batch: Real,
-    precision: Precision,
-    optimizer: OptimizerBytes = OPTIMIZER_BYTES["adamw"],
-    stack: StackBytes = STACK_BYTES["megatron_core"],
+    recipe: MemoryRecipe,
 ) -> DeviceMemory:
     """Bytes on the fullest device; `global_batch` in sequences.
 
@@ -143,31 +149,68 @@ def memory_per_device(
     Source: ZeRO (arXiv 1910.02054), Narayanan et al. 2021 (arXiv 2104.04473), Korthikanti et al.
     2022 (arXiv 2205.05198), generalised to grouped and latent attention, gated blocks and experts.
     """
-    format_bytes = FORMAT_BYTES[precision]
-    if precision == "fp32":
-        optimizer = optimizer._replace(master=0.0)
-    tokens = tokens_per_device(layout=layout, sequence_length=sequence_length)
-    batches = maximum(1.0, micro_batches(layout=layout, global_batch=global_batch))
-    scores = 0.0 if stack.flash_attention else SCORE_BYTES * architecture.heads * sequence_length
-    kept = activation_bytes_per_token_layer(
-        architecture=architecture, layout=layout, format_bytes=format_bytes, score_bytes=scores
+    first, last = _first_and_last_stage(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        recipe=recipe,
     )
+    first_is_fuller = first.total >= last.total
+    return DeviceMemory(*(where(first_is_fuller, a, b) for a, b in zip(first, last, strict=True)))
+
+
+def bytes_per_device(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> Real:
+    """The total of `memory_per_device` without its parts."""
+    first, last = _first_and_last_stage(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        recipe=recipe,
+    )
+    return maximum(first.total, last.total)
+
+
+def _first_and_last_stage(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> tuple[DeviceMemory, DeviceMemory]:
+    optimizer = recipe.optimizer
+    if recipe.precision == "fp32":
+        optimizer = optimizer._replace(master=0.0)
+    scores = SCORE_BYTES * architecture.heads * sequence_length
+    per_layer = activation_bytes_per_token_layer(
+        architecture=architecture,
+        layout=layout,
+        format_bytes=FORMAT_BYTES[recipe.precision],
+        score_bytes=0.0 if recipe.stack.flash_attention else scores,
+    )
+    batches = micro_batches(layout=layout, global_batch=global_batch)
     stage = _Stage(
         architecture=architecture,
         layout=layout,
-        format_bytes=format_bytes,
+        format_bytes=FORMAT_BYTES[recipe.precision],
         optimizer=optimizer,
-        stack=stack,
-        tokens=tokens,
-        micro_batches=batches,
-        kept_per_token_layer=kept.kept,
-        working_per_token=kept.working,
+        stack=recipe.stack,
+        tokens=tokens_per_device(layout=layout, sequence_length=sequence_length),
+        micro_batches=maximum(1.0, batches),
+        kept_per_token_layer=per_layer.kept,
+        working_per_token=per_layer.working,
     )
     only = where(layout.pipeline_parallel <= 1, 1.0, 0.0)
-    first = _stage_memory(stage, first=1.0, last=only)
-    last = _stage_memory(stage, first=only, last=1.0)
-    first_is_fuller = first.total >= last.total
-    return DeviceMemory(*(where(first_is_fuller, a, b) for a, b in zip(first, last, strict=True)))
+    return _stage_memory(stage, first=1.0, last=only), _stage_memory(stage, first=only, last=1.0)
 
 
 class ActivationBytes(NamedTuple):

@@ -4,17 +4,27 @@ One `Layout` holds one layout (numbers) or many (arrays of one shape, or of shap
 formulas take either. `LayoutRequest` is what a user may say about it.
 """
 
+import math
 from typing import Annotated, Literal, NamedTuple
 
+import numpy as np
 from msgspec import Meta, Struct
 
-from service.core.arrays import Real
+from service.core.architecture import Architecture
+from service.core.arrays import Array, Real
 
 RECOMPUTE_NONE = 0.0
 RECOMPUTE_SELECTIVE = (
     1.0  # what is cheap to do again: the attention core, activation functions, norms
 )
 RECOMPUTE_FULL = 2.0  # all but the input of each layer
+# Published runs split matrices over 16 devices at most.
+MAX_TENSOR_PARALLEL = 16.0
+# Sequences are not cut into shorter pieces than this: the exchange would outweigh the attention.
+MIN_CONTEXT_PARALLEL_TOKENS = 2048.0
+# The batch may move by this much to become divisible.
+MAX_BATCH_CHANGE = 0.05
+
 Recompute = Literal["none", "selective", "full"]
 RECOMPUTE_CODE: dict[Recompute, float] = {
     "none": RECOMPUTE_NONE,
@@ -119,3 +129,114 @@ def expert_data_parallel(layout: Layout) -> Real:
     """Replicas of each expert: tp * cp * dp / (ep * etp)."""
     ranks = layout.tensor_parallel * layout.context_parallel * layout.data_parallel
     return ranks / (layout.expert_parallel * layout.expert_tensor_parallel)
+
+
+def whole_batch(*, global_batch_tokens: float, sequence_length: float) -> float:
+    """Sequences per step nearest to so many tokens that data parallelism can divide.
+
+    A whole number of sequences stays as it is. Otherwise it is rounded to the multiple of the
+    largest power of two that moves it by at most 5%: 16e6 tokens of 8,192 are 2,048 sequences, not
+    1,953.
+    """
+    sequences = max(1.0, global_batch_tokens / sequence_length)
+    if sequences == math.floor(sequences):
+        return sequences
+    step = 2.0 ** math.floor(math.log2(sequences))
+    while step > 1:
+        rounded = step * max(1.0, math.floor(sequences / step + 0.5))
+        if abs(rounded / sequences - 1) <= MAX_BATCH_CHANGE:
+            return rounded
+        step /= 2
+    return math.floor(sequences + 0.5)
+
+
+def divisors_of(number: float) -> Array:
+    """All divisors of a whole number, ascending."""
+    small = np.arange(1.0, math.isqrt(int(number)) + 1)
+    small = small[number % small == 0]
+    return np.unique(np.concatenate([small, number / small]))
+
+
+def tensor_degrees(architecture: Architecture, *, limit: float) -> Array:
+    """Tensor-parallel degrees that divide the heads and the key-value heads, or repeat the latter.
+
+    Source: what Megatron-LM accepts.
+    """
+    a = architecture
+    tp = divisors_of(a.heads)
+    shares = (a.kv_heads % tp == 0) | (tp % a.kv_heads == 0)
+    widths = (a.ffn_size % tp == 0) & (a.shared_ffn_size % tp == 0)
+    legal: Array = tp[shares & widths & (tp <= limit)]
+    return legal
+
+
+def pipeline_degrees(layers: float, *, largest: float) -> Array:
+    """Numbers of stages that leave none empty and of which no smaller one has stages as short.
+
+    Stages may be uneven, as Megatron-Core's layouts allow: ceil(layers / n) for every n.
+    """
+    per_stage = np.arange(1.0, layers + 1)
+    pp = np.unique(np.ceil(layers / per_stage))
+    powers = 2.0 ** np.arange(0, math.floor(math.log2(layers)) + 1)
+    pp = np.union1d(pp, powers[(powers - 1) * np.ceil(layers / powers) < layers])
+    legal: Array = pp[pp <= largest]
+    return legal
+
+
+def context_degrees(sequence_length: float) -> Array:
+    """Context-parallel degrees: powers of two that cut the sequence into equal, long pieces."""
+    most = max(1.0, sequence_length / MIN_CONTEXT_PARALLEL_TOKENS)
+    cp = 2.0 ** np.arange(0, math.floor(math.log2(most)) + 1)
+    legal: Array = cp[(cp == 1) | (sequence_length % (2 * cp) == 0)]
+    return legal
+
+
+def expert_degrees(architecture: Architecture) -> Array:
+    """Expert-parallel degrees: those that divide the experts; 1 without experts."""
+    return divisors_of(max(1.0, architecture.experts))
+
+
+def illegalities(
+    *,
+    layout: Layout,
+    architecture: Architecture,
+    devices: float,
+    global_batch: float,
+    sequence_length: float,
+) -> tuple[tuple[str, str], ...]:
+    """What keeps one layout from running at all: (member, why), empty for a legal one."""
+    a, tp, pp = architecture, layout.tensor_parallel, layout.pipeline_parallel
+    ranks = tp * layout.context_parallel * layout.data_parallel
+    owners = layout.expert_parallel * layout.expert_tensor_parallel
+    sequences = global_batch / layout.data_parallel
+    checks = (
+        ("data_parallel", "needs more devices than there are", devices_of(layout) > devices),
+        ("tensor_parallel", "must divide the heads", a.heads % tp != 0),
+        (
+            "tensor_parallel",
+            "must divide the key-value heads or be a multiple of them",
+            a.kv_heads % tp != 0 and tp % a.kv_heads != 0,
+        ),
+        ("pipeline_parallel", "leaves a stage without layers", _has_empty_stage(a.layers, pp)),
+        ("virtual_stages", "needs a pipeline", layout.virtual_stages > 1 and pp <= 1),
+        (
+            "virtual_stages",
+            "must not exceed the layers of a stage",
+            layout.virtual_stages > layers_per_stage(layers=a.layers, pipeline_parallel=pp),
+        ),
+        (
+            "context_parallel",
+            "must divide the sequence",
+            sequence_length % layout.context_parallel != 0,
+        ),
+        ("expert_parallel", "must divide the experts", max(1.0, a.experts) % owners != 0),
+        ("expert_parallel", "must divide tensor x context x data parallel", ranks % owners != 0),
+        ("data_parallel", "must divide the global batch", sequences % 1 != 0),
+        ("micro_batch", "must divide the batch of a rank", sequences % layout.micro_batch != 0),
+    )
+    return tuple((member, why) for member, why, broken in checks if broken)
+
+
+def _has_empty_stage(layers: float, pipeline_parallel: Real) -> bool:
+    per_stage = layers_per_stage(layers=layers, pipeline_parallel=pipeline_parallel)
+    return bool((pipeline_parallel - 1) * per_stage >= layers)
