@@ -6,7 +6,7 @@ only looks things up. A lookup never guesses: an unknown id is an error that nam
 
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from service.core.errors import (
     UnknownAccelerator,
@@ -26,9 +26,7 @@ Slug: TypeAlias = Annotated[
         description="An id of the catalog.",
     ),
 ]
-Precision: TypeAlias = Literal[
-    "fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"
-]
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 PriceKind: TypeAlias = Literal[
     "on_demand",
     "spot",
@@ -80,10 +78,12 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     form_factor: str
     released: AsOf
     memory_bytes: Datum
+    memory_type: str = ""
     memory_bandwidth_byte_per_s: Datum | UnsetType = UNSET
     peak_dense_flop_per_s: dict[str, Datum]
     tdp_w: Datum | UnsetType = UNSET
     scale_up: ScaleUp | UnsetType = UNSET
+    export_control: str = ""
     note: str = ""
 
 
@@ -112,13 +112,19 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seller: str = ""
     country: str = ""
     form_factor: str = ""
+    vcpus: int | UnsetType = UNSET
+    ram_gb: float | UnsetType = UNSET
     network_gbps: float | UnsetType = UNSET
     licence: str = ""
     note: str = ""
 
 
 class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a cluster stands: grid carbon, power price, PUE; an absent number is not known."""
+    """Where a cluster stands: grid carbon, power price, PUE; an absent number is not known.
+
+    A cloud region takes carbon and tariff from its grid zone where nothing nearer is known, and
+    the source says so. Tariffs are in dollars, euros or pounds; their unit tells.
+    """
 
     id: Slug
     kind: Literal["cloud_region", "grid_zone"]
@@ -127,13 +133,51 @@ class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     region: str = ""
     country: str = ""
     grid_zone: str = ""
+    grid_operator_zone: str = ""
+    level: str = ""
     carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
     marginal_carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
     market_based_carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
     carbon_free_share: Datum | UnsetType = UNSET
-    usd_per_kwh: Datum | UnsetType = UNSET
+    price_per_kwh: Datum | UnsetType = UNSET
     pue: Datum | UnsetType = UNSET
     water_liter_per_kwh: Datum | UnsetType = UNSET
+    note: str = ""
+
+
+class FleetPue(Struct, frozen=True, kw_only=True):
+    """PUE of an operator's fleet in one year, for regions that publish none of their own."""
+
+    operator: str
+    scope: str
+    year: str
+    pue: Datum
+
+
+class SpotReclaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How often spot capacity of one instance type was taken back within a month.
+
+    The source gives bands: `low` and `high` of the share are the band's ends.
+    """
+
+    provider: Slug
+    region: str
+    instance_type: str
+    accelerator: Slug
+    observed_on: AsOf
+    reclaimed_share_per_month: Datum
+    saving_share: Datum
+    note: str = ""
+
+
+class PricePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One past price of a device-hour; rows of different `scope` are different products."""
+
+    accelerator: Slug
+    date: AsOf
+    price_kind: PriceKind | Literal["index"]
+    scope: str
+    price_per_device_hour: Datum
     note: str = ""
 
 
@@ -150,6 +194,7 @@ class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     architecture: dict[str, Any]
     params_total: Datum
     params_active: Datum | UnsetType = UNSET
+    params_embedding: Datum | UnsetType = UNSET
     published_total: Datum | UnsetType = UNSET
     published_active: Datum | UnsetType = UNSET
     architecture_source: Published
@@ -158,7 +203,10 @@ class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A published run whose hours, cost or speed was disclosed; what accuracy is measured on."""
+    """A published run whose hours, cost or speed was disclosed; what accuracy is measured on.
+
+    `accelerator` is an id of the catalog, empty if the source's device is none of them.
+    """
 
     id: Slug
     model: str
@@ -180,7 +228,10 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """All of it as one value, with the version and the digest that every quote names.
 
     `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
-    `price_rows` indexes offers by accelerator id.
+    `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
+    `regions` are the region codes that any offer names.
+    `spot_reclaims` and `price_history` are by accelerator id too;
+    `fleet_pues` is by operator. `accelerator_aliases` gives the id for names used in print.
     """
 
     version: str
@@ -194,6 +245,11 @@ class Catalog(Struct, frozen=True, kw_only=True):
     runs: dict[str, ReferenceRun]
     assumptions: dict[str, Datum]
     price_rows: dict[str, tuple[Offer, ...]]
+    regions: frozenset[str]
+    accelerator_aliases: dict[str, str] = field(default_factory=dict)
+    fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
+    spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
+    price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""
@@ -216,9 +272,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
         return self.assumptions[name]
 
 
-def _look_up(
-    rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]
-) -> Row:
+def _look_up(rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]) -> Row:
     try:
         return rows[asked]
     except KeyError:

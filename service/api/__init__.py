@@ -1,0 +1,1 @@
+"""HTTP and only HTTP: decode, ask, encode."""

@@ -1,0 +1,116 @@
+"""The outermost layer: what is the same for every request, known route or not.
+
+It names the request, counts and times it, answers HEAD wherever GET works, turns a matching
+`If-None-Match` into 304, sets the headers that every answer carries, and writes one log line.
+"""
+
+import re
+from time import perf_counter
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.metrics import Metrics
+
+log = structlog.get_logger("runquote.http")
+
+REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._:/+=-]{1,128}$(?!\n)")
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
+UNMATCHED: Final = "unmatched"
+BODILESS: Final = (b"content-length", b"content-type")
+
+
+class Edge:
+    """An ASGI application around another."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass lifespan through; wrap every HTTP request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange(scope, send)
+        start = perf_counter()
+        self.metrics.requests_in_progress.inc()
+        try:
+            await self.app(exchange.scope, receive, exchange.send)
+        finally:
+            self.metrics.requests_in_progress.dec()
+            self._observe(exchange, perf_counter() - start)
+
+    def _observe(self, exchange: "Exchange", duration_s: float) -> None:
+        method = exchange.method if exchange.method in METHODS else "other"
+        route = str(exchange.scope.get("path_template") or UNMATCHED)
+        self.metrics.requests.labels(method, route, str(exchange.status)).inc()
+        self.metrics.request_duration.labels(method, route).observe(duration_s)
+        log.info(
+            "request",
+            request_id=exchange.request_id,
+            method=exchange.method,
+            route=route,
+            status=exchange.status,
+            duration_ms=round(duration_s * 1000, 3),
+            bytes_out=exchange.bytes_out,
+            **exchange.noted,
+        )
+
+
+class Exchange:
+    """One request on its way in and its answer on its way out."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        headers = dict(scope["headers"])
+        self.method: str = scope["method"]
+        self.request_id = request_id_of(headers.get(b"x-request-id"))
+        self.if_none_match = headers.get(b"if-none-match", b"").decode("latin-1")
+        self.status = 500
+        self.bytes_out = 0
+        self.scope: Scope = {**scope}  # type: ignore[assignment]
+        self.noted: dict[str, object] = {}
+        state = {"request_id": self.request_id, "noted": self.noted}
+        self.scope["state"] = {**scope.get("state", {}), **state}
+        if self.method == "HEAD":
+            self.scope["method"] = "GET"  # type: ignore[typeddict-item]
+        self._send = send
+        self._bodiless = self.method == "HEAD"
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the answer on, without its body where there must be none."""
+        if message["type"] == "http.response.start":
+            headers = list(message["headers"])
+            self.status = message["status"]
+            if self._not_modified(headers):
+                self.status, self._bodiless = 304, True
+                headers = [pair for pair in headers if pair[0].lower() not in BODILESS]
+            headers.append((b"x-request-id", self.request_id.encode("latin-1")))
+            headers.append((b"x-content-type-options", b"nosniff"))
+            message = {**message, "status": self.status, "headers": headers}
+        elif message["type"] == "http.response.body":
+            body = b"" if self._bodiless else message.get("body", b"")
+            self.bytes_out += len(body)
+            message = {**message, "body": body}
+        await self._send(message)
+
+    def _not_modified(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        if self.status != 200 or not self.if_none_match or self.method not in {"GET", "HEAD"}:
+            return False
+        etag = next((value for name, value in headers if name.lower() == b"etag"), None)
+        return etag is not None and matches(self.if_none_match, etag.decode("latin-1"))
+
+
+def matches(if_none_match: str, etag: str) -> bool:
+    """Whether an `If-None-Match` names this entity tag, compared weakly (RFC 9110, 13.1.2)."""
+    asked = [tag.strip() for tag in if_none_match.split(",")]
+    return "*" in asked or etag in {tag.removeprefix("W/") for tag in asked}
+
+
+def request_id_of(sent: bytes | None) -> str:
+    """The caller's request id if it is a plain token, else a new one."""
+    if sent is not None and REQUEST_ID.match(sent):
+        return sent.decode("ascii")
+    return str(uuid4())

@@ -1,0 +1,38 @@
+"""For operators: is it alive, is it ready, and its metrics."""
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from service.api.negotiation import JSON
+from service.core.catalog import Catalog
+from service.metrics import Metrics
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def operation_routes(*, catalog: Catalog, metrics: Metrics, engine: str) -> list[HTTPRouteHandler]:
+    """`/livez`, `/readyz` and `/metrics`."""
+
+    @get("/livez", sync_to_thread=False)
+    def livez() -> Response[dict[str, str]]:
+        """Answered as long as the process can answer anything."""
+        return Response({"status": "alive"}, headers=NO_STORE, media_type=JSON)
+
+    @get("/readyz", sync_to_thread=False)
+    def readyz() -> Response[dict[str, str]]:
+        """Answered once the catalog is loaded; Redis does not count, quotes work without it."""
+        body = {
+            "status": "ready",
+            "engine": engine,
+            "catalog_version": catalog.version,
+            "catalog_digest": catalog.digest,
+        }
+        return Response(body, headers=NO_STORE, media_type=JSON)
+
+    @get("/metrics", sync_to_thread=False)
+    def exposition(request: Request) -> Response[bytes]:
+        """All metrics, as Prometheus scrapes them."""
+        body, content_type = metrics.exposition(request.headers.get("accept", ""))
+        return Response(body, headers=NO_STORE, media_type=content_type)
+
+    return [livez, readyz, exposition]

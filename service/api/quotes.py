@@ -1,0 +1,121 @@
+"""POST /quote and GET /quote/{id}: decode, ask, answer with the stored bytes."""
+
+import asyncio
+from time import perf_counter
+from typing import Final
+
+from litestar import Request, Response, asgi, get
+from litestar.datastructures import Headers
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from service.api.decoding import decode_request
+from service.api.negotiation import JSON, check_accepts, check_content_type
+from service.api.problems import (
+    BodyTimeout,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    QuoteNotKept,
+    send_problem,
+)
+from service.quoting import Issued, Quoting
+
+QUOTE_MAX_AGE_S: Final = 86400
+"""How long a client may keep a quote without asking: it cannot change, but replicas are upgraded."""
+CACHE_CONTROL: Final = f"private, max-age={QUOTE_MAX_AGE_S}, immutable".encode()
+
+
+def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) -> ASGIApp:
+    """The hot route: raw bytes in, stored bytes out."""
+
+    @asgi("/quote", copy_scope=False)
+    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["method"] != "POST":
+                raise MethodNotAllowed(allowed=("POST", "OPTIONS"))
+            headers = Headers.from_scope(scope)
+            check_accepts(headers.get("accept"), JSON)
+            check_content_type(headers.get("content-type"))
+            body = await read_body(
+                receive,
+                stated=headers.get("content-length"),
+                body_max_bytes=body_max_bytes,
+                body_timeout_s=body_timeout_s,
+            )
+            start = perf_counter()
+            with quoting.metrics.phase("decode"):
+                request = decode_request(body)
+            decoded = perf_counter()
+            issued = await quoting.issue(request)
+            answered = perf_counter()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
+            await send_problem(error, scope, send, metrics=quoting.metrics)
+            return
+        scope["state"]["noted"].update(quote=issued.id, cache=issued.origin)
+        timing = (
+            f"decode;dur={(decoded - start) * 1000:.3f}, "
+            f"{issued.origin};dur={(answered - decoded) * 1000:.3f}"
+        )
+        await send_quote(issued, send, timing=timing)
+
+    return handle
+
+
+async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
+    """The stored bytes with their headers."""
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(issued.body)).encode()),
+        (b"content-location", f"/quote/{issued.id}".encode()),
+        (b"etag", f'"{issued.id}"'.encode()),
+        (b"cache-control", CACHE_CONTROL),
+        (b"server-timing", timing.encode()),
+        (b"vary", b"accept"),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": issued.body, "more_body": False})
+
+
+async def read_body(
+    receive: Receive, *, stated: str | None, body_max_bytes: int, body_timeout_s: float
+) -> bytes:
+    """The whole body; raises `PayloadTooLarge` as soon as it is, `BodyTimeout` if it dawdles."""
+    if stated is not None and stated.isdigit() and int(stated) > body_max_bytes:
+        raise PayloadTooLarge(body_max_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(body_timeout_s):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    break
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > body_max_bytes:
+                    raise PayloadTooLarge(body_max_bytes)
+                chunks.append(chunk)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise BodyTimeout(body_timeout_s) from None
+    return b"".join(chunks)
+
+
+@get("/quote/{quote_id:str}", sync_to_thread=False)
+async def get_quote(quote_id: str, request: Request, quoting: Quoting) -> Response[bytes]:
+    """A quote issued before, while it is kept."""
+    check_accepts(request.headers.get("accept"), JSON)
+    start = perf_counter()
+    body = await quoting.kept(quote_id)
+    if body is None:
+        raise QuoteNotKept(quote_id)
+    return Response(
+        body,
+        media_type=JSON,
+        headers={
+            "ETag": f'"{quote_id}"',
+            "Cache-Control": CACHE_CONTROL.decode(),
+            "Server-Timing": f"cache;dur={(perf_counter() - start) * 1000:.3f}",
+            "Vary": "accept",
+        },
+    )

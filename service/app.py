@@ -1,0 +1,76 @@
+"""Where everything meets: builds the application from Settings, nothing else."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import structlog
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.types import ASGIApp
+
+from service import __version__
+from service.api.catalog import catalog_routes
+from service.api.contract import document_routes
+from service.api.edge import Edge
+from service.api.operations import operation_routes
+from service.api.problems import exception_handlers
+from service.api.quotes import get_quote, post_quote
+from service.cache import QuoteCache
+from service.catalog_files import load_catalog
+from service.core.catalog import Catalog
+from service.metrics import Metrics
+from service.quoting import Quoting
+from service.settings import Settings
+
+log = structlog.get_logger("runquote")
+
+
+def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
+    """The whole service as one ASGI application; a bad catalog stops it here."""
+    catalog = load_catalog() if catalog is None else catalog
+    metrics = Metrics()
+    cache = QuoteCache(
+        memory_bytes=settings.cache_memory_bytes,
+        url=settings.redis_url or None,
+        timeout_s=settings.redis_timeout_s,
+        ttl_s=settings.cache_ttl_s,
+        observer=metrics.cache,
+    )
+    metrics.catalog_timestamp.set(datetime.fromisoformat(catalog.published_at).timestamp())
+    metrics.build_info.labels(__version__, catalog.version).set(1)
+    metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
+    quoting = Quoting(catalog=catalog, cache=cache, metrics=metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        log.info("started", pid=os.getpid(), version=__version__, catalog=catalog.version, **settings.redacted())
+        try:
+            await cache.start()
+            yield
+        finally:
+            await cache.close()
+            log.info("stopped")
+
+    app = Litestar(
+        route_handlers=[
+            post_quote(
+                quoting,
+                body_max_bytes=settings.body_max_bytes,
+                body_timeout_s=settings.body_timeout_s,
+            ),
+            get_quote,
+            *catalog_routes(catalog),
+            *document_routes(),
+            *operation_routes(catalog=catalog, metrics=metrics, engine=__version__),
+        ],
+        dependencies={"quoting": Provide(lambda: quoting, sync_to_thread=False)},
+        exception_handlers=exception_handlers(metrics),
+        lifespan=[lifespan],
+        openapi_config=None,
+        logging_config=None,
+        state=State(),
+    )
+    return Edge(app, metrics=metrics)

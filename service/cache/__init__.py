@@ -1,0 +1,33 @@
+"""Where encoded quotes are kept: in this process, and in a Redis that replicas share."""
+
+from service.cache.address import InvalidRedisAddress, RedisAddress, redis_address
+from service.cache.observing import (
+    BREAKER_STATES,
+    OPERATIONS,
+    RESULTS,
+    TIERS,
+    BreakerState,
+    CacheObserver,
+    Operation,
+    Result,
+    Tier,
+)
+from service.cache.tiers import Answer, ComputedAnswer, QuoteCache
+
+__all__ = [
+    "BREAKER_STATES",
+    "OPERATIONS",
+    "RESULTS",
+    "TIERS",
+    "Answer",
+    "BreakerState",
+    "CacheObserver",
+    "ComputedAnswer",
+    "InvalidRedisAddress",
+    "Operation",
+    "QuoteCache",
+    "RedisAddress",
+    "Result",
+    "Tier",
+    "redis_address",
+]

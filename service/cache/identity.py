@@ -1,0 +1,28 @@
+"""The content id of a quote: what was asked, of which engine, over which catalog."""
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+import rfc8785
+
+from service.core.request import QuoteRequest
+
+DOMAIN: Final = b"runquote/quote/1"
+
+
+def canonical_request(request: QuoteRequest) -> bytes:
+    """The request with its defaults filled in, as RFC 8785 writes it.
+
+    Member order, omitted defaults and the spelling of numbers (1e3, 1000, 1000.0) do not matter.
+    """
+    return rfc8785.dumps(msgspec.to_builtins(request))
+
+
+def quote_id(canonical: bytes, *, engine: str, catalog_digest: str) -> str:
+    """`q_` and the SHA-256 over domain, engine version, catalog digest and canonical request."""
+    digest = sha256()
+    for part in (DOMAIN, engine.encode(), catalog_digest.encode(), canonical):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return "q_" + digest.hexdigest()

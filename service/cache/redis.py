@@ -1,0 +1,210 @@
+"""The second tier: a Redis that replicas share.
+
+It may be slow, full, wrong or gone; no caller sees more of that than a miss.
+
+It uses two commands, GETRANGE and SET, on keys under `rq:` (GETRANGE, because it bounds what a
+foreign value can make us read). An ACL user needs `~rq:* +getrange +set`; in a Cluster also
+`+cluster|slots +command`.
+"""
+
+import asyncio
+import time
+from typing import Any, Final, NamedTuple
+
+import structlog
+from redis.exceptions import ClusterDownError, MaxConnectionsError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from service.cache.address import RedisAddress, redis_address
+from service.cache.breaker import Breaker
+from service.cache.clients import build_client
+from service.cache.envelope import HEADER_BYTES, InvalidEnvelope, seal, unseal
+from service.cache.key import KEY_SCHEMA, is_content_id, redis_key
+from service.cache.observing import BreakerState, CacheObserver, Operation, Result
+
+PROBE_TIMEOUT_S: Final = 2.0
+"""A probe delays nobody and may have to find a master or read a cluster's map first."""
+
+COMPLAINT_INTERVAL_S: Final = 60.0
+"""What goes on going wrong is said once a minute; the metrics count each time."""
+
+_PROBE_KEY: Final = f"rq:{KEY_SCHEMA}:probe"
+
+
+class _Failure(NamedTuple):
+    """Why a command gave nothing."""
+
+    result: Result
+    is_outage: bool  # the Redis does not work, rather than: it answered, and refused
+    reason: str
+
+
+class RedisTier:
+    """Bytes under content ids in a Redis, behind a deadline and a breaker.
+
+    A command waits at most `timeout_s` for each reply and twice that altogether; a command that is
+    given up drops its connection, so no late reply can be taken for another's. `get` and `put`
+    raise nothing but cancellation.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        timeout_s: float,
+        ttl_s: int,
+        max_body_bytes: int,
+        max_connections: int,
+        failures_to_open: int,
+        pause_s: float,
+        observer: CacheObserver,
+    ) -> None:
+        self.address: RedisAddress = redis_address(url)
+        self._client = build_client(
+            self.address, timeout_s=timeout_s, max_connections=max_connections
+        )
+        self._deadline_s = 2 * timeout_s
+        self._ttl_s = ttl_s
+        self._max_body_bytes = max_body_bytes
+        self._connections = asyncio.Semaphore(max_connections)
+        self._observer = observer
+        self._log: Any = structlog.get_logger(__name__).bind(redis=str(self.address))
+        self._complained_at: dict[tuple[str, str], float] = {}
+        self.breaker = Breaker(
+            failures_to_open=failures_to_open,
+            pause_s=pause_s,
+            probe=self._works,
+            moved=self._breaker_moved,
+        )
+        observer.breaker_state(self.breaker.state)
+
+    async def start(self) -> None:
+        """Connect, so that no request pays for it; a Redis that is away is left for later."""
+        outage = await self._outage()
+        if outage is not None:
+            self._log.warning("cache_redis_unavailable", reason=outage)
+            self.breaker.open()
+
+    async def close(self) -> None:
+        """Close the connections; a Redis that hangs cannot hold this up for long."""
+        await self.breaker.close()
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT_S):
+                await self._client.close()
+        except Exception as error:  # noqa: BLE001 - nobody can act on it any more
+            self._log.info("cache_redis_close_failed", reason=_reason(error))
+
+    def turns_away(self, operation: Operation) -> bool:
+        """Whether there is no point in asking now; it is then counted as asked in vain."""
+        if self.breaker.is_closed:
+            return False
+        self._observer.observe("redis", operation, "open")
+        return True
+
+    async def get(self, content_id: str) -> bytes | None:
+        """The bytes kept under `content_id`, if they are there and are what was put."""
+        if not is_content_id(content_id):
+            return None
+        result, body = await self._get(redis_key(content_id))
+        self._observer.observe("redis", "get", result)
+        return body
+
+    async def put(self, content_id: str, body: bytes) -> None:
+        """Keep `body` under `content_id` for the time to live, if the Redis will."""
+        result = await self._put(redis_key(content_id), body)
+        self._observer.observe("redis", "put", result)
+
+    async def _get(self, key: str) -> tuple[Result, bytes | None]:
+        if not self.breaker.is_closed:
+            return "open", None
+        longest = HEADER_BYTES + self._max_body_bytes
+        # The end of a GETRANGE is inclusive: this asks for one byte more than a value of ours has.
+        value = await self._command("get", "GETRANGE", key, 0, longest)
+        if isinstance(value, _Failure):
+            return value.result, None
+        if not value:
+            return "miss", None
+        if len(value) > longest:
+            self._complain("cache_redis_value_oversized", operation="get", key=key)
+            return "oversized", None
+        try:
+            return "hit", unseal(key=key, value=value, max_body_bytes=self._max_body_bytes)
+        except InvalidEnvelope as error:
+            self._complain("cache_redis_value_invalid", operation="get", key=key, reason=str(error))
+            return "invalid", None
+
+    async def _put(self, key: str, body: bytes) -> Result:
+        if not self.breaker.is_closed:
+            return "open"
+        if len(body) > self._max_body_bytes:
+            return "oversized"
+        value = seal(key=key, body=body)
+        reply = await self._command("put", "SET", key, value, "EX", self._ttl_s)
+        return reply.result if isinstance(reply, _Failure) else "stored"
+
+    async def _command(self, operation: Operation, *command: str | bytes | int) -> Any:
+        """The reply to one command, or the failure, which is then already logged and counted in."""
+        try:
+            reply = await self._execute(*command, deadline_s=self._deadline_s)
+        except Exception as error:  # noqa: BLE001 - fail open: whatever went wrong is only a miss
+            failure = _failure(error)
+            if not failure.is_outage:
+                self.breaker.succeeded()
+                self._complain("cache_redis_refused", operation=operation, reason=failure.reason)
+            elif self.breaker.failed():
+                self._log.warning("cache_redis_unavailable", reason=failure.reason)
+            return failure
+        self.breaker.succeeded()
+        return reply
+
+    async def _execute(self, *command: str | bytes | int, deadline_s: float) -> Any:
+        # When the deadline cancels a command, redis-py drops the connection it was on.
+        async with asyncio.timeout(deadline_s), self._connections:
+            return await self._client.execute(*command)
+
+    async def _works(self) -> bool:
+        return await self._outage() is None
+
+    async def _outage(self) -> str | None:
+        """Why the Redis does not answer the command that a request would send; None if it does.
+
+        A refusal is an answer.
+        """
+        try:
+            await self._execute("GETRANGE", _PROBE_KEY, 0, 0, deadline_s=PROBE_TIMEOUT_S)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the Redis does not work
+            failure = _failure(error)
+            return failure.reason if failure.is_outage else None
+        return None
+
+    def _breaker_moved(self, state: BreakerState) -> None:
+        self._observer.breaker_state(state)
+        if state == "closed":
+            self._log.info("cache_redis_recovered")
+
+    def _complain(self, event: str, *, operation: Operation, **facts: str) -> None:
+        now = time.monotonic()
+        last = self._complained_at.get((event, operation))
+        if last is None or now - last >= COMPLAINT_INTERVAL_S:
+            self._complained_at[event, operation] = now
+            self._log.warning(event, operation=operation, **facts)
+
+
+def _failure(error: Exception) -> _Failure:
+    match error:
+        case TimeoutError() | RedisTimeoutError():
+            return _Failure("timeout", is_outage=True, reason=_reason(error))
+        case MaxConnectionsError():  # we asked too much of our own pool
+            return _Failure("error", is_outage=False, reason=_reason(error))
+        case ClusterDownError():
+            return _Failure("error", is_outage=True, reason=_reason(error))
+        case ResponseError() if str(error).startswith("WRONGTYPE"):
+            return _Failure("invalid", is_outage=False, reason=_reason(error))
+        case ResponseError():  # full, read-only, not permitted: but it answers
+            return _Failure("error", is_outage=False, reason=_reason(error))
+        case _:  # refused, reset, wrong password, loading, not a Redis
+            return _Failure("error", is_outage=True, reason=_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,245 @@
+"""The quote cache: memory first, then Redis where there is one.
+
+Keys are content ids, digests over everything that decides the bytes, so a hit can only be what a
+miss would have computed; nothing is ever invalidated, and expiry is hygiene.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+
+from service.cache.memory import MemoryTier
+from service.cache.observing import BreakerState, CacheObserver, Unobserved
+from service.cache.redis import RedisTier
+
+DEFAULT_MEMORY_BYTES: Final = 64 * 1024**2
+MAX_MEMORY_BYTES: Final = 2**40
+DEFAULT_TTL_S: Final = 7 * 24 * 3600
+MAX_TTL_S: Final = 365 * 24 * 3600
+DEFAULT_TIMEOUT_S: Final = 0.05
+DEFAULT_BREAKER_FAILURES: Final = 3
+DEFAULT_BREAKER_PAUSE_S: Final = 1.0
+DEFAULT_MAX_BODY_BYTES: Final = 4 * 1024**2
+DEFAULT_MAX_CONNECTIONS: Final = 16
+
+MAX_PENDING_PUTS: Final = 256
+MAX_PENDING_PUT_BYTES: Final = 32 * 1024**2
+"""Stores under way at most; beyond that a store is dropped rather than queued."""
+
+T = TypeVar("T")
+
+Origin = Literal["memory", "redis", "computed", "nowhere"]
+
+
+class Answer(NamedTuple):
+    """What the cache has under a key, and where it was; (None, "nowhere") if it has nothing."""
+
+    body: bytes | None
+    origin: Origin
+
+
+class ComputedAnswer(NamedTuple):
+    """The bytes, and where they came from."""
+
+    body: bytes
+    origin: Literal["memory", "redis", "computed"]
+
+
+class _SingleFlight(Generic[T]):
+    """At most one run per key at a time; who comes meanwhile waits for the same run."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, asyncio.Task[T]] = {}
+
+    async def run(self, key: str, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        run = self._runs.get(key)
+        if run is None:
+            run = asyncio.create_task(start(), name="cache single flight")
+            self._runs[key] = run
+            run.add_done_callback(lambda done: self._ended(key, done))
+        return await asyncio.shield(run)
+
+    async def close(self) -> None:
+        """Cancel what still runs."""
+        runs = list(self._runs.values())
+        for run in runs:
+            run.cancel()
+        await asyncio.gather(*runs, return_exceptions=True)
+
+    def _ended(self, key: str, run: asyncio.Task[T]) -> None:
+        del self._runs[key]
+        if not run.cancelled():
+            run.exception()  # looked at, so that a run nobody waits for any more ends in silence
+
+
+class QuoteCache:
+    """Encoded quotes under their content ids. It belongs to one event loop.
+
+    `get_memory` costs a table look-up and no `await`: the hot route asks it first, and asks `get`
+    or `get_shared` only where computing costs clearly more than the 0.1 ms of CPU of a round trip.
+    Concurrent look-ups of one key share one round trip; concurrent computations of one key are one.
+
+    A store in Redis never delays an answer: it runs in the background, at most MAX_PENDING_PUTS
+    at a time, each bounded by the deadline of a command; `close` waits for those under way.
+
+    Raises InvalidRedisAddress or ValueError for arguments that cannot work.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        ttl_s: int = DEFAULT_TTL_S,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        breaker_failures: int = DEFAULT_BREAKER_FAILURES,
+        breaker_pause_s: float = DEFAULT_BREAKER_PAUSE_S,
+        max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+        max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        observer: CacheObserver | None = None,
+    ) -> None:
+        _require(memory_bytes=(memory_bytes, 0, MAX_MEMORY_BYTES))
+        _require(ttl_s=(ttl_s, 1, MAX_TTL_S))
+        _require(timeout_s=(timeout_s, 0.001, 10))
+        _require(breaker_failures=(breaker_failures, 1, 1000))
+        _require(breaker_pause_s=(breaker_pause_s, 0.001, 3600))
+        _require(max_body_bytes=(max_body_bytes, 1, MAX_MEMORY_BYTES))
+        _require(max_connections=(max_connections, 1, 1000))
+        self._observer: CacheObserver = observer or Unobserved()
+        self._memory = MemoryTier(max_bytes=memory_bytes)
+        self._redis: RedisTier | None = None
+        if url is not None:
+            self._redis = RedisTier(
+                url=url,
+                timeout_s=timeout_s,
+                ttl_s=ttl_s,
+                max_body_bytes=max_body_bytes,
+                max_connections=max_connections,
+                failures_to_open=breaker_failures,
+                pause_s=breaker_pause_s,
+                observer=self._observer,
+            )
+        self._look_ups = _SingleFlight[bytes | None]()
+        self._computations = _SingleFlight[ComputedAnswer]()
+        self._pending_puts: set[asyncio.Task[None]] = set()
+        self._pending_put_bytes = 0
+
+    async def start(self) -> None:
+        """Connect to the Redis, if there is one. Optional: the first request would do it too.
+
+        A Redis that is away or hangs delays this by seconds at most and is found again later.
+        """
+        if self._redis is not None:
+            await self._redis.start()
+
+    async def close(self) -> None:
+        """Let stores under way end, then close connections. The memory tier goes on working."""
+        redis, self._redis = self._redis, None
+        if self._pending_puts:
+            await asyncio.gather(*self._pending_puts, return_exceptions=True)
+        await self._look_ups.close()
+        await self._computations.close()
+        if redis is not None:
+            await redis.close()
+
+    def get_memory(self, key: str) -> bytes | None:
+        """What this process has under `key`, without waiting for anything."""
+        body = self._memory.get(key)
+        self._observer.observe("memory", "get", "miss" if body is None else "hit")
+        return body
+
+    async def get_shared(self, key: str) -> bytes | None:
+        """What the Redis has under `key`, for a caller who has asked `get_memory` already."""
+        redis = self._redis
+        if redis is None or redis.turns_away("get"):
+            return None
+        return await self._look_ups.run(key, lambda: self._look_up(redis, key))
+
+    async def get(self, key: str) -> Answer:
+        """What is kept under `key`, in memory or else in Redis."""
+        body = self.get_memory(key)
+        if body is not None:
+            return Answer(body, "memory")
+        body = await self.get_shared(key)
+        return Answer(body, "nowhere" if body is None else "redis")
+
+    def put_nowait(self, key: str, body: bytes, *, share: bool = True) -> None:
+        """Keep `body` under `key`: at once in memory, and soon in Redis unless `share` is False."""
+        self._put_memory(key, body)
+        if share and self._redis is not None:
+            self._put_soon(self._redis, key, body)
+
+    async def put(self, key: str, body: bytes, *, share: bool = True) -> None:
+        """`put_nowait` under the name that goes with `get`; it waits for nothing either."""
+        self.put_nowait(key, body, share=share)
+
+    async def get_or_compute(
+        self,
+        key: str,
+        compute: Callable[[], Awaitable[bytes]],
+        *,
+        ask_redis: bool = True,
+        share: bool = True,
+    ) -> ComputedAnswer:
+        """What is kept under `key`, or else what `compute` gives, which is then kept.
+
+        Callers who ask for one key at one time share one computation, and its exception if it
+        raises. It runs in a task of its own: a caller who goes away does not take it along.
+        """
+        body = self.get_memory(key)
+        if body is not None:
+            return ComputedAnswer(body, "memory")
+
+        async def look_up_or_compute() -> ComputedAnswer:
+            shared = await self.get_shared(key) if ask_redis else None
+            if shared is not None:
+                return ComputedAnswer(shared, "redis")
+            computed = await compute()
+            self.put_nowait(key, computed, share=share)
+            return ComputedAnswer(computed, "computed")
+
+        return await self._computations.run(key, look_up_or_compute)
+
+    @property
+    def memory_used_bytes(self) -> int:
+        """What the memory tier takes now, bookkeeping included."""
+        return self._memory.used_bytes
+
+    @property
+    def breaker_state(self) -> BreakerState | None:
+        """The state of the breaker before Redis; None where there is no Redis."""
+        return None if self._redis is None else self._redis.breaker.state
+
+    async def _look_up(self, redis: RedisTier, key: str) -> bytes | None:
+        body = await redis.get(key)
+        if body is not None:
+            self._put_memory(key, body)
+        return body
+
+    def _put_memory(self, key: str, body: bytes) -> None:
+        stored = self._memory.put(key, body)
+        self._observer.observe("memory", "put", "stored" if stored else "oversized")
+
+    def _put_soon(self, redis: RedisTier, key: str, body: bytes) -> None:
+        if redis.turns_away("put"):
+            return
+        if (
+            len(self._pending_puts) >= MAX_PENDING_PUTS
+            or self._pending_put_bytes + len(body) > MAX_PENDING_PUT_BYTES
+        ):
+            self._observer.observe("redis", "put", "dropped")
+            return
+        task = asyncio.create_task(redis.put(key, body), name="cache store")
+        self._pending_puts.add(task)
+        self._pending_put_bytes += len(body)
+        task.add_done_callback(lambda done: self._put_ended(done, len(body)))
+
+    def _put_ended(self, task: asyncio.Task[None], body_bytes: int) -> None:
+        self._pending_puts.discard(task)
+        self._pending_put_bytes -= body_bytes
+
+
+def _require(**ranges: tuple[float, float, float]) -> None:
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise ValueError(f"{name} lies between {low} and {high}, but is {value}")

@@ -1,0 +1,189 @@
+"""`accelerators/*.toml`, and the check that no rate is a vendor's sparse one."""
+
+from contextlib import suppress
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
+from service.catalog_files.sources import LOW, Sources, Text
+from service.core.catalog import Accelerator, ScaleUp, Slug
+from service.core.provenance import AsOf, Datum, Published
+
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Format = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4", "nvfp4", "int8"]
+
+GIGA, TERA = 9, 12
+BYTES_PER_GIB = 2**30
+MATRIX_FORMATS = ("bf16", "fp16")
+RATIO_TOLERANCE = 0.02
+"""Makers round their rates: 733 TFLOP/s in FP8 beside 362 in BF16 is a ratio of 2.025."""
+
+
+class ScaleUpRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A link as printed: one way and both ways, so that neither is taken for the other."""
+
+    name: Text
+    unidirectional_gb_per_s: Positive
+    bidirectional_gb_per_s: Positive
+    domain_devices: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One device in the units of the makers' sheets; `recalled` names fields not read anywhere."""
+
+    id: Slug
+    name: Text
+    vendor: Text
+    architecture: Text
+    form_factor: Text
+    released: AsOf
+    memory_type: Text
+    peak_dense_tflops: dict[Format, Positive]
+    scale_up: ScaleUpRow
+    sources: Annotated[list[Slug], Meta(min_length=1)]
+    recalled: list[str]
+    memory_gb: Positive | UnsetType = UNSET
+    memory_gib: Positive | UnsetType = UNSET
+    memory_bandwidth_gb_per_s: Positive | UnsetType = UNSET
+    tdp_w: Positive | UnsetType = UNSET
+    export_control: str = ""
+    note: str = ""
+
+
+class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the dense rates of one architecture stand to each other, by design of the chip.
+
+    `times_bf16` and `times_bf16_at_most` are ratios to the BF16 (else FP16) matrix rate.
+    `matrix_to_fp32_at_most` bounds that rate over the FP32 vector rate, which sparsity does not
+    touch: a sheet that prints every matrix rate twice too high is caught here. 0: not bounded.
+    """
+
+    name: Text
+    memory_type: Literal["HBM", "GDDR"]
+    matrix_to_fp32_at_most: Annotated[float, Meta(ge=0, le=1000)]
+    times_bf16: dict[Format, Positive]
+    times_bf16_at_most: dict[Format, Positive]
+    why: Text
+
+
+def read_accelerators(files: DataFiles, sources: Sources) -> dict[str, Accelerator]:
+    """All devices by id."""
+    dense: dict[tuple[str, str], DenseRates] = {
+        (row.name, row.memory_type): row
+        for _, row in files.toml_rows("dense_rates.toml", "architecture", DenseRates)
+    }
+    found: dict[str, Accelerator] = {}
+    for place, row in files.toml_rows("accelerators/*.toml", "accelerator", AcceleratorRow):
+        with suppress(RefusedError):
+            place.check_new(row.id, found)
+            place.check_date(row.released)
+            _check_dense(place, row, dense)
+            found[row.id] = _accelerator(place, row, sources)
+    return found
+
+
+def _accelerator(place: Place, row: AcceleratorRow, sources: Sources) -> Accelerator:
+    read = sources.cite(place, " ".join(row.sources), remark=f"row {row.name}")
+    recalled = sources.cite(place, "recalled", confidence=LOW, remark=f"of {row.name}")
+    if unknown := set(row.recalled) - _recallable(row):
+        place.report(f"recalled names no field of this row: {', '.join(sorted(unknown))}")
+
+    def source_of(field: str) -> Published:
+        return recalled if field in row.recalled else read
+
+    def datum(name: str, value: float, unit: Literal["byte", "byte/s", "watt"], of: str) -> Datum:
+        figure = f"accelerators/{row.id}/{name}"
+        return Datum(name=figure, _value=value, unit=unit, source=source_of(of))
+
+    bandwidth, tdp_w, link = row.memory_bandwidth_gb_per_s, row.tdp_w, row.scale_up
+    if not _close(link.bidirectional_gb_per_s, 2 * link.unidirectional_gb_per_s):
+        place.report("scale_up: both directions must be twice one direction")
+    return Accelerator(
+        id=row.id,
+        name=row.name,
+        vendor=row.vendor,
+        architecture=row.architecture,
+        form_factor=row.form_factor,
+        released=row.released,
+        memory_bytes=datum("memory_bytes", _memory_bytes(place, row), "byte", "memory_gb"),
+        memory_type=row.memory_type,
+        memory_bandwidth_byte_per_s=UNSET
+        if bandwidth is UNSET
+        else datum(
+            "memory_bandwidth", scaled(bandwidth, GIGA), "byte/s", "memory_bandwidth_gb_per_s"
+        ),
+        peak_dense_flop_per_s={
+            form: Datum(
+                name=f"accelerators/{row.id}/peak_{form}_dense",
+                _value=scaled(tflops, TERA),
+                unit="flop/s",
+                source=source_of(form),
+            )
+            for form, tflops in row.peak_dense_tflops.items()
+        },
+        tdp_w=UNSET if tdp_w is UNSET else datum("tdp", float(tdp_w), "watt", "tdp_w"),
+        scale_up=ScaleUp(
+            name=link.name,
+            unidirectional_byte_per_s=datum(
+                "scale_up_unidirectional",
+                scaled(link.unidirectional_gb_per_s, GIGA),
+                "byte/s",
+                "scale_up",
+            ),
+            domain_devices=link.domain_devices,
+        ),
+        export_control=row.export_control,
+        note=row.note,
+    )
+
+
+def _memory_bytes(place: Place, row: AcceleratorRow) -> float:
+    """Makers' gigabytes, 10**9 bytes, unless the row says GiB."""
+    if row.memory_gb is not UNSET and row.memory_gib is UNSET:
+        return scaled(row.memory_gb, GIGA)
+    if row.memory_gib is not UNSET and row.memory_gb is UNSET:
+        return row.memory_gib * BYTES_PER_GIB
+    raise place.refusal("needs one of memory_gb and memory_gib")
+
+
+def _recallable(row: AcceleratorRow) -> set[str]:
+    link = {"scale_up", "scale_up_domain"}
+    return {*row.__struct_fields__, *row.peak_dense_tflops, *link}
+
+
+def _check_dense(
+    place: Place, row: AcceleratorRow, dense: dict[tuple[str, str], DenseRates]
+) -> None:
+    """Report every rate that only sparsity explains."""
+    rates = row.peak_dense_tflops
+    matrix = next((form for form in MATRIX_FORMATS if form in rates), None)
+    if matrix is None:
+        return
+    kind = "GDDR" if row.memory_type.startswith("GDDR") else "HBM"
+    design = dense.get((row.architecture, kind))
+    if design is None:
+        place.report(
+            f"architecture {row.architecture} with {kind} is not in dense_rates.toml,"
+            " so its rates cannot be told from sparse ones"
+        )
+        return
+    base = rates[matrix]
+    for form in rates.keys() - {matrix}:
+        ratio = rates[form] / base
+        exact, most = design.times_bf16.get(form), design.times_bf16_at_most.get(form)
+        if exact is not None and not _close(ratio, exact):
+            place.report(f"{form} is {ratio:.3g} x {matrix}, dense rates are {exact:g} x: sparse?")
+        if most is not None and ratio > most * (1 + RATIO_TOLERANCE):
+            place.report(f"{form} is {ratio:.3g} x {matrix}, dense at most {most:g} x: sparse?")
+    most = design.matrix_to_fp32_at_most
+    if most and "fp32" not in rates:
+        place.report(f"without the fp32 rate {matrix} cannot be told from a sparse rate")
+    elif most and base / rates["fp32"] > most * (1 + RATIO_TOLERANCE):
+        place.report(
+            f"{matrix} is {base / rates['fp32']:.3g} x fp32, dense at most {most:g} x: sparse?"
+        )
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a / b - 1) <= RATIO_TOLERANCE

@@ -1,0 +1,58 @@
+"""`assumptions/*.toml` and `currencies.toml`: the service's defaults and its rates of exchange."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.catalog_files.files import DataFiles, Place, RefusedError
+from service.core.provenance import Datum, Judged, Published
+from service.core.units import Unit
+
+Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*$(?!\n)")]
+
+BOUNDED_BY_ONE = ("share",)
+
+
+class AssumptionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One default: `low` and `high` bound a 90% interval, both or neither."""
+
+    name: Name
+    value: Number
+    unit: Unit
+    source: Published | Judged
+    low: Number | UnsetType = UNSET
+    high: Number | UnsetType = UNSET
+
+
+def read_assumptions(files: DataFiles) -> dict[str, Datum]:
+    """All defaults, and dollars per unit of each currency as `usd_per_eur`, by name."""
+    found: dict[str, Datum] = {}
+    for pattern, table, prefix in (
+        ("assumptions/*.toml", "assumption", "assumptions"),
+        ("currencies.toml", "currency", "currencies"),
+    ):
+        for place, row in files.toml_rows(pattern, table, AssumptionRow):
+            with suppress(RefusedError):
+                place.check_new(row.name, found)
+                found[row.name] = _datum(place, row, prefix)
+    return found
+
+
+def _datum(place: Place, row: AssumptionRow, prefix: str) -> Datum:
+    place.check_date(row.source.as_of)
+    if (row.low is UNSET) != (row.high is UNSET):
+        place.report("low and high come together")
+    elif row.low is not UNSET and row.high is not UNSET and not row.low <= row.value <= row.high:
+        place.report(f"{row.value:g} is not between {row.low:g} and {row.high:g}")
+    if row.unit in BOUNDED_BY_ONE and not 0 <= row.value <= 1:
+        place.report(f"a share of {row.value:g}")
+    return Datum(
+        name=f"{prefix}/{row.name}",
+        _value=float(row.value),
+        unit=row.unit,
+        source=row.source,
+        low=row.low,
+        high=row.high,
+    )

@@ -1,0 +1,218 @@
+"""Text to checked rows: CSV, TOML and JSON lines, with every problem kept beside its place."""
+
+import csv
+import hashlib
+import math
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+Row = TypeVar("Row", bound=Struct)
+
+SUFFIXES = (".csv", ".jsonl", ".toml")
+EDITION_FILE = "catalog.toml"
+LISTED_PROBLEMS = 50
+
+
+class Problem(NamedTuple):
+    """What is wrong, in which row of which file."""
+
+    file: str
+    row: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.row}: {self.why}"
+
+
+class CatalogError(Exception):
+    """The catalog's files are not sound; `problems` has all of it, the message the first few"""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        listed = [f"  {problem}" for problem in problems[:LISTED_PROBLEMS]]
+        if len(problems) > LISTED_PROBLEMS:
+            listed.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
+        super().__init__("\n".join([f"{len(problems)} problem(s) in the catalog:", *listed]))
+        self.problems = problems
+
+
+class RefusedError(Exception):
+    """This row is unusable and has been reported; go on with the next."""
+
+
+class Edition(Struct, frozen=True, forbid_unknown_fields=True):
+    """`catalog.toml`: which edition this is; no date in any file may be later."""
+
+    version: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)")]
+    published_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$(?!\n)")]
+
+
+class Place:
+    """Where a row stands, for reports about it."""
+
+    __slots__ = ("_files", "file", "row")
+
+    def __init__(self, files: "DataFiles", file: str, row: str) -> None:
+        self._files, self.file, self.row = files, file, row
+
+    def report(self, why: str) -> None:
+        """Note a problem and go on."""
+        self._files.problems.append(Problem(self.file, self.row, why))
+
+    def refusal(self, why: str) -> RefusedError:
+        """Note a problem that leaves the row without meaning, and what to raise for it."""
+        self.report(why)
+        return RefusedError(why)
+
+    def check_date(self, as_of: str) -> None:
+        """Report a date that the calendar does not have or that is later than the edition."""
+        if why := self._files.date_problem(as_of):
+            self.report(why)
+
+    def check_new(self, key: str, known: dict[str, Any]) -> None:
+        """Refuse an id that an earlier row, in whichever file, already has."""
+        if key in known:
+            raise self.refusal(f"id {key!r} is there already")
+
+
+class DataFiles:
+    """The texts of one data directory and all that was found wrong with them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.problems: list[Problem] = []
+        self._dates: dict[str, str] = {}
+        self.texts = dict(self._read(directory))
+        self.edition = Edition(version="9999-12-31", published_at="")
+        for place, found in self._converted([(self.place(EDITION_FILE), self._toml())], Edition):
+            self.edition = found
+            if why := self.date_problem(found.version):
+                place.report(why)
+            if found.published_at[:10] < found.version:
+                place.report(f"published at {found.published_at}, before version {found.version}")
+
+    def _read(self, directory: Path) -> Iterator[tuple[str, str]]:
+        paths = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
+        for name, path in sorted(paths.items()):
+            if path.suffix not in SUFFIXES or not path.is_file():
+                continue
+            try:
+                yield name, path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                self.problems.append(Problem(name, f"byte {error.start}", "is not UTF-8"))
+
+    def _toml(self) -> dict[str, Any]:
+        return self._parsed(EDITION_FILE)
+
+    def digest(self) -> str:
+        """SHA-256 over names and texts (lines end in LF whatever the checkout made of them)."""
+        total = hashlib.sha256()
+        for name, text in self.texts.items():
+            content = text.encode()
+            total.update(f"{name}\n{len(content)}\n".encode())
+            total.update(content)
+        return f"sha256:{total.hexdigest()}"
+
+    def raise_problems(self) -> None:
+        """Stop here if anything was wrong anywhere."""
+        if self.problems:
+            raise CatalogError(tuple(self.problems))
+
+    def place(self, file: str, row: str = "the whole file") -> Place:
+        """A place in one of the files."""
+        return Place(self, file, row)
+
+    def date_problem(self, as_of: str) -> str:
+        """Why this date cannot stand in this edition; empty if it can."""
+        if as_of not in self._dates:
+            self._dates[as_of] = self._date_problem(as_of)
+        return self._dates[as_of]
+
+    def _date_problem(self, as_of: str) -> str:
+        try:
+            date.fromisoformat((as_of + "-01-01")[:10])
+        except ValueError:
+            return f"there is no date {as_of}"
+        if as_of > self.edition.version[: len(as_of)]:
+            return f"date {as_of} is later than this edition, {self.edition.version}"
+        return ""
+
+    def csv_rows(self, pattern: str, kind: type[Row]) -> Iterator[tuple[Place, Row]]:
+        """The rows of all CSV files of this name, an empty cell being an absent member."""
+        for file in self._matching(pattern):
+            yield from self._converted(self._csv_cells(file, kind), kind, lax=True)
+
+    def toml_rows(self, pattern: str, table: str, kind: type[Row]) -> Iterator[tuple[Place, Row]]:
+        """The entries of `[[table]]` in all TOML files of this name."""
+        for file in self._matching(pattern):
+            document = self._parsed(file)
+            for other in document.keys() - {table}:
+                self.place(file).report(f"unknown table {other!r}; only [[{table}]] stands here")
+            entries = document.get(table, [])
+            cells = ((self._labelled(file, n, entry), entry) for n, entry in enumerate(entries, 1))
+            yield from self._converted(cells, kind)
+
+    def jsonl_rows(self, pattern: str, kind: type[Row]) -> Iterator[tuple[Place, Row]]:
+        """The objects of all JSON-lines files of this name."""
+        decoder = msgspec.json.Decoder(kind)
+        for file in self._matching(pattern):
+            for number, line in enumerate(self.texts[file].splitlines(), 1):
+                place = self.place(file, f"line {number}")
+                try:
+                    yield place, decoder.decode(line)
+                except msgspec.DecodeError as error:
+                    place.report(str(error))
+
+    def _matching(self, pattern: str) -> list[str]:
+        found = [name for name in self.texts if fnmatchcase(name, pattern)]
+        if not found:
+            self.place(pattern).report("no such file")
+        return found
+
+    def _parsed(self, file: str) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.texts.get(file, ""))
+        except tomllib.TOMLDecodeError as error:
+            self.place(file).report(str(error))
+            return {}
+
+    def _labelled(self, file: str, number: int, entry: Any) -> Place:
+        name = entry.get("id") or entry.get("name") if isinstance(entry, dict) else None
+        return self.place(file, f"entry {number}" + (f" ({name})" if name else ""))
+
+    def _csv_cells(self, file: str, kind: type[Row]) -> Iterator[tuple[Place, dict[str, str]]]:
+        reader = csv.reader(StringIO(self.texts[file], newline=""), strict=True)
+        header = next(reader, [])
+        if unknown := [name for name in header if name not in kind.__struct_encode_fields__]:
+            self.place(file, "line 1").report(f"unknown column {', '.join(map(repr, unknown))}")
+            return
+        for cells in reader:
+            place = self.place(file, f"line {reader.line_num} ({cells[0] if cells else ''})")
+            if len(cells) != len(header):
+                place.report(f"{len(cells)} cells under {len(header)} columns")
+                continue
+            yield place, {name: cell for name, cell in zip(header, cells, strict=True) if cell}
+
+    def _converted(
+        self, rows: Any, kind: type[Row], *, lax: bool = False
+    ) -> Iterator[tuple[Place, Row]]:
+        """Rows as structs: unknown or missing members, wrong types and bounds are reported."""
+        for place, cells in rows:
+            try:
+                yield place, msgspec.convert(cells, kind, strict=not lax)
+            except msgspec.ValidationError as error:
+                place.report(str(error))
+
+
+def scaled(value: float, exponent: int) -> float:
+    """`value * 10**exponent` as a decimal, so that 65.1 TFLOP/s is 65.1e12 and nothing beside."""
+    if not math.isfinite(value):
+        return value
+    return float(Decimal(repr(value)).scaleb(exponent))

@@ -1,0 +1,137 @@
+"""`providers.csv` and `offers/*.csv`: who rents out what, at which price, as of when."""
+
+from collections.abc import Container
+from contextlib import suppress
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.catalog_files.files import DataFiles, Place, RefusedError
+from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
+from service.core.catalog import Offer, PriceKind, Provider, ProviderKind, Slug
+from service.core.provenance import AsOf, Datum
+from service.core.units import Unit
+
+Price = Annotated[float, Meta(gt=0, le=1e6)]
+Currency = Literal["USD", "EUR"]
+
+PRICE_UNITS: dict[str, Unit] = {"USD": "usd/device_hour", "EUR": "eur/device_hour"}
+PRICE_ROUNDING = 1e-3
+"""How far the price per device may be off the instance's price over its devices, relatively."""
+
+
+class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of `providers.csv`."""
+
+    id: Slug
+    kind: ProviderKind
+    alias: str = ""
+    note: str = ""
+
+
+class OfferRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `offers/*.csv`; `price_per_hour` is for the whole instance."""
+
+    id: Slug
+    provider: Slug
+    region: Text
+    instance_type: Text
+    accelerator: Slug
+    devices: Annotated[int, Meta(ge=1, le=100_000)]
+    form_factor: Literal["stated", "assumed"]
+    price_kind: PriceKind
+    price_per_hour: Price
+    price_per_device_hour: Price
+    currency: Currency
+    observed_on: AsOf
+    date_basis: Literal["source", "commit", "estimated"]
+    source: Slug
+    recalled: bool
+    seller: str = ""
+    country: str = ""
+    vcpus: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    ram_gb: Price | UnsetType = UNSET
+    network_gbps: Price | UnsetType = UNSET
+    note: str = ""
+
+
+def read_providers(files: DataFiles) -> dict[str, Provider]:
+    """All sellers by id."""
+    found: dict[str, Provider] = {}
+    for place, row in files.csv_rows("providers.csv", ProviderRow):
+        with suppress(RefusedError):
+            place.check_new(row.id, found)
+            found[row.id] = Provider(id=row.id, kind=row.kind, alias=row.alias, note=row.note)
+    return found
+
+
+def read_offers(
+    files: DataFiles,
+    sources: Sources,
+    accelerators: Container[str],
+    providers: Container[str],
+) -> dict[str, Offer]:
+    """All prices by id."""
+    found: dict[str, Offer] = {}
+    for place, row in files.csv_rows("offers/*.csv", OfferRow):
+        with suppress(RefusedError):
+            place.check_new(row.id, found)
+            if row.provider not in providers:
+                place.report(f"unknown provider {row.provider!r}")
+            if row.accelerator not in accelerators:
+                place.report(f"unknown accelerator {row.accelerator!r}")
+            found[row.id] = _offer(place, row, sources)
+    return found
+
+
+def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
+    per_device = row.price_per_hour / row.devices
+    if abs(per_device / row.price_per_device_hour - 1) > PRICE_ROUNDING:
+        place.report(
+            f"{row.price_per_hour:g} for {row.devices} devices is {per_device:g} each,"
+            f" not {row.price_per_device_hour:g}"
+        )
+    confidence = LOW if row.recalled else MEDIUM if row.date_basis == "estimated" else HIGH
+    return Offer(
+        id=row.id,
+        provider=row.provider,
+        accelerator=row.accelerator,
+        price_kind=row.price_kind,
+        price_per_device_hour=Datum(
+            name=f"offers/{row.id}/price_per_device_hour",
+            _value=row.price_per_device_hour,
+            unit=PRICE_UNITS[row.currency],
+            source=sources.cite(place, row.source, as_of=row.observed_on, confidence=confidence),
+        ),
+        observed_on=row.observed_on,
+        date_basis=row.date_basis,
+        region=row.region,
+        instance_type=row.instance_type,
+        devices=row.devices,
+        seller=row.seller,
+        country=row.country,
+        form_factor=row.form_factor,
+        vcpus=row.vcpus,
+        ram_gb=row.ram_gb,
+        network_gbps=row.network_gbps,
+        licence=sources.licence(row.source),
+        note=row.note,
+    )
+
+
+def by_accelerator(offers: dict[str, Offer]) -> dict[str, tuple[Offer, ...]]:
+    """The offers of each accelerator, newest first and, within a date, cheapest first.
+
+    Among equals the order of the ids decides. A date cut to its month counts as its first day.
+    """
+
+    def cheapest_first(offer: Offer) -> tuple[float, str]:
+        return offer.price_per_device_hour._value, offer.id  # noqa: SLF001 - order, not arithmetic
+
+    rows: dict[str, list[Offer]] = {}
+    for offer in sorted(offers.values(), key=cheapest_first):
+        rows.setdefault(offer.accelerator, []).append(offer)
+    return {
+        accelerator: tuple(sorted(of_it, key=lambda offer: offer.observed_on, reverse=True))
+        for accelerator, of_it in rows.items()
+    }

@@ -1,0 +1,137 @@
+"""`prices/price_history.csv` and `spot/*.csv`: what was paid before, and what spot is like."""
+
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
+from service.catalog_files.offers import PRICE_UNITS, Currency, Price
+from service.catalog_files.sources import MEDIUM, Sources, Text
+from service.core.catalog import PriceKind, PricePoint, Slug, SpotReclaim
+from service.core.provenance import AsOf, Datum
+
+Indexed = TypeVar("Indexed", PricePoint, SpotReclaim)
+Percent = Annotated[float, Meta(ge=-100, le=100)]
+Band = Literal["<5%", "5-10%", "10-15%", "15-20%", ">20%"]
+
+RECLAIMED: dict[Band, tuple[float, float, float]] = {
+    "<5%": (0.005, 0.025, 0.05),
+    "5-10%": (0.05, 0.075, 0.1),
+    "10-15%": (0.1, 0.125, 0.15),
+    "15-20%": (0.15, 0.175, 0.2),
+    ">20%": (0.2, 0.3, 0.6),
+}
+"""Low end, middle and high end of each band; the outer two are open and closed by judgement."""
+
+
+class HistoryRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `prices/price_history.csv`."""
+
+    accelerator: Slug
+    date: AsOf
+    price_kind: PriceKind | Literal["index"]
+    scope: Text
+    price_per_device_hour: Price
+    currency: Currency
+    source: Slug
+    note: str = ""
+
+
+class SpotRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `spot/aws_interruption.csv`."""
+
+    provider: Slug
+    region: Text
+    instance_type: Text
+    accelerator: Slug
+    monthly_interruption_band: Band
+    monthly_interruption_upper_percent: Percent
+    savings_over_on_demand_percent: Percent
+    observed_on: AsOf
+    source: Slug
+    note: str = ""
+
+
+def read_price_history(
+    files: DataFiles, sources: Sources, accelerators: Container[str]
+) -> dict[str, tuple[PricePoint, ...]]:
+    """Past prices by accelerator, oldest first."""
+    found: dict[str, PricePoint] = {}
+    for place, row in files.csv_rows("prices/price_history.csv", HistoryRow):
+        with suppress(RefusedError):
+            _check_accelerator(place, row.accelerator, accelerators)
+            scope = row.scope.replace(" ", "_")
+            name = f"price_history/{row.accelerator}/{row.date}/{row.price_kind}/{scope}"
+            place.check_new(name, found)
+            source = sources.cite(place, row.source, as_of=row.date)
+            found[name] = PricePoint(
+                accelerator=row.accelerator,
+                date=row.date,
+                price_kind=row.price_kind,
+                scope=row.scope,
+                price_per_device_hour=Datum(
+                    name=name,
+                    _value=row.price_per_device_hour,
+                    unit=PRICE_UNITS[row.currency],
+                    source=source,
+                ),
+                note=row.note,
+            )
+    return _by_accelerator(sorted(found.values(), key=lambda point: point.date))
+
+
+def read_spot_reclaims(
+    files: DataFiles, sources: Sources, accelerators: Container[str], providers: Container[str]
+) -> dict[str, tuple[SpotReclaim, ...]]:
+    """Interruption and saving of spot capacity by accelerator."""
+    found: dict[str, SpotReclaim] = {}
+    for place, row in files.csv_rows("spot/*.csv", SpotRow):
+        with suppress(RefusedError):
+            _check_accelerator(place, row.accelerator, accelerators)
+            if row.provider not in providers:
+                place.report(f"unknown provider {row.provider!r}")
+            name = f"spot/{row.provider}:{row.region}/{row.instance_type}"
+            place.check_new(name, found)
+            found[name] = _spot_reclaim(place, row, name, sources)
+    return _by_accelerator(found.values())
+
+
+def _spot_reclaim(place: Place, row: SpotRow, name: str, sources: Sources) -> SpotReclaim:
+    source = sources.cite(place, row.source, as_of=row.observed_on, confidence=MEDIUM)
+    low, middle, high = RECLAIMED[row.monthly_interruption_band]
+    return SpotReclaim(
+        provider=row.provider,
+        region=row.region,
+        instance_type=row.instance_type,
+        accelerator=row.accelerator,
+        observed_on=row.observed_on,
+        reclaimed_share_per_month=Datum(
+            name=f"{name}/reclaimed_share_per_month",
+            _value=middle,
+            low=low,
+            high=high,
+            unit="share",
+            source=source,
+        ),
+        saving_share=Datum(
+            name=f"{name}/saving_share",
+            _value=scaled(row.savings_over_on_demand_percent, -2),
+            unit="ratio",
+            source=source,
+        ),
+        note=row.note,
+    )
+
+
+def _check_accelerator(place: Place, accelerator: str, known: Container[str]) -> None:
+    if accelerator not in known:
+        raise place.refusal(f"unknown accelerator {accelerator!r}")
+
+
+def _by_accelerator(rows: Iterable[Indexed]) -> dict[str, tuple[Indexed, ...]]:
+    lists: dict[str, list[Indexed]] = {}
+    for row in rows:
+        lists.setdefault(row.accelerator, []).append(row)
+    return {accelerator: tuple(of_it) for accelerator, of_it in lists.items()}

@@ -1,0 +1,170 @@
+"""`runs/*.jsonl`: published runs, and `accelerator_aliases.csv`: what print calls the devices."""
+
+from collections.abc import Container, Mapping
+from contextlib import suppress
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.catalog_files.files import DataFiles, Place, RefusedError
+from service.catalog_files.sources import LOW, Text, Url
+from service.core.catalog import ReferenceRun, Slug
+from service.core.provenance import AsOf, Datum, Published
+from service.core.units import Unit
+
+Amount = Annotated[float, Meta(gt=0, le=1e15)]
+Number = float | None
+Members = dict[str, Any] | None
+
+PLACED = frozenset(
+    (
+        "id",
+        "model",
+        "developer",
+        "date",
+        "kind",
+        "accelerator",
+        "benchmark_grade",
+        "device_hours_basis",
+        "device_hours",
+        "stated_price_per_device_hour",
+        "stated_cost_usd",
+        "source",
+        "quote_basis",
+    )
+)
+"""Members of a row that have a field of their own; the others are kept in `facts`."""
+
+
+class RunSource(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a run was disclosed."""
+
+    title: Text
+    where: Text
+    url: Url | None = None
+    url_from_memory: bool = False
+
+
+class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One disclosed run; `memory` lists the members that were recalled, false if none was."""
+
+    id: Slug
+    model: Text
+    developer: Text
+    date: AsOf
+    kind: Literal["pretraining", "mid_training", "sft", "rl", "generation", "diffusion", "other"]
+    benchmark_grade: Literal["A", "B", "C", "D"]
+    confidence: Literal["high", "medium", "low"]
+    memory: list[str] | Literal[False]
+    source: Annotated[list[RunSource], Meta(min_length=1)]
+    quote_basis: str = ""
+    total_params_b: Number = None
+    active_params_b: Number = None
+    architecture: Members = None
+    tokens_b: Number = None
+    samples: Number = None
+    batch_tokens: Number = None
+    accelerator: str | None = None
+    device_count: Number = None
+    device_hours: Amount | None = None
+    device_hours_basis: str | None = None
+    wall_clock_hours: Number = None
+    mfu_or_hfu: Number = None
+    mfu_kind: str | None = None
+    precision: str | None = None
+    stated_cost_usd: Amount | None = None
+    cost_basis: str | None = None
+    stated_price_per_device_hour: Amount | None = None
+    energy_mwh: Number = None
+    energy_basis: str | None = None
+    co2_t: Number = None
+    power_w_per_device: Number = None
+    pue: Number = None
+    goodput: Any = None
+    rl: Members = None
+    mlperf: Members = None
+
+
+class AliasRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A name used in print; `assumed` where it leaves form factor or memory open."""
+
+    alias: Text
+    accelerator: Slug
+    assumed: bool
+
+
+def read_aliases(files: DataFiles, accelerators: Container[str]) -> dict[str, str]:
+    """Names used in print to ids of the catalog."""
+    found: dict[str, str] = {}
+    for place, row in files.csv_rows("accelerator_aliases.csv", AliasRow):
+        with suppress(RefusedError):
+            place.check_new(row.alias, found)
+            if row.accelerator not in accelerators:
+                place.report(f"unknown accelerator {row.accelerator!r}")
+            found[row.alias] = row.accelerator
+    return found
+
+
+def read_runs(files: DataFiles, aliases: Mapping[str, str]) -> dict[str, ReferenceRun]:
+    """All published runs by id."""
+    found: dict[str, ReferenceRun] = {}
+    for place, row in files.jsonl_rows("runs/*.jsonl", RunRow):
+        with suppress(RefusedError):
+            place.check_new(row.id, found)
+            place.check_date(row.date)
+            found[row.id] = _run(place, row, aliases)
+    return found
+
+
+def _run(place: Place, row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
+    if row.device_hours is not None and not row.device_hours_basis:
+        place.report("device_hours without device_hours_basis")
+    members = msgspec.structs.asdict(row)
+    facts = {
+        name: value
+        for name, value in members.items()
+        if name not in PLACED and value is not None and value is not False
+    }
+    if row.accelerator is not None:
+        facts["accelerator_as_stated"] = row.accelerator
+
+    def figure(member: str, name: str, unit: Unit) -> Datum | UnsetType:
+        value = members[member]
+        if value is None:
+            return UNSET
+        return Datum(
+            name=f"runs/{row.id}/{name}",
+            _value=float(value),
+            unit=unit,
+            source=_published(row, row.source[0], recalled=member in (row.memory or ())),
+        )
+
+    return ReferenceRun(
+        id=row.id,
+        model=row.model,
+        developer=row.developer,
+        date=row.date,
+        kind=row.kind,
+        accelerator=aliases.get(row.accelerator or "", ""),
+        benchmark_grade=row.benchmark_grade,
+        device_hours_basis=row.device_hours_basis or "",
+        facts=facts,
+        device_hours=figure("device_hours", "device_hours", "device_hour"),
+        usd_per_device_hour=figure(
+            "stated_price_per_device_hour", "usd_per_device_hour", "usd/device_hour"
+        ),
+        stated_cost_usd=figure("stated_cost_usd", "stated_cost_usd", "usd"),
+        sources=tuple(_published(row, source, recalled=False) for source in row.source),
+        quote_basis=row.quote_basis,
+    )
+
+
+def _published(row: RunRow, source: RunSource, *, recalled: bool) -> Published:
+    return Published(
+        title=source.title,
+        locator=source.where,
+        as_of=row.date,
+        url=source.url or UNSET,
+        confidence=LOW if recalled else row.confidence,
+    )

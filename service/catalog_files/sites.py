@@ -1,0 +1,242 @@
+"""`sites/*.csv`: grid zones, the cloud regions that stand in them, and PUE of fleets."""
+
+from contextlib import suppress
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
+from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
+from service.core.catalog import FleetPue, Site, Slug
+from service.core.provenance import AsOf, Datum, Published
+from service.core.units import Unit
+
+Year = Annotated[str, Meta(pattern=r"^20\d{2}$(?!\n)")]
+Carbon = Annotated[float, Meta(ge=0, le=3000)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Pue = Annotated[float, Meta(ge=1, le=4)]
+Liters = Annotated[float, Meta(ge=0, le=100)]
+Tariff = Annotated[float, Meta(gt=0, le=5)]
+
+TARIFF_UNITS: dict[str, Unit] = {"USD": "usd/kwh", "EUR": "eur/kwh", "GBP": "gbp/kwh"}
+GRAM_TO_KG = -3
+ROUGH_TARIFFS = ("stand-in", "rough", "derived")
+SECOND_HAND_TARIFFS = ("secondary report",)
+
+
+class GridRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `sites/grids.csv`; carbon is the yearly average of consumption, by location."""
+
+    zone: Slug
+    name: Text
+    level: Literal["country", "state", "province", "bidding_zone", "continent", "group"]
+    carbon_g_per_kwh: Carbon | UnsetType = UNSET
+    carbon_year: Year = ""
+    carbon_source: Slug = ""
+    price_per_kwh: Tariff | UnsetType = UNSET
+    currency: Literal["", "USD", "EUR", "GBP"] = ""
+    price_period: Annotated[str, Meta(pattern=r"^20\d{2}(-[HQ][1-4])?$(?!\n)")] = ""
+    price_basis: str = ""
+    price_source: Slug = ""
+    price_recalled: bool = False
+
+
+class RegionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `sites/regions.csv`; what it leaves out is taken from its grid zone."""
+
+    id: Slug
+    provider: Slug
+    region: Text
+    location: Text
+    country: Text
+    grid_zone: Slug
+    grid_operator_zone: str = ""
+    carbon_g_per_kwh: Carbon | UnsetType = UNSET
+    carbon_year: Year = ""
+    carbon_source: Slug = ""
+    carbon_free_share: Share | UnsetType = UNSET
+    carbon_free_year: Year = ""
+    carbon_free_source: Slug = ""
+    marginal_carbon_g_per_kwh: Carbon | UnsetType = UNSET
+    market_based_carbon_g_per_kwh: Carbon | UnsetType = UNSET
+    water_l_per_kwh: Liters | UnsetType = UNSET
+    region_year: Year = ""
+    region_source: Slug = ""
+    pue: Pue | UnsetType = UNSET
+    pue_year: Year = ""
+    pue_source: Slug = ""
+
+
+class PueRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of `sites/pue.csv`."""
+
+    provider: Slug
+    scope: Text
+    year: Year
+    pue: Pue
+    source: Slug
+    recalled: bool
+
+
+def read_sites(files: DataFiles, sources: Sources) -> dict[str, Site]:
+    """Grid zones as `grid:<zone>` and cloud regions as `<provider>:<region>`."""
+    zones: dict[str, GridRow] = {}
+    found: dict[str, Site] = {}
+    for place, zone in files.csv_rows("sites/grids.csv", GridRow):
+        with suppress(RefusedError):
+            place.check_new(zone.zone, zones)
+            found[f"grid:{zone.zone}"] = _zone(place, zone, sources)
+            zones[zone.zone] = zone
+    for place, region in files.csv_rows("sites/regions.csv", RegionRow):
+        with suppress(RefusedError):
+            place.check_new(region.id, found)
+            if region.id != f"{region.provider}:{region.region.lower()}":
+                place.report("id must be provider:region in lower case")
+            if region.grid_zone not in zones:
+                raise place.refusal(f"unknown grid zone {region.grid_zone!r}")
+            found[region.id] = _region(place, region, zones[region.grid_zone], sources)
+    return found
+
+
+def read_fleet_pues(files: DataFiles, sources: Sources) -> dict[str, tuple[FleetPue, ...]]:
+    """PUE of whole fleets by operator, as the file has them."""
+    found: dict[str, FleetPue] = {}
+    for place, row in files.csv_rows("sites/pue.csv", PueRow):
+        with suppress(RefusedError):
+            name = f"fleet_pues/{row.provider}/{row.year}/{row.scope.replace(' ', '_')}"
+            place.check_new(name, found)
+            confidence = LOW if row.recalled else HIGH
+            source = sources.cite(
+                place, row.source, as_of=row.year, confidence=confidence, remark=row.scope
+            )
+            found[name] = FleetPue(
+                operator=row.provider,
+                scope=row.scope,
+                year=row.year,
+                pue=Datum(name=name, _value=row.pue, unit="ratio", source=source),
+            )
+    operators = dict.fromkeys(row.operator for row in found.values())
+    return {
+        operator: tuple(row for row in found.values() if row.operator == operator)
+        for operator in operators
+    }
+
+
+def _zone(place: Place, row: GridRow, sources: Sources) -> Site:
+    key = f"grid:{row.zone}"
+    return Site(
+        id=key,
+        kind="grid_zone",
+        name=row.name,
+        grid_zone=row.zone,
+        country=row.zone.upper() if row.level == "country" else "",
+        level=row.level,
+        carbon_kg_co2e_per_kwh=_zone_carbon(place, key, row, sources),
+        price_per_kwh=_tariff(place, key, row, sources),
+        note=row.price_basis,
+    )
+
+
+def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources) -> Site:
+    def figure(
+        name: str, value: float | UnsetType, unit: Unit, source: str, year: str
+    ) -> Datum | UnsetType:
+        if value is UNSET:
+            return UNSET
+        if not source or not year:
+            raise place.refusal(f"{name} has no source or no year")
+        return Datum(
+            name=f"sites/{row.id}/{name}",
+            _value=float(value),
+            unit=unit,
+            source=sources.cite(place, source, as_of=year, remark=f"region {row.region}"),
+        )
+
+    def carbon(name: str, value: float | UnsetType, source: str, year: str) -> Datum | UnsetType:
+        kg = UNSET if value is UNSET else scaled(value, GRAM_TO_KG)
+        return figure(f"{name}_kg_co2e_per_kwh", kg, "kg_co2e/kwh", source, year)
+
+    of_region = (row.region_source, row.region_year)
+    own = carbon("carbon", row.carbon_g_per_kwh, row.carbon_source, row.carbon_year)
+    return Site(
+        id=row.id,
+        kind="cloud_region",
+        name=row.location,
+        provider=row.provider,
+        region=row.region,
+        country=row.country,
+        grid_zone=row.grid_zone,
+        grid_operator_zone=row.grid_operator_zone,
+        carbon_kg_co2e_per_kwh=_zone_carbon(place, row.id, zone, sources) if own is UNSET else own,
+        marginal_carbon_kg_co2e_per_kwh=carbon(
+            "marginal_carbon", row.marginal_carbon_g_per_kwh, *of_region
+        ),
+        market_based_carbon_kg_co2e_per_kwh=carbon(
+            "market_based_carbon", row.market_based_carbon_g_per_kwh, *of_region
+        ),
+        carbon_free_share=figure(
+            "carbon_free_share",
+            row.carbon_free_share,
+            "share",
+            row.carbon_free_source,
+            row.carbon_free_year,
+        ),
+        price_per_kwh=_tariff(place, row.id, zone, sources),
+        pue=figure("pue", row.pue, "ratio", row.pue_source, row.pue_year),
+        water_liter_per_kwh=figure(
+            "water_liter_per_kwh", row.water_l_per_kwh, "liter/kwh", *of_region
+        ),
+    )
+
+
+def _zone_carbon(place: Place, site: str, zone: GridRow, sources: Sources) -> Datum | UnsetType:
+    if zone.carbon_g_per_kwh is UNSET:
+        return UNSET
+    if not zone.carbon_source or not zone.carbon_year:
+        raise place.refusal("carbon has no source or no year")
+    return Datum(
+        name=f"sites/{site}/carbon_kg_co2e_per_kwh",
+        _value=scaled(zone.carbon_g_per_kwh, GRAM_TO_KG),
+        unit="kg_co2e/kwh",
+        source=sources.cite(
+            place, zone.carbon_source, as_of=zone.carbon_year, remark=f"grid zone {zone.zone}"
+        ),
+    )
+
+
+def _tariff(place: Place, site: str, zone: GridRow, sources: Sources) -> Datum | UnsetType:
+    if zone.price_per_kwh is UNSET:
+        return UNSET
+    if not (zone.price_source and zone.price_period and zone.currency and zone.price_basis):
+        raise place.refusal("the tariff has no source, period, currency or basis")
+    return Datum(
+        name=f"sites/{site}/price_per_kwh",
+        _value=zone.price_per_kwh,
+        unit=TARIFF_UNITS[zone.currency],
+        source=_tariff_source(place, zone, sources),
+    )
+
+
+def _tariff_source(place: Place, zone: GridRow, sources: Sources) -> Published:
+    """The tariff's source, as of the month in which its period began, and how far it carries."""
+    confidence = HIGH
+    if zone.price_recalled or any(word in zone.price_basis for word in ROUGH_TARIFFS):
+        confidence = LOW
+    elif any(word in zone.price_basis for word in SECOND_HAND_TARIFFS):
+        confidence = MEDIUM
+    return sources.cite(
+        place,
+        zone.price_source,
+        as_of=_month_of(zone.price_period),
+        confidence=confidence,
+        remark=f"tariff of grid zone {zone.zone}, {zone.price_period}: {zone.price_basis}",
+    )
+
+
+def _month_of(period: str) -> AsOf:
+    """2024-H2 begins in 2024-07 and 2025-Q2 in 2025-04; a year stays a year."""
+    year, _, part = period.partition("-")
+    if not part:
+        return year
+    months = 6 if part[0] == "H" else 3
+    return f"{year}-{(int(part[1]) - 1) * months + 1:02d}"

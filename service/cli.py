@@ -1,0 +1,268 @@
+"""The `runquote` command: serve, quote without a server, print the contract, read the catalog."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service import __version__
+from service.core.answer import Bill, PricedBill, PricedLine, Quote
+
+app = typer.Typer(
+    name="runquote",
+    help="What an AI training run costs, line by line, with a source for every figure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
+app.add_typer(catalog_app, name="catalog")
+
+out = Console()
+err = Console(stderr=True)
+
+
+class Form(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def fail(message: str, *, status: int = 1) -> NoReturn:
+    """Say what is wrong on standard error and leave."""
+    err.print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(status)
+
+
+@app.callback()
+def version_option(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    """What an AI training run costs, line by line, with a source for every figure."""
+    if version:
+        out.print(f"runquote {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def serve() -> None:
+    """Serve quotes over HTTP; the RUNQUOTE_* environment variables say how."""
+    from service.serving import serve as run  # noqa: PLC0415 - the web stack loads only to serve
+    from service.settings import SettingsError, load_settings  # noqa: PLC0415
+
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        fail(str(error), status=2)
+    run(settings)
+
+
+@app.command()
+def quote(
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="A request as JSON; - reads standard input.")
+    ],
+    form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+) -> None:
+    """Quote the request in FILE without a server; the same bytes as POST /quote."""
+    from service.local import quote_bytes  # noqa: PLC0415
+
+    try:
+        body = quote_bytes(file.read())
+    except Exception as error:  # noqa: BLE001
+        from service.api.problems import explain  # noqa: PLC0415
+
+        fail(explain(error), status=2)
+    if form is Form.JSON:
+        sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
+        return
+    print_quote(msgspec.json.decode(body, type=Quote))
+
+
+def print_quote(answer: Quote) -> None:
+    """A quote as tables: stages, one bill for each basis, warnings, figures."""
+    request = msgspec.json.decode(answer.request)
+    out.print(f"[bold]{request['run']['name']}[/bold]  {answer.id}", highlight=False)
+    for bill in answer.bases:
+        out.print(bill_table(bill))
+        out.print(f"Not in this bill: {', '.join(bill.excludes)}", style="dim")
+    for warning in answer.warnings:
+        out.print(f"[yellow]{warning.code}[/yellow] {warning.detail}", highlight=False)
+    out.print(figures_table(answer))
+
+
+def bill_table(bill: Bill) -> Table:
+    """The lines of one basis, and its total."""
+    table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
+    priced = isinstance(bill, PricedBill)
+    table.add_column("stage", footer="total" if priced else "no total: a line is unpriced")
+    table.add_column("item")
+    table.add_column("quantity", justify="right")
+    table.add_column("unit")
+    table.add_column("rate", justify="right")
+    table.add_column("USD", justify="right", footer=dollars(bill.total.amount) if priced else "")
+    for line in bill.lines:
+        quantity = "" if line.quantity is msgspec.UNSET else f"{line.quantity:,.2f}"
+        if isinstance(line, PricedLine):
+            table.add_row(
+                line.stage, line.item, quantity, line.unit, line.rate, dollars(line.amount)
+            )
+        else:
+            table.add_row(line.stage, line.item, quantity, line.unit, "unpriced", line.detail)
+    return table
+
+
+def figures_table(answer: Quote) -> Table:
+    """Every figure of a quote with its source."""
+    table = Table(title="figures", title_justify="left")
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("source", overflow="fold")
+    for name, figure in answer.figures.items():
+        table.add_row(name, f"{figure.value:,.6g}", figure.unit, source_words(figure.source))
+    return table
+
+
+def source_words(source: object) -> str:
+    """A source in one line."""
+    facts = msgspec.to_builtins(source)
+    kind = facts.pop("kind")
+    if kind == "published":
+        return f"{facts['title']}, {facts['locator']} ({facts['as_of']})"
+    if kind == "given":
+        return f"given at {facts['pointer']}"
+    if kind == "derived":
+        return f"{facts['formula']}({', '.join(facts['inputs'].values())})"
+    return f"judged: {facts['why']} ({facts['as_of']})"
+
+
+def dollars(amount: str) -> str:
+    """An amount with thousands set apart."""
+    whole, _, cents = amount.partition(".")
+    return f"{int(whole):,}.{cents}"
+
+
+@app.command()
+def openapi(
+    *,
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="yaml or json.", metavar="yaml|json")
+    ] = "yaml",
+    write: Annotated[
+        Path | None, typer.Option(help="Write both forms into this directory instead.")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Fail if the forms in this directory are not up to date.")
+    ] = None,
+) -> None:
+    """Print the OpenAPI contract as the types make it, write it, or check the published one."""
+    from service.api.contract import documents  # noqa: PLC0415
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    made = documents(load_catalog())
+    if write is not None:
+        write.mkdir(parents=True, exist_ok=True)
+        for name, content in made.items():
+            (write / name).write_bytes(content)
+        return
+    if check is not None:
+        stale = [n for n, content in made.items() if (check / n).read_bytes() != content]
+        if stale:
+            fail(f"not what the types make: {', '.join(stale)}; run: runquote openapi --write")
+        out.print("up to date")
+        return
+    name = f"openapi.{form}"
+    if name not in made:
+        fail(f"--format is yaml or json, not {form!r}", status=2)
+    sys.stdout.buffer.write(made[name])
+
+
+class Rows(StrEnum):
+    """The kinds of rows in the catalog."""
+
+    ACCELERATORS = "accelerators"
+    OFFERS = "offers"
+    MODELS = "models"
+    SITES = "sites"
+    RUNS = "runs"
+
+
+@catalog_app.command("list")
+def list_rows(
+    rows: Annotated[Rows, typer.Argument(help="Which kind of rows.")],
+    match: Annotated[str, typer.Option(help="Only ids that contain this.")] = "",
+    form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+) -> None:
+    """List the rows of one kind, with the date of each."""
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    known = getattr(load_catalog(), rows.value)
+    chosen = {id: row for id, row in sorted(known.items()) if match.lower() in id}
+    if form is Form.JSON:
+        for row in chosen.values():
+            sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
+        return
+    table = Table(title=f"{rows.value}: {len(chosen)} of {len(known)}", title_justify="left")
+    columns = COLUMNS[rows]
+    for column in ("id", *columns):
+        table.add_column(column, overflow="fold")
+    for id, row in chosen.items():
+        table.add_row(id, *(cell(getattr(row, column)) for column in columns))
+    out.print(table)
+
+
+COLUMNS = {
+    Rows.ACCELERATORS: ("name", "vendor", "architecture", "released", "memory_bytes"),
+    Rows.OFFERS: ("price_kind", "price_per_device_hour", "region", "observed_on"),
+    Rows.MODELS: ("name", "organisation", "released", "params_total"),
+    Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "usd_per_kwh", "pue"),
+    Rows.RUNS: ("model", "kind", "accelerator", "benchmark_grade", "device_hours"),
+}
+
+
+def cell(value: object) -> str:
+    """One cell of a table; a sealed datum shows its value and unit."""
+    if value is msgspec.UNSET:
+        return ""
+    facts = msgspec.to_builtins(value)
+    if isinstance(facts, dict):
+        return f"{facts['value']:,.6g} {facts['unit']}"
+    return str(facts)
+
+
+@catalog_app.command("check")
+def check(
+    directory: Annotated[
+        Path | None, typer.Argument(help="Another catalog directory than the embedded one.")
+    ] = None,
+) -> None:
+    """Load the catalog as the service would, and name every row that cannot be used."""
+    from service.catalog_files import CatalogError, load_catalog  # noqa: PLC0415
+
+    try:
+        catalog = load_catalog(directory)
+    except CatalogError as error:
+        fail(str(error))
+    counts = ", ".join(f"{len(getattr(catalog, rows.value))} {rows.value}" for rows in Rows)
+    out.print(f"catalog {catalog.version}: {counts}", highlight=False)
+    out.print(catalog.digest, highlight=False)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

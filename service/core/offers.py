@@ -1,0 +1,181 @@
+"""What a device-hour costs under a supply: a price given, an offer, or the market."""
+
+from typing import Final
+
+import numpy as np
+from msgspec import UNSET, Struct
+
+from service.core.answer import UnpricedReason
+from service.core.argument import Argument
+from service.core.arrays import Real
+from service.core.catalog import Offer, ProviderKind
+from service.core.provenance import Term
+from service.core.request import CatalogOffer, Cluster, Market, Rate, Supply
+
+OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
+    {
+        "marketplace",
+        "consumer_marketplace",
+        "auction_marketplace",
+        "anonymous_host",
+        "virtualised_gpu",
+        "reference",
+    }
+)
+"""Sellers whose rows are single hosts, auctions, shares of a device or assumptions, not clusters."""
+
+
+class Price(Struct, frozen=True):
+    """Dollars for one device-hour, and in words where they come from."""
+
+    usd_per_device_hour: Term
+    detail: str = ""
+
+
+class NoPrice(Struct, frozen=True):
+    """Nobody in the catalog prices this; why."""
+
+    reason: UnpricedReason
+    detail: str
+
+
+def in_usd(*, eur_per_device_hour: Real, usd_per_eur: Real) -> Real:
+    """A price in dollars: eur_per_device_hour * usd_per_eur."""
+    return eur_per_device_hour * usd_per_eur
+
+
+def median(**usd_per_device_hour: Real) -> Real:
+    """The median over providers, one price each; the keywords are the providers' ids.
+
+    Floats give a float; arrays of draws, shape `[n]`, give an array of the same shape.
+    """
+    rows = np.broadcast_arrays(*usd_per_device_hour.values())
+    middle = np.median(np.stack(rows), axis=0)
+    return middle if middle.ndim else float(middle)
+
+
+def price_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Price | NoPrice:
+    """What one device-hour of this cluster costs; `pointer` is the cluster's."""
+    supply: Supply = cluster.supply
+    if isinstance(supply, Rate):
+        rate = argument.quantity(
+            supply.usd_per_device_hour,
+            pointer=f"{pointer}/supply/usd_per_device_hour",
+            unit="usd/device_hour",
+        )
+        return Price(rate)
+    if isinstance(supply, CatalogOffer):
+        return _offered(argument, cluster, supply, pointer=f"{pointer}/supply/id")
+    return _on_the_market(argument, cluster, supply, pointer=f"{pointer}/supply")
+
+
+def _offered(
+    argument: Argument, cluster: Cluster, supply: CatalogOffer, *, pointer: str
+) -> Price | NoPrice:
+    offer = argument.catalog.offer(supply.id, pointer=pointer)
+    if offer.accelerator != cluster.accelerator:
+        return NoPrice(
+            "offer_is_for_another_device",
+            f"offer {offer.id} is for {offer.accelerator}, the cluster is {cluster.accelerator}",
+        )
+    return Price(
+        _usd_price(argument, offer, pointer=pointer),
+        f"{offer.price_kind} price of {offer.provider}, observed {offer.observed_on}",
+    )
+
+
+def _on_the_market(
+    argument: Argument, cluster: Cluster, supply: Market, *, pointer: str
+) -> Price | NoPrice:
+    """The median over providers of the newest price of each."""
+    rows = argument.catalog.price_rows.get(cluster.accelerator, ())
+    newest = newest_by_provider(argument, rows, supply)
+    if not newest:
+        return _nobody(cluster, supply, any_at_all=bool(rows))
+    terms = {
+        provider: _usd_price(argument, offer, pointer=pointer) for provider, offer in newest.items()
+    }
+    scope = "/".join(
+        str(part)
+        for part in (cluster.accelerator, supply.term, supply.provider, supply.region)
+        if part is not UNSET
+    )
+    name = f"market/{scope}/usd_per_device_hour"
+    ledger = argument.ledger
+    rate = (
+        ledger.term(name)
+        if name in ledger
+        else ledger.derive(median, name=name, unit="usd/device_hour", inputs=terms)
+    )
+    count = len(terms)
+    detail = (
+        f"median of the newest {supply.term} price of each of {count} "
+        f"provider{'s' if count > 1 else ''}"
+    )
+    argument.warn("market_price_used", f"{cluster.accelerator}: {detail}", pointer=pointer)
+    return Price(rate, detail)
+
+
+def newest_by_provider(
+    argument: Argument, rows: tuple[Offer, ...], supply: Market
+) -> dict[str, Offer]:
+    """One row for each provider: the newest that fits, the cheapest of equally new ones.
+
+    `rows` come newest first and, within a date, cheapest first.
+    """
+    newest: dict[str, Offer] = {}
+    for offer in rows:
+        if (
+            offer.price_kind == supply.term
+            and argument.catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET
+            and (supply.provider is UNSET or offer.provider == supply.provider)
+            and (supply.region is UNSET or offer.region == supply.region)
+        ):
+            newest.setdefault(offer.provider, offer)
+    return newest
+
+
+def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
+    """An offer's price in dollars; a converted one shows the rate of exchange as a figure."""
+    ledger = argument.ledger
+    native = ledger.take(offer.price_per_device_hour, pointer=pointer)
+    source = offer.price_per_device_hour.source
+    if source.confidence == "low":
+        argument.warn(
+            "low_confidence_price",
+            f"the price of {offer.id} was recalled, not read",
+            pointer=pointer,
+        )
+    if offer.price_per_device_hour.unit == "usd/device_hour":
+        return native
+    name = f"{native.name}/usd"
+    if name in ledger:
+        return ledger.term(name)
+    rate = ledger.take(argument.catalog.assumption("usd_per_eur"))
+    return ledger.derive(
+        in_usd,
+        name=name,
+        unit="usd/device_hour",
+        inputs={"eur_per_device_hour": native, "usd_per_eur": rate},
+    )
+
+
+def _nobody(cluster: Cluster, supply: Market, *, any_at_all: bool) -> NoPrice:
+    """Why the market is empty, and what would fill it."""
+    if not any_at_all:
+        return NoPrice(
+            "no_offer_for_device",
+            f"the catalog has no offer of {cluster.accelerator}; give a rate of your own",
+        )
+    where = "".join(
+        f" {kind} {value}"
+        for kind, value in (
+            ("of provider", supply.provider),
+            ("in region", supply.region),
+        )
+        if value is not UNSET
+    )
+    return NoPrice(
+        "no_offer_under_these_terms",
+        f"the catalog has offers of {cluster.accelerator}, but no {supply.term} price{where}",
+    )

@@ -1,0 +1,23 @@
+"""A quote without a server, a cache or counters: the same bytes as the service answers."""
+
+from functools import cache
+
+from service.api.decoding import decode_request
+from service.cache import QuoteCache
+from service.catalog_files import load_catalog
+from service.metrics import Metrics
+from service.quoting import Quoting
+
+
+@cache
+def local_quoting() -> Quoting:
+    """A `Quoting` over the embedded catalog that keeps nothing."""
+    return Quoting(catalog=load_catalog(), cache=QuoteCache(memory_bytes=0), metrics=Metrics())
+
+
+def quote_bytes(body: bytes) -> bytes:
+    """The quote of a request in JSON, encoded; raises what `decode_request` and `quote` raise."""
+    quoting = local_quoting()
+    request = decode_request(body)
+    id, canonical = quoting.identify(request)
+    return quoting.compute(request, id=id, canonical=canonical)

@@ -1,0 +1,96 @@
+"""The environment, read once at start into one frozen value; a mistake there stops the start."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "RUNQUOTE_"
+
+Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator can set; each member is `RUNQUOTE_` and its name in capitals."""
+
+    host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 8000
+    redis_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(rediss?|redis\+sentinel|redis\+cluster|rediss\+sentinel|rediss\+cluster)://|^$",
+            description="Redis that replicas share; empty means the in-memory cache alone.",
+        ),
+    ] = ""
+    redis_timeout_s: Annotated[
+        float, Meta(gt=0, le=5.0, description="What a Redis command may take.")
+    ] = 0.05
+    cache_memory_bytes: Annotated[
+        int, Meta(ge=0, le=2**40, description="Bound of the in-memory cache.")
+    ] = 64 * 2**20
+    cache_ttl_s: Annotated[
+        int, Meta(ge=1, le=365 * 86400, description="How long Redis keeps a quote.")
+    ] = 30 * 86400
+    body_max_bytes: Annotated[
+        int, Meta(ge=1024, le=2**26, description="Largest request body; a larger one gets 413.")
+    ] = 2**20
+    body_timeout_s: Annotated[
+        float, Meta(gt=0, le=600, description="How long a request body may take to arrive.")
+    ] = 15.0
+    shutdown_timeout_s: Annotated[
+        int, Meta(ge=0, le=600, description="How long requests in flight may take on shutdown.")
+    ] = 10
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["json", "console"], Meta(description="JSON lines, or colours for a terminal.")
+    ] = "json"
+
+    def redacted(self) -> dict[str, Any]:
+        """What may be printed: passwords in addresses are replaced by `***`."""
+        shown: dict[str, Any] = msgspec.to_builtins(self)
+        shown["redis_url"] = redact(self.redis_url)
+        return shown
+
+
+class SettingsError(Exception):
+    """The environment holds settings that cannot be used"""
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from the `RUNQUOTE_*` variables; raises `SettingsError` that names all mistakes."""
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    mistakes: list[str] = []
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in fields or variable != variable.upper():
+            known = ", ".join(PREFIX + field.upper() for field in fields)
+            mistakes.append(f"{variable} is not a setting; the settings are {known}")
+            continue
+        try:
+            values[name] = msgspec.convert(text, fields[name].type, strict=False)
+        except msgspec.ValidationError as error:
+            shown = redact(text) if name == "redis_url" else text
+            mistakes.append(f"{variable}={shown!r}: {error}")
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+    return Settings(**values)
+
+
+def redact(url: str) -> str:
+    """An address without the password in it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
+    if "@" not in parts.netloc:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    name = user.partition(":")[0]
+    return urlunsplit(parts._replace(netloc=f"{name}:***@{host}"))

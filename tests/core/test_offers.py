@@ -1,0 +1,145 @@
+"""What a device-hour costs: a rate, one offer, or the median over providers."""
+
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.answer import PricedBill, PricedLine, UnpricedBill, UnpricedLine
+from service.core.errors import NotQuotable
+from service.core.offers import median
+from tests.worlds import answer, device, offer, run_of, world
+
+METERED = {"work": {"kind": "metered", "device_hours": 10}}
+
+
+@dataclass
+class Case:
+    """A cluster of `d1`, by its supply."""
+
+    supply: dict | None
+
+    def request(self):
+        cluster = {"accelerator": "d1", "devices": 8}
+        return run_of(METERED, cluster=cluster | ({"supply": self.supply} if self.supply else {}))
+
+
+def only_line(catalog, supply):
+    bill = answer(Case(supply).request(), catalog).bases[0]
+    (line,) = bill.lines
+    return bill, line
+
+
+def market_rate(*offers, **kinds):
+    bill, line = only_line(world(device("d1"), offers=offers, **kinds), None)
+    assert isinstance(bill, PricedBill)
+    assert isinstance(line, PricedLine)
+    return float(line.rate), line.detail
+
+
+def test_without_a_supply_the_market_is_asked_on_demand():
+    rate, detail = market_rate(offer("a1", "a", "d1", 2.0), offer("b1", "b", "d1", 4.0))
+    assert rate == 3.0
+    assert "2 providers" in detail
+
+
+def test_each_provider_counts_once_with_its_newest_price():
+    rate, detail = market_rate(
+        offer("a-old", "a", "d1", 1.0, observed_on="2025-01-01"),
+        offer("a-new", "a", "d1", 5.0, observed_on="2026-01-01"),
+        offer("b", "b", "d1", 6.0),
+        offer("c", "c", "d1", 7.0),
+    )
+    assert rate == statistics.median([5.0, 6.0, 7.0])
+    assert "3 providers" in detail
+
+
+def test_of_equally_new_prices_of_one_provider_the_cheapest_counts():
+    rate, _ = market_rate(
+        offer("a-1", "a", "d1", 9.0, region="x"), offer("a-2", "a", "d1", 4.0, region="y")
+    )
+    assert rate == 4.0
+
+
+@pytest.mark.parametrize(
+    "kind", ["reference", "auction_floor", "shared", "marketplace", "community", "spot"]
+)
+def test_rows_that_are_not_what_was_asked_for_stay_out_of_the_market(kind):
+    rate, _ = market_rate(offer("a", "a", "d1", 2.0), offer("b", "b", "d1", 100.0, price_kind=kind))
+    assert rate == 2.0
+
+
+@pytest.mark.parametrize("kind", ["marketplace", "reference", "auction_marketplace"])
+def test_sellers_that_are_not_clouds_stay_out_of_the_market(kind):
+    rate, _ = market_rate(offer("a", "a", "d1", 2.0), offer("b", "b", "d1", 100.0), b=kind)
+    assert rate == 2.0
+
+
+def test_provider_region_and_term_narrow_the_market():
+    offers = (
+        offer("a", "a", "d1", 2.0, region="here"),
+        offer("a-spot", "a", "d1", 1.0, price_kind="spot", region="here"),
+        offer("b", "b", "d1", 8.0, region="there"),
+    )
+    catalog = world(device("d1"), offers=offers)
+    for supply, rate in (
+        ({"kind": "market", "provider": "b"}, "8.00"),
+        ({"kind": "market", "region": "here"}, "2.00"),
+        ({"kind": "market", "term": "spot"}, "1.00"),
+    ):
+        _, line = only_line(catalog, supply)
+        assert line.rate == rate
+
+
+def test_no_price_is_a_state_with_its_reason_and_no_total():
+    bill, line = only_line(world(device("d1")), None)
+    assert isinstance(bill, UnpricedBill)
+    assert isinstance(line, UnpricedLine)
+    assert line.reason == "no_offer_for_device"
+    assert line.quantity == 10.0
+
+
+def test_terms_that_nobody_offers_are_another_reason():
+    catalog = world(device("d1"), offers=(offer("a", "a", "d1", 2.0),))
+    _, line = only_line(catalog, {"kind": "market", "term": "reserved_3y"})
+    assert line.reason == "no_offer_under_these_terms"
+
+
+def test_an_offer_of_another_device_is_not_applied():
+    catalog = world(device("d1"), device("d2"), offers=(offer("a", "a", "d2", 2.0),))
+    _, line = only_line(catalog, {"kind": "offer", "id": "a"})
+    assert line.reason == "offer_is_for_another_device"
+
+
+def test_a_price_in_euro_is_converted_by_a_rate_that_shows_up():
+    catalog = world(device("d1"), offers=(offer("a", "a", "d1", 2.0, unit="eur/device_hour"),))
+    quoted = answer(Case({"kind": "offer", "id": "a"}).request(), catalog)
+    (line,) = quoted.bases[0].lines
+    assert line.rate == "2.40"
+    assert {"currencies/usd_per_eur", "offers/a/price_per_device_hour"} <= set(quoted.figures)
+
+
+def test_every_unknown_name_is_reported_at_once_with_its_neighbours():
+    request = run_of(
+        {**METERED, "cluster": {"accelerator": "d3", "devices": 1}},
+        cluster={"accelerator": "e1", "devices": 1, "supply": {"kind": "offer", "id": "nope"}},
+    )
+    with pytest.raises(NotQuotable) as refusal:
+        answer(request, world(device("d1"), device("d2"), offers=(offer("a", "a", "d1", 1.0),)))
+    assert {error.pointer for error in refusal.value.errors} == {
+        "/cluster/accelerator",
+        "/cluster/supply/id",
+        "/run/stages/0/cluster/accelerator",
+    }
+    assert "d1" in refusal.value.errors[0].detail
+
+
+@given(prices=st.lists(st.floats(0.1, 100.0), min_size=1, max_size=9))
+def test_the_median_of_arrays_is_the_median_of_each_draw(prices):
+    one = median(**{f"p{index}": price for index, price in enumerate(prices)})
+    many = median(**{f"p{index}": np.array([price, 1.0]) for index, price in enumerate(prices)})
+    assert one == statistics.median(prices)
+    assert np.array_equal(many, [one, 1.0])

@@ -1,0 +1,18 @@
+"""What the tests of the running service share."""
+
+import pytest
+
+from tests.redis_server import redis_server
+from tests.service.recording import Recorder
+
+__all__ = ["anyio_backend", "recorder", "redis_server"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()

@@ -1,0 +1,107 @@
+"""Small catalogs and requests for tests: a two-device world in three lines."""
+
+from typing import Any
+
+import msgspec
+
+from service.core.answer import Quote
+from service.core.catalog import Accelerator, Catalog, Offer, Provider
+from service.core.provenance import Datum, Judged
+from service.core.quote import quote
+from service.core.request import QuoteRequest
+
+PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
+
+
+def datum(name: str, value: float, unit: str, **range_: float) -> Datum:
+    """A sealed number of a test world."""
+    return Datum(name=name, _value=value, unit=unit, source=PRINTED, **range_)
+
+
+def device(id: str, *, bf16: float | None = 1e15) -> Accelerator:
+    """A device with a peak, or with none."""
+    peaks = {} if bf16 is None else {"bf16": datum(f"accelerators/{id}/bf16", bf16, "flop/s")}
+    return Accelerator(
+        id=id,
+        name=id,
+        vendor="test",
+        architecture="test",
+        form_factor="SXM",
+        released="2024",
+        memory_bytes=datum(f"accelerators/{id}/memory_bytes", 80e9, "byte"),
+        peak_dense_flop_per_s=peaks,
+    )
+
+
+def offer(id: str, provider: str, accelerator: str, price: float, **facts: Any) -> Offer:
+    """An offer of one device on demand, unless told otherwise."""
+    unit = facts.pop("unit", "usd/device_hour")
+    return msgspec.structs.replace(
+        Offer(
+            id=id,
+            provider=provider,
+            accelerator=accelerator,
+            price_kind="on_demand",
+            price_per_device_hour=datum(f"offers/{id}/price_per_device_hour", price, unit),
+            observed_on="2026-01-01",
+            date_basis="source",
+            region="global",
+            instance_type="one",
+            devices=1,
+        ),
+        **facts,
+    )
+
+
+def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: str) -> Catalog:
+    """A catalog of these devices and offers; `kinds` are the providers' where not a GPU cloud."""
+    providers = {name.provider for name in offers} | set(kinds)
+
+    def order(row: Offer) -> tuple[str, float]:
+        return row.observed_on, -row.price_per_device_hour._value
+
+    rows = sorted(offers, key=order, reverse=True)
+    return Catalog(
+        version="2026-01-01",
+        published_at="2026-01-01T00:00:00Z",
+        digest="sha256:" + "0" * 64,
+        accelerators={device.id: device for device in devices},
+        providers={id: Provider(id=id, kind=kinds.get(id, "gpu_cloud")) for id in providers},
+        offers={row.id: row for row in rows},
+        sites={},
+        models={},
+        runs={},
+        assumptions={
+            "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
+            "compute.goodput": datum("assumptions/compute.goodput", 0.9, "share"),
+            "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),
+        },
+        price_rows={
+            device.id: tuple(row for row in rows if row.accelerator == device.id)
+            for device in devices
+        },
+        regions=frozenset(row.region for row in rows),
+    )
+
+
+def asked(request: dict[str, Any]) -> QuoteRequest:
+    """A request as the decoder would read it."""
+    return msgspec.json.decode(msgspec.json.encode(request), type=QuoteRequest)
+
+
+def run_of(*stages: dict[str, Any], cluster: dict[str, Any], name: str = "run") -> dict[str, Any]:
+    """A request with these stages; names are filled in."""
+    named = [{"name": f"stage {index}", **stage} for index, stage in enumerate(stages)]
+    return {"run": {"name": name, "stages": named}, "cluster": cluster}
+
+
+def answer(request: dict[str, Any], catalog: Catalog) -> Quote:
+    """The quote of a request over a catalog, with a stand-in id."""
+    return quote(
+        asked(request),
+        catalog,
+        id="q_" + "0" * 64,
+        canonical_request=msgspec.json.encode(request),
+        engine="test",
+        valid_until="2026-02-01T00:00:00Z",
+    )
