@@ -104,13 +104,13 @@ def print_quote(answer: Quote) -> None:
 def bill_table(bill: Bill) -> Table:
     """The lines of one basis, and its total."""
     table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
-    priced = isinstance(bill, PricedBill)
-    table.add_column("stage", footer="total" if priced else "no total: a line is unpriced")
+    total = dollars(bill.total.amount) if isinstance(bill, PricedBill) else ""
+    table.add_column("stage", footer="total" if total else "no total: a line is unpriced")
     table.add_column("item")
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     table.add_column("rate", justify="right")
-    table.add_column("USD", justify="right", footer=dollars(bill.total.amount) if priced else "")
+    table.add_column("USD", justify="right", footer=total)
     for line in bill.lines:
         quantity = "" if line.quantity is msgspec.UNSET else f"{line.quantity:,.2f}"
         if isinstance(line, PricedLine):

@@ -5,14 +5,11 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core import energy
 from service.core.answer import Item
 from service.core.argument import Argument
-from service.core.arrays import Real
-from service.core.bases.owned import epoch, straight_line
+from service.core.bases.owned import straight_line
 from service.core.lines import Book, DraftBill
 from service.core.meters import Plug
-from service.core.offers import NoPrice, Price
 from service.core.provenance import Term
 from service.core.request import Cluster, Interval, Owned, OwnedTerms
 from service.core.stages import Effort
