@@ -38,10 +38,13 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
                 body_timeout_s=body_timeout_s,
             )
             start = perf_counter()
-            with quoting.metrics.phase("decode"):
-                request = decode_request(body)
+            issued = quoting.recall(body)
             decoded = perf_counter()
-            issued = await quoting.issue(request)
+            if issued is None:
+                with quoting.metrics.phase("decode"):
+                    request = decode_request(body)
+                decoded = perf_counter()
+                issued = await quoting.issue(request, spelled=body)
             answered = perf_counter()
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
             await send_problem(error, scope, send, metrics=quoting.metrics)
