@@ -1,5 +1,6 @@
 """Where everything meets: builds the application from Settings, nothing else."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -12,7 +13,7 @@ from litestar.types import ASGIApp
 
 from service import __version__
 from service.api.catalog import catalog_routes
-from service.api.contract import document_routes
+from service.api.documents import document_routes
 from service.api.edge import Edge
 from service.api.operations import operation_routes
 from service.api.problems import exception_handlers
@@ -45,7 +46,13 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        log.info("started", version=__version__, catalog=catalog.version, **settings.redacted())
+        log.info(
+            "started",
+            pid=os.getpid(),
+            version=__version__,
+            catalog=catalog.version,
+            **settings.redacted(),
+        )
         try:
             await cache.start()
             yield

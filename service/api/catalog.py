@@ -1,7 +1,5 @@
 """GET /catalog/...: what the service knows, filtered and paged, with sources."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -12,8 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
 from service.api.negotiation import JSON, check_accepts
-from service.api.parameters import CATALOG_LISTS, CatalogList, read_query
-from service.api.problems import CatalogEntryNotFound, InvalidQueryParameter
+from service.api.parameters import CatalogList, catalog_lists, read_query
+from service.api.refusals import EntryNotFound
 from service.core.answer import CatalogStamp
 from service.core.catalog import Catalog
 
@@ -30,7 +28,7 @@ class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def catalog_routes(catalog: Catalog) -> list[HTTPRouteHandler]:
     """A list and an entry route for each kind of row."""
-    return [route for listing in CATALOG_LISTS for route in _routes_of(catalog, listing)]
+    return [route for listing in catalog_lists(catalog) for route in _routes_of(catalog, listing)]
 
 
 def _routes_of(catalog: Catalog, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
@@ -49,7 +47,7 @@ def _routes_of(catalog: Catalog, listing: CatalogList) -> tuple[HTTPRouteHandler
         check_accepts(request.headers.get("accept"), JSON)
         read_query(request.query_params.multi_items(), ())
         if entry_id not in rows:
-            raise CatalogEntryNotFound(entry_id, listing=listing.path, known=tuple(rows))
+            raise EntryNotFound(entry_id, listing=f"/catalog/{listing.path}", known=tuple(rows))
         return _answer(msgspec.json.encode(rows[entry_id]))
 
     return list_rows, one_row
@@ -61,33 +59,19 @@ def page_of(
     """The rows that pass the filters, in the order of their ids, from the cursor on."""
     wanted = {name: query[name] for name in listing.filters if name in query}
     ids = sorted(id for id, row in rows.items() if _passes(row, wanted))
-    after = cursor_id(query["cursor"]) if "cursor" in query else ""
+    after = query.get("cursor", "")
     rest = [id for id in ids if id > after]
     limit = int(query["limit"])
     page = rest[:limit]
     return Page(
         items=tuple(rows[id] for id in page),
         catalog=stamp,
-        next_cursor=cursor_of(page[-1]) if len(rest) > limit else UNSET,
+        next_cursor=page[-1] if len(rest) > limit else UNSET,
     )
 
 
 def _passes(row: Any, wanted: Mapping[str, str]) -> bool:
-    return all(str(getattr(row, name)).lower() == value.lower() for name, value in wanted.items())
-
-
-def cursor_of(id: str) -> str:
-    """An opaque mark behind the row of this id."""
-    return base64.urlsafe_b64encode(id.encode()).decode().rstrip("=")
-
-
-def cursor_id(cursor: str) -> str:
-    """The id in a cursor; raises `InvalidQueryParameter` for what no page handed out."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise InvalidQueryParameter("cursor", "is not a cursor that a page handed out") from None
+    return all(getattr(row, name) == value for name, value in wanted.items())
 
 
 def _answer(body: bytes) -> Response[bytes]:

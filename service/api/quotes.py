@@ -10,13 +10,8 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from service.api.decoding import decode_request
 from service.api.negotiation import JSON, check_accepts, check_content_type
-from service.api.problems import (
-    BodyTimeout,
-    MethodNotAllowed,
-    PayloadTooLarge,
-    QuoteNotKept,
-    send_problem,
-)
+from service.api.problems import send_problem
+from service.api.refusals import BodyTimeout, MethodNotAllowed, PayloadTooLarge, QuoteNotKept
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400
@@ -101,7 +96,7 @@ async def read_body(
     return b"".join(chunks)
 
 
-@get("/quote/{quote_id:str}", sync_to_thread=False)
+@get("/quote/{quote_id:str}")
 async def get_quote(quote_id: str, request: Request, quoting: Quoting) -> Response[bytes]:
     """A quote issued before, while it is kept."""
     check_accepts(request.headers.get("accept"), JSON)

@@ -53,9 +53,9 @@ class Argument:
                 )
         return self.ledger.given(central, pointer=pointer, unit=unit, low=low, high=high)
 
-    def assume(self, name: str, *, pointer: str) -> Term:
-        """A default of the catalog, which the request member at `pointer` would override."""
-        return self.ledger.take(self.catalog.assumption(name), pointer=pointer)
+    def assume(self, name: str, *, pointer: str = "") -> Term:
+        """A default of the catalog, which the request member at `pointer`, if any, overrides."""
+        return self.ledger.take(self.catalog.assumption(name), pointer=pointer or UNSET)
 
     def stated_or_assumed(
         self,

@@ -100,12 +100,8 @@ def _on_the_market(
         for part in (cluster.accelerator, supply.term, supply.provider, supply.region)
         if part is not UNSET
     )
-    name = f"market/{scope}/usd_per_device_hour"
-    ledger = argument.ledger
-    rate = (
-        ledger.term(name)
-        if name in ledger
-        else ledger.derive(median, name=name, unit="usd/device_hour", inputs=terms)
+    rate = argument.ledger.derive_once(
+        median, name=f"market/{scope}/usd_per_device_hour", unit="usd/device_hour", inputs=terms
     )
     count = len(terms)
     detail = (
@@ -148,15 +144,11 @@ def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
         )
     if offer.price_per_device_hour.unit == "usd/device_hour":
         return native
-    name = f"{native.name}/usd"
-    if name in ledger:
-        return ledger.term(name)
-    rate = ledger.take(argument.catalog.assumption("usd_per_eur"))
-    return ledger.derive(
+    return ledger.derive_once(
         in_usd,
-        name=name,
+        name=f"{native.name}/usd",
         unit="usd/device_hour",
-        inputs={"eur_per_device_hour": native, "usd_per_eur": rate},
+        inputs={"eur_per_device_hour": native, "usd_per_eur": argument.assume("usd_per_eur")},
     )
 
 

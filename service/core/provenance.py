@@ -202,6 +202,19 @@ class Ledger:
         )
         return self.term(name)
 
+    def derive_once(
+        self,
+        formula: Callable[..., Real],
+        *,
+        name: str,
+        unit: Unit,
+        inputs: Mapping[str, Term],
+    ) -> Term:
+        """The term of this name if it is written already, else `derive`: for shared figures."""
+        if name in self._entries:
+            return self.term(name)
+        return self.derive(formula, name=name, unit=unit, inputs=inputs)
+
     def derive_parts(
         self,
         formula: Callable[..., Any],

@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw
 
 from service.core.answer import CatalogStamp, Quote
 from service.core.argument import Argument
-from service.core.bases.rental import rental_bill
+from service.core.bases.rental.bill import rental_bill
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.offers import price_of

@@ -27,11 +27,17 @@ class Effort(Struct, frozen=True, kw_only=True):
     pointer: str
     cluster: Cluster
     cluster_pointer: str
+    devices: Term
     device_hours: Term | None
     wall_clock_hours: Term | None
     mfu: Term | None = None
     goodput: Term | None = None
     unknown: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The ledger's prefix for what is derived about this stage."""
+        return _name(self.pointer)
 
 
 def repeated(*, device_hours: Real, repeat: Real) -> Real:
@@ -105,6 +111,7 @@ def effort_of(
         pointer=pointer,
         cluster=cluster,
         cluster_pointer=cluster_pointer,
+        devices=devices,
         device_hours=total,
         wall_clock_hours=wall_clock,
         mfu=shares.get("mfu"),

@@ -1,0 +1,1 @@
+"""How well the predictions do on published runs; run by `runquote accuracy`, never by a quote."""

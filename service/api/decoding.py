@@ -1,0 +1,179 @@
+"""Bytes to a request: one strict pass, and a slow one that finds every mistake.
+
+The fast pass is msgspec's. It stops at the first mistake and lets a repeated member pass (the last
+one wins), so repeated members are looked for beside it. Only a body that is refused goes through
+the slow pass: the standard library says what is no JSON, and the JSON Schema of the very same
+types judges what is.
+
+What cannot be read as JSON is a 400; JSON that does not fit the schema is a 422.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final, NoReturn
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from service.api.judging import faults_of
+from service.api.pointers import Pointer, pointer_of, shown
+from service.api.refusals import MOST_FAULTS, Code, Fault, Refused, summary_of
+from service.core.request import QuoteRequest
+
+LARGEST_BODY_BYTES: Final = 2**20
+LONGEST_INTEGER_DIGITS: Final = 400
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+_decode = msgspec.json.Decoder(QuoteRequest, strict=True).decode
+_decode_anything = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_request(body: bytes) -> QuoteRequest:
+    """The request that these bytes are; raises `Refused` with all that is wrong with them."""
+    try:
+        request = _decode(body)
+        repeated = has_repeated_members(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        refuse(body, str(error))
+    if repeated:
+        refuse(body, "a member occurs twice")
+    return request
+
+
+def has_repeated_members(body: bytes) -> bool:
+    """Whether any object of a well-formed body has two members of one name.
+
+    Reading drops all but the last of them, so what was read is written with fewer members, and
+    with fewer colons. Without escapes the colons inside of strings are the same on both sides.
+    """
+    written = _encode(_decode_anything(body))
+    if b"\\" in body:
+        return member_count(written) != member_count(body)
+    return written.count(b":") != body.count(b":")
+
+
+def member_count(body: bytes) -> int:
+    """How many members all objects of a well-formed body have, repeated ones included.
+
+    Each has one colon outside of strings. A backslash occurs only inside of strings, so without
+    escaped backslashes and escaped quotes every other piece between quotes is outside.
+    """
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(unescaped.split(b'"')[::2]).count(b":")
+
+
+def refuse(body: bytes, reason: str) -> NoReturn:
+    """Say all that is wrong with a body; `reason` is what the fast pass said."""
+    document = read(body)
+    faults = faults_of(document) or [
+        # The two passes disagree: that is a mistake of ours, but the caller still learns a reason.
+        Fault(code="unreadable_member", detail=reason, pointer="")
+    ]
+    raise Refused("invalid-request", summary_of(faults), errors=faults)
+
+
+def read(body: bytes) -> Any:
+    """The JSON of a body as Python values; raises `Refused` if it is none, or is ambiguous."""
+    try:
+        document = _decode_anything(body)
+        if not has_repeated_members(body):
+            return document
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        pass
+    document = loaded(text_of(body))
+    if flaws := list(islice(flaws_of(document, ()), MOST_FAULTS)):
+        raise Refused("unreadable-json", summary_of(flaws), errors=flaws)
+    return document
+
+
+def text_of(body: bytes) -> str:
+    """The characters of a body."""
+    if not body.strip():
+        raise _unreadable("empty_body", "the body is empty; a quote request is a JSON object")
+    if body.startswith(BYTE_ORDER_MARK):
+        raise _unreadable("byte_order_mark", "the body begins with a byte order mark; leave it out")
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        detail = f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}"
+        raise _unreadable("not_utf8", detail) from None
+
+
+def loaded(text: str) -> Any:
+    """What the standard library reads; objects with repeated members come as `Ambiguous`."""
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_constant=_not_finite,
+            parse_int=_integer,
+        )
+    except json.JSONDecodeError as error:
+        detail = f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        raise _unreadable("not_json", detail, line=error.lineno, column=error.colno) from None
+    except RecursionError:
+        raise _too_deep() from None
+
+
+class Ambiguous(dict[str, Any]):
+    """A JSON object some of whose members came more than once."""
+
+    __slots__ = ("repeated",)
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs)
+        self.repeated = tuple(name for name, count in counts.items() if count > 1)
+
+
+def flaws_of(value: Any, path: Pointer) -> Iterator[Fault]:
+    """Repeated members and unpaired surrogates: two readers would not read the same."""
+    if isinstance(value, Ambiguous):
+        for name in value.repeated:
+            yield Fault(
+                code="duplicate_member",
+                detail=f"member {shown(name)} occurs more than once",
+                pointer=pointer_of((*path, name)),
+            )
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from flaws_of(name, path)
+            yield from flaws_of(inner, (*path, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from flaws_of(inner, (*path, index))
+    elif isinstance(value, str) and SURROGATE.search(value):
+        detail = "half of a surrogate pair stands alone; it is no character"
+        yield Fault(code="lone_surrogate", detail=detail, pointer=pointer_of(path))
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else Ambiguous(pairs)
+
+
+def _not_finite(constant: str) -> NoReturn:
+    raise _unreadable("not_finite", f"the body is not JSON: {constant} is not a JSON number")
+
+
+def _integer(digits: str) -> int | float:
+    """An integer, or infinity for one that no bound admits and that would take long to read."""
+    return int(digits) if len(digits) <= LONGEST_INTEGER_DIGITS else float(digits)
+
+
+def _too_deep() -> Refused:
+    return _unreadable("too_deep", "the body nests too deep; a quote request has 8 levels at most")
+
+
+def _unreadable(
+    code: Code, detail: str, *, line: int | UnsetType = UNSET, column: int | UnsetType = UNSET
+) -> Refused:
+    fault = Fault(code=code, detail=detail, pointer="", line=line, column=column)
+    return Refused("unreadable-json", detail, errors=[fault])

@@ -1,0 +1,90 @@
+"""GET /openapi.json, /openapi.yaml, /docs, /problems: the contract as published, and its pages."""
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from service.api.negotiation import HTML, JSON, YAML, check_accepts
+from service.api.pages import (
+    ASSETS,
+    CONTENT_SECURITY_POLICY,
+    docs_page,
+    problem_page,
+    problem_text,
+    problems_page,
+)
+from service.api.problems import KINDS
+from service.api.refusals import EntryNotFound
+
+TEXT: Final = "text/plain"
+CACHE_CONTROL: Final = "public, max-age=300"
+PUBLISHED: Final = (
+    Path(__file__).parent / "published",
+    Path(__file__).parents[2] / "openapi",
+)
+"""Where the published contract lies: in an installed package, and in a checkout."""
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def published(name: str) -> bytes:
+    """A file of the published contract."""
+    path = next(path for directory in PUBLISHED if (path := directory / name).is_file())
+    return path.read_bytes()
+
+
+def document_routes() -> list[HTTPRouteHandler]:
+    """The contract in both notations, its page with all that it needs, and the problems' pages."""
+    pages = {kind.slug: problem_page(kind).encode() for kind in KINDS.values()}
+    texts = {kind.slug: problem_text(kind).encode() for kind in KINDS.values()}
+    assets = {name: (asset.read(), asset.media_type) for name, asset in ASSETS.items()}
+
+    @get("/docs/assets/{name:str}", sync_to_thread=False)
+    def asset(name: str) -> Response[bytes]:
+        """A file that a page needs."""
+        if name not in assets:
+            raise EntryNotFound(name, listing="/docs/assets", known=tuple(assets))
+        return document(*assets[name])
+
+    @get("/problems/{slug:str}", sync_to_thread=False)
+    def problem(request: AnyRequest, slug: str) -> Response[bytes]:
+        """What a kind of problem means."""
+        media_type = check_accepts(request.headers.get("accept"), HTML, TEXT)
+        if slug not in pages:
+            raise EntryNotFound(slug, listing="/problems", known=tuple(pages))
+        return document((pages if media_type == HTML else texts)[slug], media_type)
+
+    return [
+        one_document("/openapi.json", published("openapi.json"), JSON),
+        one_document("/openapi.yaml", published("openapi.yaml"), YAML),
+        one_document("/docs", docs_page(), HTML),
+        one_document("/problems", problems_page().encode(), HTML),
+        asset,
+        problem,
+    ]
+
+
+def one_document(path: str, content: bytes, media_type: str) -> HTTPRouteHandler:
+    """A route that always answers the same."""
+    response = document(content, media_type)
+
+    @get(path, sync_to_thread=False)
+    def handle(request: AnyRequest) -> Response[bytes]:
+        check_accepts(request.headers.get("accept"), media_type)
+        return response
+
+    return handle
+
+
+def document(content: bytes, media_type: str) -> Response[bytes]:
+    """A document with its headers; the policy lets pages load from this host only."""
+    headers = {
+        "ETag": f'"{sha256(content).hexdigest()[:32]}"',
+        "Cache-Control": CACHE_CONTROL,
+        "Vary": "accept",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    }
+    return Response(content, media_type=media_type, headers=headers)

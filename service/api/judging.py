@@ -1,0 +1,208 @@
+"""The slow pass over a request that the fast one refused: every mistake, not only the first.
+
+A JSON Schema validator judges the request by the schema of our own types, so that it can only say
+what the fast pass enforces. Four keywords are read our way: the branch of a union is chosen by its
+tag (or, number or interval, by its type), so that the mistakes are those of the branch that was
+meant; each unknown member is a mistake of its own; and items beyond the allowed number are not
+looked at.
+"""
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+from msgspec import UNSET
+
+from service.api.pointers import pointer_of, shown
+from service.api.refusals import MOST_FAULTS, Code, Fault
+from service.api.schemas import REFERENCE, Schema, components_of
+from service.core.request import QuoteRequest
+
+Mistakes: TypeAlias = Iterator[ValidationError]
+Rule: TypeAlias = Callable[[ValidationError, Any], Fault]
+
+LONGEST_COMPARED_CHARACTERS: Final = 60
+NOUN_OF_JSON_TYPE: Final = {
+    "object": "an object",
+    "array": "an array",
+    "string": "a string",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+def faults_of(request: Any) -> list[Fault]:
+    """All that keeps a JSON value from being a request, up to the most that a problem holds."""
+    mistakes = list(islice(_validator.iter_errors(request), MOST_FAULTS))
+    return [fault_of(mistake) for mistake in mistakes]
+
+
+def fault_of(mistake: ValidationError) -> Fault:
+    """A validator's mistake in our words and codes."""
+    return RULES[str(mistake.validator)](mistake, mistake.validator_value)
+
+
+def by_tag(validator: Any, discriminator: Schema, value: Any, _: Schema) -> Mistakes:
+    """Judge by the branch that the tag names."""
+    tag, mapping = discriminator["propertyName"], discriminator["mapping"]
+    if not validator.is_type(value, "object"):
+        yield ValidationError("", validator="type", validator_value="object", instance=value)
+    elif tag not in value:
+        yield ValidationError("", validator="required", validator_value=tag, instance=value)
+    elif not isinstance(value[tag], str) or value[tag] not in mapping:
+        yield ValidationError(
+            "",
+            validator="discriminator",
+            validator_value=list(mapping),
+            instance=value[tag],
+            path=[tag],
+        )
+    else:
+        yield from validator.descend(value, {"$ref": mapping[value[tag]]})
+
+
+def by_tag_alone(_: Any, branches: list[Schema], __: Any, schema: Schema) -> Mistakes:
+    """All our `oneOf` have a discriminator, which judges."""
+    assert "discriminator" in schema, branches
+    return iter(())
+
+
+def by_type(validator: Any, branches: list[Schema], value: Any, _: Schema) -> Mistakes:
+    """Judge an object by the branch that is an interval, everything else by the number."""
+    for branch in branches:
+        if ("$ref" in branch) == validator.is_type(value, "object"):
+            yield from validator.descend(value, branch)
+
+
+def one_by_one(validator: Any, allowed: Any, value: Any, schema: Schema) -> Mistakes:
+    """Each unknown member on its own."""
+    if allowed is False and validator.is_type(value, "object"):
+        for name in value:
+            if name not in schema["properties"]:
+                yield ValidationError(
+                    "",
+                    validator="additionalProperties",
+                    validator_value=list(schema["properties"]),
+                    instance=name,
+                    path=[name],
+                )
+
+
+def missing(validator: Any, required: list[str], value: Any, _: Schema) -> Mistakes:
+    """Each missing member on its own."""
+    if validator.is_type(value, "object"):
+        for name in required:
+            if name not in value:
+                yield ValidationError(
+                    "", validator="required", validator_value=name, instance=value
+                )
+
+
+def as_many_as_allowed(validator: Any, items: Schema, value: Any, schema: Schema) -> Mistakes:
+    """The items that may be there; that there are more is `maxItems` to say."""
+    if validator.is_type(value, "array"):
+        for index, item in enumerate(value[: schema.get("maxItems", MOST_FAULTS)]):
+            yield from validator.descend(item, items, path=index)
+
+
+def fault(mistake: ValidationError, code: Code, detail: str, **facts: Any) -> Fault:
+    """A fault where the mistake is."""
+    path = tuple(mistake.absolute_path)
+    return Fault(code=code, detail=detail, pointer=pointer_of(path), **facts)
+
+
+def missing_member(mistake: ValidationError, name: str) -> Fault:
+    """The pointer leads to where the member should be."""
+    path = (*mistake.absolute_path, name)
+    detail = f"member {shown(name)} is missing"
+    return Fault(code="missing_member", detail=detail, pointer=pointer_of(path))
+
+
+def unknown_member(mistake: ValidationError, known: list[str]) -> Fault:
+    """Most unknown members are misspelt."""
+    name = str(mistake.instance)
+    nearest = get_close_matches(name[:LONGEST_COMPARED_CHARACTERS], known)
+    hint = f"; did you mean {shown(nearest[0])}?" if nearest else ""
+    return fault(
+        mistake,
+        "unknown_member",
+        f"member {shown(name)} is not known here{hint}",
+        nearest=tuple(nearest) or UNSET,
+        allowed=tuple(known),
+    )
+
+
+def one_of(code: Code) -> Rule:
+    """The rule of a closed list."""
+
+    def rule(mistake: ValidationError, allowed: list[str]) -> Fault:
+        detail = f"{shown(mistake.instance)} is not one of {', '.join(map(shown, allowed))}"
+        return fault(mistake, code, detail, allowed=tuple(allowed))
+
+    return rule
+
+
+def wrong_type(mistake: ValidationError, expected: str) -> Fault:
+    """Another JSON type, or a number with a fraction where none may be."""
+    value = mistake.instance
+    if expected == "integer" and isinstance(value, float):
+        return fault(mistake, "not_a_whole_number", f"{shown(value)} is not a whole number")
+    return fault(mistake, "wrong_type", f"{shown(value)} is not {NOUN_OF_JSON_TYPE[expected]}")
+
+
+def pattern_mismatch(mistake: ValidationError, pattern: str) -> Fault:
+    """The pattern as it stands in the contract."""
+    detail = f"{shown(mistake.instance)} does not match {pattern}"
+    return fault(mistake, "pattern_mismatch", detail)
+
+
+def bound(code: Code, words: str, fact: str) -> Rule:
+    """The rule of a bound: its code, its words, and the name of the fact."""
+
+    def rule(mistake: ValidationError, limit: float) -> Fault:
+        value = mistake.instance
+        verb = "is" if isinstance(value, int | float) else "has"
+        detail = f"{shown(value)} {verb} {words} {limit:g}"
+        return fault(mistake, code, detail, **{fact: limit})
+
+    return rule
+
+
+RULES: Final[dict[str, Rule]] = {
+    "required": missing_member,
+    "additionalProperties": unknown_member,
+    "discriminator": one_of("unknown_kind"),
+    "enum": one_of("not_allowed"),
+    "type": wrong_type,
+    "pattern": pattern_mismatch,
+    "minimum": bound("out_of_bounds", "below", "minimum"),
+    "maximum": bound("out_of_bounds", "above", "maximum"),
+    "minLength": bound("too_short", "fewer characters than", "minimum"),
+    "maxLength": bound("too_long", "more characters than", "maximum"),
+    "minItems": bound("too_few_items", "fewer items than", "minimum"),
+    "maxItems": bound("too_many_items", "more items than", "maximum"),
+}
+
+_Validator: Final = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {
+        "discriminator": by_tag,
+        "oneOf": by_tag_alone,
+        "anyOf": by_type,
+        "additionalProperties": one_by_one,
+        "required": missing,
+        "items": as_many_as_allowed,
+    },
+)
+_validator: Final = _Validator(
+    {
+        "$ref": f"{REFERENCE}{QuoteRequest.__name__}",
+        "components": {"schemas": components_of([QuoteRequest])},
+    }
+)

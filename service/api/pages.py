@@ -1,0 +1,118 @@
+"""Pages to read: the contract, and what each kind of problem means. No outside host is needed."""
+
+import json
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from msgspec import Struct
+
+from service.api.examples import problem_example
+from service.api.problems import KINDS, Kind
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+STATIC: Final = files("service.api") / "static"
+
+
+class Asset(Struct, frozen=True):
+    """A file that a page needs."""
+
+    path: str
+    media_type: str
+
+    def read(self) -> bytes:
+        """Its bytes."""
+        return STATIC.joinpath(self.path).read_bytes()
+
+
+ASSETS: Final[dict[str, Asset]] = {
+    "docs.js": Asset("docs.js", "text/javascript"),
+    "favicon.svg": Asset("favicon.svg", "image/svg+xml"),
+    "page.css": Asset("page.css", "text/css"),
+    "swagger-ui-bundle.js": Asset("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
+    "swagger-ui.css": Asset("swagger-ui/swagger-ui.css", "text/css"),
+}
+"""By the name under `/docs/assets/`."""
+
+
+def docs_page() -> bytes:
+    """The contract as a page."""
+    return STATIC.joinpath("docs.html").read_bytes()
+
+
+def problem_text(kind: Kind) -> str:
+    """What a kind of problem means, as plain text."""
+    return "\n".join(
+        (
+            f"{kind.title} ({kind.status})",
+            "",
+            f"type: {kind.uri}",
+            "",
+            kind.meaning,
+            "",
+            f"What to do: {kind.remedy}",
+            *(("", f"Codes in `errors`: {', '.join(kind.codes)}") if kind.codes else ()),
+            "",
+            "For example:",
+            "",
+            example_text(kind),
+            "",
+        )
+    )
+
+
+def problem_page(kind: Kind) -> str:
+    """What a kind of problem means, as HTML."""
+    codes = f"<dt>Codes in <code>errors</code></dt><dd>{code_list(kind)}</dd>" if kind.codes else ""
+    return framed(
+        kind.title,
+        f"<p>Status {kind.status}, type <code>{escape(kind.uri)}</code></p>"
+        f"<dl><dt>What it means</dt><dd>{marked(kind.meaning)}</dd>"
+        f"<dt>What to do</dt><dd>{marked(kind.remedy)}</dd>{codes}"
+        f"<dt>For example</dt><dd><pre>{escape(example_text(kind))}</pre></dd></dl>"
+        '<p><a href="../problems">All kinds of problems</a></p>',
+        root="../",
+    )
+
+
+def problems_page() -> str:
+    """All kinds of problems, as HTML."""
+    rows = "".join(
+        f'<dt><a href="problems/{kind.slug}">{escape(kind.title)}</a></dt>'
+        f"<dd>Status {kind.status}. {marked(kind.meaning)}</dd>"
+        for kind in KINDS.values()
+    )
+    return framed("Problems", f"<dl>{rows}</dl>", root="")
+
+
+def framed(title: str, content: str, *, root: str) -> str:
+    """A page around this content; `root` leads from its address to that of the service."""
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>runquote: {escape(title)}</title>\n"
+        f'<link rel="icon" href="{root}docs/assets/favicon.svg" type="image/svg+xml">\n'
+        f'<link rel="stylesheet" href="{root}docs/assets/page.css">\n</head>\n<body>\n'
+        f'<header class="top"><strong>runquote</strong> <a href="{root}docs">the contract</a> '
+        f'<a href="{root}problems">problems</a></header>\n'
+        f'<main class="text">\n<h1>{escape(title)}</h1>\n{content}\n</main>\n</body>\n</html>\n'
+    )
+
+
+def marked(text: str) -> str:
+    """Text with what stands between backquotes as code."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+
+
+def code_list(kind: Kind) -> str:
+    """The codes of a kind, as HTML."""
+    return ", ".join(f"<code>{code}</code>" for code in kind.codes)
+
+
+def example_text(kind: Kind) -> str:
+    """A problem of this kind, as it would be answered."""
+    return json.dumps(problem_example(kind.slug), indent=2, ensure_ascii=False)

@@ -1,0 +1,229 @@
+"""Query parameters: one table that the contract prints and the handlers enforce."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec import UNSET, Struct
+
+from service.api.pointers import shown
+from service.api.refusals import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
+from service.core.catalog import Catalog
+from service.core.errors import nearest
+
+ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
+MOST_ROWS: Final = 200
+USUAL_ROWS: Final = 50
+SHOWN_VALUES: Final = 20
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """A parameter that takes one of the values that the catalog's rows have."""
+
+    name: str
+    description: str
+    values: tuple[str, ...] = ()
+
+    def read(self, text: str) -> str | Fault:
+        """The value, or why it is none."""
+        if text in self.values:
+            return text
+        few = len(self.values) <= SHOWN_VALUES
+        detail = f"{self.name} {shown(text)} is not one of the {len(self.values)} known values"
+        return Fault(
+            code="not_allowed",
+            detail=detail,
+            parameter=self.name,
+            nearest=nearest(text[:LONGEST_COMPARED_CHARACTERS], self.values),
+            allowed=self.values if few else UNSET,
+        )
+
+
+class Count(Struct, frozen=True, kw_only=True):
+    """A parameter that takes a whole number within bounds."""
+
+    name: str
+    description: str
+    minimum: int
+    maximum: int
+    default: int
+
+    def read(self, text: str) -> int | Fault:
+        """The number, or why it is none."""
+        if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
+            detail = f"{self.name} {shown(text)} is not a whole number"
+            return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
+        if not self.minimum <= int(text) <= self.maximum:
+            detail = f"{self.name} {text} is not between {self.minimum} and {self.maximum}"
+            return Fault(
+                code="out_of_bounds",
+                detail=detail,
+                parameter=self.name,
+                minimum=self.minimum,
+                maximum=self.maximum,
+            )
+        return int(text)
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """A parameter that takes what an earlier answer handed out."""
+
+    name: str
+    description: str
+    pattern: str
+
+    def read(self, text: str) -> str | Fault:
+        """The mark, or why it is none."""
+        if re.search(self.pattern, text):
+            return text
+        detail = f"{self.name} {shown(text)} is not what an earlier page handed out"
+        return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
+
+
+Parameter = Choice | Count | Mark
+
+PAGING: Final[tuple[Parameter, ...]] = (
+    Count(
+        name="limit",
+        description="How many rows to answer with at most.",
+        minimum=1,
+        maximum=MOST_ROWS,
+        default=USUAL_ROWS,
+    ),
+    Mark(
+        name="cursor",
+        description="Where to go on: `next_cursor` of the page before.",
+        pattern=ID_PATTERN,
+    ),
+)
+
+
+class CatalogList(Struct, frozen=True, kw_only=True):
+    """A list of the catalog: its path, the catalog's member that holds the rows, its filters.
+
+    A filter has the name of the rows' member that it compares with.
+    """
+
+    path: str
+    rows: str
+    noun: str
+    filters: Mapping[str, str]
+    parameters: tuple[Parameter, ...] = ()
+
+
+CATALOG_LISTS: Final = (
+    CatalogList(
+        path="accelerators",
+        rows="accelerators",
+        noun="accelerator",
+        filters={
+            "vendor": "Only devices of this maker.",
+            "architecture": "Only devices of this architecture.",
+            "form_factor": "Only devices of this form.",
+        },
+    ),
+    CatalogList(
+        path="offers",
+        rows="offers",
+        noun="offer",
+        filters={
+            "accelerator": "Only offers of this accelerator.",
+            "provider": "Only offers of this provider.",
+            "price_kind": "Only prices of this kind.",
+            "region": "Only offers in this region; the codes are the providers' own.",
+        },
+    ),
+    CatalogList(
+        path="models",
+        rows="models",
+        noun="model",
+        filters={"organisation": "Only models of this organisation."},
+    ),
+    CatalogList(
+        path="sites",
+        rows="sites",
+        noun="site",
+        filters={
+            "kind": "Only grid zones, or only cloud regions.",
+            "provider": "Only regions of this provider.",
+            "country": "Only sites in this country.",
+        },
+    ),
+    CatalogList(
+        path="runs",
+        rows="runs",
+        noun="run",
+        filters={
+            "kind": "Only runs of this kind.",
+            "developer": "Only runs of this developer.",
+            "accelerator": "Only runs on this accelerator.",
+            "benchmark_grade": "Only runs disclosed this well: A is best.",
+        },
+    ),
+)
+
+
+def catalog_lists(catalog: Catalog) -> tuple[CatalogList, ...]:
+    """The lists, each filter with the values that the rows of this catalog have."""
+    return tuple(
+        CatalogList(
+            path=listing.path,
+            rows=listing.rows,
+            noun=listing.noun,
+            filters=listing.filters,
+            parameters=(
+                *(
+                    Choice(name=name, description=words, values=values_of(rows, name))
+                    for name, words in listing.filters.items()
+                ),
+                *PAGING,
+            ),
+        )
+        for listing in CATALOG_LISTS
+        for rows in (getattr(catalog, listing.rows).values(),)
+    )
+
+
+def values_of(rows: Iterable[Any], name: str) -> tuple[str, ...]:
+    """What the rows have as this member, in order; rows without it do not count."""
+    values = (getattr(row, name) for row in rows)
+    return tuple(sorted({value for value in values if isinstance(value, str) and value}))
+
+
+def read_query(
+    items: Iterable[tuple[str, str]], parameters: Sequence[Parameter]
+) -> dict[str, str | int]:
+    """The parameters of a query with defaults filled in; raises `InvalidQuery` with all faults."""
+    known = {parameter.name: parameter for parameter in parameters}
+    values: dict[str, str | int] = {
+        parameter.name: parameter.default
+        for parameter in parameters
+        if isinstance(parameter, Count)
+    }
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for name, text in items:
+        if name in seen:
+            faults.append(_fault("repeated_parameter", name, "is given more than once"))
+        elif name not in known:
+            faults.append(unknown_parameter(name, tuple(known)))
+        elif isinstance(value := known[name].read(text), Fault):
+            faults.append(value)
+        else:
+            values[name] = value
+        seen.add(name)
+    if faults:
+        raise InvalidQuery(faults)
+    return values
+
+
+def unknown_parameter(name: str, known: tuple[str, ...]) -> Fault:
+    """A parameter that the operation does not take."""
+    if not known:
+        return _fault("unknown_parameter", name, "is not taken here, nor is any other")
+    close = nearest(name[:LONGEST_COMPARED_CHARACTERS], known)
+    return _fault("unknown_parameter", name, "is not taken here", nearest=close, allowed=known)
+
+
+def _fault(code: Code, name: str, words: str, **facts: Any) -> Fault:
+    return Fault(code=code, detail=f"parameter {shown(name)} {words}", parameter=name, **facts)

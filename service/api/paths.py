@@ -1,0 +1,484 @@
+"""The paths of the contract: each operation, what it takes, and everything that it may answer."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from service.api.examples import QUOTE_ID, REQUEST_ID, REQUESTS, problem_example
+from service.api.parameters import CatalogList, Choice, Count, Parameter
+from service.api.problems import KINDS, MEDIA_TYPE
+from service.api.schemas import REFERENCE, Schema
+
+JSON: Final = "application/json"
+HTML: Final = "text/html"
+TEXT: Final = "text/plain"
+
+READ_AGAIN: Final = ("ETag", "Cache-Control", "Vary")
+EVERYWHERE: Final = ("method-not-allowed", "not-acceptable", "internal-error")
+NAMES: Final = tuple(slug for slug, kind in KINDS.items() if kind.status == 422)
+ENTRY_IDS: Final = {
+    "accelerators": "AcceleratorId",
+    "offers": "OfferId",
+    "models": "ModelId",
+    "sites": "SiteId",
+    "runs": "RunId",
+}
+ROWS: Final = {
+    "accelerators": "Accelerator",
+    "offers": "Offer",
+    "models": "ModelPreset",
+    "sites": "Site",
+    "runs": "ReferenceRun",
+}
+
+
+def paths(lists: tuple[CatalogList, ...], *, quote_example: Any) -> dict[str, Schema]:
+    """All paths."""
+    return {
+        "/quote": {"post": create_quote(quote_example)},
+        "/quote/{id}": {"get": get_quote()},
+        **{
+            path: operation
+            for listing in lists
+            for path, operation in (
+                (f"/catalog/{listing.path}", {"get": list_rows(listing)}),
+                (f"/catalog/{listing.path}/{{id}}", {"get": get_row(listing)}),
+            )
+        },
+        **document_paths(),
+        **operation_paths(),
+    }
+
+
+def create_quote(quote_example: Any) -> Schema:
+    """POST /quote."""
+    return {
+        "operationId": "createQuote",
+        "tags": ["quotes"],
+        "summary": "Quote one run on one cluster",
+        "description": "The answer depends on nothing but the request, the engine's version and "
+        "the catalog, and so does its id: posting again is harmless and cheap.",
+        "parameters": [component("parameters", "X-Request-ID")],
+        "requestBody": {
+            "required": True,
+            "description": "The run and the cluster. At most 1 MiB.",
+            "content": {
+                JSON: {
+                    "schema": schema("QuoteRequest"),
+                    "examples": {
+                        example.name: {"summary": example.summary, "value": example.request}
+                        for example in REQUESTS
+                    },
+                }
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The quote.",
+                "headers": header_references(*READ_AGAIN, "Content-Location", "Server-Timing"),
+                "content": {
+                    JSON: {
+                        "schema": schema("Quote"),
+                        "examples": {
+                            "deepseek-r1": {"summary": "$294,000.00", "value": quote_example}
+                        },
+                    }
+                },
+                "links": {
+                    "getQuote": {
+                        "operationId": "getQuote",
+                        "description": "The same quote, while it is kept.",
+                        "parameters": {"id": "$response.body#/id"},
+                    },
+                    "getAccelerator": {
+                        "operationId": "getAccelerator",
+                        "description": "The accelerator of the first stage.",
+                        "parameters": {"id": "$response.body#/stages/0/accelerator"},
+                    },
+                },
+            },
+            **problem_references(
+                "unreadable-json",
+                "method-not-allowed",
+                "not-acceptable",
+                "body-timeout",
+                "payload-too-large",
+                "unsupported-media-type",
+                *NAMES,
+                "internal-error",
+                "overloaded",
+            ),
+        },
+    }
+
+
+def get_quote() -> Schema:
+    """GET /quote/{id}."""
+    return {
+        "operationId": "getQuote",
+        "tags": ["quotes"],
+        "summary": "A quote issued before, while it is kept",
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "The quote's `id`.",
+                "schema": {"type": "string", "pattern": "^q_[0-9a-f]{64}$(?!\\n)"},
+                "example": QUOTE_ID,
+            },
+            *conditional(),
+        ],
+        "responses": {
+            **answer(
+                "The very bytes that were answered when it was issued.",
+                {JSON: {"schema": schema("Quote")}},
+                "Server-Timing",
+            ),
+            **problem_references("quote-not-kept", *EVERYWHERE),
+        },
+    }
+
+
+def list_rows(listing: CatalogList) -> Schema:
+    """GET /catalog/..."""
+    row = ROWS[listing.path]
+    return {
+        "operationId": f"list{listing.path.capitalize()}",
+        "tags": ["catalog"],
+        "summary": f"List {listing.path}, filtered and paged",
+        "parameters": [*map(query_parameter, listing.parameters), *conditional()],
+        "responses": {
+            **answer(
+                f"Some {listing.path} in the order of their ids; the last page has no "
+                "`next_cursor`.",
+                {JSON: {"schema": schema(f"{row}Page")}},
+                links={
+                    f"get{listing.noun.capitalize()}": {
+                        "operationId": f"get{listing.noun.capitalize()}",
+                        "description": "The first of them.",
+                        "parameters": {"id": "$response.body#/items/0/id"},
+                    },
+                    "nextPage": {
+                        "operationId": f"list{listing.path.capitalize()}",
+                        "description": "The next page, if there is one.",
+                        "parameters": {"cursor": "$response.body#/next_cursor"},
+                    },
+                },
+            ),
+            **problem_references("invalid-query", *EVERYWHERE),
+        },
+    }
+
+
+def get_row(listing: CatalogList) -> Schema:
+    """GET /catalog/.../{id}."""
+    return {
+        "operationId": f"get{listing.noun.capitalize()}",
+        "tags": ["catalog"],
+        "summary": f"One {listing.noun} of the catalog",
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": f"The {listing.noun}'s `id`.",
+                "schema": schema(ENTRY_IDS[listing.path]),
+            },
+            *conditional(),
+        ],
+        "responses": {
+            **answer(
+                f"The {listing.noun}, every number with its source.",
+                {JSON: {"schema": schema(ROWS[listing.path])}},
+            ),
+            **problem_references("invalid-query", "not-found", *EVERYWHERE),
+        },
+    }
+
+
+def document_paths() -> dict[str, Schema]:
+    """The contract, its page, and the pages of the problems."""
+    slug = {
+        "name": "slug",
+        "in": "path",
+        "required": True,
+        "description": "The last part of a problem's `type`.",
+        "schema": {"type": "string", "enum": list(KINDS)},
+        "example": "invalid-request",
+    }
+    page = {HTML: {"schema": {"type": "string"}}}
+    return {
+        "/openapi.json": plain(
+            "getContractAsJson",
+            "documents",
+            "This document as JSON",
+            {JSON: {"schema": {"type": "object"}}},
+        ),
+        "/openapi.yaml": plain(
+            "getContractAsYaml",
+            "documents",
+            "This document as YAML",
+            {"application/yaml": {"schema": {"type": "string"}}},
+        ),
+        "/docs": plain("getDocs", "documents", "This document as a page to read and try", page),
+        "/problems": plain("listProblems", "documents", "All kinds of problems, as a page", page),
+        "/problems/{slug}": plain(
+            "getProblem",
+            "documents",
+            "What a kind of problem means, and what to do about it",
+            {**page, TEXT: {"schema": {"type": "string"}}},
+            parameters=[slug],
+            problems=("not-found",),
+        ),
+    }
+
+
+def operation_paths() -> dict[str, Schema]:
+    """Health and metrics."""
+    texts = {"type": "string"}
+    ready = dict.fromkeys(("engine", "catalog_version", "catalog_digest"), texts)
+    return {
+        "/livez": plain(
+            "getLiveness",
+            "operations",
+            "Whether the process answers",
+            {JSON: {"schema": fixed_object({"status": one_text("alive")})}},
+            cached=False,
+        ),
+        "/readyz": plain(
+            "getReadiness",
+            "operations",
+            "Whether quotes can be given; Redis does not count",
+            {JSON: {"schema": fixed_object({"status": one_text("ready"), **ready})}},
+            cached=False,
+        ),
+        "/metrics": plain(
+            "getMetrics",
+            "operations",
+            "Metrics for Prometheus",
+            {TEXT: {"schema": texts}, "application/openmetrics-text": {"schema": texts}},
+            cached=False,
+        ),
+    }
+
+
+def plain(
+    operation_id: str,
+    tag: str,
+    summary: str,
+    content: Schema,
+    *,
+    parameters: list[Schema] | None = None,
+    problems: tuple[str, ...] = (),
+    cached: bool = True,
+) -> Schema:
+    """A path that is only read."""
+    success = answer(f"{summary}.", content)
+    if not cached:
+        success = {"200": {**success["200"], "headers": header_references("Cache-Control")}}
+    return {
+        "get": {
+            "operationId": operation_id,
+            "tags": [tag],
+            "summary": summary,
+            "parameters": [*(parameters or []), *(conditional() if cached else [])],
+            "responses": {**success, **problem_references(*problems, *EVERYWHERE)},
+        }
+    }
+
+
+def answer(description: str, content: Schema, *more: str, links: Schema | None = None) -> Schema:
+    """200 with an `ETag`, and the 304 that goes with it."""
+    success: Schema = {
+        "description": description,
+        "headers": header_references(*READ_AGAIN, *more),
+        "content": content,
+    }
+    if links:
+        success["links"] = links
+    return {"200": success, "304": component("responses", "NotModified")}
+
+
+def query_parameter(parameter: Parameter) -> Schema:
+    """A query parameter as the contract prints it."""
+    shape: Schema
+    if isinstance(parameter, Choice):
+        shape = {"type": "string", "enum": list(parameter.values)}
+    elif isinstance(parameter, Count):
+        shape = {
+            "type": "integer",
+            "minimum": parameter.minimum,
+            "maximum": parameter.maximum,
+            "default": parameter.default,
+        }
+    else:
+        shape = {"type": "string", "pattern": parameter.pattern}
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": False,
+        "description": parameter.description,
+        "schema": shape,
+    }
+
+
+def conditional() -> list[Schema]:
+    """The headers that every cacheable GET takes."""
+    return [
+        component("parameters", "If-None-Match"),
+        component("parameters", "X-Request-ID"),
+    ]
+
+
+def request_headers() -> dict[str, Schema]:
+    """Headers of requests, as components."""
+    return {
+        "X-Request-ID": {
+            "name": "X-Request-ID",
+            "in": "header",
+            "description": "Your name for this request, returned and logged. Up to 128 of "
+            "`A-Z a-z 0-9 . _ : / + = -`; anything else is replaced by a name of ours.",
+            "schema": {"type": "string"},
+            "example": REQUEST_ID,
+        },
+        "If-None-Match": {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The `ETag` of the copy that you have: if it is still the same, the "
+            "answer is 304 without a body.",
+            "schema": {"type": "string"},
+            "example": f'"{QUOTE_ID}"',
+        },
+    }
+
+
+def headers() -> dict[str, Schema]:
+    """Headers of answers, as components."""
+    text = {"type": "string"}
+    return {
+        "X-Request-ID": header(
+            "The name of this request: yours, or one of ours.",
+            {"type": "string", "pattern": "^[A-Za-z0-9._:/+=-]{1,128}$(?!\\n)"},
+        ),
+        "ETag": header(
+            "Digest of this representation.", {"type": "string", "pattern": '^"[^"]+"$(?!\\n)'}
+        ),
+        "Cache-Control": header("How long a copy may be kept, and by whom.", text),
+        "Vary": header("The request headers that the answer depends on.", text),
+        "Content-Location": header(
+            "Where the quote can be had again.",
+            {"type": "string", "pattern": "^/quote/q_[0-9a-f]{64}$(?!\\n)"},
+        ),
+        "Server-Timing": header("Milliseconds by phase.", text),
+        "Allow": header("The methods that this address takes.", text),
+        "Accept": header("The media type that this operation reads.", text),
+        "Retry-After": header("Seconds to wait.", {"type": "integer", "minimum": 0}),
+    }
+
+
+def header(description: str, shape: Schema) -> Schema:
+    """A header of every answer of its kind."""
+    return {"description": description, "schema": shape}
+
+
+HEADERS_OF_STATUS: Final = {405: ("Allow",), 415: ("Accept",), 503: ("Retry-After",)}
+
+
+def responses() -> dict[str, Schema]:
+    """Answers without a body of their own, as components: 304 and all problems by status."""
+    return {
+        "NotModified": {
+            "description": "Your copy is still the same.",
+            "headers": header_references(*READ_AGAIN),
+        },
+        **{
+            response_name(slugs): problem_response(slugs)
+            for slugs in (
+                ("not-found",),
+                ("quote-not-kept",),
+                ("unreadable-json",),
+                ("invalid-query",),
+                NAMES,
+            )
+        },
+        **{
+            response_name((slug,)): problem_response((slug,))
+            for slug in (
+                *EVERYWHERE,
+                "body-timeout",
+                "payload-too-large",
+                "unsupported-media-type",
+                "overloaded",
+            )
+        },
+    }
+
+
+def problem_response(slugs: tuple[str, ...]) -> Schema:
+    """The answer of these kinds of problems, which share a status."""
+    status = KINDS[slugs[0]].status
+    return {
+        "description": "; or ".join(KINDS[slug].title for slug in slugs) + ".",
+        "headers": header_references("Cache-Control", *HEADERS_OF_STATUS.get(status, ())),
+        "content": {
+            MEDIA_TYPE: {
+                "schema": schema("Problem"),
+                "examples": {
+                    slug: {"summary": KINDS[slug].title, "value": problem_example(slug)}
+                    for slug in slugs
+                },
+            }
+        },
+    }
+
+
+def problem_references(*slugs: str) -> Schema:
+    """All problems of an operation, by status."""
+    by_status: dict[int, tuple[str, ...]] = {}
+    for slug in sorted(slugs, key=lambda slug: KINDS[slug].status):
+        status = KINDS[slug].status
+        by_status[status] = (*by_status.get(status, ()), slug)
+    return {
+        str(status): component("responses", response_name(some))
+        for status, some in by_status.items()
+    }
+
+
+def response_name(slugs: tuple[str, ...]) -> str:
+    """A component's name: after the only kind of problem, or after the status of several."""
+    words = (
+        slugs[0].split("-")
+        if len(slugs) == 1
+        else HTTPStatus(KINDS[slugs[0]].status).phrase.split()
+    )
+    return "".join(word.capitalize() for word in words)
+
+
+def header_references(*names: str) -> Schema:
+    """References to headers; the request id is on every answer."""
+    return {name: component("headers", name) for name in (*names, "X-Request-ID")}
+
+
+def component(kind: str, name: str) -> Schema:
+    """A reference to a component that is no schema."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def schema(name: str) -> Schema:
+    """A reference to a schema."""
+    return {"$ref": REFERENCE + name}
+
+
+def fixed_object(members: Schema) -> Schema:
+    """An object that has all of these members and no others."""
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def one_text(text: str) -> Schema:
+    """A string that is always the same."""
+    return {"type": "string", "enum": [text]}

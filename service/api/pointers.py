@@ -1,0 +1,36 @@
+"""JSON pointers (RFC 6901), and a caller's own words as we repeat them."""
+
+import math
+from typing import Any, Final, TypeAlias
+
+Pointer: TypeAlias = tuple[str | int, ...]
+
+LONGEST_ECHO_CHARACTERS: Final = 80
+
+
+def pointer_of(path: Pointer) -> str:
+    """The pointer of a path: `~` is `~0` and `/` is `~1`; the whole document is the empty one."""
+    return "".join(
+        "/" + speakable(str(step)).replace("~", "~0").replace("/", "~1") for step in path
+    )
+
+
+def shown(value: Any) -> str:
+    """A value of a request, as short as it can be recognised."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "an array"
+    if not isinstance(value, str):
+        return f"{value:g}" if math.isfinite(value) else "a number beyond all range"
+    text = speakable(value)
+    if len(text) <= LONGEST_ECHO_CHARACTERS:
+        return f'"{text}"'
+    return f'"{text[:LONGEST_ECHO_CHARACTERS]}..." ({len(value)} characters)'
+
+
+def speakable(text: str) -> str:
+    """Text that can be sent: unpaired surrogates are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,368 @@
+"""How a refusal is said: RFC 9457 problems, and the only table of status codes.
+
+400: we could not read it. 422: we read it and it cannot be quoted. 500: our bug. A slug is for
+ever: `/problems/<slug>` is the problem's `type`, its title never changes, and the page at that
+address says what to do about it.
+"""
+
+from typing import Annotated, Any, Final
+from urllib.parse import quote as percent_encoded
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap, Scope, Send
+from msgspec import UNSET, Meta, Struct
+
+from service.api.refusals import (
+    MOST_FAULTS,
+    Code,
+    Fault,
+    MethodNotAllowed,
+    Refused,
+    summary_of,
+)
+from service.core import errors as domain
+from service.core.errors import NotQuotable, QuoteError, UnknownName
+from service.metrics import Metrics
+
+log = structlog.get_logger("runquote.http")
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A refusal (RFC 9457): what kind, what happened this time, and every offending member."""
+
+    type: Annotated[
+        str,
+        Meta(
+            pattern=r"^/problems/[a-z0-9-]+$(?!\n)",
+            description="The kind of problem: the address of a page that explains it.",
+            examples=["/problems/unknown-accelerator"],
+        ),
+    ]
+    title: Annotated[str, Meta(description="The kind in words, always the same.")]
+    status: Annotated[int, Meta(ge=400, le=599, description="The HTTP status.")]
+    detail: Annotated[str, Meta(description="What happened this time.")]
+    instance: Annotated[
+        str,
+        Meta(description="This occurrence: `/requests/` and the request id; not to be fetched."),
+    ]
+    errors: Annotated[
+        tuple[Fault, ...],
+        Meta(max_length=MOST_FAULTS, description="Every offending member, where there are any."),
+    ] = ()
+
+
+class Kind(Struct, frozen=True, kw_only=True):
+    """A kind of problem: its row in the table, and what its page says."""
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+    codes: tuple[Code, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """The problem's `type`."""
+        return f"/problems/{self.slug}"
+
+
+def title_of(error: type[Exception]) -> str:
+    """An error's title: the first line of its docstring."""
+    return (error.__doc__ or error.__name__).strip().splitlines()[0].removesuffix(".")
+
+
+def unknown(error: type[UnknownName], *, code: Code, listing: str) -> Kind:
+    """The row of a name that the catalog does not know."""
+    return Kind(
+        slug=code.replace("_", "-"),
+        status=422,
+        title=title_of(error),
+        meaning=f"The request names a catalog {error.what} that does not exist. A lookup never "
+        "guesses, so nothing was quoted.",
+        remedy=f"Take one of the `nearest` names, or look it up under /catalog/{listing}.",
+        codes=(code,),
+    )
+
+
+# Where an error of the domain has no row, that of the nearest of its base classes holds.
+DOMAIN: Final[dict[type[QuoteError], Kind]] = {
+    domain.UnknownAccelerator: unknown(
+        domain.UnknownAccelerator, code="unknown_accelerator", listing="accelerators"
+    ),
+    domain.UnknownOffer: unknown(domain.UnknownOffer, code="unknown_offer", listing="offers"),
+    domain.UnknownModel: unknown(domain.UnknownModel, code="unknown_model", listing="models"),
+    domain.UnknownSite: unknown(domain.UnknownSite, code="unknown_site", listing="sites"),
+    domain.UnknownProvider: unknown(
+        domain.UnknownProvider, code="unknown_provider", listing="offers"
+    ),
+    domain.UnknownRegion: unknown(domain.UnknownRegion, code="unknown_region", listing="offers"),
+    UnknownName: unknown(UnknownName, code="unknown_name", listing="accelerators"),
+    QuoteError: Kind(
+        slug="not-quotable",
+        status=422,
+        title=title_of(QuoteError),
+        meaning="The request was understood, but it contradicts itself, or its members name "
+        "several kinds of things that do not exist.",
+        remedy="Each entry of `errors` points at one member and says what is wrong with it; "
+        "mend them all and post the request again.",
+        codes=("not_quotable",),
+    ),
+}
+
+EDGE: Final = (
+    Kind(
+        slug="unreadable-request",
+        status=400,
+        title="The request cannot be read",
+        meaning="The request is not well-formed HTTP, or its address is not.",
+        remedy="Compare it with the contract at /openapi.json.",
+    ),
+    Kind(
+        slug="unreadable-json",
+        status=400,
+        title="The body cannot be read as JSON",
+        meaning="The body is empty, is not UTF-8, is not JSON (NaN and Infinity are not), nests "
+        "too deep, or has a member twice, so that two readers would read two requests.",
+        remedy="Send one JSON object in UTF-8 without a byte order mark. `line` and `column`, "
+        "where given, say where reading stopped.",
+        codes=(
+            "byte_order_mark",
+            "duplicate_member",
+            "empty_body",
+            "lone_surrogate",
+            "not_finite",
+            "not_json",
+            "not_utf8",
+            "too_deep",
+        ),
+    ),
+    Kind(
+        slug="invalid-query",
+        status=400,
+        title="The query cannot be read",
+        meaning="The query has a parameter that this operation does not take, takes once only, or "
+        "does not take with this value.",
+        remedy="The contract at /openapi.json lists the parameters of each operation; `nearest` "
+        "and `allowed` say what would do.",
+        codes=(
+            "not_allowed",
+            "out_of_bounds",
+            "pattern_mismatch",
+            "repeated_parameter",
+            "unknown_parameter",
+        ),
+    ),
+    Kind(
+        slug="not-found",
+        status=404,
+        title="There is nothing at this address",
+        meaning="No operation has this path, or the catalog has no entry of this id.",
+        remedy="The contract at /openapi.json lists all paths, the lists under /catalog all ids. "
+        "`nearest` names ids that look alike.",
+        codes=("unknown_entry",),
+    ),
+    Kind(
+        slug="quote-not-kept",
+        status=404,
+        title="The quote is not kept here, or not any more",
+        meaning="Quotes are kept for a while, not for ever. Nothing is lost: the id is a digest "
+        "of the engine version, the catalog and the request.",
+        remedy="Post the request again: the same request to the same engine and catalog gives the "
+        "same id and the same bytes.",
+    ),
+    Kind(
+        slug="method-not-allowed",
+        status=405,
+        title="This address does not take this method",
+        meaning="The path exists, but not for this method.",
+        remedy="The `Allow` header lists the methods that it takes.",
+    ),
+    Kind(
+        slug="not-acceptable",
+        status=406,
+        title="The answer does not come in an acceptable media type",
+        meaning="The `Accept` header rules out every media type that this operation answers in.",
+        remedy="Accept what the contract says of the operation, or leave the header out.",
+    ),
+    Kind(
+        slug="body-timeout",
+        status=408,
+        title="The body did not arrive in time",
+        meaning="The headers said that a body follows, and it did not, or too slowly.",
+        remedy="Send the body at once, and check that Content-Length is its length in bytes.",
+    ),
+    Kind(
+        slug="payload-too-large",
+        status=413,
+        title="The body is too large",
+        meaning="A request body may have up to 1 MiB, unless the operator chose otherwise.",
+        remedy="A run of 64 stages needs a tenth of that: look for padding and for repetition.",
+    ),
+    Kind(
+        slug="unsupported-media-type",
+        status=415,
+        title="The body is of another media type",
+        meaning="A quote is asked for in JSON in UTF-8, and the `Content-Type` header says "
+        "otherwise or is missing.",
+        remedy="Send `Content-Type: application/json`.",
+    ),
+    Kind(
+        slug="invalid-request",
+        status=422,
+        title="The request does not fit its schema",
+        meaning="The body is JSON, but members are missing, unknown, of another type or out of "
+        "bounds.",
+        remedy="Each entry of `errors` points at one member: mend them all and post again. The "
+        "schema is in /openapi.json.",
+        codes=(
+            "missing_member",
+            "not_a_whole_number",
+            "not_allowed",
+            "out_of_bounds",
+            "pattern_mismatch",
+            "too_few_items",
+            "too_long",
+            "too_many_items",
+            "too_short",
+            "unknown_kind",
+            "unknown_member",
+            "unreadable_member",
+            "wrong_type",
+        ),
+    ),
+    Kind(
+        slug="internal-error",
+        status=500,
+        title="The service failed",
+        meaning="This is our mistake, not yours.",
+        remedy="Report it with the request id at the end of `instance`: our log has it too.",
+    ),
+    Kind(
+        slug="overloaded",
+        status=503,
+        title="The service has more to do than it can",
+        meaning="The request was not looked at, because too many others are waiting.",
+        remedy="Wait as long as the `Retry-After` header says, then send it again.",
+    ),
+)
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.slug: kind
+    for kind in sorted((*EDGE, *DOMAIN.values()), key=lambda kind: (kind.status, kind.slug))
+}
+SLUG_OF_LITESTAR_STATUS: Final = {404: "not-found", 413: "payload-too-large"}
+
+
+class Rendered(Struct, frozen=True):
+    """A problem as it goes over the wire; `slug` is for counting."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    slug: str
+
+
+def refusal_of(error: Exception) -> Refused:
+    """What an error is to the caller; whatever we did not foresee is a 500."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, QuoteError):
+        error = NotQuotable((error,))
+    if isinstance(error, NotQuotable):
+        slugs = {kind_of(type(one)).slug for one in error.errors}
+        faults = tuple(map(fault_of, error.errors[:MOST_FAULTS]))
+        slug = slugs.pop() if len(slugs) == 1 else kind_of(QuoteError).slug
+        return Refused(slug, summary_of(faults), errors=faults)
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        return refusal_of_litestar(error)
+    return Refused("internal-error", "an unforeseen error; it is in the log of the service")
+
+
+def refusal_of_litestar(error: HTTPException) -> Refused:
+    """What the framework refuses before a handler is asked: unknown paths and methods."""
+    if error.status_code == 405:
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        methods = {method.strip() for method in headers.get("allow", "").split(",")} - {""}
+        return MethodNotAllowed(allowed=sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    slug = SLUG_OF_LITESTAR_STATUS.get(error.status_code, "unreadable-request")
+    return Refused(slug, KINDS[slug].title if slug == "not-found" else error.detail)
+
+
+def render(error: Exception, *, request_id: str) -> Rendered:
+    """An error as status, headers and body; what every answer carries is the edge's to add."""
+    refusal = refusal_of(error)
+    kind = KINDS[refusal.slug]
+    problem = Problem(
+        type=kind.uri,
+        title=kind.title,
+        status=kind.status,
+        detail=refusal.detail,
+        instance=f"/requests/{percent_encoded(request_id, safe='')}",
+        errors=refusal.errors,
+    )
+    body = msgspec.json.encode(problem)
+    headers = {
+        "Content-Type": MEDIA_TYPE,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        **refusal.headers,
+    }
+    return Rendered(kind.status, headers, body, kind.slug)
+
+
+def kind_of(error: type[QuoteError]) -> Kind:
+    """The row of an error of the domain, or of the nearest of its base classes that has one."""
+    return next(DOMAIN[base] for base in error.__mro__ if base in DOMAIN)
+
+
+def fault_of(error: QuoteError) -> Fault:
+    """An error of the domain as one entry of `errors`."""
+    return Fault(
+        code=kind_of(type(error)).codes[0],
+        detail=error.detail,
+        pointer=error.pointer,
+        nearest=error.nearest if isinstance(error, UnknownName) else UNSET,
+    )
+
+
+def explain(error: Exception) -> str:
+    """An error for people at a terminal: every offending member on a line of its own."""
+    refusal = refusal_of(error)
+    if refusal.slug == "internal-error":
+        raise error
+    lines = [f"{fault.pointer or 'the request'}: {fault.detail}" for fault in refusal.errors]
+    return "\n".join([KINDS[refusal.slug].title, *(lines or [refusal.detail])])
+
+
+async def send_problem(error: Exception, scope: Scope, send: Send, *, metrics: Metrics) -> None:
+    """Answer with an error, where there is no framework to do so."""
+    rendered = noted(error, scope, metrics)
+    headers = [(name.lower().encode(), value.encode()) for name, value in rendered.headers.items()]
+    await send({"type": "http.response.start", "status": rendered.status, "headers": headers})
+    await send({"type": "http.response.body", "body": rendered.body, "more_body": False})
+
+
+def exception_handlers(metrics: Metrics) -> ExceptionHandlersMap:
+    """Litestar's handlers: every exception becomes a problem, and is counted."""
+
+    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        rendered = noted(error, request.scope, metrics)
+        return Response(rendered.body, status_code=rendered.status, headers=rendered.headers)
+
+    return {HTTPException: answer, Exception: answer}
+
+
+def noted(error: Exception, scope: Scope, metrics: Metrics) -> Rendered:
+    """An error rendered for this request, counted, and logged if it is our own mistake."""
+    request_id = str(scope["state"]["request_id"])
+    rendered = render(error, request_id=request_id)
+    metrics.problems.labels(rendered.slug).inc()
+    if rendered.slug == "internal-error":
+        log.error("unforeseen error", request_id=request_id, exc_info=error)
+    return rendered

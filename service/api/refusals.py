@@ -1,0 +1,171 @@
+"""What the edge refuses: by the slug of the kind of problem, with every offending member."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from service.api.pointers import shown
+from service.core.errors import nearest
+
+MOST_FAULTS: Final = 100
+
+Code: TypeAlias = Literal[
+    "byte_order_mark",
+    "duplicate_member",
+    "empty_body",
+    "lone_surrogate",
+    "missing_member",
+    "not_a_whole_number",
+    "not_allowed",
+    "not_finite",
+    "not_json",
+    "not_quotable",
+    "not_utf8",
+    "out_of_bounds",
+    "pattern_mismatch",
+    "repeated_parameter",
+    "too_deep",
+    "too_few_items",
+    "too_long",
+    "too_many_items",
+    "too_short",
+    "unknown_accelerator",
+    "unknown_entry",
+    "unknown_kind",
+    "unknown_member",
+    "unknown_model",
+    "unknown_name",
+    "unknown_offer",
+    "unknown_parameter",
+    "unknown_provider",
+    "unknown_region",
+    "unknown_site",
+    "unreadable_member",
+    "wrong_type",
+]
+Place: TypeAlias = Annotated[int, Meta(ge=1, description="In the body, counted from 1.")]
+
+
+class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One thing that is wrong: where, what, and facts to act on.
+
+    `pointer` leads into the request body, `parameter` names a query parameter.
+    """
+
+    code: Annotated[Code, Meta(description="What is wrong, for programs.")]
+    detail: Annotated[str, Meta(description="What is wrong, for people.")]
+    pointer: Annotated[str | UnsetType, Meta(description="JSON pointer (RFC 6901).")] = UNSET
+    parameter: str | UnsetType = UNSET
+    nearest: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="Known names that look most alike.")
+    ] = UNSET
+    allowed: Annotated[
+        tuple[str, ...] | UnsetType, Meta(description="All values that would do.")
+    ] = UNSET
+    minimum: int | float | UnsetType = UNSET
+    maximum: int | float | UnsetType = UNSET
+    line: Place | UnsetType = UNSET
+    column: Place | UnsetType = UNSET
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
+    """A request that is not answered as asked; `headers` go out with the problem."""
+
+    def __init__(
+        self,
+        slug: str,
+        detail: str,
+        *,
+        errors: Sequence[Fault] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.slug = slug
+        self.detail = detail
+        self.errors = tuple(errors[:MOST_FAULTS])
+        self.headers = dict(headers or {})
+
+
+class InvalidQuery(Refused):
+    """Query parameters that this operation does not take, or not with these values"""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("invalid-query", summary_of(faults), errors=faults)
+
+
+class EntryNotFound(Refused):
+    """A list has no entry of this id"""
+
+    def __init__(self, entry_id: str, *, listing: str, known: tuple[str, ...]) -> None:
+        detail = f"{listing} has no entry {shown(entry_id)}"
+        close = nearest(entry_id[:LONGEST_COMPARED_CHARACTERS], known)
+        fault = Fault(code="unknown_entry", detail=detail, nearest=close)
+        super().__init__("not-found", detail, errors=[fault])
+
+
+class QuoteNotKept(Refused):
+    """No quote of this id is in the cache"""
+
+    def __init__(self, quote_id: str) -> None:
+        super().__init__(
+            "quote-not-kept",
+            f"quote {shown(quote_id)} is not kept; post its request again: it gets the same id",
+        )
+
+
+class MethodNotAllowed(Refused):
+    """The path exists, but not for this method"""
+
+    def __init__(self, *, allowed: Sequence[str]) -> None:
+        methods = ", ".join(allowed)
+        super().__init__(
+            "method-not-allowed", f"this address takes {methods}", headers={"Allow": methods}
+        )
+
+
+class NotAcceptable(Refused):
+    """None of the media types on offer is accepted"""
+
+    def __init__(self, accept: str, *, offered: Sequence[str]) -> None:
+        super().__init__(
+            "not-acceptable", f"the answer comes as {' or '.join(offered)}, not as {shown(accept)}"
+        )
+
+
+class BodyTimeout(Refused):
+    """The body did not arrive in time"""
+
+    def __init__(self, seconds: float) -> None:
+        detail = f"the body did not arrive within {seconds:g} seconds"
+        super().__init__("body-timeout", detail, headers={"Connection": "close"})
+
+
+class PayloadTooLarge(Refused):
+    """The body has more bytes than are read"""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__("payload-too-large", f"the body has more than {limit:,} bytes")
+
+
+class UnsupportedMediaType(Refused):
+    """The body is of a media type that is not read"""
+
+    def __init__(self, got: str | None, *, wanted: str) -> None:
+        sent = f"Content-Type {shown(got)}" if got else "no Content-Type"
+        super().__init__(
+            "unsupported-media-type",
+            f"the request has {sent}; send {wanted} in UTF-8",
+            headers={"Accept": wanted},
+        )
+
+
+LONGEST_COMPARED_CHARACTERS: Final = 128
+
+
+def summary_of(faults: Sequence[Fault]) -> str:
+    """What a problem says of its errors: the only one, or how many and the first."""
+    if len(faults) == 1:
+        return faults[0].detail
+    more = " or more" if len(faults) >= MOST_FAULTS else ""
+    return f"{len(faults)} errors{more}, the first: {faults[0].detail}"

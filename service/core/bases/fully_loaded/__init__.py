@@ -1,0 +1,1 @@
+"""The basis `fully_loaded`: the run with what a headline leaves out."""

@@ -1,0 +1,267 @@
+"""The basis `owned`, convention `straight_line`: what a device-hour costs whoever owns the cluster.
+
+The way a finance department files it: purchase price less residual value, written off evenly over
+a stated life, over the hours in which the fleet is used; interest on the average balance; hosting
+by rated kilowatts; maintenance and operations by the purchase price; electricity by the meter.
+
+Every rate is in US dollars per device-hour of use. Costs that run by the calendar are divided by
+utilisation, so an owned device never costs more per hour the more it is used.
+"""
+
+from typing import NamedTuple
+
+from service.core.arrays import Real, maximum, where
+from service.core.units import HOURS_PER_MONTH, HOURS_PER_YEAR
+
+WATTS_PER_KILOWATT = 1000.0
+NEVER = 1e9
+
+
+class Acquisition(NamedTuple):
+    """Purchase of a cluster in US dollars, in parts and in sum."""
+
+    accelerators_usd: Real
+    servers_usd: Real
+    network_usd: Real
+    total_usd: Real
+
+
+class OwnedDeviceHour(NamedTuple):
+    """US dollars for one device-hour of use: the lines of the bill, and their sum."""
+
+    accelerators_usd: Real
+    servers_usd: Real
+    network_usd: Real
+    capital_usd: Real
+    hosting_usd: Real
+    maintenance_usd: Real
+    energy_usd: Real
+    total_usd: Real
+
+
+class BreakEven(NamedTuple):
+    """Where owning costs as much as renting.
+
+    `utilisation` above 1 and `months` of 1e9 mean never; `saving_usd_per_device_hour` is
+    the rental rate less the owned one, and may be negative.
+    """
+
+    utilisation: Real
+    months: Real
+    saving_usd_per_device_hour: Real
+
+
+def acquisition(
+    *,
+    devices: Real,
+    price_usd_per_device: Real,
+    server_share: Real,
+    network_share: Real,
+    price_includes_server: float,
+) -> Acquisition:
+    """What the cluster costs to buy.
+
+        servers = price * server_share where the price is a share of a complete server,
+                  price * server_share / (1 - server_share) on top of a bare device
+        network = (accelerators + servers) * network_share / (1 - network_share)
+
+    `server_share` is the host's share of a server's price, `network_share` that of the cluster
+    network (switches, optics, cables, NICs) in the whole cluster's.
+    """
+    whole = price_usd_per_device * server_share
+    on_top = whole / (1.0 - server_share)
+    servers = whole if price_includes_server else on_top
+    accelerators = price_usd_per_device - (whole if price_includes_server else 0.0)
+    network = (accelerators + servers) * network_share / (1.0 - network_share)
+    return Acquisition(
+        accelerators_usd=devices * accelerators,
+        servers_usd=devices * servers,
+        network_usd=devices * network,
+        total_usd=devices * (accelerators + servers + network),
+    )
+
+
+def hours_of_use(*, life_years: Real, utilisation: Real) -> Real:
+    """Hours in which a device is used over its life.
+
+    life_years * 8766 * utilisation
+    """
+    return life_years * HOURS_PER_YEAR * utilisation
+
+
+def straight_line_usd(
+    *, price_usd: Real, residual_share: Real, life_years: Real, utilisation: Real
+) -> Real:
+    """Write-off per hour of use.
+
+    price_usd * (1 - residual_share) / (life_years * 8766 * utilisation)
+    """
+    written_off = price_usd * (1.0 - residual_share)
+    return written_off / hours_of_use(life_years=life_years, utilisation=utilisation)
+
+
+def capital_usd(
+    *,
+    price_usd: Real,
+    residual_share: Real,
+    cost_of_capital_per_year: Real,
+    utilisation: Real,
+) -> Real:
+    """Interest on the average balance, per hour of use.
+
+        price_usd * (1 + residual_share) / 2 * cost_of_capital_per_year / (8766 * utilisation)
+
+    The money tied up falls evenly from the price to the residual value. Interest on the average
+    balance, not an annuity, because it adds to a straight-line write-off without changing it;
+    `annuity_usd_per_year` is the other convention, and a few per cent dearer.
+    """
+    balance = price_usd * (1.0 + residual_share) / 2.0
+    return balance * cost_of_capital_per_year / (HOURS_PER_YEAR * utilisation)
+
+
+def annuity_usd_per_year(
+    *,
+    price_usd: Real,
+    residual_share: Real,
+    cost_of_capital_per_year: Real,
+    life_years: Real,
+) -> Real:
+    """Write-off and interest together as equal payments at the end of each year.
+
+        r / (1 - (1 + r) ** -n) * (price - residual / (1 + r) ** n)
+
+    Source: the capital recovery factor of engineering economics (e.g. NREL's definition).
+    """
+    growth = (1.0 + cost_of_capital_per_year) ** life_years
+    factor = cost_of_capital_per_year * growth / (growth - 1.0)
+    return factor * price_usd * (1.0 - residual_share / growth)
+
+
+def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Real) -> Real:
+    """Space, cooling and power capacity per hour of use, without the electricity.
+
+        rated_w / 1000 * usd_per_kilowatt_month / 730.5 / utilisation
+
+    Contracts are by rated kilowatts and by the month, used or not.
+    """
+    per_hour = rated_w / WATTS_PER_KILOWATT * usd_per_kilowatt_month / HOURS_PER_MONTH
+    return per_hour / utilisation
+
+
+def maintenance_usd(
+    *, price_usd: Real, maintenance_share_per_year: Real, utilisation: Real
+) -> Real:
+    """Maintenance, spares, software and operating staff, per hour of use.
+
+    price_usd * maintenance_share_per_year / (8766 * utilisation)
+    """
+    return price_usd * maintenance_share_per_year / (HOURS_PER_YEAR * utilisation)
+
+
+def energy_usd(
+    *,
+    loaded_w: Real,
+    idle_w: Real,
+    pue: Real,
+    usd_per_kwh: Real,
+    utilisation: Real,
+) -> Real:
+    """Electricity for one hour of use, and for the idle time that goes with it.
+
+        (loaded_w + idle_w * (1 - utilisation) / utilisation) / 1000 * pue * usd_per_kwh
+
+    Watts are at the plug, per device with its share of server and network.
+    """
+    idle = idle_w * (1.0 - utilisation) / utilisation
+    return (loaded_w + idle) / WATTS_PER_KILOWATT * pue * usd_per_kwh
+
+
+def device_hour_usd(
+    *,
+    accelerators_usd: Real,
+    servers_usd: Real,
+    network_usd: Real,
+    life_years: Real,
+    residual_share: Real,
+    utilisation: Real,
+    cost_of_capital_per_year: Real,
+    rated_w: Real,
+    usd_per_kilowatt_month: Real,
+    maintenance_share_per_year: Real,
+    loaded_w: Real,
+    idle_w: Real,
+    pue: Real,
+    usd_per_kwh: Real,
+) -> OwnedDeviceHour:
+    """One device-hour of use in lines; prices are per device, watts at the plug per device.
+
+    The three parts of the purchase are written off alike; capital and maintenance are on their sum.
+    """
+    price = accelerators_usd + servers_usd + network_usd
+    accelerators, servers, network = (
+        straight_line_usd(
+            price_usd=part,
+            residual_share=residual_share,
+            life_years=life_years,
+            utilisation=utilisation,
+        )
+        for part in (accelerators_usd, servers_usd, network_usd)
+    )
+    capital = capital_usd(
+        price_usd=price,
+        residual_share=residual_share,
+        cost_of_capital_per_year=cost_of_capital_per_year,
+        utilisation=utilisation,
+    )
+    hosting = hosting_usd(
+        rated_w=rated_w,
+        usd_per_kilowatt_month=usd_per_kilowatt_month,
+        utilisation=utilisation,
+    )
+    maintenance = maintenance_usd(
+        price_usd=price,
+        maintenance_share_per_year=maintenance_share_per_year,
+        utilisation=utilisation,
+    )
+    energy = energy_usd(
+        loaded_w=loaded_w,
+        idle_w=idle_w,
+        pue=pue,
+        usd_per_kwh=usd_per_kwh,
+        utilisation=utilisation,
+    )
+    lines = (accelerators, servers, network, capital, hosting, maintenance, energy)
+    return OwnedDeviceHour(*lines, total_usd=sum(lines[1:], lines[0]))
+
+
+def break_even(
+    *,
+    owned_usd_per_device_hour: Real,
+    utilisation: Real,
+    loaded_w: Real,
+    idle_w: Real,
+    pue: Real,
+    usd_per_kwh: Real,
+    price_usd_per_device: Real,
+    upkeep_usd_per_device_hour: Real,
+    rental_usd_per_device_hour: Real,
+) -> BreakEven:
+    """Utilisation and months at which owning costs what renting at the same use would.
+
+        used = (loaded_w - idle_w) / 1000 * pue * usd_per_kwh, only while busy
+        held = (owned - used) * utilisation, by the calendar hour
+        break-even utilisation = held / (rental - used)
+        months = price / ((rental - upkeep) * utilisation * 730.5)
+
+    `owned` is the rate at `utilisation`; `upkeep` is its part after purchase: hosting,
+    maintenance and electricity. Months pay back the purchase without interest or resale.
+    """
+    used = (loaded_w - idle_w) / WATTS_PER_KILOWATT * pue * usd_per_kwh
+    held = (owned_usd_per_device_hour - used) * utilisation
+    margin = rental_usd_per_device_hour - used
+    kept = (rental_usd_per_device_hour - upkeep_usd_per_device_hour) * utilisation * HOURS_PER_MONTH
+    return BreakEven(
+        utilisation=where(margin > 0.0, held / maximum(margin, 1.0 / NEVER), NEVER),
+        months=where(kept > 0.0, price_usd_per_device / maximum(kept, 1.0 / NEVER), NEVER),
+        saving_usd_per_device_hour=rental_usd_per_device_hour - owned_usd_per_device_hour,
+    )

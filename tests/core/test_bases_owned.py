@@ -1,0 +1,177 @@
+"""Laws of the basis `owned`, straight line, and of its break-even with renting."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.bases.owned.straight_line import (
+    NEVER,
+    acquisition,
+    annuity_usd_per_year,
+    break_even,
+    capital_usd,
+    device_hour_usd,
+    energy_usd,
+    hosting_usd,
+    straight_line_usd,
+)
+
+HELD: dict[str, Any] = {
+    "accelerators_usd": 23_000.0,
+    "servers_usd": 8_900.0,
+    "network_usd": 7_500.0,
+    "life_years": 5.0,
+    "residual_share": 0.1,
+    "utilisation": 0.8,
+    "cost_of_capital_per_year": 0.1,
+    "rated_w": 1_275.0,
+    "usd_per_kilowatt_month": 184.06,
+    "maintenance_share_per_year": 0.06,
+    "loaded_w": 877.0,
+    "idle_w": 220.0,
+    "pue": 1.2,
+    "usd_per_kwh": 0.08,
+}
+shares = st.floats(0.01, 1.0)
+
+
+def break_even_at(utilisation, rental):
+    owned = device_hour_usd(**{**HELD, "utilisation": utilisation})
+    return break_even(
+        owned_usd_per_device_hour=owned.total_usd,
+        utilisation=utilisation,
+        loaded_w=HELD["loaded_w"],
+        idle_w=HELD["idle_w"],
+        pue=HELD["pue"],
+        usd_per_kwh=HELD["usd_per_kwh"],
+        price_usd_per_device=39_400.0,
+        upkeep_usd_per_device_hour=owned.hosting_usd + owned.maintenance_usd + owned.energy_usd,
+        rental_usd_per_device_hour=rental,
+    )
+
+
+@given(utilisation=shares)
+def test_the_lines_add_up_to_the_rate(utilisation):
+    rate = device_hour_usd(**{**HELD, "utilisation": utilisation})
+    assert sum(rate[:-1]) == pytest.approx(rate.total_usd)
+    assert all(line >= 0 for line in rate)
+
+
+@given(less=shares, more=shares)
+def test_more_use_never_makes_an_hour_dearer(less, more):
+    less, more = sorted((less, more))
+    rates = [device_hour_usd(**{**HELD, "utilisation": use}) for use in (less, more)]
+    for idle, busy in zip(*rates, strict=True):
+        assert busy <= idle * (1 + 1e-12)
+
+
+def test_full_use_is_cheaper_than_half():
+    full, half = (device_hour_usd(**{**HELD, "utilisation": use}).total_usd for use in (1.0, 0.5))
+    assert full < half
+
+
+def test_a_doubled_tariff_doubles_the_energy_line_and_nothing_else():
+    once = device_hour_usd(**HELD)
+    twice = device_hour_usd(**{**HELD, "usd_per_kwh": 0.16})
+    assert twice.energy_usd == pytest.approx(2 * once.energy_usd)
+    assert twice.total_usd - once.total_usd == pytest.approx(once.energy_usd)
+    assert twice[:6] == once[:6]
+
+
+def test_straight_line_writes_the_price_off_over_the_hours_used():
+    rate = straight_line_usd(price_usd=30_000, residual_share=0.1, life_years=5, utilisation=0.8)
+    assert rate == pytest.approx(30_000 * 0.9 / (5 * 8_766 * 0.8))
+
+
+def test_interest_is_on_half_the_price_where_nothing_remains():
+    rate = capital_usd(
+        price_usd=30_000, residual_share=0.0, cost_of_capital_per_year=0.1, utilisation=1.0
+    )
+    assert rate == pytest.approx(15_000 * 0.1 / 8_766)
+
+
+@given(interest=st.floats(0.01, 0.2), life=st.floats(2.0, 8.0), residual=st.floats(0.0, 0.3))
+def test_an_annuity_costs_a_little_more_than_straight_line_with_average_interest(
+    interest, life, residual
+):
+    hours = 8_766.0
+    line = straight_line_usd(
+        price_usd=1.0, residual_share=residual, life_years=life, utilisation=1.0
+    )
+    average = capital_usd(
+        price_usd=1.0,
+        residual_share=residual,
+        cost_of_capital_per_year=interest,
+        utilisation=1.0,
+    )
+    annuity = annuity_usd_per_year(
+        price_usd=1.0, residual_share=residual, cost_of_capital_per_year=interest, life_years=life
+    )
+    assert 1.0 <= annuity / ((line + average) * hours) <= 1.2
+
+
+def test_a_rack_is_paid_for_by_the_month():
+    rate = hosting_usd(rated_w=1_275, usd_per_kilowatt_month=184.06, utilisation=0.5)
+    assert rate == pytest.approx(1.275 * 184.06 / 730.5 / 0.5)
+
+
+def test_idle_hours_are_on_the_electricity_bill():
+    busy, half = (
+        energy_usd(loaded_w=877, idle_w=220, pue=1.2, usd_per_kwh=0.08, utilisation=use)
+        for use in (1.0, 0.5)
+    )
+    assert busy == pytest.approx(0.877 * 1.2 * 0.08)
+    assert half == pytest.approx((0.877 + 0.220) * 1.2 * 0.08)
+
+
+@given(price=st.floats(1e3, 1e5), host=st.floats(0.0, 0.5), network=st.floats(0.0, 0.4))
+def test_a_complete_servers_price_is_split_and_a_cards_is_added_to(price, host, network):
+    split, added = (
+        acquisition(
+            devices=8,
+            price_usd_per_device=price,
+            server_share=host,
+            network_share=network,
+            price_includes_server=included,
+        )
+        for included in (1.0, 0.0)
+    )
+    for bought in (split, added):
+        assert sum(bought[:-1]) == pytest.approx(bought.total_usd)
+        assert bought.network_usd == pytest.approx(bought.total_usd * network, abs=1e-6)
+    assert split.accelerators_usd + split.servers_usd == pytest.approx(8 * price)
+    assert added.accelerators_usd == pytest.approx(8 * price)
+    assert split.servers_usd == pytest.approx(
+        host * (split.accelerators_usd + split.servers_usd), abs=1e-6
+    )
+
+
+@given(utilisation=st.floats(0.05, 1.0), rental=st.floats(0.2, 20.0))
+def test_at_the_break_even_utilisation_owning_costs_the_rental_rate(utilisation, rental):
+    even = break_even_at(utilisation, rental)
+    if 0.05 < even.utilisation < 1.0:
+        owned = device_hour_usd(**{**HELD, "utilisation": even.utilisation})
+        assert owned.total_usd == pytest.approx(rental, rel=1e-6)
+
+
+def test_owning_never_pays_against_a_rate_below_its_upkeep():
+    even = break_even_at(0.8, 0.01)
+    assert even.months == NEVER
+    assert even.utilisation > 1.0
+    assert even.saving_usd_per_device_hour < 0.0
+
+
+def test_an_h100_owned_for_five_years_costs_around_what_the_market_asks():
+    """One-year contracts were at 1.70 to 2.65 dollars in 2025 and 2026."""
+    assert 1.2 < device_hour_usd(**HELD).total_usd < 2.7
+
+
+def test_draws_and_single_numbers_agree():
+    uses = np.array([0.3, 0.6, 0.9])
+    together = device_hour_usd(**{**HELD, "utilisation": uses}).total_usd
+    alone = [device_hour_usd(**{**HELD, "utilisation": float(use)}).total_usd for use in uses]
+    assert together == pytest.approx(alone)
+    assert break_even_at(0.8, np.array([0.01, 3.0])).months[0] == NEVER

@@ -1,0 +1,99 @@
+"""The rules: they parse, they ask for metrics that the service has, and none is without a test.
+
+What they do is tested where they are evaluated: `promtool test rules rules_test.yml`.
+"""
+
+from typing import Any
+
+import promql_parser as promql
+import pytest
+import yaml
+from prometheus_client import Counter, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from service.metrics import BREAKER_STATES, Metrics
+from tests.deploy.programs import RULES, RULES_TEST
+
+RULE_LIST: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
+]
+ALERTS = {rule["alert"]: rule for rule in RULE_LIST if "alert" in rule}
+RECORDED = {rule["record"] for rule in RULE_LIST if "record" in rule}
+TESTS: list[dict[str, Any]] = yaml.safe_load(RULES_TEST.read_text())["tests"]
+
+
+TARGET_LABELS = {"job", "instance"}
+SCRAPE_SERIES = {"up": TARGET_LABELS}
+
+
+def nodes(expression: str) -> list[promql.Expr]:
+    """An expression and every expression in it."""
+    found: list[promql.Expr] = []
+    promql.walk(promql.parse(expression), found.append)
+    return found
+
+
+def exposed() -> dict[str, set[str]]:
+    """The series that the service exposes, each with its labels."""
+    series: dict[str, set[str]] = {}
+    for instrument in vars(Metrics()).values():
+        if not isinstance(instrument, MetricWrapperBase):
+            continue
+        labels = TARGET_LABELS | set(instrument._labelnames)
+        match instrument:
+            case Counter():
+                series[f"{instrument._name}_total"] = labels
+            case Histogram():
+                series[f"{instrument._name}_bucket"] = labels | {"le"}
+            case _:
+                series[instrument._name] = labels
+    return series
+
+
+@pytest.mark.parametrize("rule", RULE_LIST, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_a_rule_asks_for_series_and_labels_that_there_are(rule):
+    known = exposed() | SCRAPE_SERIES
+    for node in nodes(rule["expr"]):
+        if not isinstance(node, promql.VectorSelector) or node.name in RECORDED:
+            continue
+        assert node.name in known
+        assert {matcher.name for matcher in node.matchers.matchers} <= known[node.name]
+
+
+@pytest.mark.parametrize("rule", RULE_LIST, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_a_rule_groups_by_labels_that_its_series_have(rule):
+    known = exposed() | SCRAPE_SERIES
+    for node in nodes(rule["expr"]):
+        if not isinstance(node, promql.AggregateExpr) or node.modifier is None:
+            continue
+        for inner in nodes(node.expr.prettify()):
+            if isinstance(inner, promql.VectorSelector) and inner.name not in RECORDED:
+                assert inner.name is not None
+                assert set(node.modifier.labels) <= known[inner.name]
+
+
+def test_the_breaker_is_asked_for_a_state_that_it_has():
+    (closed,) = (
+        matcher.value
+        for node in nodes(ALERTS["RunquoteCacheUnreachable"]["expr"])
+        if isinstance(node, promql.VectorSelector)
+        for matcher in node.matchers.matchers
+    )
+    assert closed in BREAKER_STATES
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(alert):
+    expected = [
+        bool(case["exp_alerts"])
+        for test in TESTS
+        for case in test.get("alert_rule_test", ())
+        if case["alertname"] == alert
+    ]
+    assert set(expected) == {True, False}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_says_how_bad_it_is_and_what_to_do(alert):
+    assert ALERTS[alert]["labels"]["severity"] in {"page", "ticket"}
+    assert set(ALERTS[alert]["annotations"]) == {"summary", "action"}

@@ -1,0 +1,97 @@
+"""The real service in a process of its own, on a free port, for tests that talk HTTP to it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from tests.redis_server import unused_port
+
+START_TIMEOUT_S = 60.0
+
+
+class Service:
+    """One `runquote serve`, its client and its log."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.client = httpx.Client(base_url=self.url, timeout=30.0)
+        self._log = log
+
+    def log(self) -> str:
+        """What it has said on standard error so far."""
+        return self._log.read_text(errors="replace")
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of one series; 0 where it is not there yet."""
+        for line in self.client.get("/metrics").text.splitlines():
+            if line.startswith((f"{name}{{", f"{name} ")):
+                series, _, value = line.rpartition(" ")
+                if all(f'{key}="{label}"' in series for key, label in labels.items()):
+                    return float(value)
+        return 0.0
+
+    def stop(self) -> int:
+        """End it as an orchestrator would, and give its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=START_TIMEOUT_S)
+
+
+@contextlib.contextmanager
+def start_service(**environment: str) -> Iterator[Service]:
+    """A service for the length of a `with`; `environment` holds RUNQUOTE_* settings."""
+    with tempfile.TemporaryDirectory(prefix="runquote-") as directory:
+        log = Path(directory) / "log"
+        with log.open("wb") as sink:
+            service = _start_anywhere(environment, log, sink.fileno())
+        try:
+            yield service
+        finally:
+            service.client.close()
+            if service.process.poll() is None:
+                service.process.kill()
+            service.process.wait()
+
+
+def _start_anywhere(environment: dict[str, str], log: Path, sink: int) -> Service:
+    for _ in range(20):
+        port = unused_port()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", "serve"],
+            env=_plain_environment() | {"RUNQUOTE_PORT": str(port)} | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+        )
+        service = Service(process, port, log)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while process.poll() is None and time.monotonic() < deadline:
+            # Two servers can bind one port; only ours knows its process id.
+            if f'"pid": {process.pid}' in service.log() and _answers(service):
+                return service
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
+        if "address already in use" not in service.log():
+            break
+    raise AssertionError(f"the service did not start:\n{service.log()}")
+
+
+def _answers(service: Service) -> bool:
+    try:
+        return service.client.get("/livez").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _plain_environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("RUNQUOTE_")}

@@ -1,0 +1,179 @@
+"""Quotes over HTTP, from a real server: the disclosure, identity, keeping, and bad input."""
+
+import json
+
+import pytest
+
+from tests.requests import R1, V3
+from tests.server import start_service
+
+
+@pytest.fixture(scope="module")
+def service():
+    with start_service() as running:
+        yield running
+
+
+def post(service, body, **headers):
+    headers = {"content-type": "application/json"} | headers
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return service.client.post("/quote", content=content, headers=headers)
+
+
+def test_the_r1_disclosure_is_quoted_line_by_line(service):
+    quote = post(service, R1).json()
+    (rental,) = (bill for bill in quote["bases"] if bill["basis"] == "rental")
+    assert [line["amount"] for line in rental["lines"]] == ["202000.00", "10000.00", "82000.00"]
+    assert rental["total"] == {"amount": "294000.00", "currency": "USD"}
+
+
+def test_the_v3_report_is_quoted_to_the_cent(service):
+    (rental,) = (b for b in post(service, V3).json()["bases"] if b["basis"] == "rental")
+    assert rental["total"]["amount"] == "5576000.00"
+
+
+def test_a_kept_quote_is_read_again_byte_for_byte(service):
+    posted = post(service, R1)
+    read = service.client.get(posted.headers["content-location"])
+    assert read.status_code == 200
+    assert read.content == posted.content
+    assert read.headers["etag"] == f'"{posted.json()["id"]}"'
+
+
+def test_a_quote_that_is_not_kept_says_to_post_again(service):
+    answer = service.client.get("/quote/q_" + "0" * 64)
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "/problems/quote-not-kept"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_matching_etag_gives_304_without_a_body(service):
+    posted = post(service, R1)
+    path = posted.headers["content-location"]
+    etag = service.client.get(path).headers["etag"]
+    for sent in (etag, f'"other", {etag}', "*", f"W/{etag}"):
+        answer = service.client.get(path, headers={"if-none-match": sent})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == etag
+    assert service.client.get(path, headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_head_answers_wherever_get_does(service):
+    posted = post(service, R1)
+    pages = ("/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/catalog/accelerators")
+    for path in (posted.headers["content-location"], *pages):
+        head, get = service.client.head(path), service.client.get(path)
+        assert head.status_code == get.status_code == 200, path
+        assert head.content == b""
+        assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_a_request_id_goes_in_and_out(service):
+    assert post(service, R1, **{"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"
+    assert post(service, R1, **{"x-request-id": "a b"}).headers["x-request-id"] != "a b"
+    assert "decode;dur=" in post(service, R1).headers["server-timing"]
+
+
+def test_the_same_question_has_the_same_id_and_bytes_however_it_is_written(service):
+    first = post(service, R1)
+    reordered = json.dumps({key: R1[key] for key in reversed(R1)}).encode()
+    spelled = json.dumps(R1).replace("101000", "1.01e5").replace("512", "512.0").encode()
+    stage = R1["run"]["stages"][0] | {"repeat": 1}
+    explicit = R1 | {"run": R1["run"] | {"stages": [stage, *R1["run"]["stages"][1:]]}}
+    for body in (reordered, spelled, explicit):
+        again = post(service, body)
+        assert again.content == first.content
+
+
+def test_another_process_with_another_hash_seed_gives_the_same_bytes(service):
+    market = {
+        "run": {"name": "m", "stages": [{"name": "s", "work": {"kind": "compute", "flop": 1e24}}]},
+        "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 1024},
+    }
+    with start_service(PYTHONHASHSEED="4242") as other:
+        for request in (R1, V3, market):
+            assert post(other, request).content == post(service, request).content
+
+
+def test_a_second_post_is_answered_from_memory(service):
+    body = R1 | {"run": R1["run"] | {"name": "asked twice"}}
+    assert "computed;dur" in post(service, body).headers["server-timing"]
+    assert "memory;dur" in post(service, body).headers["server-timing"]
+
+
+BAD = {
+    "not JSON": (b"{", 400),
+    "empty": (b"", 400),
+    "NaN": (json.dumps(R1).replace("101000", "NaN").encode(), 400),
+    "infinity": (json.dumps(R1).replace("101000", "1e999").encode(), None),
+    "invalid UTF-8": (json.dumps(R1).encode().replace(b"R1-Zero", b"\xff\xfe"), 400),
+    "lone surrogate": (json.dumps(R1).replace("R1-Zero", "\\ud800").encode(), 400),
+    "deep nesting": (b"[" * 10_000 + b"]" * 10_000, None),
+    "deep nesting of members": (b'{"run":' * 10_000 + b"1" + b"}" * 10_000, None),
+    "duplicate key": (json.dumps(R1).replace('"run"', '"run": {}, "run"', 1).encode(), 400),
+    "an array": (b"[]", None),
+    "wrong type": (json.dumps(R1).replace("101000", '"many"').encode(), 422),
+    "unknown member": (json.dumps(R1 | {"speed": 1}).encode(), 422),
+    "too large": (b" " * (2**20 + 1), 413),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_a_clear_problem_and_never_a_500(service, case):
+    body, status = BAD[case]
+    answer = post(service, body)
+    assert answer.status_code == status if status else answer.status_code in {400, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == answer.status_code
+    assert problem["type"].startswith("/problems/")
+    assert problem["title"]
+    assert problem["detail"]
+    page = service.client.get(problem["type"])
+    assert page.status_code == 200
+
+
+def test_every_error_is_reported_at_once_with_its_pointer(service):
+    body = {
+        "run": {"name": "", "stages": [{"name": "s", "work": {"kind": "metered"}, "extra": 1}]},
+        "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 1.5},
+    }
+    pointers = {error["pointer"] for error in post(service, body).json()["errors"]}
+    assert pointers >= {"/run/name", "/cluster/devices"}
+    assert any(pointer.startswith("/run/stages/0/work") for pointer in pointers)
+    assert any(pointer.startswith("/run/stages/0/extra") for pointer in pointers)
+
+
+def test_an_unknown_accelerator_names_its_neighbours_and_is_never_guessed(service):
+    body = R1 | {"cluster": R1["cluster"] | {"accelerator": "nvidia-h800-sxm"}}
+    answer = post(service, body)
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["type"] == "/problems/unknown-accelerator"
+    assert "nvidia-h800-sxm-80gb" in problem["detail"]
+    assert problem["errors"][0]["pointer"] == "/cluster/accelerator"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "", "application/jsonx"])
+def test_another_media_type_is_refused(service, content_type):
+    assert post(service, R1, **{"content-type": content_type}).status_code == 415
+
+
+def test_a_charset_of_utf8_is_no_other_media_type(service):
+    content_type = "application/json; charset=UTF-8"
+    assert post(service, R1, **{"content-type": content_type}).status_code == 200
+
+
+def test_an_answer_that_is_not_acceptable_is_refused(service):
+    assert post(service, R1, accept="text/csv").status_code == 406
+    assert post(service, R1, accept="application/json;q=0.5, */*;q=0.1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/quote"), ("POST", "/docs"), ("DELETE", "/livez")]
+)
+def test_a_wrong_method_names_the_right_ones(service, method, path):
+    answer = service.client.request(method, path)
+    assert answer.status_code == 405
+    assert answer.headers["allow"]
+    assert answer.json()["type"] == "/problems/method-not-allowed"
