@@ -226,7 +226,7 @@ COLUMNS = {
     Rows.ACCELERATORS: ("name", "vendor", "architecture", "released", "memory_bytes"),
     Rows.OFFERS: ("price_kind", "price_per_device_hour", "region", "observed_on"),
     Rows.MODELS: ("name", "organisation", "released", "params_total"),
-    Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "usd_per_kwh", "pue"),
+    Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "price_per_kwh", "pue"),
     Rows.RUNS: ("model", "kind", "accelerator", "benchmark_grade", "device_hours"),
 }
 

@@ -100,21 +100,21 @@ async def read_body(
     return b"".join(chunks)
 
 
-@get("/quote/{quote_id:str}")
+@get("/quote/{id:str}")
 async def get_quote(
-    quote_id: str, request: Request[Any, Any, Any], quoting: Quoting
+    id: str, request: Request[Any, Any, Any], quoting: Quoting
 ) -> Response[bytes]:
     """A quote issued before, while it is kept."""
     check_accepts(request.headers.get("accept"), JSON)
     start = perf_counter()
-    body = await quoting.kept(quote_id)
+    body = await quoting.kept(id)
     if body is None:
-        raise QuoteNotKept(quote_id)
+        raise QuoteNotKept(id)
     return Response(
         body,
         media_type=JSON,
         headers={
-            "ETag": f'"{quote_id}"',
+            "ETag": f'"{id}"',
             "Cache-Control": CACHE_CONTROL.decode(),
             "Server-Timing": f"cache;dur={(perf_counter() - start) * 1000:.3f}",
             "Vary": "accept",
