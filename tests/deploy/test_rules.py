@@ -37,7 +37,7 @@ def nodes(expression: str) -> list[promql.Expr]:
 def exposed() -> dict[str, set[str]]:
     """The series that the service exposes, each with its labels."""
     series: dict[str, set[str]] = {}
-    for instrument in vars(Metrics()).values():
+    for instrument in Metrics().registry._collector_to_names:
         if not isinstance(instrument, MetricWrapperBase):
             continue
         labels = TARGET_LABELS | set(instrument._labelnames)
