@@ -104,13 +104,13 @@ def print_quote(answer: Quote) -> None:
 def bill_table(bill: Bill) -> Table:
     """The lines of one basis, and its total."""
     table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
-    priced = isinstance(bill, PricedBill)
-    table.add_column("stage", footer="total" if priced else "no total: a line is unpriced")
+    total = dollars(bill.total.amount) if isinstance(bill, PricedBill) else ""
+    table.add_column("stage", footer="total" if total else "no total: a line is unpriced")
     table.add_column("item")
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     table.add_column("rate", justify="right")
-    table.add_column("USD", justify="right", footer=dollars(bill.total.amount) if priced else "")
+    table.add_column("USD", justify="right", footer=total)
     for line in bill.lines:
         quantity = "" if line.quantity is msgspec.UNSET else f"{line.quantity:,.2f}"
         if isinstance(line, PricedLine):
@@ -226,7 +226,7 @@ COLUMNS = {
     Rows.ACCELERATORS: ("name", "vendor", "architecture", "released", "memory_bytes"),
     Rows.OFFERS: ("price_kind", "price_per_device_hour", "region", "observed_on"),
     Rows.MODELS: ("name", "organisation", "released", "params_total"),
-    Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "usd_per_kwh", "pue"),
+    Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "price_per_kwh", "pue"),
     Rows.RUNS: ("model", "kind", "accelerator", "benchmark_grade", "device_hours"),
 }
 

@@ -1,6 +1,7 @@
 """One quote from outside: look in the cache, else compute, count and store."""
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from msgspec import Struct
 from service import __version__
 from service.cache import QuoteCache
 from service.cache.identity import canonical_request, quote_id
+from service.cache.memory import MemoryTier
 from service.core.answer import PricedBill, Quote
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable
@@ -18,6 +20,9 @@ from service.metrics import Metrics
 
 VALIDITY: Final = timedelta(days=30)
 """How long the prices of a catalog edition are offered as current."""
+
+SPELLINGS_MAX_BYTES: Final = 4 * 2**20
+"""For digests of bodies and the ids they had: a body asked again is not decoded again."""
 
 
 class Issued(Struct, frozen=True):
@@ -38,7 +43,17 @@ class Quoting:
         self.cache = cache
         self.metrics = metrics
         self.engine = engine
+        self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
         self._valid_until = _later(catalog.published_at, VALIDITY)
+
+    def recall(self, body: bytes) -> Issued | None:
+        """The quote of a body that was asked for before, letter by letter, if it is in memory."""
+        spelled = self._spellings.get(sha256(body).hexdigest())
+        if spelled is None:
+            return None
+        id = spelled.decode()
+        kept = self.cache.get_memory(id)
+        return None if kept is None else Issued(id, kept, "memory")
 
     def identify(self, request: QuoteRequest) -> tuple[str, bytes]:
         """The id of the request's quote, and the canonical request it is a digest of."""
@@ -49,9 +64,13 @@ class Quoting:
                 canonical,
             )
 
-    async def issue(self, request: QuoteRequest) -> Issued:
-        """The quote of a request, from the cache or computed; raises `NotQuotable`."""
+    async def issue(self, request: QuoteRequest, *, spelled: bytes) -> Issued:
+        """The quote of a request, from the cache or computed; raises `NotQuotable`.
+
+        `spelled` is the body that the request was read from: `recall` will know it.
+        """
         id, canonical = self.identify(request)
+        self._spellings.put(sha256(spelled).hexdigest(), id.encode())
         body = self.cache.get_memory(id)
         if body is not None:
             return Issued(id, body, "memory")

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta, Struct
+
+from service.cache import InvalidRedisAddress, redis_address
 
 PREFIX = "RUNQUOTE_"
 
@@ -18,14 +19,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 8000
     redis_url: Annotated[
-        str,
-        Meta(
-            pattern=r"^(rediss?|redis\+sentinel|redis\+cluster|rediss\+sentinel|rediss\+cluster)://|^$",
-            description="Redis that replicas share; empty means the in-memory cache alone.",
-        ),
+        str, Meta(description="Redis that replicas share; empty means the in-memory cache alone.")
     ] = ""
     redis_timeout_s: Annotated[
-        float, Meta(gt=0, le=5.0, description="What a Redis command may take.")
+        float, Meta(ge=0.001, le=5.0, description="What a Redis command may take.")
     ] = 0.05
     cache_memory_bytes: Annotated[
         int, Meta(ge=0, le=2**40, description="Bound of the in-memory cache.")
@@ -75,7 +72,9 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
             continue
         try:
             values[name] = msgspec.convert(text, fields[name].type, strict=False)
-        except msgspec.ValidationError as error:
+            if name == "redis_url" and text:
+                redis_address(text)
+        except (msgspec.ValidationError, InvalidRedisAddress) as error:
             shown = redact(text) if name == "redis_url" else text
             mistakes.append(f"{variable}={shown!r}: {error}")
     if mistakes:
@@ -84,13 +83,10 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def redact(url: str) -> str:
-    """An address without the password in it."""
+    """A Redis address without any credentials in it."""
+    if not url:
+        return ""
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        return str(redis_address(url))
+    except InvalidRedisAddress:
         return "***"
-    if "@" not in parts.netloc:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{name}:***@{host}"))

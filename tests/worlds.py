@@ -5,15 +5,16 @@ from typing import Any
 import msgspec
 
 from service.core.answer import Quote
-from service.core.catalog import Accelerator, Catalog, Offer, Provider
+from service.core.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
 from service.core.provenance import Datum, Judged
 from service.core.quote import quote
 from service.core.request import QuoteRequest
+from service.core.units import Unit
 
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
 
-def datum(name: str, value: float, unit: str, **range_: float) -> Datum:
+def datum(name: str, value: float, unit: Unit, **range_: float) -> Datum:
     """A sealed number of a test world."""
     return Datum(name=name, _value=value, unit=unit, source=PRINTED, **range_)
 
@@ -53,7 +54,7 @@ def offer(id: str, provider: str, accelerator: str, price: float, **facts: Any) 
     )
 
 
-def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: str) -> Catalog:
+def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: ProviderKind) -> Catalog:
     """A catalog of these devices and offers; `kinds` are the providers' where not a GPU cloud."""
     providers = {name.provider for name in offers} | set(kinds)
 

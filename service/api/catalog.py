@@ -36,19 +36,19 @@ def _routes_of(catalog: Catalog, listing: CatalogList) -> tuple[HTTPRouteHandler
     stamp = CatalogStamp(version=catalog.version, digest=catalog.digest)
 
     @get(f"/catalog/{listing.path}", sync_to_thread=False)
-    def list_rows(request: Request) -> Response[bytes]:
+    def list_rows(request: Request[Any, Any, Any]) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
         query = read_query(request.query_params.multi_items(), listing.parameters)
         page = page_of(rows, query, listing=listing, stamp=stamp)
         return _answer(msgspec.json.encode(page))
 
-    @get(f"/catalog/{listing.path}/{{entry_id:str}}", sync_to_thread=False)
-    def one_row(request: Request, entry_id: str) -> Response[bytes]:
+    @get(f"/catalog/{listing.path}/{{id:str}}", sync_to_thread=False)
+    def one_row(request: Request[Any, Any, Any], id: str) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
         read_query(request.query_params.multi_items(), ())
-        if entry_id not in rows:
-            raise EntryNotFound(entry_id, listing=f"/catalog/{listing.path}", known=tuple(rows))
-        return _answer(msgspec.json.encode(rows[entry_id]))
+        if id not in rows:
+            raise EntryNotFound(id, listing=f"/catalog/{listing.path}", known=tuple(rows))
+        return _answer(msgspec.json.encode(rows[id]))
 
     return list_rows, one_row
 

@@ -10,7 +10,8 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from service.metrics import Metrics
 
@@ -31,7 +32,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass lifespan through; wrap every HTTP request."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, send)
@@ -63,19 +64,19 @@ class Edge:
 class Exchange:
     """One request on its way in and its answer on its way out."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: HTTPScope, send: Send) -> None:
         headers = dict(scope["headers"])
         self.method: str = scope["method"]
         self.request_id = request_id_of(headers.get(b"x-request-id"))
         self.if_none_match = headers.get(b"if-none-match", b"").decode("latin-1")
         self.status = 500
         self.bytes_out = 0
-        self.scope: Scope = {**scope}  # type: ignore[assignment]
+        self.scope: HTTPScope = {**scope}
         self.noted: dict[str, object] = {}
         state = {"request_id": self.request_id, "noted": self.noted}
         self.scope["state"] = {**scope.get("state", {}), **state}
         if self.method == "HEAD":
-            self.scope["method"] = "GET"  # type: ignore[typeddict-item]
+            self.scope["method"] = "GET"
         self._send = send
         self._bodiless = self.method == "HEAD"
 

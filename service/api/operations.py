@@ -1,5 +1,7 @@
 """For operators: is it alive, is it ready, and its metrics."""
 
+from typing import Any
+
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
@@ -30,7 +32,7 @@ def operation_routes(*, catalog: Catalog, metrics: Metrics, engine: str) -> list
         return Response(body, headers=NO_STORE, media_type=JSON)
 
     @get("/metrics", sync_to_thread=False)
-    def exposition(request: Request) -> Response[bytes]:
+    def exposition(request: Request[Any, Any, Any]) -> Response[bytes]:
         """All metrics, as Prometheus scrapes them."""
         body, content_type = metrics.exposition(request.headers.get("accept", ""))
         return Response(body, headers=NO_STORE, media_type=content_type)

@@ -2,11 +2,12 @@
 
 import asyncio
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from litestar import Request, Response, asgi, get
 from litestar.datastructures import Headers
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.handlers import ASGIRouteHandler
+from litestar.types import HTTPScope, Receive, Send
 
 from service.api.decoding import decode_request
 from service.api.negotiation import JSON, check_accepts, check_content_type
@@ -15,15 +16,15 @@ from service.api.refusals import BodyTimeout, MethodNotAllowed, PayloadTooLarge,
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400
-"""How long a client may keep a quote without asking: it cannot change, but replicas are upgraded."""
+"""How long a client may keep a quote without asking: it cannot change while it lasts."""
 CACHE_CONTROL: Final = f"private, max-age={QUOTE_MAX_AGE_S}, immutable".encode()
 
 
-def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) -> ASGIApp:
+def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) -> ASGIRouteHandler:
     """The hot route: raw bytes in, stored bytes out."""
 
     @asgi("/quote", copy_scope=False)
-    async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed(allowed=("POST", "OPTIONS"))
@@ -37,10 +38,13 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
                 body_timeout_s=body_timeout_s,
             )
             start = perf_counter()
-            with quoting.metrics.phase("decode"):
-                request = decode_request(body)
+            issued = quoting.recall(body)
             decoded = perf_counter()
-            issued = await quoting.issue(request)
+            if issued is None:
+                with quoting.metrics.phase("decode"):
+                    request = decode_request(body)
+                decoded = perf_counter()
+                issued = await quoting.issue(request, spelled=body)
             answered = perf_counter()
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
             await send_problem(error, scope, send, metrics=quoting.metrics)
@@ -96,19 +100,21 @@ async def read_body(
     return b"".join(chunks)
 
 
-@get("/quote/{quote_id:str}", sync_to_thread=False)
-async def get_quote(quote_id: str, request: Request, quoting: Quoting) -> Response[bytes]:
+@get("/quote/{id:str}")
+async def get_quote(
+    id: str, request: Request[Any, Any, Any], quoting: Quoting
+) -> Response[bytes]:
     """A quote issued before, while it is kept."""
     check_accepts(request.headers.get("accept"), JSON)
     start = perf_counter()
-    body = await quoting.kept(quote_id)
+    body = await quoting.kept(id)
     if body is None:
-        raise QuoteNotKept(quote_id)
+        raise QuoteNotKept(id)
     return Response(
         body,
         media_type=JSON,
         headers={
-            "ETag": f'"{quote_id}"',
+            "ETag": f'"{id}"',
             "Cache-Control": CACHE_CONTROL.decode(),
             "Server-Timing": f"cache;dur={(perf_counter() - start) * 1000:.3f}",
             "Vary": "accept",

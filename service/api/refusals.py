@@ -69,7 +69,7 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     column: Place | UnsetType = UNSET
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer, not an error of ours
+class Refused(Exception):
     """A request that is not answered as asked; `headers` go out with the problem."""
 
     def __init__(

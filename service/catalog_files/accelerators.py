@@ -57,6 +57,7 @@ class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     `times_bf16` and `times_bf16_at_most` are ratios to the BF16 (else FP16) matrix rate.
     `matrix_to_fp32_at_most` bounds that rate over the FP32 vector rate, which sparsity does not
     touch: a sheet that prints every matrix rate twice too high is caught here. 0: not bounded.
+    `cut_down` has a lower bound for parts whose matrix units the maker slows.
     """
 
     name: Text
@@ -64,6 +65,7 @@ class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     matrix_to_fp32_at_most: Annotated[float, Meta(ge=0, le=1000)]
     times_bf16: dict[Format, Positive]
     times_bf16_at_most: dict[Format, Positive]
+    cut_down: dict[Slug, Positive]
     why: Text
 
 
@@ -176,7 +178,7 @@ def _check_dense(
             place.report(f"{form} is {ratio:.3g} x {matrix}, dense rates are {exact:g} x: sparse?")
         if most is not None and ratio > most * (1 + RATIO_TOLERANCE):
             place.report(f"{form} is {ratio:.3g} x {matrix}, dense at most {most:g} x: sparse?")
-    most = design.matrix_to_fp32_at_most
+    most = design.cut_down.get(row.id, design.matrix_to_fp32_at_most)
     if most and "fp32" not in rates:
         place.report(f"without the fp32 rate {matrix} cannot be told from a sparse rate")
     elif most and base / rates["fp32"] > most * (1 + RATIO_TOLERANCE):

@@ -120,18 +120,17 @@ def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
 
 
 def by_accelerator(offers: dict[str, Offer]) -> dict[str, tuple[Offer, ...]]:
-    """The offers of each accelerator, newest first and, within a date, cheapest first.
+    """The offers of each accelerator: newest first, within a date cheapest first, then by id.
 
-    Among equals the order of the ids decides. A date cut to its month counts as its first day.
+    A month without a day counts as its beginning.
     """
-
-    def cheapest_first(offer: Offer) -> tuple[float, str]:
-        return offer.price_per_device_hour._value, offer.id  # noqa: SLF001 - order, not arithmetic
-
     rows: dict[str, list[Offer]] = {}
-    for offer in sorted(offers.values(), key=cheapest_first):
+    for offer in sorted(offers.values(), key=_price_then_id):
         rows.setdefault(offer.accelerator, []).append(offer)
-    return {
-        accelerator: tuple(sorted(of_it, key=lambda offer: offer.observed_on, reverse=True))
-        for accelerator, of_it in rows.items()
-    }
+    for of_it in rows.values():
+        of_it.sort(key=lambda offer: offer.observed_on, reverse=True)
+    return {accelerator: tuple(of_it) for accelerator, of_it in rows.items()}
+
+
+def _price_then_id(offer: Offer) -> tuple[float, str]:
+    return offer.price_per_device_hour._value, offer.id  # noqa: SLF001 - not sealed for us

@@ -1,5 +1,6 @@
 """`runs/*.jsonl`: published runs, and `accelerator_aliases.csv`: what print calls the devices."""
 
+import re
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from service.core.catalog import ReferenceRun, Slug
 from service.core.provenance import AsOf, Datum, Published
 from service.core.units import Unit
 
+SLUG = re.compile(r"[a-z0-9][a-z0-9._:-]{0,127}")
 Amount = Annotated[float, Meta(gt=0, le=1e15)]
 Number = float | None
 Members = dict[str, Any] | None
@@ -47,9 +49,12 @@ class RunSource(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One disclosed run; `memory` lists the members that were recalled, false if none was."""
+    """One disclosed run; `memory` lists the members that were recalled, false if none was.
 
-    id: Slug
+    Files of other collections in this format decode too; only the catalog wants slugs as ids.
+    """
+
+    id: Text
     model: Text
     developer: Text
     date: AsOf
@@ -58,7 +63,7 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     confidence: Literal["high", "medium", "low"]
     memory: list[str] | Literal[False]
     source: Annotated[list[RunSource], Meta(min_length=1)]
-    quote_basis: str = ""
+    quote_basis: str | None = None
     total_params_b: Number = None
     active_params_b: Number = None
     architecture: Members = None
@@ -113,6 +118,8 @@ def read_runs(files: DataFiles, aliases: Mapping[str, str]) -> dict[str, Referen
         with suppress(RefusedError):
             place.check_new(row.id, found)
             place.check_date(row.date)
+            if not SLUG.fullmatch(row.id):
+                place.report(f"{row.id!r} cannot be an id")
             found[row.id] = _run(place, row, aliases)
     return found
 
@@ -156,7 +163,7 @@ def _run(place: Place, row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
         ),
         stated_cost_usd=figure("stated_cost_usd", "stated_cost_usd", "usd"),
         sources=tuple(_published(row, source, recalled=False) for source in row.source),
-        quote_basis=row.quote_basis,
+        quote_basis=row.quote_basis or "",
     )
 
 

@@ -170,7 +170,7 @@ WarningCode: TypeAlias = Literal[
 ]
 
 
-class Warning(Answer, frozen=True, kw_only=True):
+class QuoteWarning(Answer, frozen=True, kw_only=True):
     """Something that the reader of a number should know, with a code for programs."""
 
     code: WarningCode
@@ -201,4 +201,4 @@ class Quote(Answer, frozen=True, kw_only=True):
     bases: tuple[Bill, ...]
     stages: tuple[StageAnswer, ...]
     figures: dict[str, Figure]
-    warnings: tuple[Warning, ...]
+    warnings: tuple[QuoteWarning, ...]

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from service.core.answer import Warning, WarningCode
+from service.core.answer import QuoteWarning, WarningCode
 from service.core.catalog import Catalog
 from service.core.provenance import Ledger, Term
 from service.core.request import Interval
@@ -20,11 +20,11 @@ class Argument:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.ledger = Ledger()
-        self.warnings: list[Warning] = []
+        self.warnings: list[QuoteWarning] = []
 
     def warn(self, code: WarningCode, detail: str, *, pointer: str) -> None:
         """Say something beside the numbers; the same words once."""
-        warning = Warning(code=code, detail=detail, pointer=pointer)
+        warning = QuoteWarning(code=code, detail=detail, pointer=pointer)
         if warning not in self.warnings:
             self.warnings.append(warning)
 
@@ -87,7 +87,7 @@ def middle(low: float, high: float, *, unit: Unit) -> float:
     spread = spread_of(unit)
     if spread == "lognormal":
         return math.sqrt(low) * math.sqrt(high)
-    if spread == "logitnormal" and 0.0 < low and high < 1.0:
+    if spread == "logitnormal" and low > 0.0 and high < 1.0:
         logit = (math.log(low / (1.0 - low)) + math.log(high / (1.0 - high))) / 2.0
         return 1.0 / (1.0 + math.exp(-logit))
     mean = (low + high) / 2.0

@@ -18,14 +18,14 @@ def maximum(a: Real, b: Real) -> Real:
     """The larger of the two, element by element."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.maximum(a, b)
-    return a if a >= b else b
+    return max(a, b)
 
 
 def minimum(a: Real, b: Real) -> Real:
     """The smaller of the two, element by element."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.minimum(a, b)
-    return a if a <= b else b
+    return min(a, b)
 
 
 def where(condition: bool | NDArray[np.bool_], a: Real, b: Real) -> Real:

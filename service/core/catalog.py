@@ -229,9 +229,9 @@ class Catalog(Struct, frozen=True, kw_only=True):
 
     `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
-    `regions` are the region codes that any offer names.
-    `spot_reclaims` and `price_history` are by accelerator id too;
-    `fleet_pues` is by operator. `accelerator_aliases` gives the id for names used in print.
+    `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
+    by accelerator too, `fleet_pues` by operator; `accelerator_aliases` gives the id for names
+    that print uses.
     """
 
     version: str

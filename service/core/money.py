@@ -14,7 +14,7 @@ def decimal_of(number: float) -> Decimal:
 
 
 def amount_of(*, quantity: float, rate: float) -> Decimal:
-    """quantity x rate as printed, rounded half to even to the cent; nothing else rounds."""
+    """Quantity x rate as printed, rounded half to even to the cent; nothing else rounds."""
     return to_cents(EXACT.multiply(decimal_of(quantity), decimal_of(rate)))
 
 

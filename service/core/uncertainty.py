@@ -53,7 +53,7 @@ def column_of(name: str) -> Array:
     NumPy keeps the stream of `RandomState` for ever, so the order is the same on every version.
     """
     seed = int.from_bytes(sha256(name.encode()).digest()[:4], "big")
-    column = SCORES[np.random.RandomState(seed).permutation(DRAWS)]  # noqa: NPY002
+    column = SCORES[np.random.RandomState(seed).permutation(DRAWS)]
     column.setflags(write=False)
     return column
 
@@ -69,7 +69,7 @@ def draws_of(entry: Entry, z: Real) -> Real:
     assert isinstance(entry.high, float)
     low, central, high = entry.low, entry.central, entry.high
     spread = spread_of(entry.unit)
-    if spread == "logitnormal" and 0.0 < low and high < 1.0:
+    if spread == "logitnormal" and low > 0.0 and high < 1.0:
         return _logistic(_split(_logit(low), _logit(central), _logit(high), z))
     if low <= 0.0:
         return np.clip(_split(low, central, high, z), 0.0, 1.0 if spread == "logitnormal" else None)

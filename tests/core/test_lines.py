@@ -6,6 +6,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.core.answer import PricedBill, PricedLine
 from service.core.money import amount_of, decimal_of, printed_rate, sum_of
 from service.core.request import DeviceHours, UsdPerDeviceHour
 from tests.bounds import between
@@ -47,7 +48,11 @@ def test_what_a_bill_prints_multiplies_and_adds_up(hours, rate):
     stages = [{"work": {"kind": "metered", "device_hours": h}} for h in hours]
     cluster = {"accelerator": "d1", "devices": 1, "supply": supply}
     (bill,) = answer(run_of(*stages, cluster=cluster), world(device("d1"))).bases
+    assert isinstance(bill, PricedBill)
+    amounts = []
     for line in bill.lines:
+        assert isinstance(line, PricedLine)
+        amounts.append(Decimal(line.amount))
         product = Fraction(decimal_of(line.quantity)) * Fraction(Decimal(line.rate))
         assert abs(Fraction(Decimal(line.amount)) - product) <= Fraction(1, 200)
-    assert Decimal(bill.total.amount) == sum(Decimal(line.amount) for line in bill.lines)
+    assert Decimal(bill.total.amount) == sum_of(amounts)

@@ -91,6 +91,7 @@ def test_provider_region_and_term_narrow_the_market():
         ({"kind": "market", "term": "spot"}, "1.00"),
     ):
         _, line = only_line(catalog, supply)
+        assert isinstance(line, PricedLine)
         assert line.rate == rate
 
 
@@ -118,6 +119,7 @@ def test_a_price_in_euro_is_converted_by_a_rate_that_shows_up():
     catalog = world(device("d1"), offers=(offer("a", "a", "d1", 2.0, unit="eur/device_hour"),))
     quoted = answer(Case({"kind": "offer", "id": "a"}).request(), catalog)
     (line,) = quoted.bases[0].lines
+    assert isinstance(line, PricedLine)
     assert line.rate == "2.40"
     assert {"currencies/usd_per_eur", "offers/a/price_per_device_hour"} <= set(quoted.figures)
 
@@ -142,4 +144,4 @@ def test_the_median_of_arrays_is_the_median_of_each_draw(prices):
     one = median(**{f"p{index}": price for index, price in enumerate(prices)})
     many = median(**{f"p{index}": np.array([price, 1.0]) for index, price in enumerate(prices)})
     assert one == statistics.median(prices)
-    assert np.array_equal(many, [one, 1.0])
+    assert np.array_equal(many, np.array([one, 1.0]))

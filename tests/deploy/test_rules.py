@@ -11,7 +11,8 @@ import yaml
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from service.metrics import BREAKER_STATES, Metrics
+from service.cache import BREAKER_STATES
+from service.metrics import Metrics
 from tests.deploy.programs import RULES, RULES_TEST
 
 RULE_LIST: list[dict[str, Any]] = [

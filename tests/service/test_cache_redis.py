@@ -6,6 +6,7 @@ The same answers, from memory or as a miss; and it is asked again when it works 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import structlog
@@ -51,9 +52,7 @@ def quiet_logs():
 
 
 async def test_an_absent_redis_is_asked_a_few_times_and_then_no_more(recorder, quiet_logs):
-    async with a_cache(
-        f"redis://127.0.0.1:{unused_port()}", recorder, breaker_failures=3
-    ) as cache:
+    async with a_cache(f"redis://127.0.0.1:{unused_port()}", recorder, breaker_failures=3) as cache:
         for number in range(10):
             assert await cache.get(f"q_{number}") == NOWHERE
         assert recorder.redis_gets() == {"error": 3, "open": 7}
@@ -178,9 +177,7 @@ async def test_a_late_reply_is_never_taken_for_another(recorder):
                 await asyncio.gather(*looks, return_exceptions=True)
                 server.resume()
                 for key in keys:
-                    await until_is(
-                        Answer(key.encode() * 500, "redis"), lambda key=key: cache.get(key)
-                    )
+                    await until_is(Answer(key.encode() * 500, "redis"), partial(cache.get, key))
             assert "invalid" not in recorder.redis_gets()
 
 

@@ -1,0 +1,458 @@
+"""Bytes that a training step holds on the fullest device of a layout, with their parts.
+
+Two stages of the pipeline can be the fullest: the first keeps most micro-batches in flight, the
+last holds the logits. Both are counted and the larger one is the answer.
+
+Symbols: t tokens of a micro-batch on one device, d hidden_size, w a feed-forward width, tp, pp, vp
+as in `Layout`, m micro-batches per step.
+"""
+
+from typing import Literal, NamedTuple
+
+from service.core.architecture import (
+    Architecture,
+    layer_params,
+    params_embedding,
+    params_latent_down,
+    params_mtp,
+)
+from service.core.arrays import Real, maximum, minimum, where
+from service.core.parallelism import (
+    RECOMPUTE_FULL,
+    RECOMPUTE_NONE,
+    Layout,
+    expert_data_parallel,
+    layers_per_stage,
+    micro_batches,
+    tokens_per_device,
+)
+
+Precision = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+
+
+class FormatBytes(NamedTuple):
+    """Bytes per element that a precision recipe keeps."""
+
+    weight: float
+    activation: float
+    matmul_input: float  # what a matrix product keeps of its input for the backward pass
+
+
+# 8-bit recipes keep either a 16-bit weight or an 8-bit one and its transpose: 2 bytes both ways.
+# int8 training on TPUs quantises on the fly and keeps 16 bits. Of a product's input, 8-bit recipes
+# keep the quantised copy. Source: NVIDIA Transformer Engine's and AQT's documentation.
+FORMAT_BYTES: dict[Precision, FormatBytes] = {
+    "fp32": FormatBytes(weight=4.0, activation=4.0, matmul_input=4.0),
+    "bf16": FormatBytes(weight=2.0, activation=2.0, matmul_input=2.0),
+    "fp16": FormatBytes(weight=2.0, activation=2.0, matmul_input=2.0),
+    "fp8": FormatBytes(weight=2.0, activation=2.0, matmul_input=1.0),
+    "mxfp8": FormatBytes(weight=2.0, activation=2.0, matmul_input=1.03),
+    "nvfp4": FormatBytes(weight=2.0, activation=2.0, matmul_input=0.57),
+    "int8": FormatBytes(weight=2.0, activation=2.0, matmul_input=2.0),
+}
+
+
+class OptimizerBytes(NamedTuple):
+    """Bytes per parameter that the optimizer keeps beside weight and gradient."""
+
+    master: float = 4.0  # none where the weight itself is fp32
+    states: float = 8.0
+
+
+Optimizer = Literal["adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"]
+
+# Source: ZeRO (arXiv 1910.02054, section 3.1) for Adam in mixed precision; bf16 states as in
+# DeepSeek-V3 (arXiv 2412.19437, section 3.3.3); 8-bit states in arXiv 2110.02861; Adafactor keeps
+# row and column means only (arXiv 1804.04235); Muon one momentum.
+OPTIMIZER_BYTES: dict[Optimizer, OptimizerBytes] = {
+    "adamw": OptimizerBytes(),
+    "adamw_bf16_states": OptimizerBytes(states=4.0),
+    "adamw_8bit": OptimizerBytes(states=2.0),
+    "adafactor": OptimizerBytes(states=0.1),
+    "muon": OptimizerBytes(states=4.0),
+    "sgd_momentum": OptimizerBytes(states=4.0),
+}
+
+# Makers of memory print binary gigabytes as GB: a device of "80 GB" offers 80 * 2^30 bytes.
+BYTES_PER_GB_OF_MEMORY = 2.0**30
+# Device context, communicator buffers, library workspaces and the allocator's fragmentation.
+RESERVE_BYTES = 1.0e9
+
+
+class StackBytes(NamedTuple):
+    """What memory depends on in the software stack."""
+
+    gradient: float = 4.0  # bytes per accumulated gradient
+    logit: float = (
+        6.0  # bytes per logit: the 16-bit product, and fp32 softmax and gradient in place
+    )
+    gathered_layers: float = 2.0  # whose weights ZeRO-3 holds whole: at work, prefetched
+    casts_weights: bool = False  # weights are kept once, in fp32, and cast where used
+    flash_attention: bool = True  # otherwise the scores of every head are stored
+
+
+Stack = Literal["megatron_core", "megatron_bridge", "xla", "megatron_2021"]
+
+# Megatron-Core accumulates gradients in fp32 and has an unfused loss, PyTorch's FSDP is alike. The
+# performance recipes of Megatron-Bridge reduce gradients in bf16 and fuse the loss; so does XLA,
+# which gathers one matrix at a time, as DeepSpeed's first ZeRO-3 did: about half a layer. Before
+# flash attention (2022) 5 bytes per score and head were kept.
+# Source: Megatron-Bridge's documentation; Korthikanti et al. 2022 (arXiv 2205.05198).
+STACK_BYTES: dict[Stack, StackBytes] = {
+    "megatron_core": StackBytes(),
+    "megatron_bridge": StackBytes(gradient=2.0, logit=4.0),
+    "xla": StackBytes(gradient=2.0, logit=2.0, gathered_layers=0.5, casts_weights=True),
+    "megatron_2021": StackBytes(gathered_layers=0.5, flash_attention=False),
+}
+SCORE_BYTES = 5.0  # softmax output, its dropout mask and dropped-out copy, per score
+
+
+class DeviceMemory(NamedTuple):
+    """Bytes on the fullest device, by what holds them; the parts add up to the whole."""
+
+    weights: Real
+    gradients: Real
+    optimizer_states: Real
+    activations: Real
+    logits: Real
+    buffers: Real  # of collectives, and weights gathered under ZeRO-3
+    reserve: Real
+
+    @property
+    def total(self) -> Real:
+        """All parts together."""
+        total: Real = sum(self)
+        return total
+
+
+class MemoryRecipe(NamedTuple):
+    """What else memory depends on: formats, optimizer and software stack."""
+
+    precision: Precision = "bf16"
+    optimizer: OptimizerBytes = OPTIMIZER_BYTES["adamw"]
+    stack: StackBytes = STACK_BYTES["megatron_core"]
+
+
+def memory_per_device(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> DeviceMemory:
+    """Bytes on the fullest device; `global_batch` in sequences.
+
+        states       of the stage's parameters, divided by tp, ep and what ZeRO shards
+        activations  in flight * layers of the stage * bytes per layer + one layer's working set
+
+    Source: ZeRO (arXiv 1910.02054), Narayanan et al. 2021 (arXiv 2104.04473), Korthikanti et al.
+    2022 (arXiv 2205.05198), generalised to grouped and latent attention, gated blocks and experts.
+    """
+    first, last = _first_and_last_stage(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        recipe=recipe,
+    )
+    first_is_fuller = first.total >= last.total
+    return DeviceMemory(*(where(first_is_fuller, a, b) for a, b in zip(first, last, strict=True)))
+
+
+def bytes_per_device(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> Real:
+    """The total of `memory_per_device` without its parts."""
+    first, last = _first_and_last_stage(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        recipe=recipe,
+    )
+    return maximum(first.total, last.total)
+
+
+def _first_and_last_stage(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> tuple[DeviceMemory, DeviceMemory]:
+    optimizer = recipe.optimizer
+    if recipe.precision == "fp32":
+        optimizer = optimizer._replace(master=0.0)
+    scores = SCORE_BYTES * architecture.heads * sequence_length
+    per_layer = activation_bytes_per_token_layer(
+        architecture=architecture,
+        layout=layout,
+        format_bytes=FORMAT_BYTES[recipe.precision],
+        score_bytes=0.0 if recipe.stack.flash_attention else scores,
+    )
+    batches = micro_batches(layout=layout, global_batch=global_batch)
+    stage = _Stage(
+        architecture=architecture,
+        layout=layout,
+        format_bytes=FORMAT_BYTES[recipe.precision],
+        optimizer=optimizer,
+        stack=recipe.stack,
+        tokens=tokens_per_device(layout=layout, sequence_length=sequence_length),
+        micro_batches=maximum(1.0, batches),
+        kept_per_token_layer=per_layer.kept,
+        working_per_token=per_layer.working,
+    )
+    only = where(layout.pipeline_parallel <= 1, 1.0, 0.0)
+    return _stage_memory(stage, first=1.0, last=only), _stage_memory(stage, first=only, last=1.0)
+
+
+class ActivationBytes(NamedTuple):
+    """Activation bytes of one layer per token of a micro-batch on a device."""
+
+    kept: Real  # from forward to backward
+    working: Real  # of the layer at work: recomputed, or the gradients of what was kept
+
+
+def activation_bytes_per_token_layer(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    format_bytes: FormatBytes,
+    score_bytes: Real = 0.0,
+) -> ActivationBytes:
+    """Activation bytes of a mean layer, per token of the micro-batch on a device.
+
+        residual   norm inputs, inputs of the attention and feed-forward products   / tp if sequence
+                   parallel
+        attention  queries, keys, values, output; scores unless flash attention     / tp
+        ffn        pre-activations and activation, k-fold for k experts per token   / tp
+
+    For a GPT (w = 4d, no flash attention) this is the 34 d + 5 H s of Korthikanti et al. 2022
+    (arXiv 2205.05198, equation 1) less the dropout masks. Selective recompute drops the scores, the
+    outputs of norms and activation functions and what MLA projects up; full recompute keeps the
+    layer's input only.
+    """
+    a, tp = architecture, layout.tensor_parallel
+    wide = 1 + (tp - 1) * layout.sequence_parallel  # ranks that share the residual stream
+    element, matmul = format_bytes.activation, format_bytes.matmul_input
+    width = _ffn_elements_per_token(a)
+    latent = 2 * element * (a.q_lora_rank + a.kv_lora_rank) + element * a.qk_rope_head_dim
+    residual = a.hidden_size * (max(1.0, a.norms_per_layer) * element + 2 * matmul) + latent
+    kv = element * a.kv_heads * (a.head_dim + a.v_head_dim) / minimum(tp, a.kv_heads)
+    query = element * a.heads * a.head_dim / tp
+    quantised_output = matmul if matmul < element else 0.0
+    output = (element + quantised_output) * a.heads * a.v_head_dim / tp
+    pre_activations = element * (a.ffn_matrices - 1) * width.inner / tp
+    activated = matmul * width.inner / tp
+    dispatched = (matmul * width.dispatched + 8 * a.experts * a.moe_layers / a.layers) / tp
+    scores = score_bytes / tp
+    whole = (
+        residual / wide + query + kv + output + scores + pre_activations + activated + dispatched
+    )
+    normed = 2 * matmul * a.hidden_size / wide
+    dropped = scores + activated + normed + (query + kv if a.latent else 0.0)
+    full = element * a.hidden_size / wide
+    recomputed = where(layout.recompute >= RECOMPUTE_FULL, full, whole - dropped)
+    kept = where(
+        layout.recompute <= RECOMPUTE_NONE, whole, _mix(layout.recompute_share, recomputed, whole)
+    )
+    return ActivationBytes(kept=kept * (1 - layout.offload_share), working=whole)
+
+
+def in_flight_first_stage(*, layout: Layout, micro_batches: Real) -> Real:
+    """Micro-batches whose activations the first stage holds at once, in whole stages.
+
+        min(m, pp)  under 1F1B;  min(m, pp + (pp - 1) / vp)  interleaved
+
+    Source: Korthikanti et al. 2022 (arXiv 2205.05198, section 4.2.3).
+    """
+    pp, vp = layout.pipeline_parallel, layout.virtual_stages
+    interleaved = where(vp > 1, (pp - 1) / vp, 0.0)
+    return minimum(micro_batches, pp + interleaved)
+
+
+def in_flight_last_stage(*, layout: Layout, micro_batches: Real) -> Real:
+    """Micro-batches whose activations the last stage holds at once, in whole stages.
+
+        1 under 1F1B;  min(m, ((vp - 1) pp + 1) / vp)  interleaved
+
+    Source: the warm-up of the interleaved schedule, Narayanan et al. 2021 (arXiv 2104.04473, 2.2).
+    """
+    pp, vp = layout.pipeline_parallel, layout.virtual_stages
+    return minimum(micro_batches, ((vp - 1) * pp + 1) / vp)
+
+
+class _FfnElements(NamedTuple):
+    inner: float  # elements between the feed-forward's products, mean over layers
+    dispatched: float  # elements sent to experts, mean over layers
+
+
+def _ffn_elements_per_token(a: Architecture) -> _FfnElements:
+    moe = a.moe_layers / a.layers
+    routed = a.experts_per_token * a.moe_ffn_size + a.shared_experts * a.shared_ffn_size
+    return _FfnElements(
+        inner=(1 - moe) * a.ffn_size + moe * routed,
+        dispatched=moe * a.experts_per_token * a.hidden_size,
+    )
+
+
+class _Stage(NamedTuple):
+    architecture: Architecture
+    layout: Layout
+    format_bytes: FormatBytes
+    optimizer: OptimizerBytes
+    stack: StackBytes
+    tokens: Real
+    micro_batches: Real
+    kept_per_token_layer: Real
+    working_per_token: Real
+
+
+class _Shard(NamedTuple):
+    """Parameters that one device answers for before ZeRO, and over how many ZeRO splits them."""
+
+    params: Real
+    ranks: Real
+
+
+def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
+    """Memory of a device in a stage that holds the embedding (first), the head (last) or both."""
+    a, layout = stage.architecture, stage.layout
+    weight, optimizer = stage.format_bytes.weight, stage.optimizer
+    layers = layers_per_stage(layers=a.layers, pipeline_parallel=layout.pipeline_parallel)
+    vocabulary = _vocabulary_params(a, layout, first=first, last=last)
+    moe_layers = _moe_layers_of_stage(a, layout, layers=layers, first=first)
+    shared = _shared_params(a, layout, layers=layers, moe_layers=moe_layers, last=last)
+    shared = shared._replace(params=shared.params + vocabulary)
+    routed = _routed_params(a, layout, moe_layers=moe_layers, last=last)
+    kept_weight = 0.0 if stage.stack.casts_weights else weight
+    weights: Real = 0.0
+    gradients: Real = 0.0
+    states: Real = 0.0
+    for part in (shared, routed):
+        split = part.params / part.ranks
+        weights = weights + kept_weight * where(layout.zero_stage >= 3, split, part.params)
+        gradients = gradients + stage.stack.gradient * where(
+            layout.zero_stage >= 2, split, part.params
+        )
+        states = states + (optimizer.master + optimizer.states) * where(
+            layout.zero_stage >= 1, split, part.params
+        )
+    flight_first = in_flight_first_stage(layout=layout, micro_batches=stage.micro_batches)
+    flight_last = in_flight_last_stage(layout=layout, micro_batches=stage.micro_batches)
+    flight = where(first > 0, flight_first, flight_last)
+    mtp = a.mtp_layers * last
+    kept = stage.kept_per_token_layer * (flight * layers + mtp)
+    logits = stage.stack.logit * last * (1 + a.mtp_layers) * a.vocab_size / layout.tensor_parallel
+    return DeviceMemory(
+        weights=weights,
+        gradients=gradients,
+        optimizer_states=states,
+        activations=stage.tokens * (kept + stage.working_per_token),
+        logits=stage.tokens * logits,
+        buffers=_collective_bytes(stage)
+        + _gathered_bytes(
+            stage, layers=layers, vocabulary=vocabulary, shared=shared, routed=routed
+        ),
+        reserve=RESERVE_BYTES,
+    )
+
+
+def _vocabulary_params(a: Architecture, layout: Layout, *, first: Real, last: Real) -> Real:
+    """Embedding and head on the device; a tied head has a copy on a last stage of its own."""
+    copies = maximum(first, last) if a.tied_embeddings else first + last
+    return (
+        copies * params_embedding(architecture=a) + first * a.learned_positions * a.hidden_size
+    ) / layout.tensor_parallel
+
+
+def _moe_layers_of_stage(a: Architecture, layout: Layout, *, layers: Real, first: Real) -> Real:
+    """Mixture-of-experts layers of the stage.
+
+    Dense layers lead, so that the last stages have none. With more than two stages the second has
+    no dense ones and nearly as many micro-batches in flight as the first, which is counted like it.
+    """
+    if not a.moe_layers:
+        return 0.0
+    led_by_dense = first * where(layout.pipeline_parallel > 2, 0.0, a.first_dense_layers)
+    after = a.layers - a.first_dense_layers
+    return a.moe_layers / after * minimum(after, maximum(0.0, layers - led_by_dense))
+
+
+def _shared_params(
+    a: Architecture, layout: Layout, *, layers: Real, moe_layers: Real, last: Real
+) -> _Shard:
+    """Parameters of a stage's layers that all data-parallel ranks have in common."""
+    per_layer = layer_params(architecture=a)
+    tp = layout.tensor_parallel
+    down = params_latent_down(architecture=a)  # every tensor-parallel rank keeps these whole
+    keys_values = 0.0 if a.latent else a.hidden_size * a.kv_heads * (a.head_dim + a.v_head_dim)
+    attention = (per_layer.attention - down - keys_values) / tp + down
+    attention = attention + keys_values / minimum(tp, a.kv_heads) + per_layer.norms
+    dense = (layers - moe_layers) * per_layer.ffn / tp
+    moe = moe_layers * (per_layer.shared / tp + per_layer.router)
+    mtp = last * (params_mtp(architecture=a) - _routed_params_mtp(a)) / tp
+    data_ranks = layout.data_parallel * layout.context_parallel
+    return _Shard(layers * attention + dense + moe + mtp, _sharded_over(layout, data_ranks))
+
+
+def _routed_params(a: Architecture, layout: Layout, *, moe_layers: Real, last: Real) -> _Shard:
+    """Parameters of a stage's routed experts on one device."""
+    per_layer = layer_params(architecture=a)
+    owners = layout.expert_parallel * layout.expert_tensor_parallel
+    routed = moe_layers * a.experts * per_layer.expert + last * _routed_params_mtp(a)
+    expert_ranks = maximum(1.0, expert_data_parallel(layout))
+    return _Shard(routed / owners, _sharded_over(layout, expert_ranks))
+
+
+def _sharded_over(layout: Layout, ranks: Real) -> Real:
+    return where(layout.shard_ranks > 0, minimum(ranks, layout.shard_ranks), ranks)
+
+
+def _routed_params_mtp(a: Architecture) -> float:
+    """Parameters of the routed experts of multi-token prediction."""
+    per_layer = layer_params(architecture=a)
+    return a.mtp_layers * a.experts * per_layer.expert if a.moe_layers else 0.0
+
+
+def _collective_bytes(stage: _Stage) -> Real:
+    """Buffers of tensor, pipeline, context and expert communication, in the activation format."""
+    a, layout, element = stage.architecture, stage.layout, stage.format_bytes.activation
+    tp = layout.tensor_parallel
+    wide = 1 + (tp - 1) * layout.sequence_parallel
+    gathered = where(tp > 1, a.hidden_size, 0.0)
+    sent = where(layout.pipeline_parallel > 1, 2 * a.hidden_size / wide, 0.0)
+    ring = where(
+        layout.context_parallel > 1,
+        2 * a.kv_heads * (a.head_dim + a.v_head_dim) / minimum(tp, a.kv_heads),
+        0.0,
+    )
+    routed = a.experts_per_token * a.hidden_size
+    exchanged = where(layout.expert_parallel > 1, 2 * routed / tp, 0.0)
+    return element * stage.tokens * (gathered + sent + ring + exchanged)
+
+
+def _gathered_bytes(
+    stage: _Stage, *, layers: Real, vocabulary: Real, shared: _Shard, routed: _Shard
+) -> Real:
+    """Weights gathered and gradients not yet reduced under ZeRO-3, of layers and vocabulary."""
+    weight = stage.format_bytes.weight
+    gradient = min(weight, stage.stack.gradient)
+    whole = min(1.0, stage.stack.gathered_layers)
+    held = minimum(stage.stack.gathered_layers, layers) * weight + whole * gradient
+    shared_layer = (shared.params - vocabulary) / layers * (1 - 1 / shared.ranks)
+    routed_layer = routed.params / layers * (1 - 1 / routed.ranks)
+    embedding = whole * (weight + gradient) * vocabulary * (1 - 1 / shared.ranks)
+    gathered = held * (shared_layer + routed_layer) + embedding
+    return where(stage.layout.zero_stage >= 3, gathered, 0.0)
+
+
+def _mix(share: Real, some: Real, rest: Real) -> Real:
+    return share * some + (1 - share) * rest

@@ -1,0 +1,1 @@
+"""Benchmarks: CPU time per request, always beside a peer in the same run; nothing is asserted."""
