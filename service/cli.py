@@ -73,6 +73,8 @@ def quote(
         typer.FileBinaryRead, typer.Argument(help="A request as JSON; - reads standard input.")
     ],
     form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+    *,
+    figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
 ) -> None:
     """Quote the request in FILE without a server; the same bytes as POST /quote."""
     from service.local import quote_bytes  # noqa: PLC0415
@@ -86,11 +88,11 @@ def quote(
     if form is Form.JSON:
         sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
         return
-    print_quote(msgspec.json.decode(body, type=Quote))
+    print_quote(msgspec.json.decode(body, type=Quote), figures=figures)
 
 
-def print_quote(answer: Quote) -> None:
-    """A quote as tables: stages, one bill for each basis, warnings, figures."""
+def print_quote(answer: Quote, *, figures: bool) -> None:
+    """A quote as tables: one bill for each basis, warnings and, if wanted, figures."""
     request = msgspec.json.decode(answer.request)
     out.print(f"[bold]{request['run']['name']}[/bold]  {answer.id}", highlight=False)
     for bill in answer.bases:
@@ -98,7 +100,8 @@ def print_quote(answer: Quote) -> None:
         out.print(f"Not in this bill: {', '.join(bill.excludes)}", style="dim")
     for warning in answer.warnings:
         out.print(f"[yellow]{warning.code}[/yellow] {warning.detail}", highlight=False)
-    out.print(figures_table(answer))
+    if figures:
+        out.print(figures_table(answer))
 
 
 def bill_table(bill: Bill) -> Table:

@@ -9,6 +9,7 @@ What cannot be read as JSON is a 400; JSON that does not fit the schema is a 422
 """
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from service.core.request import QuoteRequest
 
 LARGEST_BODY_BYTES: Final = 2**20
 LONGEST_INTEGER_DIGITS: Final = 400
+BEYOND_RANGE: Final = 10**LONGEST_INTEGER_DIGITS
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -114,6 +116,7 @@ def loaded(text: str) -> Any:
             object_pairs_hook=_members,
             parse_constant=_not_finite,
             parse_int=_integer,
+            parse_float=_fraction,
         )
     except json.JSONDecodeError as error:
         detail = f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
@@ -163,9 +166,15 @@ def _not_finite(constant: str) -> NoReturn:
     raise _unreadable("not_finite", f"the body is not JSON: {constant} is not a JSON number")
 
 
-def _integer(digits: str) -> int | float:
-    """An integer, or infinity for one that no bound admits and that would take long to read."""
-    return int(digits) if len(digits) <= LONGEST_INTEGER_DIGITS else float(digits)
+def _integer(digits: str) -> int:
+    """An integer; a very long one is cut, since no bound admits it and it takes long to read."""
+    return int(digits[:LONGEST_INTEGER_DIGITS])
+
+
+def _fraction(digits: str) -> int | float:
+    """A number with a fraction or an exponent; one beyond all range is some very large integer."""
+    value = float(digits)
+    return value if math.isfinite(value) else int(math.copysign(1, value)) * BEYOND_RANGE
 
 
 def _too_deep() -> Refused:

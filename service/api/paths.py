@@ -218,7 +218,7 @@ def document_paths() -> dict[str, Schema]:
             "getContractAsYaml",
             "documents",
             "This document as YAML",
-            {"application/yaml": {"schema": {"type": "string"}}},
+            {"application/yaml": {"schema": {"type": "object"}}},
         ),
         "/docs": plain("getDocs", "documents", "This document as a page to read and try", page),
         "/problems": plain("listProblems", "documents", "All kinds of problems, as a page", page),

@@ -1,6 +1,6 @@
 """JSON pointers (RFC 6901), and a caller's own words as we repeat them."""
 
-import math
+import sys
 from typing import Any, Final, TypeAlias
 
 Pointer: TypeAlias = tuple[str | int, ...]
@@ -24,7 +24,7 @@ def shown(value: Any) -> str:
     if isinstance(value, list):
         return "an array"
     if not isinstance(value, str):
-        return f"{value:g}" if math.isfinite(value) else "a number beyond all range"
+        return f"{value:g}" if abs(value) <= sys.float_info.max else "a number beyond all range"
     text = speakable(value)
     if len(text) <= LONGEST_ECHO_CHARACTERS:
         return f'"{text}"'

@@ -101,9 +101,7 @@ async def read_body(
 
 
 @get("/quote/{id:str}")
-async def get_quote(
-    id: str, request: Request[Any, Any, Any], quoting: Quoting
-) -> Response[bytes]:
+async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
     """A quote issued before, while it is kept."""
     check_accepts(request.headers.get("accept"), JSON)
     start = perf_counter()

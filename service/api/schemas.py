@@ -50,7 +50,7 @@ def interval_names() -> dict[str, str]:
 
 def tidied(schema: Any, names: dict[str, str]) -> Any:
     """One schema, and all schemas inside it, as the contract prints them."""
-    if isinstance(schema, list):
+    if isinstance(schema, list | tuple):
         return [tidied(item, names) for item in schema]
     if not isinstance(schema, dict):
         return whole(schema)

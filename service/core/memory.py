@@ -87,7 +87,7 @@ class StackBytes(NamedTuple):
         6.0  # bytes per logit: the 16-bit product, and fp32 softmax and gradient in place
     )
     gathered_layers: float = 2.0  # whose weights ZeRO-3 holds whole: at work, prefetched
-    casts_weights: bool = False  # weights are kept once, in fp32, and cast where used
+    casts_weights: bool = False  # sharded weights are kept once, in fp32, and cast where used
     flash_attention: bool = True  # otherwise the scores of every head are stored
 
 
@@ -332,13 +332,15 @@ def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
     shared = _shared_params(a, layout, layers=layers, moe_layers=moe_layers, last=last)
     shared = shared._replace(params=shared.params + vocabulary)
     routed = _routed_params(a, layout, moe_layers=moe_layers, last=last)
-    kept_weight = 0.0 if stage.stack.casts_weights else weight
+    sharded_weight = 0.0 if stage.stack.casts_weights else weight
     weights: Real = 0.0
     gradients: Real = 0.0
     states: Real = 0.0
     for part in (shared, routed):
         split = part.params / part.ranks
-        weights = weights + kept_weight * where(layout.zero_stage >= 3, split, part.params)
+        weights = weights + where(
+            layout.zero_stage >= 3, sharded_weight * split, weight * part.params
+        )
         gradients = gradients + stage.stack.gradient * where(
             layout.zero_stage >= 2, split, part.params
         )
@@ -442,16 +444,17 @@ def _collective_bytes(stage: _Stage) -> Real:
 def _gathered_bytes(
     stage: _Stage, *, layers: Real, vocabulary: Real, shared: _Shard, routed: _Shard
 ) -> Real:
-    """Weights gathered and gradients not yet reduced under ZeRO-3, of layers and vocabulary."""
-    weight = stage.format_bytes.weight
-    gradient = min(weight, stage.stack.gradient)
-    whole = min(1.0, stage.stack.gathered_layers)
-    held = minimum(stage.stack.gathered_layers, layers) * weight + whole * gradient
+    """Weights gathered under ZeRO-3 and gradients not yet reduced from ZeRO-2 on."""
     shared_layer = (shared.params - vocabulary) / layers * (1 - 1 / shared.ranks)
-    routed_layer = routed.params / layers * (1 - 1 / routed.ranks)
-    embedding = whole * (weight + gradient) * vocabulary * (1 - 1 / shared.ranks)
-    gathered = held * (shared_layer + routed_layer) + embedding
-    return where(stage.layout.zero_stage >= 3, gathered, 0.0)
+    layer = shared_layer + routed.params / layers * (1 - 1 / routed.ranks)
+    vocabulary = vocabulary * (1 - 1 / shared.ranks)
+    held = stage.stack.gathered_layers
+    part = min(1.0, held)
+    gradient = min(stage.format_bytes.weight, stage.stack.gradient)
+    gradients = gradient * part * (layer + vocabulary)
+    weights = stage.format_bytes.weight * (minimum(held, layers) * layer + part * vocabulary)
+    unreduced = where(stage.layout.zero_stage >= 2, gradients, 0.0)
+    return unreduced + where(stage.layout.zero_stage >= 3, weights, 0.0)
 
 
 def _mix(share: Real, some: Real, rest: Real) -> Real:

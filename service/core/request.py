@@ -9,7 +9,9 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.core.architecture import Transformer
 from service.core.catalog import Slug
+from service.core.parallelism import LayoutRequest
 
 T = TypeVar("T")
 
@@ -104,6 +106,26 @@ Factor: TypeAlias = Annotated[
     float,
     Meta(ge=1.0, le=1000.0, description="Compute of the whole development over the final run."),
 ]
+Tokens: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e18, description="Tokens seen in training, repeats counted.")
+]
+SequenceLength: TypeAlias = Annotated[
+    float, Meta(ge=1, le=16_777_216, multiple_of=1, description="Tokens of one sequence.")
+]
+BatchTokens: TypeAlias = Annotated[
+    float,
+    Meta(ge=1.0, le=1e10, description="Tokens per optimizer step over all replicas."),
+]
+TokensPerSecond: TypeAlias = Annotated[
+    float, Meta(ge=1e-3, le=1e9, description="Tokens per second of one device.")
+]
+Parameters: TypeAlias = Annotated[
+    float, Meta(ge=1e5, le=1e15, description="Parameters of the model.")
+]
+TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+OptimizerName: TypeAlias = Literal[
+    "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
+]
 
 
 class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -149,7 +171,65 @@ class Compute(Wire, tag_field="kind", tag="compute", frozen=True, kw_only=True):
     precision: ComputePrecision = "bf16"
 
 
-Work: TypeAlias = Metered | Timed | Compute
+class PresetModel(Wire, frozen=True, kw_only=True, tag_field="kind", tag="preset"):
+    """A model of the catalog."""
+
+    id: Slug
+
+
+class TransformerModel(Transformer, frozen=True, kw_only=True, tag_field="kind", tag="transformer"):
+    """A transformer as described: layers, hidden size, heads and vocabulary do."""
+
+
+class ParametersModel(Wire, frozen=True, kw_only=True, tag_field="kind", tag="parameters"):
+    """A model of which only parameter counts are known; a plausible shape is assumed."""
+
+    total: Parameters
+    active: Parameters | UnsetType = UNSET
+
+
+Model: TypeAlias = PresetModel | TransformerModel | ParametersModel
+
+
+class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
+    """How the run is spread over the devices; leave it out and the fastest that fits is chosen."""
+
+
+class Anchor(Wire, frozen=True, kw_only=True):
+    """A measured speed on the same kind of device: the engine's bias there is carried over.
+
+    What is not given of the measured configuration is the stage's own.
+    """
+
+    tokens_per_s_per_device: TokensPerSecond
+    devices: Devices
+    layout: LayoutTerms
+    sequence_length: SequenceLength | UnsetType = UNSET
+    global_batch_tokens: BatchTokens | UnsetType = UNSET
+    precision: TrainingPrecision | UnsetType = UNSET
+    model: Model | UnsetType = UNSET
+
+
+class Pretraining(Wire, frozen=True, kw_only=True, tag_field="kind", tag="pretraining"):
+    """Tokens through a model; step time, memory and the layout are predicted.
+
+    `mfu` overrides the predicted step time, `goodput` the default. Phases of other sequence
+    lengths or batches (context extension) are stages of their own.
+    """
+
+    model: Model
+    tokens: Tokens | Interval[Tokens]
+    sequence_length: SequenceLength = 4096.0
+    global_batch_tokens: BatchTokens = 4_194_304.0
+    precision: TrainingPrecision = "bf16"
+    optimizer: OptimizerName = "adamw"
+    layout: LayoutTerms | UnsetType = UNSET
+    mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+    goodput: Goodput | Interval[Goodput] | UnsetType = UNSET
+    anchor: Anchor | UnsetType = UNSET
+
+
+Work: TypeAlias = Metered | Timed | Compute | Pretraining
 
 
 class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):

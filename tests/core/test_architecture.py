@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import approx
 
 from service.core.architecture import (
     Architecture,
@@ -30,6 +29,7 @@ from service.core.architecture import (
     train_flop_per_token_full_attention,
 )
 
+approx = pytest.approx
 MODELS = Path(__file__).parents[2] / "service" / "data" / "models"
 
 LLAMA_8B = Transformer(
@@ -136,7 +136,7 @@ def test_llama_8b_flop_by_hand() -> None:
 
 
 def test_deepseek_v3_needs_the_250_gflop_per_token_that_it_states() -> None:
-    """DeepSeek-V3's makers count 250 GFLOP per token at 4,096 tokens (arXiv 2505.09343, table 2)."""
+    """Its makers count 250 GFLOP per token at 4,096 tokens (arXiv 2505.09343, table 2)."""
     flop = train_flop_per_token_causal(
         architecture=architecture_of(DEEPSEEK_V3), sequence_length=4096
     )

@@ -102,7 +102,7 @@ def _transformer(
 def _hidden(cubed: float) -> float:
     """The hidden size of about this cube that parallel matrices like: a multiple of up to 1,024."""
     near: float = cubed ** (1 / 3)
-    step = min(1024.0, 2.0 ** max(3.0, math.floor(math.log2(max(near, 1.0))) - 2))
+    step = min(1024.0, math.ldexp(1.0, max(3, math.floor(math.log2(max(near, 1.0))) - 2)))
     return max(step, step * float(round(near / step)))
 
 

@@ -1,0 +1,272 @@
+"""The published contract is what the types say, in both notations, and keeps its own rules."""
+
+import json
+import re
+
+import msgspec
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from msgspec import inspect
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from service.api.problems import KINDS
+from service.api.schemas import NAMES_OF_NAMESAKES
+from service.core.request import QuoteRequest
+from tests.contract.document import (
+    PUBLISHED,
+    catalog,
+    component,
+    document,
+    every_schema,
+    files,
+    operations,
+)
+
+SCHEMAS = document()["components"]["schemas"]
+
+
+@pytest.mark.parametrize("name", ["openapi.json", "openapi.yaml"])
+def test_the_published_contract_is_what_the_types_make(name):
+    assert (PUBLISHED / name).read_bytes() == files()[name], "run: make contract"
+
+
+def test_both_notations_say_the_same():
+    assert yaml.safe_load(files()["openapi.yaml"]) == json.loads(files()["openapi.json"])
+
+
+def test_the_contract_is_sound_openapi():
+    OpenAPIV31SpecValidator(document()).validate()
+
+
+def test_every_operation_has_a_name_of_its_own_a_tag_and_a_summary():
+    names = [operation["operationId"] for _, _, operation in operations()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"(create|get|list)[A-Z][A-Za-z]+", name) for name in names)
+    tags = {tag["name"] for tag in document()["tags"]}
+    assert all(set(operation["tags"]) <= tags for _, _, operation in operations())
+    assert all(operation["summary"] for _, _, operation in operations())
+
+
+def test_every_operation_says_how_it_refuses():
+    for path, _, operation in operations():
+        statuses = set(operation["responses"])
+        assert {"405", "406", "500"} <= statuses, path
+        assert "default" not in statuses
+        for status, response in operation["responses"].items():
+            if status >= "400":
+                (media_type,) = component(response)["content"]
+                assert media_type == "application/problem+json"
+
+
+def test_every_kind_of_problem_can_be_met_or_is_left_for_later():
+    told = {
+        slug
+        for _, _, operation in operations()
+        for status, response in operation["responses"].items()
+        if status >= "400"
+        for slug in component(response)["content"]["application/problem+json"]["examples"]
+    }
+    assert set(KINDS) - told == {"unreadable-request"}
+
+
+def test_links_lead_to_operations_that_exist():
+    names = {operation["operationId"] for _, _, operation in operations()}
+    links = [
+        link
+        for _, _, operation in operations()
+        for response in operation["responses"].values()
+        for link in component(response).get("links", {}).values()
+    ]
+    assert links
+    assert {link["operationId"] for link in links} <= names
+
+
+def request_components() -> set[str]:
+    """Every component that a request is made of."""
+    found: set[str] = set()
+    open_ = ["QuoteRequest"]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found.add(name)
+            open_ += [
+                node["$ref"].rsplit("/", 1)[-1]
+                for node in every_schema(SCHEMAS[name])
+                if "$ref" in node
+            ]
+    return found
+
+
+def test_requests_refuse_unknown_members_everywhere_and_bound_everything():
+    for name in request_components():
+        for node in every_schema(SCHEMAS[name]):
+            kind = node.get("type")
+            if kind == "object":
+                assert node["additionalProperties"] is False, name
+            elif kind in {"number", "integer"}:
+                assert {"minimum", "maximum"} <= node.keys(), name
+            elif kind == "array":
+                assert "maxItems" in node, name
+            elif kind == "string":
+                assert {"enum", "pattern", "maxLength"} & node.keys(), name
+
+
+def test_alternatives_are_told_apart_by_a_tag_that_each_requires():
+    unions = [node for node in every_schema(SCHEMAS) if "oneOf" in node]
+    assert unions
+    for union in unions:
+        discriminator = union["discriminator"]
+        tag = discriminator["propertyName"]
+        assert {branch["$ref"] for branch in union["oneOf"]} == set(
+            discriminator["mapping"].values()
+        )
+        for value, target in discriminator["mapping"].items():
+            branch = component({"$ref": target})
+            assert branch["properties"][tag]["enum"] == [value]
+            assert tag in branch["required"]
+
+
+def test_component_names_are_plain_words():
+    assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]+", name) for name in SCHEMAS)
+
+
+def test_whole_bounds_are_printed_whole():
+    printed = files()["openapi.json"].decode()
+    assert re.findall(r'"(?:minimum|maximum|default)": -?\d+\.0\b', printed) == []
+
+
+def test_known_names_are_those_of_the_catalog():
+    known = catalog()
+    assert SCHEMAS["AcceleratorId"]["enum"] == sorted(known.accelerators)
+    assert SCHEMAS["OfferId"]["enum"] == sorted(known.offers)
+    assert SCHEMAS["ProviderId"]["enum"] == sorted(known.providers)
+    assert SCHEMAS["RegionCode"]["enum"] == sorted(known.regions)
+    assert SCHEMAS["ModelId"]["enum"] == sorted(known.models)
+    assert SCHEMAS["SiteId"]["enum"] == sorted(known.sites)
+    assert SCHEMAS["RunId"]["enum"] == sorted(known.runs)
+
+
+def limits(kind: inspect.Type) -> dict[str, object]:
+    """What the decoder enforces of one type, in the words of JSON Schema."""
+    if isinstance(kind, inspect.Metadata):
+        return limits(kind.type)
+    if isinstance(kind, inspect.FloatType | inspect.IntType):
+        whole = isinstance(kind, inspect.IntType) or kind.multiple_of == 1
+        found = {"minimum": kind.ge, "maximum": kind.le, "exclusiveMinimum": kind.gt}
+        return {"type": "integer" if whole else "number"} | known(found)
+    if isinstance(kind, inspect.StrType):
+        found = {"minLength": kind.min_length, "maxLength": kind.max_length}
+        return {"type": "string"} | known(found | {"pattern": kind.pattern})
+    if isinstance(kind, inspect.VarTupleType):
+        return {"type": "array"} | known({"minItems": kind.min_length, "maxItems": kind.max_length})
+    assert isinstance(kind, inspect.LiteralType | inspect.BoolType)
+    if isinstance(kind, inspect.BoolType):
+        return {"type": "boolean"}
+    return {"type": "string", "enum": sorted(kind.values)}
+
+
+def known(found: dict[str, object]) -> dict[str, object]:
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def branches(kind: inspect.Type) -> list[inspect.Type]:
+    """The alternatives of a member."""
+    if isinstance(kind, inspect.Metadata):
+        return branches(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return [one for inner in kind.types for one in branches(inner)]
+    return [kind]
+
+
+def structs_of(kind: inspect.Type, found: dict[str, inspect.StructType]) -> None:
+    for one in branches(kind):
+        if isinstance(one, inspect.VarTupleType):
+            structs_of(one.item_type, found)
+        elif isinstance(one, inspect.StructType) and name_of(one) not in found:
+            found[name_of(one)] = one
+            for field in one.fields:
+                structs_of(field.type, found)
+
+
+def name_of(struct: inspect.StructType) -> str:
+    return f"{struct.cls.__module__}.{struct.cls.__qualname__}{id(struct.cls)}"
+
+
+def test_every_bound_that_the_decoder_enforces_stands_in_the_contract():
+    """The schema is judged by the types read in another way than the one that it was made in."""
+    structs: dict[str, inspect.StructType] = {}
+    structs_of(inspect.type_info(QuoteRequest), structs)
+    compared = 0
+    for struct in structs.values():
+        if struct.cls.__name__ == "Interval":
+            continue
+        name = struct.cls.__name__
+        schema = SCHEMAS[NAMES_OF_NAMESAKES.get(f"{struct.cls.__module__}.{name}", name)]
+        members = {field.encode_name for field in struct.fields}
+        assert set(schema["properties"]) == members | ({"kind"} if struct.tag else set())
+        required = {field.encode_name for field in struct.fields if field.required}
+        assert set(schema.get("required", [])) - {"kind"} == required
+        for field in struct.fields:
+            printed = schema["properties"][field.encode_name]
+            for kind in branches(field.type):
+                compared += matches(kind, printed)
+    assert compared > 40
+
+
+def matches(kind: inspect.Type, printed: dict[str, object]) -> int:
+    """Compare one alternative of a member with what is printed; how many limits were compared."""
+    options = [component(one) for one in printed.get("anyOf", [printed])]
+    if isinstance(kind, inspect.StructType):
+        if kind.cls.__name__ != "Interval":
+            return 0
+        (interval,) = (one for one in options if one.get("type") == "object")
+        return sum(
+            matches(branch, interval["properties"][field.encode_name])
+            for field in kind.fields
+            for branch in branches(field.type)
+        )
+    expected = limits(kind)
+    (option,) = (one for one in options if one.get("type") == expected.get("type"))
+    # A closed list of known ids says more than the pattern that the decoder enforces.
+    if isinstance(kind, inspect.StrType) and "enum" in option:
+        pattern = re.compile(str(expected["pattern"])) if "pattern" in expected else None
+        assert all(pattern is None or pattern.search(name) for name in option["enum"])
+        return 1
+    assert {key: option.get(key) for key in expected} == expected
+    return len(expected)
+
+
+def test_examples_fit_their_schemas():
+    checked = 0
+    for _, _, operation in operations():
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for body in bodies:
+            for content in component(body).get("content", {}).values():
+                for example in content.get("examples", {}).values():
+                    judge = Draft202012Validator(
+                        {**content["schema"], "components": {"schemas": SCHEMAS}}
+                    )
+                    assert [error.message for error in judge.iter_errors(example["value"])] == []
+                    checked += 1
+    assert checked > 30
+
+
+def test_patterns_are_understood_by_both_engines():
+    """Nothing that only Python's engine knows, such as named groups or \\Z."""
+    for node in every_schema(SCHEMAS):
+        if isinstance(pattern := node.get("pattern"), str):
+            assert re.compile(pattern)
+            assert not re.search(r"\(\?P|\\Z|\\A|\(\?[aiLmsux]", pattern)
+
+
+def test_the_document_does_not_depend_on_the_order_of_the_catalog():
+    known = catalog()
+    turned = msgspec.structs.replace(
+        known,
+        offers=dict(reversed(known.offers.items())),
+        sites=dict(reversed(known.sites.items())),
+    )
+    from service.api.contract import documents
+
+    assert documents(turned) == files()

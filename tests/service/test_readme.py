@@ -1,0 +1,39 @@
+"""The front page says what the service does: its request, its answer, its settings."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+
+from service.local import quote_bytes
+from service.settings import PREFIX, Settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_request_of_the_readme_has_the_answer_of_the_readme():
+    (body,) = re.findall(r"<<'END'\n(.*?)\nEND\n", README, flags=re.DOTALL)
+    (shown,) = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
+    *lines, total = json.loads(shown)
+    quote = json.loads(quote_bytes(body.encode()))
+    (rental,) = (bill for bill in quote["bases"] if bill["basis"] == "rental")
+    for line, real in zip(lines, rental["lines"], strict=True):
+        assert line.items() <= real.items()
+    assert rental["total"] == {"amount": total["total"], "currency": total["currency"]}
+
+
+def test_the_settings_of_the_readme_are_the_settings():
+    rows = re.findall(r"^\| `(RUNQUOTE_\w+)` \| (?:`([^`]*)`)? ?\| (.*?) \|$", README, re.MULTILINE)
+    expected = []
+    for field in msgspec.structs.fields(Settings):
+        info = msgspec.inspect.type_info(field.type)
+        described = info.extra_json_schema["description"]
+        expected.append((PREFIX + field.name.upper(), str(field.default), described))
+    assert rows == expected
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    root = Path(__file__).parents[2]
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (root / link).exists(), link
