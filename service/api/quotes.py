@@ -27,7 +27,7 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
     async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] != "POST":
-                raise MethodNotAllowed(allowed=("POST", "OPTIONS"))
+                raise MethodNotAllowed(allowed=("POST", "OPTIONS"))  # noqa: TRY301 - refused like the rest
             headers = Headers.from_scope(scope)
             check_accepts(headers.get("accept"), JSON)
             check_content_type(headers.get("content-type"))

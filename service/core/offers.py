@@ -22,7 +22,7 @@ OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
         "reference",
     }
 )
-"""Sellers whose rows are single hosts, auctions, shares of a device or assumptions, not clusters."""
+"""Sellers of single hosts, auctions, shares of a device or assumptions, not of clusters."""
 
 
 class Price(Struct, frozen=True):

@@ -2,7 +2,8 @@
 
 A request names a run and a cluster. Each stage's work becomes device-hours, each cluster's supply
 becomes a price, each basis becomes a bill; the ledger that all of it went through becomes the
-figures, and is replayed over draws for the intervals. Nothing here reads a clock, a file, the network or the environment.
+figures, and is replayed over draws for the intervals. Nothing here reads a clock, a file, the
+network or the environment.
 """
 
 from collections import Counter

@@ -21,7 +21,7 @@ STAND_IN_PRECISION: Final = {
 
 
 class Effort(Struct, frozen=True, kw_only=True):
-    """What a stage needs; `device_hours` is absent if it cannot be known, and `unknown` says why."""
+    """What a stage needs; without `device_hours`, `unknown` says why they cannot be known."""
 
     stage: Stage
     pointer: str

@@ -198,7 +198,7 @@ def nearly_requests(draw: st.DrawFn) -> Any:
     request = copy.deepcopy(draw(st.sampled_from(REQUESTS)).request)
     for _ in range(draw(st.integers(1, 3))):
         *above, last = draw(st.sampled_from(places(request)[1:] or [("run",)]))
-        parent = request
+        parent: Any = request
         for key in above:
             parent = parent[key]
         change = draw(st.sampled_from(["replace", "drop", "add"]))

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import pytest
@@ -163,10 +165,10 @@ def limits(kind: inspect.Type) -> dict[str, object]:
     assert isinstance(kind, inspect.LiteralType | inspect.BoolType)
     if isinstance(kind, inspect.BoolType):
         return {"type": "boolean"}
-    return {"type": "string", "enum": sorted(kind.values)}
+    return {"type": "string", "enum": sorted(map(str, kind.values))}
 
 
-def known(found: dict[str, object]) -> dict[str, object]:
+def known(found: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -214,7 +216,7 @@ def test_every_bound_that_the_decoder_enforces_stands_in_the_contract():
     assert compared > 40
 
 
-def matches(kind: inspect.Type, printed: dict[str, object]) -> int:
+def matches(kind: inspect.Type, printed: dict[str, Any]) -> int:
     """Compare one alternative of a member with what is printed; how many limits were compared."""
     options = [component(one) for one in printed.get("anyOf", [printed])]
     if isinstance(kind, inspect.StructType):

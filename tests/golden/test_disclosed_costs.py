@@ -58,5 +58,5 @@ def test_r1_and_v3_are_quoted_as_they_were_disclosed():
 
 
 def test_the_devices_and_days_of_r1_agree_with_its_hours():
-    assert 512 * 198 == pytest.approx(101_000, rel=0.005)
-    assert 512 * 80 == pytest.approx(41_000, rel=0.005)
+    assert pytest.approx(101_000, rel=0.005) == 512 * 198
+    assert pytest.approx(41_000, rel=0.005) == 512 * 80

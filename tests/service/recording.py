@@ -35,12 +35,12 @@ class Recorder:
 async def until(holds: Callable[[], bool]) -> None:
     """Return as soon as `holds()`."""
     async with asyncio.timeout(PATIENCE_S):
-        while not holds():  # noqa: ASYNC110 - what is waited for cannot set an event
+        while not holds():
             await asyncio.sleep(0.005)
 
 
 async def until_is(expected: object, ask: Callable[[], Awaitable[object]]) -> None:
     """Return as soon as `ask()` answers `expected`."""
     async with asyncio.timeout(PATIENCE_S):
-        while await ask() != expected:  # noqa: ASYNC110 - nor can this
+        while await ask() != expected:
             await asyncio.sleep(0.005)

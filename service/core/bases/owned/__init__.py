@@ -1,1 +1,1 @@
-"""The basis `owned`: what the same device-hours cost whoever owns the cluster, by a named convention."""
+"""The basis `owned`: what the same device-hours cost an owner, by a named convention."""
