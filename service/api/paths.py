@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any, Final
 
-from service.api.examples import QUOTE_ID, REQUEST_ID, REQUESTS, problem_example
+from service.api.examples import QUOTE_ID, REQUESTS, problem_example
 from service.api.parameters import CatalogList, Choice, Count, Parameter
 from service.api.problems import KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
@@ -339,7 +339,6 @@ def request_headers() -> dict[str, Schema]:
             "description": "Your name for this request, returned and logged. Up to 128 of "
             "`A-Z a-z 0-9 . _ : / + = -`; anything else is replaced by a name of ours.",
             "schema": {"type": "string"},
-            "example": REQUEST_ID,
         },
         "If-None-Match": {
             "name": "If-None-Match",
@@ -347,7 +346,6 @@ def request_headers() -> dict[str, Schema]:
             "description": "The `ETag` of the copy that you have: if it is still the same, the "
             "answer is 304 without a body.",
             "schema": {"type": "string"},
-            "example": f'"{QUOTE_ID}"',
         },
     }
 

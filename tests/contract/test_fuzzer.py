@@ -1,0 +1,78 @@
+"""A fuzzer that believes the contract finds nothing: all phases, all checks, the same cases each run."""
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.api.contract import known_names
+from tests.contract.document import catalog, document
+from tests.server import Service, start_service
+
+LEAST_CASES = 2000
+MOST_NAMES = 12
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.fixture(scope="module")
+def service():
+    with start_service() as running:
+        yield running
+
+
+def thinned(contract: dict[str, Any]) -> dict[str, Any]:
+    """The contract with a sample of each long list of known names; what is left stays valid.
+
+    The fuzzer tries every name wherever it may stand, and there are over a thousand offers; that
+    each of them can be quoted is tested one by one.
+    """
+    contract = copy.deepcopy(contract)
+    lists = [contract["components"]["schemas"][name] for name in known_names(catalog())]
+    for item in contract["paths"].values():
+        for operation in item.values():
+            lists += [one["schema"] for one in operation["parameters"] if "schema" in one]
+    for schema in lists:
+        if names := schema.get("enum"):
+            schema["enum"] = names[:: -(-len(names) // MOST_NAMES)]
+    return contract
+
+
+def fuzz(service: Service, directory: Path, *options: str) -> tuple[int, str]:
+    """Run the fuzzer; how many cases it made, and what it said. Fails the test on any finding."""
+    contract = directory / "openapi.json"
+    contract.write_text(json.dumps(thinned(document())))
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")),
+            f"--config-file={CONFIGURATION}",
+            "run",
+            str(contract),
+            f"--url={service.url}",
+            "--phases=examples,coverage,fuzzing,stateful",
+            "--checks=all",
+            "--no-color",
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        cwd=directory,
+        timeout=280,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-20_000:]
+    return int(re.search(r"(\d+) generated", said)[1]), said
+
+
+def test_the_fuzzer_finds_nothing_in_quotes(service, tmp_path):
+    cases, _ = fuzz(service, tmp_path, "--include-path-regex=^/quote")
+    assert cases >= LEAST_CASES // 2
+
+
+def test_the_fuzzer_finds_nothing_in_everything_else(service, tmp_path):
+    cases, _ = fuzz(service, tmp_path, "--exclude-path-regex=^/quote")
+    assert cases >= LEAST_CASES // 2
