@@ -1,0 +1,93 @@
+"""The time of one reinforcement step, from the times of its phases.
+
+Colocated, the same devices generate, judge and learn in turn, and every phase waits for the one
+before. Disaggregated and off-policy by k steps, k batches are being written while an older one is
+learned from, so that a step takes as long as the slower side; the tail of a batch no longer holds
+up the trainer.
+"""
+
+from typing import NamedTuple
+
+from service.core.arrays import Real, maximum
+
+TRAINING_PASSES = 3.0
+"""Forward passes that a training step costs: one forward and twice as much backward."""
+
+
+class StepPhases(NamedTuple):
+    """Seconds of one step by phase, each as long as it takes by itself."""
+
+    prefill: Real
+    generation: Real  # decoding, until the batch's last sample
+    log_probabilities: Real  # of the policy that sampled
+    reference: Real
+    reward: Real
+    update: Real
+    weight_transfer: Real
+    fixed: Real  # scheduling, collecting, hand-over between engines
+
+
+class Step(NamedTuple):
+    """Seconds of one step on the clock, and where its devices wait."""
+
+    seconds: Real
+    generating: Real
+    training: Real
+    waiting_generators: Real  # seconds that generating devices wait for the trainer
+    waiting_trainers: Real
+
+
+def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
+    """Seconds of so many forward passes over what a training step of these seconds learns from.
+
+    training_seconds * passes / 3
+    """
+    return training_seconds * passes / TRAINING_PASSES
+
+
+def weight_transfer_seconds(*, weight_bytes_per_device: Real, byte_per_s: Real) -> Real:
+    """Seconds until the generating engines hold the new weights: bytes / rate of one device."""
+    return weight_bytes_per_device / byte_per_s
+
+
+def generating_seconds(phases: StepPhases) -> Real:
+    """Prefill and decoding."""
+    return phases.prefill + phases.generation
+
+
+def training_seconds(phases: StepPhases) -> Real:
+    """What the trainer does with a batch: log-probabilities, reference, reward and update."""
+    return phases.log_probabilities + phases.reference + phases.reward + phases.update
+
+
+def colocated_step(*, phases: StepPhases) -> Step:
+    """One after the other on the same devices: the sum of all phases."""
+    generating, training = generating_seconds(phases), training_seconds(phases)
+    return Step(
+        seconds=generating + training + phases.weight_transfer + phases.fixed,
+        generating=generating,
+        training=training,
+        waiting_generators=0.0,
+        waiting_trainers=0.0,
+    )
+
+
+def off_policy_step(*, phases: StepPhases) -> Step:
+    """Side by side: max(generating, training) + weight transfer + fixed.
+
+    `generation` is per batch where several are written at once.
+    """
+    generating, training = generating_seconds(phases), training_seconds(phases)
+    slower = maximum(generating, training)
+    return Step(
+        seconds=slower + phases.weight_transfer + phases.fixed,
+        generating=generating,
+        training=training,
+        waiting_generators=slower - generating,
+        waiting_trainers=slower - training,
+    )
+
+
+def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
+    """Device-hours of all steps, failures apart: step_seconds * steps * devices / 3600."""
+    return step_seconds * steps * devices / 3600.0
