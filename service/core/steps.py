@@ -228,35 +228,39 @@ class Desk:
             stack=STACK_BYTES[stack],
         )
 
+    @property
+    def problem(self) -> Problem:
+        """What a search for layouts needs to know."""
+        return Problem(
+            architecture=self.ask.described.architecture,
+            sequence_length=self.ask.sequence_length,
+            global_batch=self.batch,
+            scale_up_domain=self.hardware.scale_up_domain,
+            memory_bytes=self.capacity.central,
+            recipe=self.recipe,
+        )
+
+    def central_parts(self, layout: Layout) -> StepParts:
+        """Seconds by part of one layout or many, every figure at its central value."""
+        numbers = {key: term.central for key, term in self.bench.figures.items()}
+        return timed_parts(
+            **numbers,
+            architecture=self.ask.described.architecture,
+            layout=layout,
+            sequence_length=self.ask.sequence_length,
+            global_batch=self.batch,
+            bench=self.bench,
+        )
+
     def placement(self) -> Placement:
         """The layout asked for, or the best, with a warning where it is ours."""
-        ask, pointer = self.ask, f"{self.ask.pointer}/layout"
-        numbers = {key: term.central for key, term in self.bench.figures.items()}
-
-        def seconds(layout: Layout) -> Real:
-            parts = timed_parts(
-                **numbers,
-                architecture=ask.described.architecture,
-                layout=layout,
-                sequence_length=ask.sequence_length,
-                global_batch=self.batch,
-                bench=self.bench,
-            )
-            return parts.total
-
+        pointer = f"{self.ask.pointer}/layout"
         placement = placement_of(
-            ask.layout,
+            self.ask.layout,
             pointer=pointer,
-            problem=Problem(
-                architecture=ask.described.architecture,
-                sequence_length=ask.sequence_length,
-                global_batch=self.batch,
-                scale_up_domain=self.hardware.scale_up_domain,
-                memory_bytes=self.capacity.central,
-                recipe=self.recipe,
-            ),
+            problem=self.problem,
             devices=self.devices.central,
-            step_time=seconds,
+            step_time=lambda layout: self.central_parts(layout).total,
         )
         self._warn_of(placement, pointer=pointer)
         return placement
