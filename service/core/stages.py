@@ -20,7 +20,7 @@ from service.core.request import (
     Stage,
     Timed,
 )
-from service.core.steps import Ask, Step, step_of
+from service.core.steps import Step, ask_of, step_of
 from service.core.training import device_hours_of_steps, steps_of
 from service.core.units import SECONDS_PER_HOUR
 
@@ -230,17 +230,7 @@ def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
         return _contradicted(argument, described)
     outcome = step_of(
         argument,
-        Ask(
-            described=described,
-            sequence_length=work.sequence_length,
-            global_batch_tokens=work.global_batch_tokens,
-            precision=work.precision,
-            optimizer=work.optimizer,
-            layout=work.layout,
-            software_year=work.software_year,
-            pointer=at,
-            prefix=place.prefix,
-        ),
+        ask_of(work, described, pointer=at, prefix=place.prefix),
         place.cluster,
         cluster_pointer=place.cluster_pointer,
         devices=place.devices,

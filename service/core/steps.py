@@ -34,6 +34,7 @@ from service.core.request import (
     Interval,
     LayoutTerms,
     OptimizerName,
+    Pretraining,
     TrainingPrecision,
     Year,
 )
@@ -56,6 +57,21 @@ class Ask(Struct, frozen=True, kw_only=True):
     software_year: float | Interval[Year] | UnsetType
     pointer: str
     prefix: str
+
+
+def ask_of(work: Pretraining, described: Described, *, pointer: str, prefix: str) -> Ask:
+    """The step of a pretraining stage."""
+    return Ask(
+        described=described,
+        sequence_length=work.sequence_length,
+        global_batch_tokens=work.global_batch_tokens,
+        precision=work.precision,
+        optimizer=work.optimizer,
+        layout=work.layout,
+        software_year=work.software_year,
+        pointer=pointer,
+        prefix=prefix,
+    )
 
 
 class Step(Struct, frozen=True, kw_only=True):
