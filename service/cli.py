@@ -13,6 +13,7 @@ from rich.table import Table
 
 from service import __version__
 from service.core.answer import Bill, PricedBill, PricedLine, Quote
+from service.plan_cli import plan
 
 app = typer.Typer(
     name="runquote",
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
+app.command()(plan)
 
 out = Console()
 err = Console(stderr=True)

@@ -49,6 +49,7 @@ KNOWN_IDS: Final = {
     ("CatalogOffer", "id"): "OfferId",
     ("Market", "provider"): "ProviderId",
     ("Market", "region"): "RegionCode",
+    ("PresetModel", "id"): "ModelId",
 }
 """Members of requests that name entries of the catalog, and the component that lists them."""
 

@@ -138,10 +138,62 @@ class Estimate(Answer, frozen=True, kw_only=True):
 
 
 class Feasibility(Answer, frozen=True, kw_only=True):
-    """Whether the stage can run as described."""
+    """Whether the stage can run as described.
 
-    status: Literal["not_checked", "unknown"]
+    `contradictory`: the model or the layout cannot be what it is said to be; `does_not_fit`: no
+    layout, or not the one given, fits in memory; `unknown`: a figure is missing.
+    """
+
+    status: Literal["not_checked", "fits", "does_not_fit", "contradictory", "unknown"]
     detail: str | UnsetType = UNSET
+
+
+class LayoutAnswer(Answer, frozen=True, kw_only=True):
+    """How a stage is spread over its devices."""
+
+    tensor_parallel: int
+    pipeline_parallel: int
+    data_parallel: int
+    context_parallel: int
+    expert_parallel: int
+    micro_batch: int
+    virtual_stages: int
+    zero_stage: int
+    sequence_parallel: bool
+    recompute: Literal["none", "selective", "full"]
+    recompute_share: float
+    offload_share: float
+    devices_used: int
+
+
+class RunnerUp(Answer, frozen=True, kw_only=True):
+    """Another layout that fits, and how much slower its step is predicted to be."""
+
+    layout: LayoutAnswer
+    step_time_ratio: Annotated[float, Meta(ge=0.0, description="Over the best one's step time.")]
+    memory_bytes: float
+
+
+class MemoryAnswer(Answer, frozen=True, kw_only=True):
+    """Bytes on the fullest device; the parts add up to the total."""
+
+    total_bytes: float
+    capacity_bytes: float
+    parts: dict[str, float]
+    figure: FigureName
+
+
+class StepAnswer(Answer, frozen=True, kw_only=True):
+    """One training step; the parts add up to `predicted_s`, which is before the engine's error.
+
+    Where the step time follows from a stated MFU and nothing fits, there is no prediction.
+    """
+
+    seconds: Estimate
+    steps: Estimate
+    parts: dict[str, float]
+    predicted_s: float | UnsetType = UNSET
+    binding: Annotated[str | UnsetType, Meta(description="The largest part.")] = UNSET
 
 
 class StageAnswer(Answer, frozen=True, kw_only=True):
@@ -154,12 +206,26 @@ class StageAnswer(Answer, frozen=True, kw_only=True):
     device_hours: Estimate | UnsetType = UNSET
     wall_clock_hours: Estimate | UnsetType = UNSET
     mfu: Estimate | UnsetType = UNSET
+    hfu: Estimate | UnsetType = UNSET
     goodput: Estimate | UnsetType = UNSET
+    tokens_per_s_per_device: Estimate | UnsetType = UNSET
+    step: StepAnswer | UnsetType = UNSET
+    memory: MemoryAnswer | UnsetType = UNSET
+    layout: LayoutAnswer | UnsetType = UNSET
+    runners_up: tuple[RunnerUp, ...] = ()
 
 
 WarningCode: TypeAlias = Literal[
     "assumed_mfu",
+    "assumed_architecture",
     "assumed_goodput",
+    "assumed_layout",
+    "assumed_network",
+    "batch_rounded",
+    "contradictory",
+    "devices_idle",
+    "does_not_fit",
+    "extrapolated",
     "duplicate_stage_name",
     "interval_reversed",
     "central_outside_interval",

@@ -66,6 +66,10 @@ class UnknownRegion(UnknownName):
     what = "region"
 
 
+class NothingToPlan(QuoteError):
+    """The stage has no layout that could be chosen"""
+
+
 class NotQuotable(Exception):
     """Everything that keeps a request from being quoted, all at once"""
 

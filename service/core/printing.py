@@ -1,6 +1,7 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
 from decimal import Decimal
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
@@ -10,19 +11,30 @@ from service.core.answer import (
     Driver,
     Estimate,
     Feasibility,
+    LayoutAnswer,
     Line,
+    MemoryAnswer,
     Money,
     PricedBill,
     PricedLine,
+    RunnerUp,
     StageAnswer,
+    StepAnswer,
     UnpricedBill,
     UnpricedLine,
 )
 from service.core.lines import DraftBill, DraftLine, Priced
 from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
+from service.core.parallelism import RECOMPUTE_CODE, Layout, Recompute, devices_of
+from service.core.planning import Laid, Unlaid
 from service.core.provenance import Term
 from service.core.stages import Effort
+from service.core.steps import Step
 from service.core.uncertainty import Interval, Spread
+
+RECOMPUTE_NAME: Final[dict[float, Recompute]] = {
+    code: name for name, code in RECOMPUTE_CODE.items()
+}
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
@@ -78,17 +90,108 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
 
 def printed_stage(effort: Effort, spread: Spread) -> StageAnswer:
     """What the quote says about one stage."""
+    step = effort.step
     return StageAnswer(
         name=effort.stage.name,
         accelerator=effort.cluster.accelerator,
         devices=int(effort.cluster.devices),
-        feasibility=Feasibility(status="unknown", detail=effort.unknown)
-        if effort.unknown
-        else Feasibility(status="not_checked"),
+        feasibility=feasibility(effort),
         device_hours=estimate(effort.device_hours, spread),
         wall_clock_hours=estimate(effort.wall_clock_hours, spread),
         mfu=estimate(effort.mfu, spread),
+        hfu=estimate(None if step is None else step.hfu, spread),
         goodput=estimate(effort.goodput, spread),
+        tokens_per_s_per_device=estimate(
+            None if step is None else step.tokens_per_s_per_device, spread
+        ),
+        step=UNSET if step is None else printed_step(step, effort, spread),
+        memory=UNSET if step is None else printed_memory(step),
+        layout=UNSET
+        if step is None or step.placement.layout is None
+        else printed_layout(step.placement.layout),
+        runners_up=() if step is None else runners_up(step),
+    )
+
+
+def feasibility(effort: Effort) -> Feasibility:
+    """Whether the stage can run as described, as far as that was looked at."""
+    placement = effort.step and effort.step.placement
+    if effort.contradictory or (isinstance(placement, Unlaid) and placement.contradictory):
+        return Feasibility(
+            status="contradictory", detail=effort.unknown or getattr(placement, "detail", UNSET)
+        )
+    if isinstance(placement, Unlaid):
+        return Feasibility(status="does_not_fit", detail=placement.detail)
+    if isinstance(placement, Laid):
+        return Feasibility(status="fits")
+    if effort.unknown:
+        return Feasibility(status="unknown", detail=effort.unknown)
+    return Feasibility(status="not_checked")
+
+
+def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | UnsetType:
+    """The time of a step with its parts, the largest of which binds."""
+    seconds, steps = estimate(step.seconds, spread), estimate(effort.steps, spread)
+    if seconds is UNSET or steps is UNSET:
+        return UNSET
+    parts = {name: term.central for name, term in step.parts.items() if term.central > 0.0}
+    return StepAnswer(
+        seconds=seconds,
+        steps=steps,
+        predicted_s=UNSET if step.predicted_s is None else step.predicted_s.central,
+        parts=parts,
+        binding=max(parts, key=lambda name: parts[name]) if parts else UNSET,
+    )
+
+
+def printed_memory(step: Step) -> MemoryAnswer | UnsetType:
+    """What the fullest device holds; the total is the sum of the parts."""
+    if not step.memory:
+        return UNSET
+    total = step.memory["total"]
+    return MemoryAnswer(
+        total_bytes=total.central,
+        capacity_bytes=step.capacity.central,
+        parts={
+            name: term.central
+            for name, term in step.memory.items()
+            if name != "total" and term.central > 0.0
+        },
+        figure=total.name,
+    )
+
+
+def printed_layout(layout: Layout) -> LayoutAnswer:
+    """A layout in the words of the request."""
+    return LayoutAnswer(
+        tensor_parallel=int(layout.tensor_parallel),
+        pipeline_parallel=int(layout.pipeline_parallel),
+        data_parallel=int(layout.data_parallel),
+        context_parallel=int(layout.context_parallel),
+        expert_parallel=int(layout.expert_parallel),
+        micro_batch=int(layout.micro_batch),
+        virtual_stages=int(layout.virtual_stages),
+        zero_stage=int(layout.zero_stage),
+        sequence_parallel=bool(layout.sequence_parallel),
+        recompute=RECOMPUTE_NAME[float(layout.recompute)],
+        recompute_share=float(layout.recompute_share),
+        offload_share=float(layout.offload_share),
+        devices_used=int(devices_of(layout)),
+    )
+
+
+def runners_up(step: Step) -> tuple[RunnerUp, ...]:
+    """The next best layouts of the search."""
+    placement = step.placement
+    if not isinstance(placement, Laid) or not placement.chosen:
+        return ()
+    return tuple(
+        RunnerUp(
+            layout=printed_layout(candidate.layout),
+            step_time_ratio=float(candidate.step_time_s or 0.0) / placement.best_s,
+            memory_bytes=float(candidate.memory.total),
+        )
+        for candidate in placement.runners_up
     )
 
 

@@ -18,7 +18,15 @@ from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.offers import price_of
 from service.core.printing import printed_bill, printed_stage
-from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
+from service.core.request import (
+    CatalogOffer,
+    Cluster,
+    Market,
+    Model,
+    PresetModel,
+    Pretraining,
+    QuoteRequest,
+)
 from service.core.stages import effort_of
 from service.core.uncertainty import Spread
 
@@ -78,6 +86,12 @@ def check_names(request: QuoteRequest, catalog: Catalog) -> None:
     errors: list[QuoteError] = []
     for cluster, pointer in _clusters(request):
         errors += _unknown_in(cluster, catalog, pointer=pointer)
+    for model, pointer in _models(request):
+        if isinstance(model, PresetModel):
+            try:
+                catalog.model(model.id, pointer=f"{pointer}/id")
+            except QuoteError as error:
+                errors.append(error)
     if errors:
         raise NotQuotable(tuple(errors))
 
@@ -130,6 +144,16 @@ def _clusters_of_stages(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:
             yield request.cluster, "/cluster"
         else:
             yield stage.cluster, f"{pointer}/cluster"
+
+
+def _models(request: QuoteRequest) -> Iterator[tuple[Model, str]]:
+    """Every model that the request names, with where it stands."""
+    for pointer, stage in zip(_stage_pointers(request), request.run.stages, strict=True):
+        work = stage.work
+        if isinstance(work, Pretraining):
+            yield work.model, f"{pointer}/work/model"
+            if work.anchor is not UNSET and work.anchor.model is not UNSET:
+                yield work.anchor.model, f"{pointer}/work/anchor/model"
 
 
 def _clusters(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:

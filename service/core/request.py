@@ -9,7 +9,9 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.core.architecture import Transformer
 from service.core.catalog import Slug
+from service.core.parallelism import LayoutRequest
 
 T = TypeVar("T")
 
@@ -48,6 +50,34 @@ Goodput: TypeAlias = Annotated[
 ]
 UsdPerDeviceHour: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e6, description="US dollars for one device for one hour.")
+]
+Tokens: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e18, description="Tokens seen in training, repeats counted.")
+]
+SequenceLength: TypeAlias = Annotated[
+    float, Meta(ge=1, le=16_777_216, multiple_of=1, description="Tokens of one sequence.")
+]
+BatchTokens: TypeAlias = Annotated[
+    float,
+    Meta(ge=1.0, le=1e10, description="Tokens per optimizer step over all replicas."),
+]
+TokensPerSecond: TypeAlias = Annotated[
+    float, Meta(ge=1e-3, le=1e9, description="Tokens per second of one device.")
+]
+Parameters: TypeAlias = Annotated[
+    float, Meta(ge=1e5, le=1e15, description="Parameters of the model.")
+]
+NetworkRate: TypeAlias = Annotated[
+    float,
+    Meta(
+        ge=0.1,
+        le=1e5,
+        description="Gigabit per second, one way, that one device has on the cluster network.",
+    ),
+]
+Year: TypeAlias = Annotated[
+    float,
+    Meta(ge=2018.0, le=2100.0, description="Year of the training software, fractions allowed."),
 ]
 Repeat: TypeAlias = Annotated[
     float,
@@ -102,7 +132,70 @@ class Compute(Wire, tag_field="kind", tag="compute", frozen=True, kw_only=True):
     precision: ComputePrecision = "bf16"
 
 
-Work: TypeAlias = Metered | Timed | Compute
+class PresetModel(Wire, tag_field="kind", tag="preset", frozen=True, kw_only=True):
+    """A model of the catalog."""
+
+    id: Slug
+
+
+class TransformerModel(Transformer, tag_field="kind", tag="transformer", frozen=True, kw_only=True):
+    """A transformer as described: layers, hidden size, heads and vocabulary do."""
+
+
+class ParametersModel(Wire, tag_field="kind", tag="parameters", frozen=True, kw_only=True):
+    """A model of which only parameter counts are known; a plausible shape is assumed."""
+
+    total: Parameters
+    active: Parameters | UnsetType = UNSET
+
+
+Model: TypeAlias = PresetModel | TransformerModel | ParametersModel
+TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+OptimizerName: TypeAlias = Literal[
+    "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
+]
+
+
+class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
+    """How a step is spread over the devices; leave it out and the fastest that fits is chosen."""
+
+
+class Anchor(Wire, frozen=True, kw_only=True):
+    """A measured speed on the same kind of device: what the engine missed there is carried over.
+
+    What is not given of the measured configuration is the stage's own.
+    """
+
+    tokens_per_s_per_device: TokensPerSecond | Interval[TokensPerSecond]
+    devices: Devices
+    layout: LayoutTerms
+    model: Model | UnsetType = UNSET
+    sequence_length: SequenceLength | UnsetType = UNSET
+    global_batch_tokens: BatchTokens | UnsetType = UNSET
+    precision: TrainingPrecision | UnsetType = UNSET
+
+
+class Pretraining(Wire, tag_field="kind", tag="pretraining", frozen=True, kw_only=True):
+    """Tokens through a model; step time, memory and the layout are predicted.
+
+    `mfu` overrides the predicted step time, `goodput` the default. Phases of other sequence
+    lengths or batches (context extension) are stages of their own.
+    """
+
+    model: Model
+    tokens: Tokens | Interval[Tokens]
+    sequence_length: SequenceLength = 4096.0
+    global_batch_tokens: BatchTokens = 4_194_304.0
+    precision: TrainingPrecision = "bf16"
+    optimizer: OptimizerName = "adamw"
+    layout: LayoutTerms | UnsetType = UNSET
+    software_year: Year | Interval[Year] | UnsetType = UNSET
+    mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+    goodput: Goodput | Interval[Goodput] | UnsetType = UNSET
+    anchor: Anchor | UnsetType = UNSET
+
+
+Work: TypeAlias = Metered | Timed | Compute | Pretraining
 
 
 class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):
@@ -140,6 +233,7 @@ class Cluster(Wire, frozen=True, kw_only=True):
     accelerator: Slug
     devices: Devices
     supply: Supply = field(default_factory=Market)
+    network_gbit_per_s_per_device: NetworkRate | Interval[NetworkRate] | UnsetType = UNSET
 
 
 class Stage(Wire, frozen=True, kw_only=True):

@@ -1,23 +1,28 @@
 """From the work of a stage to its device-hours and its time on the clock."""
 
-from typing import Any, Final
+from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from service.core.argument import Argument
 from service.core.arrays import Real
-from service.core.catalog import Accelerator
+from service.core.described import Contradictory, description_of
+from service.core.hardware import Unsuited, peak_of
+from service.core.planning import Unlaid
 from service.core.provenance import Term
-from service.core.request import Cluster, Compute, Interval, Metered, Stage, Timed
+from service.core.request import (
+    Cluster,
+    Compute,
+    Goodput,
+    Interval,
+    Metered,
+    Pretraining,
+    Stage,
+    Timed,
+)
+from service.core.steps import Step, ask_of, step_of
+from service.core.training import device_hours_of_steps, steps_of
 from service.core.units import SECONDS_PER_HOUR
-
-STAND_IN_PRECISION: Final = {
-    "bf16": "fp16",
-    "tf32": "fp32",
-    "fp8": "bf16",
-    "int8": "fp8",
-}
-"""Where a device has no peak at a precision, what a run on it would use instead."""
 
 
 class Effort(Struct, frozen=True, kw_only=True):
@@ -32,7 +37,10 @@ class Effort(Struct, frozen=True, kw_only=True):
     wall_clock_hours: Term | None
     mfu: Term | None = None
     goodput: Term | None = None
+    step: Step | None = None
+    steps: Term | None = None
     unknown: str = ""
+    contradictory: bool = False
 
     @property
     def prefix(self) -> str:
@@ -68,6 +76,38 @@ def wall_clock_hours(*, device_hours: Real, devices: Real) -> Real:
     return device_hours / devices
 
 
+class Hours(Struct, frozen=True, kw_only=True):
+    """Device-hours of one attempt, or why they are not known, and what they follow from."""
+
+    device_hours: Term | None
+    mfu: Term | None = None
+    goodput: Term | None = None
+    step: Step | None = None
+    steps: Term | None = None
+    unknown: str = ""
+    contradictory: bool = False
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A stage of the request, its cluster, and where both stand."""
+
+    stage: Stage
+    pointer: str
+    cluster: Cluster
+    cluster_pointer: str
+    devices: Term
+
+    @property
+    def work_pointer(self) -> str:
+        """Where the work stands."""
+        return f"{self.pointer}/work"
+
+    @property
+    def prefix(self) -> str:
+        """The ledger's prefix for what is derived about this stage."""
+        return _name(self.pointer)
+
+
 def effort_of(
     argument: Argument,
     stage: Stage,
@@ -78,31 +118,19 @@ def effort_of(
 ) -> Effort:
     """Device-hours of one stage on its cluster, all attempts included."""
     devices = argument.quantity(cluster.devices, pointer=f"{cluster_pointer}/devices", unit="count")
-    shares: dict[str, Term | None] = {}
-    unknown = ""
-    work = stage.work
-    once: Term | None
-    if isinstance(work, Metered):
-        once = argument.quantity(
-            work.device_hours,
-            pointer=f"{pointer}/work/device_hours",
-            unit="device_hour",
-        )
-    elif isinstance(work, Timed):
-        once = _timed(argument, work, devices, pointer=pointer)
-    else:
-        device = argument.catalog.accelerator(
-            cluster.accelerator, pointer=f"{cluster_pointer}/accelerator"
-        )
-        peak = _peak(argument, device, work, pointer=pointer)
-        shares = _shares(argument, work, pointer=pointer)
-        once = _computed(argument, work, peak, shares, pointer=pointer)
-        if peak is None:
-            unknown = f"the catalog has no {work.precision} peak of {device.id}"
+    place = Place(
+        stage=stage,
+        pointer=pointer,
+        cluster=cluster,
+        cluster_pointer=cluster_pointer,
+        devices=devices,
+    )
+    hours = _hours_of(argument, place)
+    once = hours.device_hours
     total = None if once is None else _all_attempts(argument, stage, once, pointer=pointer)
     wall_clock = total and argument.ledger.derive(
         wall_clock_hours,
-        name=f"{_name(pointer)}/wall_clock_hours",
+        name=f"{place.prefix}/wall_clock_hours",
         unit="hour",
         inputs={"device_hours": total, "devices": devices},
     )
@@ -114,10 +142,30 @@ def effort_of(
         devices=devices,
         device_hours=total,
         wall_clock_hours=wall_clock,
-        mfu=shares.get("mfu"),
-        goodput=shares.get("goodput"),
-        unknown=unknown,
+        mfu=hours.mfu,
+        goodput=hours.goodput,
+        step=hours.step,
+        steps=hours.steps,
+        unknown=hours.unknown,
+        contradictory=hours.contradictory,
     )
+
+
+def _hours_of(argument: Argument, place: Place) -> Hours:
+    """One attempt, by the kind of work."""
+    work = place.stage.work
+    if isinstance(work, Metered):
+        metered = argument.quantity(
+            work.device_hours,
+            pointer=f"{place.work_pointer}/device_hours",
+            unit="device_hour",
+        )
+        return Hours(device_hours=metered)
+    if isinstance(work, Timed):
+        return Hours(device_hours=_timed(argument, work, place.devices, pointer=place.pointer))
+    if isinstance(work, Compute):
+        return _computed(argument, work, place)
+    return _pretrained(argument, work, place)
 
 
 def _timed(argument: Argument, work: Timed, devices: Term, *, pointer: str) -> Term:
@@ -130,59 +178,100 @@ def _timed(argument: Argument, work: Timed, devices: Term, *, pointer: str) -> T
     )
 
 
-def _peak(argument: Argument, device: Accelerator, work: Compute, *, pointer: str) -> Term | None:
-    """The dense peak at the asked precision, or at the one that would stand in for it."""
-    precision: str = work.precision
-    while precision not in device.peak_dense_flop_per_s:
-        if precision not in STAND_IN_PRECISION:
-            return None
-        precision = STAND_IN_PRECISION[precision]
-    if precision != work.precision:
-        argument.warn(
-            "precision_substituted",
-            f"{device.id} has no {work.precision} peak; its {precision} peak was taken",
-            pointer=f"{pointer}/work/precision",
+def _computed(argument: Argument, work: Compute, place: Place) -> Hours:
+    """FLOP, turned into device-hours by peak, MFU and goodput."""
+    device = argument.catalog.accelerator(
+        place.cluster.accelerator, pointer=f"{place.cluster_pointer}/accelerator"
+    )
+    peak, _ = peak_of(argument, device, work.precision, pointer=f"{place.work_pointer}/precision")
+    mfu = argument.stated_or_assumed(
+        work.mfu,
+        pointer=f"{place.work_pointer}/mfu",
+        unit="share",
+        assumption="compute.mfu",
+        code="assumed_mfu",
+    )
+    goodput = _goodput(argument, work.goodput, place)
+    if peak is None:
+        return Hours(
+            device_hours=None,
+            mfu=mfu,
+            goodput=goodput,
+            unknown=f"the catalog has no {work.precision} peak of {device.id}",
         )
-    return argument.ledger.take(device.peak_dense_flop_per_s[precision])
-
-
-def _shares(argument: Argument, work: Compute, *, pointer: str) -> dict[str, Term | None]:
-    return {
-        "mfu": argument.stated_or_assumed(
-            work.mfu,
-            pointer=f"{pointer}/work/mfu",
-            unit="share",
-            assumption="compute.mfu",
-            code="assumed_mfu",
-        ),
-        "goodput": argument.stated_or_assumed(
-            work.goodput,
-            pointer=f"{pointer}/work/goodput",
-            unit="share",
-            assumption="compute.goodput",
-            code="assumed_goodput",
-        ),
-    }
-
-
-def _computed(
-    argument: Argument,
-    work: Compute,
-    peak: Term | None,
-    shares: dict[str, Term | None],
-    *,
-    pointer: str,
-) -> Term | None:
-    mfu, goodput = shares["mfu"], shares["goodput"]
-    if peak is None or mfu is None or goodput is None:
-        return None
-    flop = argument.quantity(work.flop, pointer=f"{pointer}/work/flop", unit="flop")
-    return argument.ledger.derive(
+    flop = argument.quantity(work.flop, pointer=f"{place.work_pointer}/flop", unit="flop")
+    once = argument.ledger.derive(
         device_hours_for_flop,
-        name=f"{_name(pointer)}/device_hours_once",
+        name=f"{place.prefix}/device_hours_once",
         unit="device_hour",
         inputs={"flop": flop, "peak_flop_per_s": peak, "mfu": mfu, "goodput": goodput},
     )
+    return Hours(device_hours=once, mfu=mfu, goodput=goodput)
+
+
+def _goodput(
+    argument: Argument, stated: Goodput | Interval[Goodput] | UnsetType, place: Place
+) -> Term:
+    return argument.stated_or_assumed(
+        stated,
+        pointer=f"{place.work_pointer}/goodput",
+        unit="share",
+        assumption="compute.goodput",
+        code="assumed_goodput",
+    )
+
+
+def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
+    """Tokens through a model: as many steps as they take, each as long as predicted."""
+    at = place.work_pointer
+    tokens = argument.quantity(work.tokens, pointer=f"{at}/tokens", unit="token")
+    described = description_of(argument, work.model, pointer=f"{at}/model")
+    if isinstance(described, Contradictory):
+        return _contradicted(argument, described)
+    outcome = step_of(
+        argument,
+        ask_of(work, described, pointer=at, prefix=place.prefix),
+        place.cluster,
+        cluster_pointer=place.cluster_pointer,
+        devices=place.devices,
+        mfu=None
+        if work.mfu is UNSET
+        else argument.quantity(work.mfu, pointer=f"{at}/mfu", unit="share"),
+        anchor=work.anchor,
+    )
+    if isinstance(outcome, Contradictory):
+        return _contradicted(argument, outcome)
+    if isinstance(outcome, Unsuited):
+        return Hours(device_hours=None, unknown=outcome.detail)
+    goodput = _goodput(argument, work.goodput, place)
+    if outcome.seconds is None:
+        assert isinstance(outcome.placement, Unlaid)
+        return Hours(
+            device_hours=None, goodput=goodput, step=outcome, unknown=outcome.placement.detail
+        )
+    steps = argument.ledger.derive(
+        steps_of,
+        name=f"{place.prefix}/steps",
+        unit="count",
+        inputs={"tokens": tokens, "tokens_per_step": outcome.tokens_per_step},
+    )
+    once = argument.ledger.derive(
+        device_hours_of_steps,
+        name=f"{place.prefix}/device_hours_once",
+        unit="device_hour",
+        inputs={
+            "steps": steps,
+            "seconds": outcome.seconds,
+            "devices": place.devices,
+            "goodput": goodput,
+        },
+    )
+    return Hours(device_hours=once, mfu=outcome.mfu, goodput=goodput, step=outcome, steps=steps)
+
+
+def _contradicted(argument: Argument, found: Contradictory) -> Hours:
+    argument.warn("contradictory", found.detail, pointer=found.pointer)
+    return Hours(device_hours=None, unknown=found.detail, contradictory=True)
 
 
 def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str) -> Term:
