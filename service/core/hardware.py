@@ -9,6 +9,7 @@ from service.core.arrays import Real
 from service.core.catalog import Accelerator
 from service.core.provenance import Datum, Term
 from service.core.request import Cluster
+from service.core.steptime import Kind
 
 STAND_IN_PRECISION: Final = {
     "nvfp4": "fp4",
@@ -158,3 +159,13 @@ def network_of(device: Accelerator) -> str:
         if family.startswith(name):
             return NETWORK_BY_ARCHITECTURE[name]
     return "other"
+
+
+def kind_of(device: Accelerator) -> Kind:
+    """What constants of the engine fall back to for a device that was never measured."""
+    return "tpu" if device.architecture.lower().startswith("tpu") else "gpu"
+
+
+def generation_of(device: Accelerator) -> str:
+    """The generation that constants of the engine are looked up by, as the fit names it."""
+    return device.architecture.lower().replace(" ", "-")

@@ -15,13 +15,14 @@ from service.core.architecture import Architecture, train_flop_per_token_causal
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.described import Contradictory, Described, Description, description_of
-from service.core.hardware import Hardware, Unsuited, hardware_of
+from service.core.hardware import Hardware, Unsuited, generation_of, hardware_of, kind_of
 from service.core.layouts import Problem
 from service.core.memory import (
     OPTIMIZER_BYTES,
     STACK_BYTES,
     DeviceMemory,
     MemoryRecipe,
+    Precision,
     Stack,
     memory_per_device,
 )
@@ -41,6 +42,15 @@ from service.core.request import (
 from service.core.steptime import Constants, Machine, Recipe, StepParts, step_parts
 from service.core.units import Unit
 
+SAME_IN_A_STEP: Final[dict[str, Precision]] = {
+    "bf16": "bf16",
+    "fp16": "fp16",
+    "fp8": "fp8",
+    "mxfp8": "mxfp8",
+    "fp4": "nvfp4",
+    "nvfp4": "nvfp4",
+}
+"""The recipe that a peak is used by, where another than the asked one stands in for it."""
 BYTE_PARTS: Final = DeviceMemory._fields
 SECOND_PARTS: Final = StepParts._fields
 
@@ -135,7 +145,7 @@ def timed_parts(
         sequence_length=sequence_length,
         global_batch=global_batch,
         machine=machine,
-        recipe=bench.recipe._replace(year=software_year),
+        recipe=bench.recipe._replace(software_year=software_year),
         constants=bench.constants,
     )
 
@@ -544,7 +554,30 @@ def _bench(argument: Argument, ask: Ask, hardware: Hardware) -> Bench:
             "scale_out_byte_per_s": hardware.scale_out_byte_per_s,
             "software_year": year,
         },
-        machine=machine_of(hardware),
-        recipe=recipe_of(hardware, precision=ask.precision),
+        machine=_machine(hardware),
+        recipe=_recipe(hardware, ask),
         constants=argument.catalog.engine.constants,
+    )
+
+
+def _machine(hardware: Hardware) -> Machine:
+    """The device and its links with central values, and what constants are looked up by."""
+    return Machine(
+        peak_flop_per_s=hardware.peak_flop_per_s.central,
+        bf16_peak_flop_per_s=hardware.bf16_peak_flop_per_s.central,
+        memory_bandwidth_byte_per_s=hardware.memory_bandwidth_byte_per_s.central,
+        scale_up_byte_per_s=hardware.scale_up_byte_per_s.central,
+        scale_up_domain=hardware.scale_up_domain,
+        scale_out_byte_per_s=hardware.scale_out_byte_per_s.central,
+        kind=kind_of(hardware.device),
+        generation=generation_of(hardware.device),
+        device=hardware.device.id,
+    )
+
+
+def _recipe(hardware: Hardware, ask: Ask) -> Recipe:
+    """How the step is computed, on the stack that is usual for the device."""
+    return Recipe(
+        precision=SAME_IN_A_STEP.get(hardware.precision, ask.precision),
+        stack="xla" if kind_of(hardware.device) == "tpu" else "megatron",
     )
