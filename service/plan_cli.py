@@ -1,15 +1,16 @@
 """`runquote plan`: the layouts of a pretraining stage as a table, and as a picture."""
 
 from decimal import Decimal
+from itertools import cycle
 from typing import Annotated, Any, Final
 
 import msgspec
-import plotext
 import typer
 from msgspec import UNSET
 from msgspec.structs import replace as replaced
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from service.api.decoding import decode_request
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
@@ -32,14 +33,14 @@ DEGREES: Final = (
     "zero_stage",
 )
 COLUMNS: Final = (
-    *("TP", "PP", "DP", "CP", "EP", "micro-batch", "virtual stages", "ZeRO"),
-    *("recompute", "GiB", "step s", "tokens/s/device"),
+    *("TP", "PP", "DP", "CP", "EP", "MB", "VP", "ZeRO"),
+    *("recompute", "GiB", "step s", "token/s"),
 )
 MOST_DEVICES: Final = 1e7
-TWO_POINTS: Final = 2
 RECOMPUTE_NAME: Final = {code: name for name, code in RECOMPUTE_CODE.items()}
 GIB: Final = 2.0**30
-PLOT_SIZE: Final = (100, 22)
+BAR_WIDTH: Final = 48
+COLOURS: Final = ("blue", "cyan", "green", "yellow", "magenta", "red", "white", "bright_blue")
 
 out = Console()
 
@@ -145,7 +146,7 @@ def _table(found: Plan, quoted: Quote) -> Table:
     """The layouts for one number of devices, fastest first."""
     search = found.search
     (stage,), rental = quoted.stages, quoted.bases[0]
-    table = Table(title=_title(found, stage, rental), title_justify="left")
+    table = Table(title=_title(found, stage, rental), title_justify="left", padding=(0, 0))
     for column in COLUMNS:
         table.add_column(column, justify="right")
     for candidate in search.ranked:
@@ -185,35 +186,37 @@ def _cells(candidate: Candidate, found: Plan) -> tuple[str, ...]:
 
 
 def _plot_steps(found: tuple[Plan, ...]) -> None:
-    """The best step of each number of devices, by part."""
-    timed = [each for each in found if each.parts is not None]
-    if not timed:
-        return
-    names = [f"{each.devices:,.0f}" for each in timed]
-    parts = {
-        part: [float(getattr(each.parts, part)) for each in timed] for part in StepParts._fields
+    """What a step of each number of devices costs in device-seconds, a colour for each part."""
+    timed = {each.devices: each.parts for each in found if each.parts is not None}
+    longest = max((count * float(parts.total) for count, parts in timed.items()), default=0.0)
+    bars = {
+        count: {
+            name: round(BAR_WIDTH * count * float(getattr(parts, name)) / longest)
+            for name in StepParts._fields
+        }
+        for count, parts in timed.items()
     }
-    shown = {part: seconds for part, seconds in parts.items() if max(seconds) > 0}
-    plotext.clear_figure()
-    plotext.plot_size(*PLOT_SIZE)
-    plotext.stacked_bar(names, list(shown.values()), labels=list(shown))
-    plotext.title("seconds of the best step, by part and devices")
-    plotext.show()
+    used = [name for name in StepParts._fields if any(cells[name] for cells in bars.values())]
+    colours = dict(zip(used, cycle(COLOURS), strict=False))
+    out.print("\nDevice-seconds of the best step, by part", style="bold")
+    for count, cells in bars.items():
+        bar = Text(f"{count:>12,.0f} ")
+        for name, colour in colours.items():
+            bar.append("█" * cells[name], style=colour)
+        out.print(bar.append(f" {count * float(timed[count].total):,.0f}"))
+    for name, colour in colours.items():
+        out.print(Text("█ ", style=colour).append(name, style="default"), end="  ")
+    out.print()
 
 
 def _plot_costs(quotes: dict[float, Quote]) -> None:
-    """What the stage costs to rent on each number of devices."""
+    """What the stage costs to rent on each number of devices, as bars from nought."""
     priced = {
-        devices: float(quoted.bases[0].total.amount)
-        for devices, quoted in sorted(quotes.items())
+        devices: Decimal(quoted.bases[0].total.amount)
+        for devices, quoted in quotes.items()
         if isinstance(quoted.bases[0], PricedBill)
     }
-    if len(priced) < TWO_POINTS:
-        return
-    plotext.clear_figure()
-    plotext.plot_size(*PLOT_SIZE)
-    plotext.plot(list(priced), list(priced.values()), marker="braille")
-    plotext.scatter(list(priced), list(priced.values()))
-    plotext.xscale("log")
-    plotext.title("USD of rental against devices")
-    plotext.show()
+    out.print("\nUSD of rental, by devices", style="bold")
+    for devices, amount in priced.items():
+        cells = round(BAR_WIDTH * amount / max(priced.values()))
+        out.print(Text(f"{devices:>12,.0f} {'█' * cells} {amount:,.0f}"))
