@@ -196,6 +196,36 @@ class StepAnswer(Answer, frozen=True, kw_only=True):
     binding: Annotated[str | UnsetType, Meta(description="The largest part.")] = UNSET
 
 
+class LossesAnswer(Answer, frozen=True, kw_only=True):
+    """Where the held time goes beside the steps: shares of it, and why."""
+
+    goodput: Estimate
+    evaluation_share: Estimate | UnsetType = UNSET
+    idle_share: Estimate | UnsetType = UNSET
+    checkpoint_share: Estimate | UnsetType = UNSET
+    restart_share: Estimate | UnsetType = UNSET
+    rework_share: Estimate | UnsetType = UNSET
+    mean_hours_between_failures: Estimate | UnsetType = UNSET
+    checkpoint_interval_seconds: Estimate | UnsetType = UNSET
+
+
+class GenerationAnswer(Answer, frozen=True, kw_only=True):
+    """How a stage generates: its replicas, its batch, its speed, and what binds it.
+
+    `parts` are seconds of one batch: reading prompts, full places with samples waiting, and the
+    last samples until the longest ends.
+    """
+
+    tensor_parallel: int
+    devices_per_replica: int
+    replicas: int
+    concurrent_sequences: Estimate
+    longest_tokens: Estimate
+    tokens_per_s_per_device: Estimate
+    parts: dict[str, float]
+    binding: Literal["memory_bandwidth", "flop", "exchange", "overhead"]
+
+
 class StageAnswer(Answer, frozen=True, kw_only=True):
     """One stage of the run: how long it takes; absent numbers are unknown, and why is said."""
 
@@ -208,6 +238,15 @@ class StageAnswer(Answer, frozen=True, kw_only=True):
     mfu: Estimate | UnsetType = UNSET
     hfu: Estimate | UnsetType = UNSET
     goodput: Estimate | UnsetType = UNSET
+    losses: LossesAnswer | UnsetType = UNSET
+    tokens: Annotated[
+        dict[str, Estimate], Meta(description="Trained, padding, prompt or response tokens.")
+    ] = {}
+    generation: GenerationAnswer | UnsetType = UNSET
+    phases: Annotated[
+        dict[str, Estimate],
+        Meta(description="Seconds of the phases of one reinforcement step, and of the step."),
+    ] = {}
     tokens_per_s_per_device: Estimate | UnsetType = UNSET
     step: StepAnswer | UnsetType = UNSET
     memory: MemoryAnswer | UnsetType = UNSET
@@ -221,6 +260,11 @@ WarningCode: TypeAlias = Literal[
     "assumed_goodput",
     "assumed_layout",
     "assumed_network",
+    "assumed_padding",
+    "assumed_prompt_length",
+    "assumed_response_length",
+    "assumed_serving",
+    "assumed_split",
     "batch_rounded",
     "contradictory",
     "devices_idle",
@@ -230,6 +274,8 @@ WarningCode: TypeAlias = Literal[
     "interval_reversed",
     "central_outside_interval",
     "low_confidence_price",
+    "mean_above_cap",
+    "rank_above_matrix",
     "market_price_used",
     "precision_substituted",
     "unpriced_line",
@@ -266,5 +312,12 @@ class Quote(Answer, frozen=True, kw_only=True):
     request: Raw
     bases: tuple[Bill, ...]
     stages: tuple[StageAnswer, ...]
+    wall_clock_hours: Annotated[
+        Estimate | UnsetType,
+        Meta(description="From the start of the first stage to the end of the last."),
+    ] = UNSET
+    critical_path: Annotated[
+        tuple[str, ...], Meta(description="Names of the stages that set the wall clock.")
+    ] = ()
     figures: dict[str, Figure]
     warnings: tuple[QuoteWarning, ...]

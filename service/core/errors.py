@@ -66,6 +66,19 @@ class UnknownRegion(UnknownName):
     what = "region"
 
 
+class UnknownStage(UnknownName):
+    """The run has no stage of this name"""
+
+    what = "stage"
+
+
+class StageCycle(QuoteError):
+    """Stages wait for each other in a circle"""
+
+    def __init__(self, *, name: str, pointer: str) -> None:
+        super().__init__(f"stage {name!r} waits, through others, for itself", pointer=pointer)
+
+
 class NothingToPlan(QuoteError):
     """The stage has no layout that could be chosen"""
 

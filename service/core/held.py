@@ -1,4 +1,4 @@
-"""Goodput, evaluation and idle time of a stage: from the request, or from the cluster's failures."""
+"""Goodput, evaluation and idle time of a stage: as given, or from the cluster's failures."""
 
 from typing import Any, Final
 
@@ -76,9 +76,7 @@ def _share(
     return argument.assume(f"reliability.{what}_share") if by_default else None
 
 
-def _goodput(
-    argument: Argument, losses: Losses, place: Place, *, devices: Term
-) -> dict[str, Term]:
+def _goodput(argument: Argument, losses: Losses, place: Place, *, devices: Term) -> dict[str, Term]:
     pointer = f"{place.work_pointer}/goodput"
     if losses.goodput is not UNSET:
         return {"goodput": argument.quantity(losses.goodput, pointer=pointer, unit="share")}

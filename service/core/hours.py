@@ -1,6 +1,7 @@
 """A stage in its place, and the hours of one attempt at its work."""
 
 from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -8,6 +9,8 @@ from service.core.generation import Serving
 from service.core.provenance import Term
 from service.core.request import Cluster, Stage
 from service.core.steps import Step
+
+Bound: TypeAlias = Literal["memory_bandwidth", "flop", "exchange", "overhead"]
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -48,7 +51,7 @@ class Written(Struct, frozen=True, kw_only=True):
     concurrent: Term
     longest_tokens: Term
     tokens_per_s_per_device: Term
-    bound: str
+    bound: Bound
 
 
 class Hours(Struct, frozen=True, kw_only=True):

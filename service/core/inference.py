@@ -25,6 +25,7 @@ from service.core.generation import (
     most_concurrent,
 )
 from service.core.hardware import Hardware
+from service.core.hours import Bound
 from service.core.provenance import Term
 from service.core.request import (
     Interval,
@@ -92,7 +93,7 @@ class Served(Struct, frozen=True, kw_only=True):
     serving: Serving
     replicas: float
     batch: Mapping[str, Term]
-    bound: str
+    bound: Bound
 
 
 class Unserved(Struct, frozen=True, kw_only=True):
@@ -438,7 +439,8 @@ def _serving_of(
     fitting = Serving(tensor_parallel=t, devices=n)
     numbers = _central(office.figures) | _central(load.texts.inputs)
     batch = batch_of_figures(
-        **numbers, **_fixed(office, load, fitting, np.floor(devices / n))  # type: ignore[arg-type]
+        **numbers,
+        **_fixed(office, load, fitting, np.floor(devices / n)),  # type: ignore[arg-type]
     )
     best = int(np.argmin(np.broadcast_to(np.asarray(batch.seconds), n.shape)))
     return Serving(tensor_parallel=float(t[best]), devices=float(n[best]))
@@ -469,7 +471,7 @@ def _as_asked(
     return serving
 
 
-def _bound(office: Office, load: Load, serving: Serving, batch: Mapping[str, Term]) -> str:
+def _bound(office: Office, load: Load, serving: Serving, batch: Mapping[str, Term]) -> Bound:
     """What most of the time is bound by, every figure at its central value."""
     decoding = batch["queue_seconds"].central + batch["drain_seconds"].central
     if batch["prefill_seconds"].central > decoding:
@@ -479,21 +481,18 @@ def _bound(office: Office, load: Load, serving: Serving, batch: Mapping[str, Ter
     if batch["drain_seconds"].central > batch["queue_seconds"].central:
         active = max(1.0, active * min(1.0, mean / batch["longest_tokens"].central))
     context = load.texts.prompt_tokens.central + mean / 2.0
-    step = decode_step(
-        replica=replica_of(office, serving), active=active, context_tokens=context
-    )
+    step = decode_step(replica=replica_of(office, serving), active=active, context_tokens=context)
     return bound_of(step)
 
 
-def bound_of(step: DecodeStep) -> str:
+def bound_of(step: DecodeStep) -> Bound:
     """The largest of memory bandwidth, FLOP, exchange and overhead in one decoding step."""
     by_flop = step.weights * step.weights_bound_by_flop
     by_flop = by_flop + step.attention * step.attention_bound_by_flop
-    sides = {
+    sides: dict[Bound, float] = {
         "memory_bandwidth": float(step.weights + step.attention - by_flop),
         "flop": float(by_flop),
         "exchange": float(step.exchange),
         "overhead": float(step.overhead),
     }
     return max(sides, key=lambda side: sides[side])
-

@@ -1,5 +1,6 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -11,8 +12,10 @@ from service.core.answer import (
     Driver,
     Estimate,
     Feasibility,
+    GenerationAnswer,
     LayoutAnswer,
     Line,
+    LossesAnswer,
     MemoryAnswer,
     Money,
     PricedBill,
@@ -23,6 +26,7 @@ from service.core.answer import (
     UnpricedBill,
     UnpricedLine,
 )
+from service.core.hours import Held, Written
 from service.core.lines import DraftBill, DraftLine, Priced
 from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
 from service.core.parallelism import RECOMPUTE_CODE, Layout, Recompute, devices_of
@@ -90,7 +94,8 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
 
 def printed_stage(effort: Effort, spread: Spread) -> StageAnswer:
     """What the quote says about one stage."""
-    step = effort.step
+    hours = effort.hours
+    step = hours.step
     return StageAnswer(
         name=effort.stage.name,
         accelerator=effort.cluster.accelerator,
@@ -98,9 +103,13 @@ def printed_stage(effort: Effort, spread: Spread) -> StageAnswer:
         feasibility=feasibility(effort),
         device_hours=estimate(effort.device_hours, spread),
         wall_clock_hours=estimate(effort.wall_clock_hours, spread),
-        mfu=estimate(effort.mfu, spread),
+        mfu=estimate(hours.mfu, spread),
         hfu=estimate(None if step is None else step.hfu, spread),
-        goodput=estimate(effort.goodput, spread),
+        goodput=estimate(None if hours.held is None else hours.held.goodput, spread),
+        losses=UNSET if hours.held is None else printed_losses(hours.held, spread),
+        tokens=_estimates(hours.tokens, spread),
+        generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
+        phases=_estimates(hours.phases, spread),
         tokens_per_s_per_device=estimate(
             None if step is None else step.tokens_per_s_per_device, spread
         ),
@@ -115,14 +124,17 @@ def printed_stage(effort: Effort, spread: Spread) -> StageAnswer:
 
 def feasibility(effort: Effort) -> Feasibility:
     """Whether the stage can run as described, as far as that was looked at."""
-    placement = effort.step and effort.step.placement
-    if effort.contradictory or (isinstance(placement, Unlaid) and placement.contradictory):
+    hours = effort.hours
+    placement = hours.step and hours.step.placement
+    if hours.contradictory or (isinstance(placement, Unlaid) and placement.contradictory):
         return Feasibility(
             status="contradictory", detail=effort.unknown or getattr(placement, "detail", UNSET)
         )
     if isinstance(placement, Unlaid):
         return Feasibility(status="does_not_fit", detail=placement.detail)
-    if isinstance(placement, Laid):
+    if hours.does_not_fit:
+        return Feasibility(status="does_not_fit", detail=hours.unknown)
+    if isinstance(placement, Laid) or hours.written is not None:
         return Feasibility(status="fits")
     if effort.unknown:
         return Feasibility(status="unknown", detail=effort.unknown)
@@ -131,7 +143,7 @@ def feasibility(effort: Effort) -> Feasibility:
 
 def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | UnsetType:
     """The time of a step with its parts, the largest of which binds."""
-    seconds, steps = estimate(step.seconds, spread), estimate(effort.steps, spread)
+    seconds, steps = estimate(step.seconds, spread), estimate(effort.hours.steps, spread)
     if seconds is UNSET or steps is UNSET:
         return UNSET
     parts = {name: term.central for name, term in step.parts.items() if term.central > 0.0}
@@ -142,6 +154,41 @@ def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | Uns
         parts=parts,
         binding=max(parts, key=lambda name: parts[name]) if parts else UNSET,
     )
+
+
+def printed_losses(held: Held, spread: Spread) -> LossesAnswer:
+    """Where the held time goes beside the steps."""
+    return LossesAnswer(
+        goodput=_known(held.goodput, spread),
+        evaluation_share=estimate(held.evaluation_share, spread),
+        idle_share=estimate(held.idle_share, spread),
+        **{name: estimate(term, spread) for name, term in held.losses.items()},
+    )
+
+
+def printed_generation(written: Written, spread: Spread) -> GenerationAnswer:
+    """How a stage generates."""
+    return GenerationAnswer(
+        tensor_parallel=int(written.serving.tensor_parallel),
+        devices_per_replica=int(written.serving.devices),
+        replicas=int(written.replicas),
+        concurrent_sequences=_known(written.concurrent, spread),
+        longest_tokens=_known(written.longest_tokens, spread),
+        tokens_per_s_per_device=_known(written.tokens_per_s_per_device, spread),
+        parts={name: term.central for name, term in written.parts.items()},
+        binding=written.bound,
+    )
+
+
+def _estimates(terms: Mapping[str, Term], spread: Spread) -> dict[str, Estimate]:
+    """Named numbers of a stage."""
+    return {name: _known(term, spread) for name, term in terms.items()}
+
+
+def _known(term: Term, spread: Spread) -> Estimate:
+    found = estimate(term, spread)
+    assert found is not UNSET
+    return found
 
 
 def printed_memory(step: Step) -> MemoryAnswer | UnsetType:

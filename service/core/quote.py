@@ -17,15 +17,19 @@ from service.core.bases.rental.bill import rental_bill
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.offers import price_of
-from service.core.printing import printed_bill, printed_stage
+from service.core.order import order_errors, schedule_of
+from service.core.printing import estimate, printed_bill, printed_stage
 from service.core.request import (
     CatalogOffer,
     Cluster,
+    Finetuning,
+    Generation,
     Market,
     Model,
     PresetModel,
     Pretraining,
     QuoteRequest,
+    Reinforcement,
 )
 from service.core.stages import effort_of
 from service.core.uncertainty import Spread
@@ -66,6 +70,9 @@ def quote(
         price_of(argument, effort.cluster, pointer=effort.cluster_pointer) for effort in efforts
     )
     bills = (rental_bill(argument, efforts, prices),)
+    schedule = schedule_of(
+        argument, request.run, tuple(effort.wall_clock_hours for effort in efforts)
+    )
     spread = Spread(argument.ledger)
     return Quote(
         id=id,
@@ -76,6 +83,10 @@ def quote(
         request=Raw(canonical_request),
         bases=tuple(printed_bill(bill, spread) for bill in bills),
         stages=tuple(printed_stage(effort, spread) for effort in efforts),
+        wall_clock_hours=estimate(schedule and schedule.wall_clock_hours, spread),
+        critical_path=()
+        if schedule is None
+        else tuple(request.run.stages[place].name for place in schedule.critical_path),
         figures=argument.ledger.figures(),
         warnings=tuple(argument.warnings),
     )
@@ -92,6 +103,7 @@ def check_names(request: QuoteRequest, catalog: Catalog) -> None:
                 catalog.model(model.id, pointer=f"{pointer}/id")
             except QuoteError as error:
                 errors.append(error)
+    errors += order_errors(request.run)
     if errors:
         raise NotQuotable(tuple(errors))
 
@@ -150,10 +162,13 @@ def _models(request: QuoteRequest) -> Iterator[tuple[Model, str]]:
     """Every model that the request names, with where it stands."""
     for pointer, stage in zip(_stage_pointers(request), request.run.stages, strict=True):
         work = stage.work
-        if isinstance(work, Pretraining):
+        if isinstance(work, Pretraining | Finetuning | Generation | Reinforcement):
             yield work.model, f"{pointer}/work/model"
-            if work.anchor is not UNSET and work.anchor.model is not UNSET:
-                yield work.anchor.model, f"{pointer}/work/anchor/model"
+        if isinstance(work, Reinforcement) and work.reward_model is not UNSET:
+            yield work.reward_model, f"{pointer}/work/reward_model"
+        anchor = work.anchor if isinstance(work, Pretraining) else UNSET
+        if anchor is not UNSET and anchor.model is not UNSET:
+            yield anchor.model, f"{pointer}/work/anchor/model"
 
 
 def _clusters(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:

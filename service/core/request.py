@@ -91,9 +91,7 @@ Examples: TypeAlias = Annotated[float, Meta(ge=1.0, le=1e12, description="Traini
 Epochs: TypeAlias = Annotated[
     float, Meta(ge=1e-3, le=1e4, description="How often each example is seen.")
 ]
-MeanTokens: TypeAlias = Annotated[
-    float, Meta(ge=1.0, le=1e7, description="Mean number of tokens.")
-]
+MeanTokens: TypeAlias = Annotated[float, Meta(ge=1.0, le=1e7, description="Mean number of tokens.")]
 MostTokens: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=1e7, description="A response is cut at so many tokens.")
 ]
@@ -425,9 +423,7 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
 
 
-Work: TypeAlias = (
-    Metered | Timed | Compute | Pretraining | Finetuning | Generation | Reinforcement
-)
+Work: TypeAlias = Metered | Timed | Compute | Pretraining | Finetuning | Generation | Reinforcement
 
 
 class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):
@@ -472,9 +468,9 @@ class Reliability(Wire, frozen=True, kw_only=True):
     recovery: Literal["automatic", "manual"] = "automatic"
     restart_seconds: RestartSeconds | Interval[RestartSeconds] | UnsetType = UNSET
     checkpoint_seconds: CheckpointSeconds | Interval[CheckpointSeconds] | UnsetType = UNSET
-    checkpoint_interval_seconds: (
-        CheckpointInterval | Interval[CheckpointInterval] | UnsetType
-    ) = UNSET
+    checkpoint_interval_seconds: CheckpointInterval | Interval[CheckpointInterval] | UnsetType = (
+        UNSET
+    )
 
 
 class Cluster(Wire, frozen=True, kw_only=True):

@@ -2,31 +2,38 @@
 
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.described import Contradictory, description_of
+from service.core.finetuned import finetuned
+from service.core.generated import generated
 from service.core.hardware import Unsuited, peak_of
+from service.core.held import held_hours, held_of
+from service.core.hours import Hours, Place, prefix_of
 from service.core.planning import Unlaid
 from service.core.provenance import Term
+from service.core.reinforced import reinforced
 from service.core.request import (
     Cluster,
     Compute,
-    Goodput,
+    Finetuning,
+    Generation,
     Interval,
     Metered,
     Pretraining,
+    Reinforcement,
     Stage,
     Timed,
 )
-from service.core.steps import Step, ask_of, step_of
+from service.core.steps import ask_of, step_of
 from service.core.training import device_hours_of_steps, steps_of
 from service.core.units import SECONDS_PER_HOUR
 
 
 class Effort(Struct, frozen=True, kw_only=True):
-    """What a stage needs; without `device_hours`, `unknown` says why they cannot be known."""
+    """What a stage needs in all attempts; `hours` is one attempt, with why it may be unknown."""
 
     stage: Stage
     pointer: str
@@ -35,17 +42,17 @@ class Effort(Struct, frozen=True, kw_only=True):
     devices: Term
     device_hours: Term | None
     wall_clock_hours: Term | None
-    mfu: Term | None = None
-    goodput: Term | None = None
-    step: Step | None = None
-    steps: Term | None = None
-    unknown: str = ""
-    contradictory: bool = False
+    hours: Hours
 
     @property
     def prefix(self) -> str:
         """The ledger's prefix for what is derived about this stage."""
-        return _name(self.pointer)
+        return prefix_of(self.pointer)
+
+    @property
+    def unknown(self) -> str:
+        """Why the device-hours are not known, if they are not."""
+        return self.hours.unknown
 
 
 def repeated(*, device_hours: Real, repeat: Real) -> Real:
@@ -58,7 +65,9 @@ def device_hours_held(*, hours: Real, devices: Real) -> Real:
     return hours * devices
 
 
-def device_hours_for_flop(*, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real) -> Real:
+def device_hours_for_flop(
+    *, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real = 1.0
+) -> Real:
     """Device-hours that training FLOP take, including the time that failures take back.
 
         flop / (peak_flop_per_s * mfu * goodput) / 3600
@@ -74,38 +83,6 @@ def device_hours_for_flop(*, flop: Real, peak_flop_per_s: Real, mfu: Real, goodp
 def wall_clock_hours(*, device_hours: Real, devices: Real) -> Real:
     """Hours on the clock when all devices are held together: device_hours / devices."""
     return device_hours / devices
-
-
-class Hours(Struct, frozen=True, kw_only=True):
-    """Device-hours of one attempt, or why they are not known, and what they follow from."""
-
-    device_hours: Term | None
-    mfu: Term | None = None
-    goodput: Term | None = None
-    step: Step | None = None
-    steps: Term | None = None
-    unknown: str = ""
-    contradictory: bool = False
-
-
-class Place(Struct, frozen=True, kw_only=True):
-    """A stage of the request, its cluster, and where both stand."""
-
-    stage: Stage
-    pointer: str
-    cluster: Cluster
-    cluster_pointer: str
-    devices: Term
-
-    @property
-    def work_pointer(self) -> str:
-        """Where the work stands."""
-        return f"{self.pointer}/work"
-
-    @property
-    def prefix(self) -> str:
-        """The ledger's prefix for what is derived about this stage."""
-        return _name(self.pointer)
 
 
 def effort_of(
@@ -142,12 +119,7 @@ def effort_of(
         devices=devices,
         device_hours=total,
         wall_clock_hours=wall_clock,
-        mfu=hours.mfu,
-        goodput=hours.goodput,
-        step=hours.step,
-        steps=hours.steps,
-        unknown=hours.unknown,
-        contradictory=hours.contradictory,
+        hours=hours,
     )
 
 
@@ -165,14 +137,29 @@ def _hours_of(argument: Argument, place: Place) -> Hours:
         return Hours(device_hours=_timed(argument, work, place.devices, pointer=place.pointer))
     if isinstance(work, Compute):
         return _computed(argument, work, place)
-    return _pretrained(argument, work, place)
+    return _predicted(argument, work, place)
+
+
+def _predicted(
+    argument: Argument,
+    work: Pretraining | Finetuning | Generation | Reinforcement,
+    place: Place,
+) -> Hours:
+    """One attempt at work that names a model."""
+    if isinstance(work, Pretraining):
+        return _pretrained(argument, work, place)
+    if isinstance(work, Finetuning):
+        return finetuned(argument, work, place)
+    if isinstance(work, Generation):
+        return generated(argument, work, place)
+    return reinforced(argument, work, place)
 
 
 def _timed(argument: Argument, work: Timed, devices: Term, *, pointer: str) -> Term:
     hours = argument.quantity(work.hours, pointer=f"{pointer}/work/hours", unit="hour")
     return argument.ledger.derive(
         device_hours_held,
-        name=f"{_name(pointer)}/device_hours_once",
+        name=f"{prefix_of(pointer)}/device_hours_once",
         unit="device_hour",
         inputs={"hours": hours, "devices": devices},
     )
@@ -191,34 +178,22 @@ def _computed(argument: Argument, work: Compute, place: Place) -> Hours:
         assumption="compute.mfu",
         code="assumed_mfu",
     )
-    goodput = _goodput(argument, work.goodput, place)
+    held = held_of(argument, work, place, by_default=False)
     if peak is None:
         return Hours(
             device_hours=None,
             mfu=mfu,
-            goodput=goodput,
+            held=held,
             unknown=f"the catalog has no {work.precision} peak of {device.id}",
         )
     flop = argument.quantity(work.flop, pointer=f"{place.work_pointer}/flop", unit="flop")
-    once = argument.ledger.derive(
+    useful = argument.ledger.derive(
         device_hours_for_flop,
-        name=f"{place.prefix}/device_hours_once",
+        name=f"{place.prefix}/device_hours_useful",
         unit="device_hour",
-        inputs={"flop": flop, "peak_flop_per_s": peak, "mfu": mfu, "goodput": goodput},
+        inputs={"flop": flop, "peak_flop_per_s": peak, "mfu": mfu},
     )
-    return Hours(device_hours=once, mfu=mfu, goodput=goodput)
-
-
-def _goodput(
-    argument: Argument, stated: Goodput | Interval[Goodput] | UnsetType, place: Place
-) -> Term:
-    return argument.stated_or_assumed(
-        stated,
-        pointer=f"{place.work_pointer}/goodput",
-        unit="share",
-        assumption="compute.goodput",
-        code="assumed_goodput",
-    )
+    return Hours(device_hours=held_hours(argument, useful, held, place), mfu=mfu, held=held)
 
 
 def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
@@ -243,30 +218,24 @@ def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
         return _contradicted(argument, outcome)
     if isinstance(outcome, Unsuited):
         return Hours(device_hours=None, unknown=outcome.detail)
-    goodput = _goodput(argument, work.goodput, place)
+    held = held_of(argument, work, place)
     if outcome.seconds is None:
         assert isinstance(outcome.placement, Unlaid)
-        return Hours(
-            device_hours=None, goodput=goodput, step=outcome, unknown=outcome.placement.detail
-        )
+        return Hours(device_hours=None, held=held, step=outcome, unknown=outcome.placement.detail)
     steps = argument.ledger.derive(
         steps_of,
         name=f"{place.prefix}/steps",
         unit="count",
         inputs={"tokens": tokens, "tokens_per_step": outcome.tokens_per_step},
     )
-    once = argument.ledger.derive(
+    useful = argument.ledger.derive(
         device_hours_of_steps,
-        name=f"{place.prefix}/device_hours_once",
+        name=f"{place.prefix}/device_hours_useful",
         unit="device_hour",
-        inputs={
-            "steps": steps,
-            "seconds": outcome.seconds,
-            "devices": place.devices,
-            "goodput": goodput,
-        },
+        inputs={"steps": steps, "seconds": outcome.seconds, "devices": place.devices},
     )
-    return Hours(device_hours=once, mfu=outcome.mfu, goodput=goodput, step=outcome, steps=steps)
+    once = held_hours(argument, useful, held, place)
+    return Hours(device_hours=once, mfu=outcome.mfu, held=held, step=outcome, steps=steps)
 
 
 def _contradicted(argument: Argument, found: Contradictory) -> Hours:
@@ -282,12 +251,7 @@ def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str)
     attempts = argument.quantity(repeat, pointer=f"{pointer}/repeat", unit="ratio")
     return argument.ledger.derive(
         repeated,
-        name=f"{_name(pointer)}/device_hours",
+        name=f"{prefix_of(pointer)}/device_hours",
         unit="device_hour",
         inputs={"device_hours": once, "repeat": attempts},
     )
-
-
-def _name(pointer: str) -> str:
-    """The ledger's prefix for what is derived about the stage at this pointer."""
-    return pointer.removeprefix("/run/")

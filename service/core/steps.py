@@ -51,12 +51,31 @@ SAME_IN_A_STEP: Final[dict[str, Precision]] = {
     "nvfp4": "nvfp4",
 }
 """The recipe that a peak is used by, where another than the asked one stands in for it."""
+ADAPTER_WEIGHT_BYTES: Final = 2.0
 BYTE_PARTS: Final = DeviceMemory._fields
 SECOND_PARTS: Final = StepParts._fields
 
 
+class Trained(Struct, frozen=True, kw_only=True):
+    """Which part of the parameters is trained, and what that saves; by default all of them.
+
+    `adapters` says that no weight of the model itself is trained, but `params_share` of as many
+    beside them. `flop_ratio` is what the formula of the method costs over what the engine times.
+    """
+
+    params_share: float = 1.0
+    adapters: bool = False
+    weight_bytes: float = 0.0
+    flop_ratio: Term | None = None
+    flop_per_token: Term | None = None
+
+
 class Ask(Struct, frozen=True, kw_only=True):
-    """What a step is, beside the cluster; `pointer` is where the work stands in the request."""
+    """What a step is, beside the cluster; `pointer` is where the work stands in the request.
+
+    `tokens` and `sequence` are terms of its batch and its sequence where they are no members of
+    the request but follow from others.
+    """
 
     described: Described
     sequence_length: float
@@ -67,6 +86,9 @@ class Ask(Struct, frozen=True, kw_only=True):
     software_year: float | Interval[Year] | UnsetType
     pointer: str
     prefix: str
+    trained: Trained = Trained()
+    tokens: Term | None = None
+    sequence: Term | None = None
 
 
 def ask_of(work: Pretraining, described: Described, *, pointer: str, prefix: str) -> Ask:
@@ -208,7 +230,7 @@ class Desk:
             "global_batch": f"{ask.pointer}/global_batch_tokens",
         }
         self.tokens_per_step = self._tokens_per_step()
-        self.flop_per_token = self.ledger.derive(
+        self.flop_per_token = ask.trained.flop_per_token or self.ledger.derive(
             train_flop_per_token_causal,
             name=f"{ask.prefix}/flop_per_token",
             unit="flop/token",
@@ -228,18 +250,19 @@ class Desk:
 
     def _tokens_per_step(self) -> Term:
         """What a step really trains on: whole sequences, as many as divide."""
-        given = self.ledger.given
-        at = self.ask.pointer
+        ask, given, at = self.ask, self.ledger.given, self.ask.pointer
+        if ask.tokens is not None:
+            return ask.tokens
         return self.ledger.derive(
             training.whole_batch_tokens,
-            name=f"{self.ask.prefix}/tokens_per_step",
+            name=f"{ask.prefix}/tokens_per_step",
             unit="token",
             inputs={
                 "global_batch_tokens": given(
-                    self.ask.global_batch_tokens, pointer=f"{at}/global_batch_tokens", unit="token"
+                    ask.global_batch_tokens, pointer=f"{at}/global_batch_tokens", unit="token"
                 ),
                 "sequence_length": given(
-                    self.ask.sequence_length, pointer=f"{at}/sequence_length", unit="token"
+                    ask.sequence_length, pointer=f"{at}/sequence_length", unit="token"
                 ),
             },
         )
@@ -248,10 +271,15 @@ class Desk:
     def recipe(self) -> MemoryRecipe:
         """What memory depends on beside the layout."""
         stack: Stack = "xla" if self.bench.recipe.stack == "xla" else "megatron_core"
+        trained, optimizer = self.ask.trained, OPTIMIZER_BYTES[self.ask.optimizer]
+        if trained.adapters:
+            optimizer = optimizer._replace(master=optimizer.master + ADAPTER_WEIGHT_BYTES)
         return MemoryRecipe(
             precision=self.ask.precision,
-            optimizer=OPTIMIZER_BYTES[self.ask.optimizer],
+            optimizer=optimizer,
             stack=STACK_BYTES[stack],
+            trained_share=trained.params_share,
+            weight_bytes=trained.weight_bytes,
         )
 
     @property
@@ -351,8 +379,14 @@ class Desk:
             inputs={
                 "predicted_s": predicted,
                 "measured_over_predicted": self.argument.assume(self._error_of()),
-            },
+            }
+            | self._method(),
         )
+
+    def _method(self) -> dict[str, Term]:
+        """What the method of tuning costs over what the engine times, if it is not the same."""
+        ratio = self.ask.trained.flop_ratio
+        return {} if ratio is None else {"flop_ratio": ratio}
 
     def _error_of(self) -> str:
         kind = "moe" if self.ask.described.architecture.moe_layers else "dense"
@@ -580,4 +614,5 @@ def _recipe(hardware: Hardware, ask: Ask) -> Recipe:
     return Recipe(
         precision=SAME_IN_A_STEP.get(hardware.precision, ask.precision),
         stack="xla" if kind_of(hardware.device) == "tpu" else "megatron",
+        frozen_weights=ask.trained.adapters,
     )

@@ -40,9 +40,14 @@ def sum_of_parts_s(**parts: Real) -> Real:
     return sum(parts.values(), start=0.0)
 
 
-def scaled_s(*, predicted_s: Real, measured_over_predicted: Real) -> Real:
-    """Seconds of a step with what the engine misses: predicted_s * measured_over_predicted."""
-    return predicted_s * measured_over_predicted
+def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Real = 1.0) -> Real:
+    """Seconds of a step with what the engine misses.
+
+        predicted_s * measured_over_predicted * flop_ratio
+
+    `flop_ratio` is what a method of tuning costs over the step that the engine times.
+    """
+    return predicted_s * measured_over_predicted * flop_ratio
 
 
 def anchored_s(
@@ -128,7 +133,9 @@ def steps_of(*, tokens: Real, tokens_per_step: Real) -> Real:
     return tokens / tokens_per_step
 
 
-def device_hours_of_steps(*, steps: Real, seconds: Real, devices: Real, goodput: Real) -> Real:
+def device_hours_of_steps(
+    *, steps: Real, seconds: Real, devices: Real, goodput: Real = 1.0
+) -> Real:
     """Device-hours of a run of steps, including the time that failures take back.
 
     steps * seconds * devices / goodput / 3600
