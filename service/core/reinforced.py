@@ -6,12 +6,11 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET, Struct
 
-from service.core.architecture import Architecture, params_active
+from service.core.architecture import Architecture, params_active, params_total
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.described import Contradictory, Described, description_of
 from service.core.generated import samples_of, tokens_of, unserved, written_of
-from service.core.generation import Serving, weight_params_held
 from service.core.hardware import Unsuited, hardware_of
 from service.core.held import held_hours, held_of
 from service.core.hours import Hours, Place
@@ -133,11 +132,9 @@ def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
     return params_active(architecture=reward) / params_active(architecture=policy)
 
 
-def weight_bytes_per_device(
-    *, architecture: Architecture, serving: Serving, bytes_per_weight: Real
-) -> Real:
-    """Weights that one generating device takes over: parameters held * bytes_per_weight."""
-    return weight_params_held(architecture=architecture, serving=serving) * bytes_per_weight
+def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
+    """All weights, which pass every device on their way: parameters * bytes_per_weight."""
+    return params_total(architecture=architecture) * bytes_per_weight
 
 
 def stepped(*, side_by_side: bool, **phases: Real) -> PhasedStep:
@@ -393,24 +390,23 @@ def _phases(
         },
         fixed={"sequence_length": batch.sequence_length},
     )
-    held_bytes = derive(
-        weight_bytes_per_device,
-        name=f"{name}/weight_bytes_per_device",
+    weights = derive(
+        weight_bytes,
+        name=f"{name}/weight_bytes",
         unit="byte",
         inputs={},
         fixed={
             "architecture": bench.described.architecture,
-            "serving": writing.serving,
             "bytes_per_weight": float(FORMATS[work.serving_precision].weight_bytes),
         },
-        stands={"architecture": bench.described.stands_at, "serving": "inference.served"},
+        stands={"architecture": bench.described.stands_at},
     )
     transfer = derive(
         weight_transfer_seconds,
         name=f"{name}/weight_transfer_of_rollout",
         unit="second",
         inputs={
-            "weight_bytes_per_device": held_bytes,
+            "weight_bytes": weights,
             "byte_per_s": argument.assume("reinforcement.weight_transfer_byte_per_s"),
         },
     )
@@ -566,7 +562,12 @@ def _best_share(argument: Argument, bench: Bench, placement: Disaggregated) -> f
         learn = timed * learners / learning
         return max(generation, learn) if split.side_by_side else generation + learn
 
-    return min((share for share in SPLITS if share >= base / 4.0), key=seconds)
+    for share in sorted(SPLITS, key=seconds):
+        if share >= base or _learning_seconds(
+            argument, bench, max(1.0, math.floor(devices * share))
+        ):
+            return share
+    return base
 
 
 def _learning_seconds(argument: Argument, bench: Bench, learners: float) -> float | None:

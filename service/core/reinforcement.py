@@ -45,9 +45,13 @@ def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
     return training_seconds * passes / TRAINING_PASSES
 
 
-def weight_transfer_seconds(*, weight_bytes_per_device: Real, byte_per_s: Real) -> Real:
-    """Seconds until the generating engines hold the new weights: bytes / rate of one device."""
-    return weight_bytes_per_device / byte_per_s
+def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
+    """Seconds until the generating engines hold the new weights: weight_bytes / byte_per_s.
+
+    Tensor by tensor, the weights are gathered from the trainer's ranks and sent to all engines, so
+    that all of them pass the link of every device.
+    """
+    return weight_bytes / byte_per_s
 
 
 def generating_seconds(phases: StepPhases) -> Real:

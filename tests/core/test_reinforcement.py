@@ -46,4 +46,4 @@ def test_r1_zero_took_68_seconds_a_step():
 
 
 def test_weights_arrive_at_the_rate_of_one_device():
-    assert weight_transfer_seconds(weight_bytes_per_device=40e9, byte_per_s=5e9) == 8.0
+    assert weight_transfer_seconds(weight_bytes=40e9, byte_per_s=5e9) == 8.0
