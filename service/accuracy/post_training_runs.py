@@ -1,7 +1,7 @@
 """Published fine-tuning, reinforcement and generation runs as requests that nobody has tuned.
 
-What a source says is carried over; what it leaves out is left to the service's defaults. Rules below
-hold for all rows of a kind, none for a single one.
+What a source says is carried over; what it leaves out is left to the service's defaults. Rules
+below hold for all rows of a kind, none for a single one.
 """
 
 import math

@@ -1,5 +1,7 @@
 """Fine-tuning: as many steps as the examples take, each as long as the method makes it."""
 
+from typing import Any
+
 from msgspec import UNSET
 
 from service.core.adapters import (
@@ -250,7 +252,7 @@ def _trained(argument: Argument, work: Finetuning, described: Described, place: 
         )
     rank = argument.ledger.given(method.rank, pointer=f"{at}/rank", unit="ratio")
     _warn_of_rank(argument, method, described, pointer=at)
-    of_rank = {
+    of_rank: dict[str, Any] = {
         "inputs": {"rank": rank},
         "fixed": fixed | {"target": method.target},
         "stands": stands | {"target": f"{at}/target"},

@@ -13,14 +13,13 @@ from service.core.inference import (
     PEAK_PRECISION,
     Load,
     Served,
-    Texts,
     Unserved,
     office_of,
     served,
-    texts_of,
 )
 from service.core.provenance import Term
 from service.core.request import Generation
+from service.core.texts import Texts, texts_of
 from service.core.units import SECONDS_PER_HOUR
 
 

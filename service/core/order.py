@@ -22,7 +22,10 @@ class Schedule(NamedTuple):
 
 def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
     """When a stage ends, from the start of the run: own_hours + the latest end before it."""
-    return own_hours + reduce(maximum, earlier.values(), 0.0)
+    latest: Real = 0.0
+    for end in earlier.values():
+        latest = maximum(latest, end)
+    return own_hours + latest
 
 
 def latest_hours(**ends: Real) -> Real:

@@ -6,9 +6,7 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET, Struct
 
-from service.core.architecture import Architecture, params_active, params_total
 from service.core.argument import Argument
-from service.core.arrays import Real
 from service.core.described import Contradictory, Described, description_of
 from service.core.generated import samples_of, tokens_of, unserved, written_of
 from service.core.hardware import Unsuited, hardware_of
@@ -20,25 +18,30 @@ from service.core.inference import (
     Load,
     Office,
     Served,
-    Texts,
     Unserved,
     office_of,
     served,
-    texts_of,
 )
 from service.core.provenance import Term
 from service.core.reinforcement import (
     TRAINING_PASSES,
-    StepPhases,
-    colocated_step,
+    decoding_seconds,
+    devices_learning,
     forward_seconds,
-    off_policy_step,
+    generation_devices,
+    reward_passes,
     run_device_hours,
+    seconds_per_step,
+    stepped,
+    tokens_per_update,
+    training_pass_seconds,
+    update_seconds,
+    weight_bytes,
     weight_transfer_seconds,
 )
-from service.core.reinforcement import Step as PhasedStep
 from service.core.request import Disaggregated, Reinforcement
 from service.core.steps import Ask, Step, step_of
+from service.core.texts import Texts, texts_of
 
 SPLITS: Final = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
 """Shares of the devices that are tried for learning, where the others generate."""
@@ -79,81 +82,6 @@ class Bench(Struct, frozen=True, kw_only=True):
     described: Described
     office: Office
     batch: Batch
-
-
-def seconds_per_step(*, seconds: Real, steps_per_rollout: Real, batches_ahead: Real = 1.0) -> Real:
-    """A rollout's share of one step: seconds / (steps_per_rollout * batches_ahead)."""
-    return seconds / (steps_per_rollout * batches_ahead)
-
-
-def decoding_seconds(
-    *,
-    queue_seconds: Real,
-    drain_seconds: Real,
-    steps_per_rollout: Real,
-    batches_ahead: Real = 1.0,
-) -> Real:
-    """Decoding of one step: (queue + drain) / (steps_per_rollout * batches_ahead)."""
-    return (queue_seconds + drain_seconds) / (steps_per_rollout * batches_ahead)
-
-
-def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:
-    """Tokens of one mini-batch, samples of mean length: sequences * sequence_length."""
-    return sequences * sequence_length
-
-
-def training_pass_seconds(
-    *,
-    seconds: Real,
-    updates: Real,
-    prompt_tokens: Real,
-    response_tokens: Real,
-    slowdown: Real,
-    sequence_length: float,
-) -> Real:
-    """Forward and backward over all samples of a step once.
-
-        seconds * updates * (prompt + response) / sequence_length * slowdown
-
-    `seconds` is the engine's for one mini-batch of sequences of `sequence_length`. `slowdown` is
-    what samples of uneven length, short batches and switching cost against a training run.
-    """
-    tokens = (prompt_tokens + response_tokens) / sequence_length
-    return seconds * updates * tokens * slowdown
-
-
-def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
-    """The update: training_pass * epochs."""
-    return training_pass * epochs
-
-
-def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
-    """Forward passes of the policy that one of the reward model costs: active parameters."""
-    return params_active(architecture=reward) / params_active(architecture=policy)
-
-
-def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
-    """All weights, which pass every device on their way: parameters * bytes_per_weight."""
-    return params_total(architecture=architecture) * bytes_per_weight
-
-
-def stepped(*, side_by_side: bool, **phases: Real) -> PhasedStep:
-    """Seconds of a step from its phases, in turn or side by side.
-
-    Formula: `service.core.reinforcement.colocated_step` or `off_policy_step`.
-    """
-    whole = StepPhases(**phases)
-    return off_policy_step(phases=whole) if side_by_side else colocated_step(phases=whole)
-
-
-def devices_learning(*, devices: Real, generation_devices: Real) -> Real:
-    """Devices that learn: devices - generation_devices."""
-    return devices - generation_devices
-
-
-def generation_devices(*, devices: Real, learning_share: float) -> Real:
-    """Devices that generate, of a chosen split: devices - max(1, floor(devices * share))."""
-    return devices - max(1.0, math.floor(float(devices) * learning_share))
 
 
 Found: TypeAlias = tuple[Step, Served] | Hours

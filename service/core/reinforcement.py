@@ -6,8 +6,10 @@ learned from, so that a step takes as long as the slower side; the tail of a bat
 up the trainer.
 """
 
+import math
 from typing import NamedTuple
 
+from service.core.architecture import Architecture, params_active, params_total
 from service.core.arrays import Real, maximum
 
 TRAINING_PASSES = 3.0
@@ -95,3 +97,75 @@ def off_policy_step(*, phases: StepPhases) -> Step:
 def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
     """Device-hours of all steps, failures apart: step_seconds * steps * devices / 3600."""
     return step_seconds * steps * devices / 3600.0
+
+
+def seconds_per_step(*, seconds: Real, steps_per_rollout: Real, batches_ahead: Real = 1.0) -> Real:
+    """A rollout's share of one step: seconds / (steps_per_rollout * batches_ahead)."""
+    return seconds / (steps_per_rollout * batches_ahead)
+
+
+def decoding_seconds(
+    *,
+    queue_seconds: Real,
+    drain_seconds: Real,
+    steps_per_rollout: Real,
+    batches_ahead: Real = 1.0,
+) -> Real:
+    """Decoding of one step: (queue + drain) / (steps_per_rollout * batches_ahead)."""
+    return (queue_seconds + drain_seconds) / (steps_per_rollout * batches_ahead)
+
+
+def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:
+    """Tokens of one mini-batch, samples of mean length: sequences * sequence_length."""
+    return sequences * sequence_length
+
+
+def training_pass_seconds(
+    *,
+    seconds: Real,
+    updates: Real,
+    prompt_tokens: Real,
+    response_tokens: Real,
+    slowdown: Real,
+    sequence_length: float,
+) -> Real:
+    """Forward and backward over all samples of a step once.
+
+        seconds * updates * (prompt + response) / sequence_length * slowdown
+
+    `seconds` is the engine's for one mini-batch of sequences of `sequence_length`. `slowdown` is
+    what samples of uneven length, short batches and switching cost against a training run.
+    """
+    tokens = (prompt_tokens + response_tokens) / sequence_length
+    return seconds * updates * tokens * slowdown
+
+
+def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
+    """The update: training_pass * epochs."""
+    return training_pass * epochs
+
+
+def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
+    """Forward passes of the policy that one of the reward model costs: active parameters."""
+    return params_active(architecture=reward) / params_active(architecture=policy)
+
+
+def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
+    """All weights, which pass every device on their way: parameters * bytes_per_weight."""
+    return params_total(architecture=architecture) * bytes_per_weight
+
+
+def stepped(*, side_by_side: bool, **phases: Real) -> Step:
+    """Seconds of a step from its phases: `off_policy_step` side by side, else `colocated_step`."""
+    whole = StepPhases(**phases)
+    return off_policy_step(phases=whole) if side_by_side else colocated_step(phases=whole)
+
+
+def devices_learning(*, devices: Real, generation_devices: Real) -> Real:
+    """Devices that learn: devices - generation_devices."""
+    return devices - generation_devices
+
+
+def generation_devices(*, devices: Real, learning_share: float) -> Real:
+    """Devices that generate, of a chosen split: devices - max(1, floor(devices * share))."""
+    return devices - max(1.0, math.floor(float(devices) * learning_share))
