@@ -74,7 +74,15 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         runs={},
         assumptions={
             "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
-            "compute.goodput": datum("assumptions/compute.goodput", 0.9, "share"),
+            "reliability.failures_per_device_day.other": datum(
+                "assumptions/reliability.failures_per_device_day.other", 1e-3, "1/device_day"
+            ),
+            "reliability.restart_seconds.automatic": datum(
+                "assumptions/reliability.restart_seconds.automatic", 600.0, "second"
+            ),
+            "reliability.checkpoint_seconds.automatic": datum(
+                "assumptions/reliability.checkpoint_seconds.automatic", 15.0, "second"
+            ),
             "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),
         },
         price_rows={

@@ -27,6 +27,44 @@ REQUESTS = {
     "metered": with_work({"kind": "metered", "device_hours": 1.0}),
     "timed": with_work({"kind": "timed", "hours": 1.0}),
     "compute": with_work({"kind": "compute", "flop": 1.0, "mfu": 0.5, "goodput": 0.5}),
+    "finetuning": with_work(
+        {
+            "kind": "finetuning",
+            "model": {"kind": "parameters", "total": 1e9},
+            "data": {"kind": "examples", "examples": 1000, "mean_tokens": 300, "epochs": 2},
+            "method": {"kind": "lora"},
+            "evaluation_share": 0.1,
+            "idle_share": 0.1,
+        },
+        devices=8,
+    ),
+    "generation": with_work(
+        {
+            "kind": "generation",
+            "model": {"kind": "parameters", "total": 1e9},
+            "requests": 1000,
+            "prompt_tokens": 300,
+            "responses": {
+                "mean_tokens": 500,
+                "most_tokens": 4096,
+                "between_tokens": {"low": 100, "high": 2000},
+            },
+        },
+        devices=8,
+    ),
+    "reinforcement": with_work(
+        {
+            "kind": "reinforcement",
+            "model": {"kind": "parameters", "total": 1e9},
+            "steps": 10,
+            "prompts_per_step": 16,
+            "samples_per_prompt": 4,
+            "prompt_tokens": 300,
+            "responses": {"mean_tokens": 500, "most_tokens": 4096},
+            "placement": {"kind": "disaggregated", "generation_devices": 4},
+        },
+        devices=8,
+    ),
 }
 
 

@@ -1,0 +1,289 @@
+"""Fine-tuning, generation and reinforcement through whole quotes: states, sums and laws."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.catalog_files import load_catalog
+from tests.worlds import answer
+
+CATALOG = load_catalog()
+SMALL = {"kind": "preset", "id": "llama-3.1-8b"}
+LARGE = {"kind": "preset", "id": "llama-3.1-405b"}
+TUNING = {
+    "kind": "finetuning",
+    "model": SMALL,
+    "data": {"kind": "examples", "examples": 10_000, "mean_tokens": 1_000, "epochs": 3},
+}
+WRITING = {
+    "kind": "generation",
+    "model": SMALL,
+    "requests": 10_000,
+    "prompt_tokens": 500,
+    "responses": {"mean_tokens": 1_000, "most_tokens": 8_192},
+}
+LEARNING = {
+    "kind": "reinforcement",
+    "model": SMALL,
+    "steps": 100,
+    "prompts_per_step": 64,
+    "samples_per_prompt": 8,
+    "prompt_tokens": 200,
+    "responses": {"mean_tokens": 1_000, "most_tokens": 8_192},
+}
+KINDS = {"finetuning": TUNING, "generation": WRITING, "reinforcement": LEARNING}
+
+
+def stage_of(work, devices=64, accelerator="nvidia-h100-sxm-80gb"):
+    quoted = answer(
+        {
+            "run": {"name": "r", "stages": [{"name": "s", "work": work}]},
+            "cluster": {
+                "accelerator": accelerator,
+                "devices": devices,
+                "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+            },
+        },
+        CATALOG,
+    )
+    return quoted.stages[0], quoted
+
+
+def hours(work, **place):
+    stage, _ = stage_of(work, **place)
+    assert stage.feasibility.status == "fits", stage.feasibility
+    return stage.device_hours.central
+
+
+def codes(quoted):
+    return {warning.code for warning in quoted.warnings}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hours_have_an_interval_around_their_central_value(kind):
+    stage, _ = stage_of(KINDS[kind])
+    assert stage.device_hours.p10 < stage.device_hours.central < stage.device_hours.p90
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_does_not_fit_is_a_state_and_not_a_price(kind):
+    stage, quoted = stage_of(KINDS[kind] | {"model": LARGE}, devices=1)
+    assert stage.feasibility.status == "does_not_fit"
+    assert not stage.device_hours
+    assert quoted.bases[0].status == "unpriced" if hasattr(quoted.bases[0], "status") else True
+    assert "does_not_fit" in codes(quoted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_contradictory_model_is_a_state(kind):
+    model = {
+        "kind": "transformer",
+        "layers": 4,
+        "hidden_size": 64,
+        "heads": 4,
+        "kv_heads": 3,
+        "vocab_size": 100,
+    }
+    stage, quoted = stage_of(KINDS[kind] | {"model": model})
+    assert stage.feasibility.status == "contradictory"
+    assert "contradictory" in codes(quoted)
+
+
+def test_trained_tokens_are_examples_times_length_times_epochs_and_padding_comes_on_top():
+    stage, quoted = stage_of(TUNING | {"padding_share": 0.2})
+    assert stage.tokens["trained"].central == 10_000 * 1_000 * 3
+    assert stage.tokens["padding"].central == pytest.approx(3e7 * 0.2 / 0.8)
+    steps = quoted.figures["stages/0/steps"].value
+    processed = quoted.figures["stages/0/processed_tokens"].value
+    assert steps * 262_144 == pytest.approx(processed) == pytest.approx(3e7 / 0.8)
+
+
+def test_padded_examples_each_take_a_whole_sequence():
+    """1,000 of 4,096 tokens: 10,000 examples in 3 epochs are 30,000 sequences."""
+    _, quoted = stage_of(TUNING | {"batching": "padded"})
+    assert quoted.figures["stages/0/processed_tokens"].value == pytest.approx(30_000 * 4_096)
+
+
+@pytest.mark.parametrize("batching", ["packed", "padded"])
+def test_what_padding_wastes_is_assumed_where_nothing_says_it(batching):
+    work = TUNING | {"data": {"kind": "tokens", "tokens": 1e9}, "batching": batching}
+    _, quoted = stage_of(work)
+    assert "assumed_padding" in codes(quoted)
+
+
+def test_adapters_take_less_time_and_memory_than_full_training():
+    full, lora, qlora = (
+        stage_of(TUNING | {"method": {"kind": kind}, "layout": {"zero_stage": 0}}, devices=64)[0]
+        for kind in ("full", "lora", "qlora")
+    )
+    assert lora.memory.total_bytes < full.memory.total_bytes or not full.device_hours
+    assert qlora.memory.total_bytes < lora.memory.total_bytes
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rank=st.integers(1, 65_536),
+    target=st.sampled_from(["attention", "query_value", "mlp", "all_linear"]),
+    tp=st.sampled_from([1, 2, 8]),
+    zero=st.sampled_from([0, 1, 3]),
+    kind=st.sampled_from(["lora", "qlora"]),
+)
+def test_adapters_never_need_more_memory_or_flop_than_full_training(rank, target, tp, zero, kind):
+    layout = {"tensor_parallel": tp, "zero_stage": zero, "recompute": "full"}
+    model = {"kind": "parameters", "total": 1e9}
+    full, part = (
+        stage_of(TUNING | {"model": model, "layout": layout, "method": method})[1]
+        for method in ({"kind": "full"}, {"kind": kind, "rank": rank, "target": target})
+    )
+    for figure in ("stages/0/memory/total", "stages/0/flop_per_token"):
+        assert part.figures[figure].value <= full.figures[figure].value * (1 + 1e-9)
+
+
+def test_freezing_everything_leaves_a_forward_pass():
+    all_of_it = TUNING | {"method": {"kind": "frozen", "frozen_share": 1.0}}
+    none_of_it = TUNING | {"method": {"kind": "frozen", "frozen_share": 0.0}}
+    layout = {"layout": {"tensor_parallel": 2, "recompute": "full"}}
+    assert hours(all_of_it | layout) == pytest.approx(hours(none_of_it | layout) / 3)
+    assert hours(none_of_it | layout) == pytest.approx(hours(TUNING | layout))
+
+
+def test_a_rank_beyond_its_matrix_is_counted_as_the_matrix_and_said():
+    _, quoted = stage_of(TUNING | {"method": {"kind": "lora", "rank": 4_096}})
+    assert "rank_above_matrix" in codes(quoted)
+
+
+def test_tokens_of_a_generation_are_those_of_its_requests():
+    stage, _ = stage_of(WRITING | {"samples_per_prompt": 4, "kept_share": 0.5})
+    assert stage.tokens["prompt"].central == 10_000 * 500 / 0.5
+    assert stage.tokens["response"].central == 10_000 * 4 * 1_000 / 0.5
+
+
+def test_speed_times_time_is_what_was_written():
+    stage, _ = stage_of(WRITING | {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0})
+    speed = stage.generation.tokens_per_s_per_device.central
+    written = speed * stage.device_hours.central * 3600
+    assert written == pytest.approx(stage.tokens["response"].central)
+
+
+@settings(max_examples=25, deadline=None)
+@given(few=st.integers(1, 1_000_000), factor=st.integers(2, 10))
+def test_more_samples_never_take_fewer_hours(few, factor):
+    less, more = (hours(WRITING | {"requests": n}) for n in (few, few * factor))
+    assert less <= more * (1 + 1e-3)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    few=st.integers(1, 256),
+    factor=st.integers(2, 4),
+    placement=st.sampled_from(
+        [{"kind": "colocated"}, {"kind": "disaggregated", "generation_devices": 32}]
+    ),
+)
+def test_more_samples_never_make_a_reinforcement_step_shorter(few, factor, placement):
+    layout = {"layout": {"tensor_parallel": 8, "data_parallel": 1, "recompute": "full"}}
+    work = LEARNING | {"placement": placement} | layout
+    less, more = (hours(work | {"prompts_per_step": n}) for n in (few, few * factor))
+    assert less <= more * (1 + 1e-3)
+
+
+def test_twice_the_devices_gain_little_where_the_longest_sample_holds_them():
+    """The tail of a batch does not get shorter: device-hours nearly double."""
+    work = LEARNING | {"prompts_per_step": 4, "responses": {"most_tokens": 32_768}}
+    few, many = (stage_of(work, devices=count)[0] for count in (32, 64))
+    ratio = many.phases["generation"].central / few.phases["generation"].central
+    assert ratio > 0.95
+
+
+def test_a_lone_request_is_bound_by_memory_or_by_what_comes_beside_it():
+    stage, _ = stage_of(WRITING | {"requests": 1, "prompt_tokens": 1}, devices=1)
+    assert stage.generation.binding == "memory_bandwidth"
+
+
+def test_a_serving_layout_as_asked_for_is_the_one_that_is_used():
+    serving = {"tensor_parallel": 4, "devices_per_replica": 4}
+    stage, quoted = stage_of(WRITING | {"serving": serving})
+    assert (stage.generation.tensor_parallel, stage.generation.replicas) == (4, 16)
+    assert "assumed_serving" not in codes(quoted)
+
+
+@pytest.mark.parametrize(
+    "serving",
+    [
+        {"tensor_parallel": 128, "devices_per_replica": 128},
+        {"tensor_parallel": 4, "devices_per_replica": 6},
+        {"tensor_parallel": 2, "devices_per_replica": 4},
+        {"tensor_parallel": 3, "devices_per_replica": 3},
+    ],
+)
+def test_an_impossible_serving_layout_is_a_contradiction(serving):
+    stage, _ = stage_of(WRITING | {"serving": serving})
+    assert stage.feasibility.status == "contradictory"
+
+
+def test_the_phases_of_a_colocated_step_add_up_to_it():
+    stage, _ = stage_of(LEARNING)
+    step = stage.phases["step_seconds"].central
+    parts = {name: phase for name, phase in stage.phases.items() if not name.startswith("step_")}
+    assert sum(phase.central for phase in parts.values()) == pytest.approx(step)
+
+
+def test_side_by_side_the_slower_half_sets_the_step():
+    placement = {"kind": "disaggregated", "generation_devices": 32, "off_policy_steps": 1}
+    stage, _ = stage_of(LEARNING | {"placement": placement})
+    phase = {name: estimate.central for name, estimate in stage.phases.items()}
+    generating = phase["prefill"] + phase["generation"]
+    learning = sum(phase[name] for name in ("log_probabilities", "reference", "reward", "update"))
+    beside = phase["weight_transfer"] + phase["fixed"]
+    assert phase["step_seconds"] == pytest.approx(max(generating, learning) + beside)
+
+
+def test_a_split_that_is_not_given_is_chosen_and_said():
+    stage, quoted = stage_of(LEARNING | {"placement": {"kind": "disaggregated"}})
+    assert stage.feasibility.status == "fits"
+    assert "assumed_split" in codes(quoted)
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_a_split_that_leaves_nobody_to_learn_is_a_contradiction(devices):
+    placement = {"kind": "disaggregated"} | ({"generation_devices": 8} if devices == 8 else {})
+    stage, _ = stage_of(LEARNING | {"placement": placement}, devices=devices)
+    assert stage.feasibility.status == "contradictory"
+
+
+def test_reference_and_reward_passes_cost_time():
+    plain = hours(LEARNING | {"reference_model": False})
+    assert hours(LEARNING) > plain
+    assert hours(LEARNING | {"reference_model": False, "reward_model": SMALL}) > plain
+
+
+def test_steps_that_share_a_rollout_share_its_tail():
+    assert hours(LEARNING | {"steps_per_rollout": 4}) < hours(LEARNING)
+
+
+def test_the_mean_length_is_assumed_with_a_warning_and_moves_the_answer_most():
+    responses = {"most_tokens": 32_768}
+    _, quoted = stage_of(LEARNING | {"responses": responses})
+    assert "assumed_response_length" in codes(quoted)
+    assert quoted.bases[0].drivers[0].figure == "assumptions/inference.response_tokens"
+
+
+def test_a_mean_above_the_cap_is_cut_to_it_and_said():
+    responses = {"mean_tokens": 9_000, "most_tokens": 8_192}
+    stage, quoted = stage_of(WRITING | {"responses": responses})
+    assert "mean_above_cap" in codes(quoted)
+    assert stage.tokens["response"].central == pytest.approx(10_000 * 0.98 * 8_192)
+
+
+def test_lengths_may_be_given_by_where_nine_in_ten_lie():
+    responses = {"between_tokens": {"low": 500, "high": 2_000}}
+    stage, quoted = stage_of(WRITING | {"responses": responses})
+    assert "assumed_response_length" not in codes(quoted)
+    assert 1_000 < stage.tokens["response"].central / 10_000 < 1_200
+
+
+def test_every_kind_is_answered_the_same_twice():
+    for work in KINDS.values():
+        once, again = (msgspec.json.encode(stage_of(work)[1]) for _ in range(2))
+        assert once == again
