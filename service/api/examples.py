@@ -21,6 +21,7 @@ from service.api.refusals import (
 )
 from service.core.errors import (
     NotQuotable,
+    StageCycle,
     UnknownAccelerator,
     UnknownModel,
     UnknownName,
@@ -28,6 +29,7 @@ from service.core.errors import (
     UnknownProvider,
     UnknownRegion,
     UnknownSite,
+    UnknownStage,
 )
 
 REQUEST_ID: Final = "0b8f1a52-7d1e-4c39-9f43-6f2a8e0c5d17"
@@ -50,6 +52,20 @@ def metered(name: str, device_hours: float) -> dict[str, Any]:
 def pretraining(name: str, **work: Any) -> dict[str, Any]:
     """A stage of tokens through a model."""
     return {"name": name, "work": {"kind": "pretraining", **work}}
+
+
+def r1_zero(name: str, *, steps: float, most_tokens: float) -> dict[str, Any]:
+    """A part of DeepSeek-R1-Zero: 32 prompts of 16 samples a step, 8,192 samples a rollout."""
+    work = {
+        "kind": "reinforcement",
+        "model": {"kind": "preset", "id": "deepseek-v3"},
+        "steps": steps,
+        "prompts_per_step": 32,
+        "samples_per_prompt": 16,
+        "steps_per_rollout": 16,
+        "responses": {"most_tokens": most_tokens},
+    }
+    return {"name": name, "work": work}
 
 
 DEEPSEEK_R1: Final = Example(
@@ -242,6 +258,90 @@ REQUESTS: Final = (
             "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 512},
         },
     ),
+    Example(
+        name="r1-zero-from-its-description",
+        summary="Reinforcement learning predicted from steps, samples and length caps",
+        request={
+            "run": {
+                "name": "DeepSeek-R1-Zero",
+                "stages": [
+                    r1_zero("to step 8,200", steps=8200, most_tokens=32768),
+                    r1_zero("to step 10,400", steps=2200, most_tokens=65536),
+                ],
+            },
+            "cluster": {
+                "accelerator": "nvidia-h800-sxm-80gb",
+                "devices": 512,
+                "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+            },
+        },
+    ),
+    Example(
+        name="post-training-side-by-side",
+        summary="Data is generated, then a model tuned beside a reward model's own adapters",
+        request={
+            "run": {
+                "name": "post-training",
+                "stages": [
+                    {
+                        "name": "data",
+                        "work": {
+                            "kind": "generation",
+                            "model": {"kind": "preset", "id": "llama-3.1-70b"},
+                            "requests": 500000,
+                            "samples_per_prompt": 4,
+                            "prompt_tokens": 400,
+                            "responses": {"mean_tokens": 1200, "most_tokens": 8192},
+                        },
+                    },
+                    {
+                        "name": "reward model",
+                        "after": ["data"],
+                        "cluster": {
+                            "accelerator": "nvidia-h100-sxm-80gb",
+                            "devices": 8,
+                            "supply": {"kind": "market", "term": "spot"},
+                        },
+                        "work": {
+                            "kind": "finetuning",
+                            "model": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "method": {"kind": "qlora", "rank": 32, "target": "all_linear"},
+                            "data": {"kind": "tokens", "tokens": 2e8},
+                        },
+                    },
+                    {
+                        "name": "tuning",
+                        "after": ["data"],
+                        "work": {
+                            "kind": "finetuning",
+                            "model": {"kind": "preset", "id": "llama-3.1-70b"},
+                            "data": {
+                                "kind": "examples",
+                                "examples": 400000,
+                                "mean_tokens": 1600,
+                                "epochs": 2,
+                            },
+                        },
+                    },
+                    {
+                        "name": "reinforcement",
+                        "after": ["reward model", "tuning"],
+                        "work": {
+                            "kind": "reinforcement",
+                            "model": {"kind": "preset", "id": "llama-3.1-70b"},
+                            "reward_model": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "steps": 500,
+                            "prompts_per_step": 128,
+                            "samples_per_prompt": 8,
+                            "responses": {"mean_tokens": {"low": 800, "high": 2500}},
+                            "placement": {"kind": "disaggregated", "off_policy_steps": 1},
+                        },
+                    },
+                ],
+            },
+            "cluster": {"accelerator": "nvidia-h200-sxm-141gb", "devices": 64},
+        },
+    ),
 )
 
 WRONG_REQUEST: Final = {
@@ -309,6 +409,10 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unknown-region": unknown(
         UnknownRegion, "us-east-9", "us-east-1", "us-east-2", pointer="/cluster/supply/region"
     ),
+    "unknown-stage": unknown(
+        UnknownStage, "pretraining", "pre-training", "R1", pointer="/run/stages/1/after/0"
+    ),
+    "stage-cycle": StageCycle(name="R1", pointer="/run/stages/1/after"),
     "unknown-name": unknown(UnknownName, "a100", *SOME_ACCELERATORS, pointer="/cluster"),
     "not-quotable": NotQuotable((UNKNOWN_ACCELERATOR, UNKNOWN_PROVIDER)),
     "internal-error": RuntimeError(),

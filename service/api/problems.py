@@ -102,6 +102,23 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         domain.UnknownProvider, code="unknown_provider", listing="offers"
     ),
     domain.UnknownRegion: unknown(domain.UnknownRegion, code="unknown_region", listing="offers"),
+    domain.UnknownStage: Kind(
+        slug="unknown-stage",
+        status=422,
+        title=title_of(domain.UnknownStage),
+        meaning="A stage waits for one that is not in the run, so its order is not known.",
+        remedy="Name in `after` only stages of the same run, as they are spelled there.",
+        codes=("unknown_stage",),
+    ),
+    domain.StageCycle: Kind(
+        slug="stage-cycle",
+        status=422,
+        title=title_of(domain.StageCycle),
+        meaning="Every stage that the errors point at waits, through others, for its own end. A "
+        "stage without `after` waits for the one before it in the list.",
+        remedy="Leave one of the names out; an empty `after` starts a stage with the run.",
+        codes=("stage_cycle",),
+    ),
     UnknownName: unknown(UnknownName, code="unknown_name", listing="accelerators"),
     QuoteError: Kind(
         slug="not-quotable",

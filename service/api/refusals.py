@@ -40,6 +40,8 @@ Code: TypeAlias = Literal[
     "unknown_parameter",
     "unknown_provider",
     "unknown_region",
+    "unknown_stage",
+    "stage_cycle",
     "unknown_site",
     "unreadable_member",
     "wrong_type",
