@@ -94,8 +94,9 @@ Excluded: TypeAlias = Literal["base_model", "experiments", "staff", "data", "sto
 class Driver(Answer, frozen=True, kw_only=True):
     """An uncertain figure, and how much it moves a total.
 
-    `share` is its first-order share of the total's variance; what the shares leave to 1 is due to
-    figures acting together.
+    `share` is its first-order share of the total's variance (first-order Sobol index), read off a
+    regression of the draws on Hermite polynomials of each figure's normal score. The two totals
+    are those with this figure at the low and the high end of its range and all others central.
     """
 
     figure: FigureName
@@ -112,7 +113,14 @@ class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="pri
     interval: AmountInterval
     figure: FigureName
     lines: tuple[Line, ...]
-    drivers: tuple[Driver, ...]
+    drivers: Annotated[
+        tuple[Driver, ...],
+        Meta(description="Largest share first; shares below 0.001 are left out."),
+    ]
+    interactions: Annotated[
+        float,
+        Meta(ge=0.0, description="Share of the variance that no figure explains alone."),
+    ]
     excludes: tuple[Excluded, ...]
 
 

@@ -1,5 +1,6 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from msgspec import UNSET, UnsetType
@@ -20,9 +21,27 @@ from service.core.answer import (
 )
 from service.core.lines import DraftBill, DraftLine, Priced
 from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
-from service.core.provenance import Term
+from service.core.provenance import Ledger, Term
 from service.core.stages import Effort
 from service.core.uncertainty import Interval, Spread
+
+
+def spread_of_quote(
+    ledger: Ledger, bills: Sequence[DraftBill], efforts: Sequence[Effort]
+) -> Spread:
+    """The joint draws of everything that the quote prints with an interval."""
+    priced = [line for bill in bills for line in bill.lines if isinstance(line, Priced)]
+    estimated = [
+        term
+        for effort in efforts
+        for term in (effort.device_hours, effort.wall_clock_hours, effort.mfu, effort.goodput)
+        if term is not None
+    ]
+    return Spread(
+        ledger,
+        wanted=[line.usd.name for line in priced] + [term.name for term in estimated],
+        totals=[bill.total.name for bill in bills if bill.total is not None],
+    )
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
@@ -30,6 +49,7 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     lines = tuple(printed_line(line, spread) for line in bill.lines)
     if bill.total is None:
         return UnpricedBill(basis=bill.basis, lines=lines, excludes=bill.excludes)
+    drivers = spread.drivers(bill.total.name)
     total = sum_of(Decimal(line.amount) for line in lines if isinstance(line, PricedLine))
     return PricedBill(
         basis=bill.basis,
@@ -44,8 +64,9 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
                 total_if_low=_dollars(driver.total_if_low),
                 total_if_high=_dollars(driver.total_if_high),
             )
-            for driver in spread.drivers(bill.total.name)
+            for driver in drivers.ranked
         ),
+        interactions=drivers.interactions,
         excludes=bill.excludes,
     )
 

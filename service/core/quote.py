@@ -17,10 +17,9 @@ from service.core.bases.rental.bill import rental_bill
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.offers import price_of
-from service.core.printing import printed_bill, printed_stage
+from service.core.printing import printed_bill, printed_stage, spread_of_quote
 from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
 from service.core.stages import effort_of
-from service.core.uncertainty import Spread
 
 
 def quote(
@@ -58,7 +57,7 @@ def quote(
         price_of(argument, effort.cluster, pointer=effort.cluster_pointer) for effort in efforts
     )
     bills = (rental_bill(argument, efforts, prices),)
-    spread = Spread(argument.ledger)
+    spread = spread_of_quote(argument.ledger, bills, efforts)
     return Quote(
         id=id,
         issued_at=catalog.published_at,
