@@ -56,6 +56,14 @@ def column_of(name: str) -> Array:
     return column
 
 
+@lru_cache(maxsize=32)
+def scores_of(names: tuple[str, ...]) -> Array:
+    """The columns of these figures, shape `[figures, 1024]`; like questions have like figures."""
+    scores = np.array([column_of(name) for name in names]).reshape(len(names), DRAWS)
+    scores.setflags(write=False)
+    return scores
+
+
 def _hashed(name: str) -> NDArray[np.uint64]:
     """1,024 numbers that the name alone fixes; arithmetic only, so the same on every machine.
 

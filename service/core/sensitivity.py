@@ -1,11 +1,12 @@
 """What moves a number: first-order shares of its variance, and what figures do only together."""
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from service.core.arrays import Array
-from service.core.draws import Z_90
+from service.core.draws import DRAWS, Z_90, scores_of
 
 MOST_REGRESSED: Final = 24
 """Figures whose share is read off the draws; of the others the ends say enough."""
@@ -22,13 +23,13 @@ class Shares(NamedTuple):
     interactions: Array
 
 
-def variance_shares(values: Array, scores: Array, ends: Array) -> Shares:
+def variance_shares(values: Array, figures: tuple[str, ...], ends: Array) -> Shares:
     """How much of each number's variance each figure explains alone, and what is left.
 
         value = mean + sum over figures of (w1 He1(z) + w2 He2(z) + w3 He3(z)) + rest
         share = (w1^2 + 2 w2^2 + 6 w3^2) / (sum of these over all figures + variance of the rest)
 
-    `values` has shape `[numbers, draws]`, `scores` `[figures, draws]`, standard normal; `ends`,
+    `values` has shape `[numbers, draws]`, drawn over the columns of `figures`; `ends`,
     `[numbers, figures, 2]`, is the number minus its central value while one figure alone stands at
     an end of its 90% interval. The figures that matter are regressed together; the others are
     taken to be linear between their ends.
@@ -37,12 +38,10 @@ def variance_shares(values: Array, scores: Array, ends: Array) -> Shares:
     """
     alone = _variance_by_ends(ends)
     regressed = _those_that_matter(alone)
-    basis = _hermite(scores[regressed])
+    basis, inverse = basis_of(tuple(figures[index] for index in regressed))
     centred = values - values.mean(axis=1, keepdims=True)
     draws = values.shape[1]
-    gram = basis @ basis.T / draws
-    gram[np.diag_indices_from(gram)] += RIDGE
-    weights = np.linalg.solve(gram, basis @ centred.T / draws)
+    weights = inverse @ (basis @ centred.T)
     parts = (weights.reshape(3, len(regressed), -1) ** 2 * FACTORIALS).sum(axis=0).T
     rest = ((centred - weights.T @ basis) ** 2).sum(axis=1) / (draws - len(basis) - 1)
     total = parts.sum(axis=1) + rest
@@ -73,7 +72,15 @@ def _those_that_matter(alone: Array) -> Array:
     return chosen
 
 
-def _hermite(scores: Array) -> Array:
-    """He1, He2 and He3 of every score, shape `[3 figures, draws]`."""
+@lru_cache(maxsize=32)
+def basis_of(figures: tuple[str, ...]) -> tuple[Array, Array]:
+    """He1, He2 and He3 of every score, shape `[3 figures, draws]`, and the inverse of their gram.
+
+    It depends on the figures alone, and like questions have like figures.
+    """
+    scores = scores_of(figures)
     squares = scores**2
-    return np.concatenate((scores, squares - 1.0, scores * (squares - 3.0)))
+    basis = np.concatenate((scores, squares - 1.0, scores * (squares - 3.0)))
+    gram = basis @ basis.T
+    gram[np.diag_indices_from(gram)] += RIDGE * DRAWS
+    return basis, np.linalg.inv(gram)

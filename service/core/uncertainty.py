@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from service.core.arrays import Array
-from service.core.draws import DRAWS, SCORES, Z_90, column_of, draws_of
+from service.core.draws import DRAWS, SCORES, Z_90, draws_of, scores_of
 from service.core.provenance import Ledger
 from service.core.sensitivity import Shares, variance_shares
 from service.core.units import Unit
@@ -22,6 +22,8 @@ from service.core.units import Unit
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
 LEAST_SHARE: Final = 1e-3
+BLOCK: Final = 12
+"""Numbers sorted together; larger arrays would be new memory each time."""
 
 
 class Interval(Struct, frozen=True):
@@ -81,22 +83,16 @@ class Spread:
         upstream = ledger.upstream_of(names)
         self._leaves = tuple(leaf for leaf in uncertain_leaves(ledger) if leaf.name in upstream)
         moved = ledger.replay(columns_of(self._leaves), only=upstream) if self._leaves else {}
-        self._uncertain = [name for name in names if isinstance(moved.get(name), np.ndarray)]
-        self._totals = [name for name in totals if name in self._uncertain]
-        values = np.empty((len(self._uncertain), DRAWS + 2 * len(self._leaves)))
-        for row, name in zip(values, self._uncertain, strict=True):
-            row[:] = moved[name]
-        self._scores = scores_of(self._leaves)
-        self._ends = values[:, DRAWS:].reshape(len(values), -1, 2)
-        self._drawn_totals = values[: len(self._totals), :DRAWS].copy()
-        self._intervals = {
-            name: Interval(*row)
-            for name, row in zip(
-                self._uncertain,
-                quantiles(values[:, :DRAWS], self._ends, self._scores).tolist(),
-                strict=True,
-            )
-        }
+        drawn = {name: row for name in names if isinstance(row := moved.get(name), np.ndarray)}
+        self._totals = [name for name in totals if name in drawn]
+        self._drawn_totals = np.array([drawn[name][:DRAWS] for name in self._totals])
+        self._ends = {name: row[DRAWS:].reshape(-1, 2) for name, row in drawn.items()}
+        found = quantiles(
+            [row[:DRAWS] for row in drawn.values()],
+            list(self._ends.values()),
+            scores_of(self._names_of_leaves),
+        )
+        self._intervals = dict(zip(drawn, found, strict=True))
 
     def interval(self, name: str) -> Interval:
         """p10, p50, p90 of a wanted entry; all the same where nothing uncertain enters."""
@@ -111,7 +107,7 @@ class Spread:
             return Drivers()
         row = self._totals.index(total)
         shares = self._shares.first_order[row].tolist()
-        ends = self._ends[row].tolist()
+        ends = self._ends[total].tolist()
         ranked = [
             Driver(figure=leaf.name, share=share, total_if_low=low, total_if_high=high)
             for leaf, share, (low, high) in zip(self._leaves, shares, ends, strict=True)
@@ -120,65 +116,86 @@ class Spread:
         ranked.sort(key=lambda driver: -driver.share)
         return Drivers(tuple(ranked), float(self._shares.interactions[row]))
 
+    @property
+    def _names_of_leaves(self) -> tuple[str, ...]:
+        return tuple(leaf.name for leaf in self._leaves)
+
     @cached_property
     def _shares(self) -> Shares:
         """Of all totals at once: their regressions have one matrix in common."""
-        central = [[[self._ledger.term(name).central]] for name in self._totals]
-        deviations = self._ends[: len(self._totals)] - np.array(central)
-        return variance_shares(self._drawn_totals, self._scores, deviations)
-
-
-def scores_of(leaves: Sequence[Leaf]) -> Array:
-    """The leaves' columns of scores, shape `[leaves, 1024]`."""
-    scores = np.empty((len(leaves), DRAWS))
-    for row, leaf in zip(scores, leaves, strict=True):
-        row[:] = column_of(leaf.name)
-    return scores
+        deviations = np.array(
+            [self._ends[name] - self._ledger.term(name).central for name in self._totals]
+        )
+        return variance_shares(self._drawn_totals, self._names_of_leaves, deviations)
 
 
 def columns_of(leaves: Sequence[Leaf]) -> dict[str, Array]:
     """For each leaf its draws, and behind them its centre, but for its own two ends."""
-    columns = np.empty((len(leaves), DRAWS + 2 * len(leaves)))
-    for index, (column, leaf) in enumerate(zip(columns, leaves, strict=True)):
+    columns = {}
+    for index, leaf in enumerate(leaves):
+        column = np.empty(DRAWS + 2 * len(leaves))
         column[:DRAWS] = draws_of(*leaf)
         column[DRAWS:] = leaf.central
         own = DRAWS + 2 * index
         column[own : own + 2] = leaf.low, leaf.high
-    return {leaf.name: column for leaf, column in zip(leaves, columns, strict=True)}
+        columns[leaf.name] = column
+    return columns
 
 
-def quantiles(draws: Array, ends: Array, scores: Array) -> Array:
-    """10%, 50% and 90% quantiles of each number, shape `[numbers, 3]`, corrected by its slopes.
+def quantiles(draws: Sequence[Array], ends: Sequence[Array], scores: Array) -> list[Interval]:
+    """10%, 50% and 90% quantiles of numbers, each corrected by its slopes.
 
         u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
         quantile of f = drawn quantile of f - (drawn quantile of u - its quantile)
 
     where u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
-    sign. If f is linear in the scores the answer is exact, whatever the sample. `draws` has shape
-    `[numbers, n]` and is sorted in place, `ends` has `[numbers, figures, 2]`, `scores`
+    sign. If f is linear in the scores the answer is exact, whatever the sample. `draws` has one
+    array of shape `[n]` for each number, `ends` one of shape `[figures, 2]`, `scores` has shape
     `[figures, n]`.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
     """
-    ordered = draws
-    ordered.sort(axis=1)
-    drawn = _at_levels(ordered)
-    sign = np.sign(ordered[:, 0]) * _same_sign(ordered, ends)
-    logarithmic = sign != 0.0
+    found: list[Interval] = []
+    for start in range(0, len(draws), BLOCK):
+        block = slice(start, start + BLOCK)
+        rows = _quantiles_of_block(np.array(draws[block]), np.array(ends[block]), scores)
+        found += [Interval(*row) for row in rows.tolist()]
+    return found
+
+
+def _quantiles_of_block(draws: Array, ends: Array, scores: Array) -> Array:
+    """Quantiles of `draws` `[numbers, n]`, which are sorted in place; shape `[numbers, 3]`."""
+    draws.sort(axis=1)
+    least, most = draws[:, :1], draws[:, -1:]
+    drawn = _at_levels(draws)
+    positive = (np.minimum(least[:, 0], ends.min(axis=(1, 2))) > 0.0)[:, None]
+    negative = (np.maximum(most[:, 0], ends.max(axis=(1, 2))) < 0.0)[:, None]
     with np.errstate(divide="ignore"):
-        heights = np.where(logarithmic[:, None, None], np.log(np.abs(ends)), ends)
-    slopes = (heights[..., 1] - heights[..., 0]) / (2.0 * Z_90)
+        heights = np.where((positive | negative)[..., None], np.log(np.abs(ends)), ends)
+    excess = _excess(_slopes(heights), scores)
+    factor = np.exp(-np.where(negative, excess[:, ::-1], np.where(positive, excess, 0.0)))
+    corrected = np.where(positive | negative, drawn * factor, drawn - excess)
+    return np.sort(np.clip(corrected, least, most), axis=1)
+
+
+def _slopes(heights: Array) -> Array:
+    """How much a number rises with each score; zero where it hangs on a single figure."""
+    slopes: Array = (heights[..., 1] - heights[..., 0]) / (2.0 * Z_90)
     slopes[np.count_nonzero(slopes, axis=1) < 2] = 0.0
-    linear = slopes @ scores
-    linear.sort(axis=1)
-    excess = _at_levels(linear) - np.sqrt((slopes**2).sum(axis=1, keepdims=True)) * NORMAL_QUANTILES
-    corrected = np.where(
-        logarithmic[:, None],
-        drawn * np.exp(-np.where(sign[:, None] < 0.0, excess[:, ::-1], excess)),
-        drawn - excess,
-    )
-    return np.sort(np.clip(corrected, ordered[:, :1], ordered[:, -1:]), axis=1)
+    return slopes
+
+
+def _excess(slopes: Array, scores: Array) -> Array:
+    """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is."""
+    distinct = {row.tobytes(): row for row in np.round(slopes, 12)}
+    combined = np.array(list(distinct.values())) @ scores
+    combined.sort(axis=1)
+    misses = dict(zip(distinct, _at_levels(combined), strict=True))
+    deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
+    found = np.array([misses[row.tobytes()] for row in np.round(slopes, 12)])
+    excess: Array = found - deviation * NORMAL_QUANTILES
+    return excess
 
 
 def _at_levels(ordered: Array) -> Array:
@@ -187,11 +204,3 @@ def _at_levels(ordered: Array) -> Array:
     below = at.astype(int)
     found: Array = ordered[:, below] * (below + 1 - at) + ordered[:, below + 1] * (at - below)
     return found
-
-
-def _same_sign(ordered: Array, ends: Array) -> Array:
-    """Whether a number has one sign, never zero, over all draws and ends; as 0.0 or 1.0."""
-    least = np.minimum(ordered[:, 0], ends.min(axis=(1, 2)))
-    most = np.maximum(ordered[:, -1], ends.max(axis=(1, 2)))
-    same: Array = ((least > 0.0) | (most < 0.0)).astype(np.float64)
-    return same
