@@ -83,4 +83,4 @@ def basis_of(figures: tuple[str, ...]) -> tuple[Array, Array]:
     basis = np.concatenate((scores, squares - 1.0, scores * (squares - 3.0)))
     gram = basis @ basis.T
     gram[np.diag_indices_from(gram)] += RIDGE * DRAWS
-    return basis, np.linalg.inv(gram)
+    return basis, np.asarray(np.linalg.inv(gram), dtype=np.float64)
