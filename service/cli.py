@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service import __version__
+from service.accuracy_cli import accuracy
 from service.core.answer import Quote
 from service.quote_tables import print_quote
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
+app.command()(accuracy)
 
 out = Console()
 err = Console(stderr=True)
