@@ -10,7 +10,7 @@ computes the whole argument again with an array of draws in place of any leaf, t
 same functions.
 """
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import msgspec
@@ -277,20 +277,15 @@ class Ledger:
                 found.update(entry.inputs.values())
         return found
 
-    def replay(
-        self, leaves: Mapping[str, Array], *, only: Container[str] | None = None
-    ) -> dict[str, Real]:
-        """The argument again, with arrays of shape `[draws]` in place of the named leaves.
+    def replay(self, leaves: Mapping[str, Array]) -> dict[str, Real]:
+        """The whole argument again, with arrays of shape `[draws]` in place of the named leaves.
 
-        Entries that depend on none of them keep their central value and cost nothing; `only`
-        names the entries that are wanted, with all that is upstream of them.
+        Entries that depend on none of them keep their central value and cost nothing.
         """
         values: dict[str, Real] = {}
         answers: dict[tuple[int, tuple[str, ...]], Any] = {}
         moved = set(leaves)
         for entry in self:
-            if only is not None and entry.name not in only:
-                continue
             if entry.formula is None:
                 values[entry.name] = leaves.get(entry.name, entry.central)
             elif moved.isdisjoint(entry.inputs.values()):

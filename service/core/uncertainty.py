@@ -76,30 +76,38 @@ class Spread:
     """The joint draws of one ledger: intervals of the wanted entries, drivers of the totals."""
 
     def __init__(
-        self, ledger: Ledger, *, wanted: Iterable[str], totals: Sequence[str] = ()
+        self, ledger: Ledger, *, wanted: Iterable[str] = (), totals: Sequence[str] = ()
     ) -> None:
         self._ledger = ledger
-        names = dict.fromkeys((*totals, *wanted))
-        upstream = ledger.upstream_of(names)
-        self._leaves = tuple(leaf for leaf in uncertain_leaves(ledger) if leaf.name in upstream)
-        moved = ledger.replay(columns_of(self._leaves), only=upstream) if self._leaves else {}
-        drawn = {name: row for name in names if isinstance(row := moved.get(name), np.ndarray)}
-        self._totals = [name for name in totals if name in drawn]
-        self._drawn_totals = np.array([drawn[name][:DRAWS] for name in self._totals])
-        self._ends = {name: row[DRAWS:].reshape(-1, 2) for name, row in drawn.items()}
-        found = quantiles(
-            [row[:DRAWS] for row in drawn.values()],
-            list(self._ends.values()),
-            scores_of(self._names_of_leaves),
-        )
-        self._intervals = dict(zip(drawn, found, strict=True))
+        self._leaves = uncertain_leaves(ledger)
+        moved = ledger.replay(columns_of(self._leaves)) if self._leaves else {}
+        self._moved = {name: row for name, row in moved.items() if isinstance(row, np.ndarray)}
+        self._totals = [name for name in totals if name in self._moved]
+        self._intervals: dict[str, Interval] = {}
+        self._look_at(name for name in dict.fromkeys((*totals, *wanted)) if name in self._moved)
 
     def interval(self, name: str) -> Interval:
-        """p10, p50, p90 of a wanted entry; all the same where nothing uncertain enters."""
-        if name in self._intervals:
-            return self._intervals[name]
-        central = self._ledger.term(name).central
-        return Interval(central, central, central)
+        """p10, p50, p90 of an entry; all the same where nothing uncertain enters."""
+        if name not in self._moved:
+            central = self._ledger.term(name).central
+            return Interval(central, central, central)
+        if name not in self._intervals:
+            self._look_at((name,))
+        return self._intervals[name]
+
+    def _look_at(self, names: Iterable[str]) -> None:
+        """Find the intervals of several entries at once."""
+        rows = {name: self._moved[name] for name in names}
+        found = quantiles(
+            [row[:DRAWS] for row in rows.values()],
+            [self._ends_of(name) for name in rows],
+            scores_of(self._names_of_leaves),
+        )
+        self._intervals.update(zip(rows, found, strict=True))
+
+    def _ends_of(self, name: str) -> Array:
+        """The entry with each figure alone at its low and at its high end, `[figures, 2]`."""
+        return self._moved[name][DRAWS:].reshape(-1, 2)
 
     def drivers(self, total: str) -> Drivers:
         """What moves a total; figures below a thousandth of its variance are left out."""
@@ -107,7 +115,7 @@ class Spread:
             return Drivers()
         row = self._totals.index(total)
         shares = self._shares.first_order[row].tolist()
-        ends = self._ends[total].tolist()
+        ends = self._ends_of(total).tolist()
         ranked = [
             Driver(figure=leaf.name, share=share, total_if_low=low, total_if_high=high)
             for leaf, share, (low, high) in zip(self._leaves, shares, ends, strict=True)
@@ -123,10 +131,11 @@ class Spread:
     @cached_property
     def _shares(self) -> Shares:
         """Of all totals at once: their regressions have one matrix in common."""
-        deviations = np.array(
-            [self._ends[name] - self._ledger.term(name).central for name in self._totals]
-        )
-        return variance_shares(self._drawn_totals, self._names_of_leaves, deviations)
+        deviations = [
+            self._ends_of(name) - self._ledger.term(name).central for name in self._totals
+        ]
+        drawn = [self._moved[name][:DRAWS] for name in self._totals]
+        return variance_shares(np.array(drawn), self._names_of_leaves, np.array(deviations))
 
 
 def columns_of(leaves: Sequence[Leaf]) -> dict[str, Array]:
