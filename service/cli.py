@@ -14,6 +14,7 @@ from rich.table import Table
 from service import __version__
 from service.accuracy_cli import accuracy
 from service.core.answer import Quote
+from service.plan_cli import plan
 from service.quote_tables import print_quote
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
 app.command()(accuracy)
+app.command()(plan)
 
 out = Console()
 err = Console(stderr=True)

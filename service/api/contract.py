@@ -51,6 +51,7 @@ KNOWN_IDS: Final = {
     ("Market", "region"): "RegionCode",
     ("ClusterSite", "id"): "SiteId",
     ("BaseRuns", "ids"): "RunId",
+    ("PresetModel", "id"): "ModelId",
 }
 """Members of requests that name entries of the catalog, and the component that lists them."""
 

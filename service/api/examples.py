@@ -47,6 +47,11 @@ def metered(name: str, device_hours: float) -> dict[str, Any]:
     return {"name": name, "work": {"kind": "metered", "device_hours": device_hours}}
 
 
+def pretraining(name: str, **work: Any) -> dict[str, Any]:
+    """A stage of tokens through a model."""
+    return {"name": name, "work": {"kind": "pretraining", **work}}
+
+
 DEEPSEEK_R1: Final = Example(
     name="deepseek-r1",
     summary="DeepSeek-R1 as disclosed: $294,000.00",
@@ -160,6 +165,81 @@ REQUESTS: Final = (
                 "devices": 2048,
                 "supply": {"kind": "rate", "usd_per_device_hour": 1.9},
             },
+        },
+    ),
+    Example(
+        name="llama-3-405b-from-its-tokens",
+        summary="Pre-training predicted from model, tokens and devices; the layout is chosen",
+        request={
+            "run": {
+                "name": "Llama 3.1 405B",
+                "stages": [
+                    pretraining(
+                        "pre-training",
+                        tokens=15.6e12,
+                        model={"kind": "preset", "id": "llama-3.1-405b"},
+                        sequence_length=8192,
+                        global_batch_tokens=16e6,
+                    )
+                ],
+            },
+            "cluster": {
+                "accelerator": "nvidia-h100-sxm-80gb",
+                "devices": 16384,
+                "network_gbit_per_s_per_device": 400,
+            },
+        },
+    ),
+    Example(
+        name="a-model-known-by-its-parameters",
+        summary="Only parameter counts are known, and the tokens within bounds; a shape is assumed",
+        request={
+            "run": {
+                "name": "a mixture of experts",
+                "stages": [
+                    pretraining(
+                        "pre-training",
+                        tokens={"low": 8e12, "high": 15e12},
+                        model={"kind": "parameters", "total": 400e9, "active": 30e9},
+                        precision="fp8",
+                    )
+                ],
+            },
+            "cluster": {"accelerator": "nvidia-h200-sxm-141gb", "devices": 2048},
+        },
+    ),
+    Example(
+        name="your-own-transformer",
+        summary="A transformer and a layout of your own, anchored to a measured speed",
+        request={
+            "run": {
+                "name": "own architecture",
+                "stages": [
+                    pretraining(
+                        "pre-training",
+                        tokens=2e12,
+                        model={
+                            "kind": "transformer",
+                            "layers": 48,
+                            "hidden_size": 6144,
+                            "heads": 48,
+                            "kv_heads": 8,
+                            "vocab_size": 128000,
+                        },
+                        sequence_length=8192,
+                        global_batch_tokens=4194304,
+                        layout={"tensor_parallel": 4, "zero_stage": 1, "recompute": "selective"},
+                        goodput={"low": 0.85, "high": 0.97},
+                        anchor={
+                            "tokens_per_s_per_device": 2600,
+                            "devices": 64,
+                            "layout": {"tensor_parallel": 4, "recompute": "selective"},
+                            "global_batch_tokens": 1048576,
+                        },
+                    )
+                ],
+            },
+            "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 512},
         },
     ),
 )

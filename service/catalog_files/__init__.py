@@ -7,6 +7,7 @@ from pathlib import Path
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
+from service.catalog_files.engine import read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
@@ -53,6 +54,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         exclusions=read_exclusions(files, runs),
+        engine=read_engine(files),
     )
     files.raise_problems()
     return catalog

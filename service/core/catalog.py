@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from service.core.engine import Engine
 from service.core.errors import (
     UnknownAccelerator,
     UnknownModel,
@@ -266,7 +267,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
     `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
     by accelerator too, `fleet_pues` by operator; `accelerator_aliases` gives the id for names
-    that print uses.
+    that print uses, `engine` the constants of the step-time engine.
     """
 
     version: str
@@ -286,6 +287,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     exclusions: tuple[Exclusion, ...] = ()
+    engine: Engine = field(default_factory=Engine)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""

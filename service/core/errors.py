@@ -82,6 +82,23 @@ class BaseQuoteNotKept(QuoteError):
         )
 
 
+class UnknownStage(UnknownName):
+    """The run has no stage of this name"""
+
+    what = "stage"
+
+
+class StageCycle(QuoteError):
+    """Stages wait for each other in a circle"""
+
+    def __init__(self, *, name: str, pointer: str) -> None:
+        super().__init__(f"stage {name!r} waits, through others, for itself", pointer=pointer)
+
+
+class NothingToPlan(QuoteError):
+    """The stage has no layout that could be chosen"""
+
+
 class NotQuotable(Exception):
     """Everything that keeps a request from being quoted, all at once"""
 

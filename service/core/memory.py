@@ -126,11 +126,13 @@ class DeviceMemory(NamedTuple):
 
 
 class MemoryRecipe(NamedTuple):
-    """What else memory depends on: formats, optimizer and software stack."""
+    """What else memory depends on: formats, optimizer, software stack, and what is trained."""
 
     precision: Precision = "bf16"
     optimizer: OptimizerBytes = OPTIMIZER_BYTES["adamw"]
     stack: StackBytes = STACK_BYTES["megatron_core"]
+    trained_share: float = 1.0  # of the parameters: only these have gradients and states
+    weight_bytes: float = 0.0  # of frozen weights that are kept narrower; 0: as the precision says
 
 
 def memory_per_device(
@@ -187,23 +189,26 @@ def _first_and_last_stage(
     global_batch: Real,
     recipe: MemoryRecipe,
 ) -> tuple[DeviceMemory, DeviceMemory]:
-    optimizer = recipe.optimizer
+    optimizer, format_bytes = recipe.optimizer, FORMAT_BYTES[recipe.precision]
     if recipe.precision == "fp32":
         optimizer = optimizer._replace(master=0.0)
+    if recipe.weight_bytes:
+        format_bytes = format_bytes._replace(weight=recipe.weight_bytes)
     scores = SCORE_BYTES * architecture.heads * sequence_length
     per_layer = activation_bytes_per_token_layer(
         architecture=architecture,
         layout=layout,
-        format_bytes=FORMAT_BYTES[recipe.precision],
+        format_bytes=format_bytes,
         score_bytes=0.0 if recipe.stack.flash_attention else scores,
     )
     batches = micro_batches(layout=layout, global_batch=global_batch)
     stage = _Stage(
         architecture=architecture,
         layout=layout,
-        format_bytes=FORMAT_BYTES[recipe.precision],
+        format_bytes=format_bytes,
         optimizer=optimizer,
         stack=recipe.stack,
+        trained_share=recipe.trained_share,
         tokens=tokens_per_device(layout=layout, sequence_length=sequence_length),
         micro_batches=maximum(1.0, batches),
         kept_per_token_layer=per_layer.kept,
@@ -309,6 +314,7 @@ class _Stage(NamedTuple):
     format_bytes: FormatBytes
     optimizer: OptimizerBytes
     stack: StackBytes
+    trained_share: float
     tokens: Real
     micro_batches: Real
     kept_per_token_layer: Real
@@ -341,10 +347,10 @@ def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
         weights = weights + where(
             layout.zero_stage >= 3, sharded_weight * split, weight * part.params
         )
-        gradients = gradients + stage.stack.gradient * where(
+        gradients = gradients + stage.trained_share * stage.stack.gradient * where(
             layout.zero_stage >= 2, split, part.params
         )
-        states = states + (optimizer.master + optimizer.states) * where(
+        states = states + stage.trained_share * (optimizer.master + optimizer.states) * where(
             layout.zero_stage >= 1, split, part.params
         )
     flight_first = in_flight_first_stage(layout=layout, micro_batches=stage.micro_batches)
@@ -451,7 +457,7 @@ def _gathered_bytes(
     held = stage.stack.gathered_layers
     part = min(1.0, held)
     gradient = min(stage.format_bytes.weight, stage.stack.gradient)
-    gradients = gradient * part * (layer + vocabulary)
+    gradients = stage.trained_share * gradient * part * (layer + vocabulary)
     weights = stage.format_bytes.weight * (minimum(held, layers) * layer + part * vocabulary)
     unreduced = where(stage.layout.zero_stage >= 2, gradients, 0.0)
     return unreduced + where(stage.layout.zero_stage >= 3, weights, 0.0)

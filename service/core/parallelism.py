@@ -8,7 +8,7 @@ import math
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.core.architecture import Architecture
 from service.core.arrays import Array, Real
@@ -68,11 +68,11 @@ class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pipeline_parallel: Degree = 1.0
     context_parallel: Degree = 1.0
     expert_parallel: Degree = 1.0
-    data_parallel: Degree | None = None  # the devices left over
+    data_parallel: Degree | UnsetType = UNSET  # the devices left over
     micro_batch: Annotated[float, Meta(ge=1, le=1_000_000, multiple_of=1)] = 1.0
     virtual_stages: Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)] = 1.0
     zero_stage: Annotated[float, Meta(ge=0, le=3, multiple_of=1)] = 1.0
-    sequence_parallel: bool | None = None  # on where tensor_parallel is above 1
+    sequence_parallel: bool | UnsetType = UNSET  # on where tensor_parallel is above 1
     recompute: Recompute = "none"
     recompute_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     offload_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
@@ -82,7 +82,7 @@ def layout_of(request: LayoutRequest, *, devices: float) -> Layout:
     """The layout asked for on so many devices, with what was left out filled in."""
     inner = request.tensor_parallel * request.pipeline_parallel * request.context_parallel
     sequence_parallel = request.sequence_parallel
-    if sequence_parallel is None:
+    if sequence_parallel is UNSET:
         sequence_parallel = request.tensor_parallel > 1
     return Layout(
         tensor_parallel=request.tensor_parallel,

@@ -1,7 +1,8 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
@@ -16,26 +17,40 @@ from service.core.answer import (
     Estimate,
     Exclusion,
     Feasibility,
+    GenerationAnswer,
+    LayoutAnswer,
     Line,
+    LossesAnswer,
     Magnitude,
+    MemoryAnswer,
     Money,
     Ownership,
     PowerAnswer,
     PricedBill,
     PricedLine,
+    RunnerUp,
     RunTotals,
     StageAnswer,
+    StepAnswer,
     UnpricedBill,
     UnpricedLine,
 )
 from service.core.bases.owned import bill as owned
 from service.core.catalog import Exclusion as Excluded
+from service.core.hours import Held, Written
 from service.core.lines import DraftBill, DraftLine, Priced
 from service.core.meters import Draw
 from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
+from service.core.parallelism import RECOMPUTE_CODE, Layout, Recompute, devices_of
+from service.core.planning import Laid, Unlaid
 from service.core.provenance import Ledger, Term
 from service.core.stages import Effort
+from service.core.steps import Step
 from service.core.uncertainty import Interval, Spread
+
+RECOMPUTE_NAME: Final[dict[float, Recompute]] = {
+    code: name for name, code in RECOMPUTE_CODE.items()
+}
 
 
 def spread_of_quote(
@@ -47,7 +62,7 @@ def spread_of_quote(
     """The joint draws of what the quote prints; what is listed here is looked at together."""
     terms = [line.usd for bill in bills for line in bill.lines if isinstance(line, Priced)]
     for effort in efforts:
-        hours = (effort.device_hours, effort.wall_clock_hours, effort.mfu, effort.goodput)
+        hours = (effort.device_hours, effort.wall_clock_hours, effort.hours.mfu)
         terms += [term for term in hours if term is not None]
     for draw in draws:
         if draw is not None:
@@ -125,20 +140,154 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
 
 def printed_stage(effort: Effort, draw: Draw | None, spread: Spread) -> StageAnswer:
     """What the quote says about one stage."""
+    hours = effort.hours
+    step = hours.step
     return StageAnswer(
         name=effort.stage.name,
         accelerator=effort.cluster.accelerator,
         devices=int(effort.cluster.devices),
-        feasibility=Feasibility(status="unknown", detail=effort.unknown)
-        if effort.unknown
-        else Feasibility(status="not_checked"),
+        feasibility=feasibility(effort),
         device_hours=estimate(effort.device_hours, spread),
         wall_clock_hours=estimate(effort.wall_clock_hours, spread),
-        mfu=estimate(effort.mfu, spread),
-        goodput=estimate(effort.goodput, spread),
+        mfu=estimate(hours.mfu, spread),
+        hfu=estimate(None if step is None else step.hfu, spread),
+        goodput=estimate(None if hours.held is None else hours.held.goodput, spread),
         power_w=UNSET if draw is None else _power(draw, spread),
         energy_kwh=UNSET if draw is None else _energy(draw, spread),
         carbon_kg_co2e=UNSET if draw is None else _carbon(draw, spread),
+        losses=UNSET if hours.held is None else printed_losses(hours.held, spread),
+        tokens=_estimates(hours.tokens, spread),
+        generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
+        phases=_estimates(hours.phases, spread),
+        tokens_per_s_per_device=estimate(
+            None if step is None else step.tokens_per_s_per_device, spread
+        ),
+        step=UNSET if step is None else printed_step(step, effort, spread),
+        memory=UNSET if step is None else printed_memory(step),
+        layout=UNSET
+        if step is None or step.placement.layout is None
+        else printed_layout(step.placement.layout),
+        runners_up=() if step is None else runners_up(step),
+    )
+
+
+def feasibility(effort: Effort) -> Feasibility:
+    """Whether the stage can run as described, as far as that was looked at."""
+    hours = effort.hours
+    placement = hours.step and hours.step.placement
+    if hours.contradictory or (isinstance(placement, Unlaid) and placement.contradictory):
+        return Feasibility(
+            status="contradictory", detail=effort.unknown or getattr(placement, "detail", UNSET)
+        )
+    if isinstance(placement, Unlaid):
+        return Feasibility(status="does_not_fit", detail=placement.detail)
+    if hours.does_not_fit:
+        return Feasibility(status="does_not_fit", detail=hours.unknown)
+    if isinstance(placement, Laid) or hours.written is not None:
+        return Feasibility(status="fits")
+    if effort.unknown:
+        return Feasibility(status="unknown", detail=effort.unknown)
+    return Feasibility(status="not_checked")
+
+
+def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | UnsetType:
+    """The time of a step with its parts, the largest of which binds."""
+    seconds, steps = estimate(step.seconds, spread), estimate(effort.hours.steps, spread)
+    if seconds is UNSET or steps is UNSET:
+        return UNSET
+    parts = {name: term.central for name, term in step.parts.items() if term.central > 0.0}
+    return StepAnswer(
+        seconds=seconds,
+        steps=steps,
+        predicted_s=UNSET if step.predicted_s is None else step.predicted_s.central,
+        parts=parts,
+        binding=max(parts, key=lambda name: parts[name]) if parts else UNSET,
+    )
+
+
+def printed_losses(held: Held, spread: Spread) -> LossesAnswer:
+    """Where the held time goes beside the steps."""
+    return LossesAnswer(
+        goodput=_known(held.goodput, spread),
+        evaluation_share=estimate(held.evaluation_share, spread),
+        idle_share=estimate(held.idle_share, spread),
+        **{name: estimate(term, spread) for name, term in held.losses.items()},
+    )
+
+
+def printed_generation(written: Written, spread: Spread) -> GenerationAnswer:
+    """How a stage generates."""
+    return GenerationAnswer(
+        tensor_parallel=int(written.serving.tensor_parallel),
+        devices_per_replica=int(written.serving.devices),
+        replicas=int(written.replicas),
+        concurrent_sequences=_known(written.concurrent, spread),
+        longest_tokens=_known(written.longest_tokens, spread),
+        tokens_per_s_per_device=_known(written.tokens_per_s_per_device, spread),
+        parts={name: term.central for name, term in written.parts.items()},
+        binding=written.bound,
+    )
+
+
+def _estimates(terms: Mapping[str, Term], spread: Spread) -> dict[str, Estimate]:
+    """Named numbers of a stage."""
+    return {name: _known(term, spread) for name, term in terms.items()}
+
+
+def _known(term: Term, spread: Spread) -> Estimate:
+    found = estimate(term, spread)
+    assert found is not UNSET
+    return found
+
+
+def printed_memory(step: Step) -> MemoryAnswer | UnsetType:
+    """What the fullest device holds; the total is the sum of the parts."""
+    if not step.memory:
+        return UNSET
+    total = step.memory["total"]
+    return MemoryAnswer(
+        total_bytes=total.central,
+        capacity_bytes=step.capacity.central,
+        parts={
+            name: term.central
+            for name, term in step.memory.items()
+            if name != "total" and term.central > 0.0
+        },
+        figure=total.name,
+    )
+
+
+def printed_layout(layout: Layout) -> LayoutAnswer:
+    """A layout in the words of the request."""
+    return LayoutAnswer(
+        tensor_parallel=int(layout.tensor_parallel),
+        pipeline_parallel=int(layout.pipeline_parallel),
+        data_parallel=int(layout.data_parallel),
+        context_parallel=int(layout.context_parallel),
+        expert_parallel=int(layout.expert_parallel),
+        micro_batch=int(layout.micro_batch),
+        virtual_stages=int(layout.virtual_stages),
+        zero_stage=int(layout.zero_stage),
+        sequence_parallel=bool(layout.sequence_parallel),
+        recompute=RECOMPUTE_NAME[float(layout.recompute)],
+        recompute_share=float(layout.recompute_share),
+        offload_share=float(layout.offload_share),
+        devices_used=int(devices_of(layout)),
+    )
+
+
+def runners_up(step: Step) -> tuple[RunnerUp, ...]:
+    """The next best layouts of the search."""
+    placement = step.placement
+    if not isinstance(placement, Laid) or not placement.chosen:
+        return ()
+    return tuple(
+        RunnerUp(
+            layout=printed_layout(candidate.layout),
+            step_time_ratio=float(candidate.step_time_s or 0.0) / placement.best_s,
+            memory_bytes=float(candidate.memory.total),
+        )
+        for candidate in placement.runners_up
     )
 
 

@@ -48,11 +48,19 @@ class Given(Struct, tag_field="kind", tag="given", frozen=True, kw_only=True):
     pointer: str
 
 
-class Derived(Struct, tag_field="kind", tag="derived", frozen=True, kw_only=True):
-    """Computed: by which formula, from which other figures (argument name to figure name)."""
+class Derived(
+    Struct, tag_field="kind", tag="derived", frozen=True, kw_only=True, omit_defaults=True
+):
+    """Computed: by which formula, from which other figures (argument name to figure name).
+
+    `structure` has the formula's arguments that are no numbers, such as an architecture or a
+    layout, and where each stands: a JSON pointer into the request, a row of the catalog, or what
+    chose it.
+    """
 
     formula: str
     inputs: dict[str, FigureName]
+    structure: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Judged(Struct, tag_field="kind", tag="judged", frozen=True, kw_only=True):
@@ -184,8 +192,12 @@ class Ledger:
         unit: Unit,
         inputs: Mapping[str, Term],
         fixed: Mapping[str, Any] | None = None,
+        stands: Mapping[str, str] | None = None,
     ) -> Term:
-        """Apply a formula to terms; `fixed` are its arguments that are not numbers."""
+        """Apply a formula to terms; `fixed` are its arguments that are not numbers.
+
+        `stands` says where those come from, for the reader who walks the figure back.
+        """
         structure = dict(fixed or {})
         value = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
@@ -194,7 +206,9 @@ class Ledger:
                 name=name,
                 unit=unit,
                 central=float(value),
-                source=Derived(formula=title_of(formula), inputs=names),
+                source=Derived(
+                    formula=title_of(formula), inputs=names, structure=dict(stands or {})
+                ),
                 formula=formula,
                 inputs=names,
                 fixed=structure,
@@ -223,12 +237,13 @@ class Ledger:
         units: Mapping[str, Unit],
         inputs: Mapping[str, Term],
         fixed: Mapping[str, Any] | None = None,
+        stands: Mapping[str, str] | None = None,
     ) -> dict[str, Term]:
         """Apply a formula that answers with a named tuple; one entry `name/part` for each unit."""
         structure = dict(fixed or {})
         answer = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
-        source = Derived(formula=title_of(formula), inputs=names)
+        source = Derived(formula=title_of(formula), inputs=names, structure=dict(stands or {}))
         terms = {}
         for part, unit in units.items():
             entry = Entry(

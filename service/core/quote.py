@@ -20,14 +20,27 @@ from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.meters import Place, draw_of, place_of, plug_of, totals_of, with_embodied
 from service.core.offers import price_of
+from service.core.order import order_errors, schedule_of
 from service.core.printing import (
+    estimate,
     printed_bill,
     printed_ownership,
     printed_stage,
     printed_totals,
     spread_of_quote,
 )
-from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
+from service.core.request import (
+    CatalogOffer,
+    Cluster,
+    Finetuning,
+    Generation,
+    Market,
+    Model,
+    PresetModel,
+    Pretraining,
+    QuoteRequest,
+    Reinforcement,
+)
 from service.core.stages import Effort, effort_of
 
 
@@ -68,6 +81,9 @@ def quote(
     )
     bills = bills_of(argument, request, stages, base_quote_usd=base_quote_usd)
     totals = totals_of(argument, tuple(stage.draw for stage in stages))
+    schedule = schedule_of(
+        argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
+    )
     spread = spread_of_quote(
         argument.ledger,
         bills.drafts,
@@ -87,6 +103,10 @@ def quote(
         ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
         stages=tuple(printed_stage(stage.effort, stage.draw, spread) for stage in stages),
         totals=printed_totals(totals, spread),
+        wall_clock_hours=estimate(schedule and schedule.wall_clock_hours, spread),
+        critical_path=()
+        if schedule is None
+        else tuple(request.run.stages[place].name for place in schedule.critical_path),
         figures=argument.ledger.figures(),
         warnings=tuple(argument.warnings),
     )
@@ -123,6 +143,13 @@ def check_names(request: QuoteRequest, catalog: Catalog) -> None:
     if isinstance(base, BaseRuns):
         for index, run in enumerate(base.ids):
             errors += _missing(catalog.run, run, pointer=f"/accounting/base_model/ids/{index}")
+    for model, pointer in _models(request):
+        if isinstance(model, PresetModel):
+            try:
+                catalog.model(model.id, pointer=f"{pointer}/id")
+            except QuoteError as error:
+                errors.append(error)
+    errors += order_errors(request.run)
     if errors:
         raise NotQuotable(tuple(errors))
 
@@ -179,6 +206,19 @@ def _clusters_of_stages(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:
             yield request.cluster, "/cluster"
         else:
             yield stage.cluster, f"{pointer}/cluster"
+
+
+def _models(request: QuoteRequest) -> Iterator[tuple[Model, str]]:
+    """Every model that the request names, with where it stands."""
+    for pointer, stage in zip(_stage_pointers(request), request.run.stages, strict=True):
+        work = stage.work
+        if isinstance(work, Pretraining | Finetuning | Generation | Reinforcement):
+            yield work.model, f"{pointer}/work/model"
+        if isinstance(work, Reinforcement) and work.reward_model is not UNSET:
+            yield work.reward_model, f"{pointer}/work/reward_model"
+        anchor = work.anchor if isinstance(work, Pretraining) else UNSET
+        if anchor is not UNSET and anchor.model is not UNSET:
+            yield anchor.model, f"{pointer}/work/anchor/model"
 
 
 def _clusters(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:

@@ -137,8 +137,8 @@ def held_device_hours(
     *,
     useful_device_hours: Real,
     goodput: Real,
-    evaluation_share: Real,
-    idle_share: Real,
+    evaluation_share: Real = 0.0,
+    idle_share: Real = 0.0,
 ) -> Real:
     """Device-hours held, from those that move training forward.
 

@@ -1,28 +1,39 @@
 """From the work of a stage to its device-hours and its time on the clock."""
 
-from typing import Any, Final
+from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
 from service.core.arrays import Real
-from service.core.catalog import Accelerator
+from service.core.described import Contradictory, description_of
+from service.core.finetuned import finetuned
+from service.core.generated import generated
+from service.core.hardware import Unsuited, peak_of
+from service.core.held import held_hours, held_of
+from service.core.hours import Hours, Place, prefix_of
+from service.core.planning import Unlaid
 from service.core.provenance import Term
-from service.core.request import Cluster, Compute, Metered, Stage, Timed
+from service.core.reinforced import reinforced
+from service.core.request import (
+    Cluster,
+    Compute,
+    Finetuning,
+    Generation,
+    Metered,
+    Pretraining,
+    Reinforcement,
+    Stage,
+    Timed,
+)
+from service.core.steps import ask_of, step_of
+from service.core.training import device_hours_of_steps, steps_of
 from service.core.units import SECONDS_PER_HOUR
 from service.core.wire import Interval
 
-STAND_IN_PRECISION: Final = {
-    "bf16": "fp16",
-    "tf32": "fp32",
-    "fp8": "bf16",
-    "int8": "fp8",
-}
-"""Where a device has no peak at a precision, what a run on it would use instead."""
-
 
 class Effort(Struct, frozen=True, kw_only=True):
-    """What a stage needs; without `device_hours`, `unknown` says why they cannot be known."""
+    """What a stage needs in all attempts; `hours` is one attempt, with why it may be unknown."""
 
     stage: Stage
     pointer: str
@@ -31,14 +42,17 @@ class Effort(Struct, frozen=True, kw_only=True):
     devices: Term
     device_hours: Term | None
     wall_clock_hours: Term | None
-    mfu: Term | None = None
-    goodput: Term | None = None
-    unknown: str = ""
+    hours: Hours
 
     @property
     def prefix(self) -> str:
         """The ledger's prefix for what is derived about this stage."""
-        return _name(self.pointer)
+        return prefix_of(self.pointer)
+
+    @property
+    def unknown(self) -> str:
+        """Why the device-hours are not known, if they are not."""
+        return self.hours.unknown
 
 
 def repeated(*, device_hours: Real, repeat: Real) -> Real:
@@ -51,7 +65,9 @@ def device_hours_held(*, hours: Real, devices: Real) -> Real:
     return hours * devices
 
 
-def device_hours_for_flop(*, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real) -> Real:
+def device_hours_for_flop(
+    *, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real = 1.0
+) -> Real:
     """Device-hours that training FLOP take, including the time that failures take back.
 
         flop / (peak_flop_per_s * mfu * goodput) / 3600
@@ -79,31 +95,19 @@ def effort_of(
 ) -> Effort:
     """Device-hours of one stage on its cluster, all attempts included."""
     devices = argument.quantity(cluster.devices, pointer=f"{cluster_pointer}/devices", unit="count")
-    shares: dict[str, Term | None] = {}
-    unknown = ""
-    work = stage.work
-    once: Term | None
-    if isinstance(work, Metered):
-        once = argument.quantity(
-            work.device_hours,
-            pointer=f"{pointer}/work/device_hours",
-            unit="device_hour",
-        )
-    elif isinstance(work, Timed):
-        once = _timed(argument, work, devices, pointer=pointer)
-    else:
-        device = argument.catalog.accelerator(
-            cluster.accelerator, pointer=f"{cluster_pointer}/accelerator"
-        )
-        peak = _peak(argument, device, work, pointer=pointer)
-        shares = _shares(argument, work, pointer=pointer)
-        once = _computed(argument, work, peak, shares, pointer=pointer)
-        if peak is None:
-            unknown = f"the catalog has no {work.precision} peak of {device.id}"
+    place = Place(
+        stage=stage,
+        pointer=pointer,
+        cluster=cluster,
+        cluster_pointer=cluster_pointer,
+        devices=devices,
+    )
+    hours = _hours_of(argument, place)
+    once = hours.device_hours
     total = None if once is None else _all_attempts(argument, stage, once, pointer=pointer)
     wall_clock = total and argument.ledger.derive(
         wall_clock_hours,
-        name=f"{_name(pointer)}/wall_clock_hours",
+        name=f"{place.prefix}/wall_clock_hours",
         unit="hour",
         inputs={"device_hours": total, "devices": devices},
     )
@@ -115,75 +119,128 @@ def effort_of(
         devices=devices,
         device_hours=total,
         wall_clock_hours=wall_clock,
-        mfu=shares.get("mfu"),
-        goodput=shares.get("goodput"),
-        unknown=unknown,
+        hours=hours,
     )
+
+
+def _hours_of(argument: Argument, place: Place) -> Hours:
+    """One attempt, by the kind of work."""
+    work = place.stage.work
+    if isinstance(work, Metered):
+        metered = argument.quantity(
+            work.device_hours,
+            pointer=f"{place.work_pointer}/device_hours",
+            unit="device_hour",
+        )
+        return Hours(device_hours=metered)
+    if isinstance(work, Timed):
+        return Hours(device_hours=_timed(argument, work, place.devices, pointer=place.pointer))
+    if isinstance(work, Compute):
+        return _computed(argument, work, place)
+    return _predicted(argument, work, place)
+
+
+def _predicted(
+    argument: Argument,
+    work: Pretraining | Finetuning | Generation | Reinforcement,
+    place: Place,
+) -> Hours:
+    """One attempt at work that names a model."""
+    if isinstance(work, Pretraining):
+        return _pretrained(argument, work, place)
+    if isinstance(work, Finetuning):
+        return finetuned(argument, work, place)
+    if isinstance(work, Generation):
+        return generated(argument, work, place)
+    return reinforced(argument, work, place)
 
 
 def _timed(argument: Argument, work: Timed, devices: Term, *, pointer: str) -> Term:
     hours = argument.quantity(work.hours, pointer=f"{pointer}/work/hours", unit="hour")
     return argument.ledger.derive(
         device_hours_held,
-        name=f"{_name(pointer)}/device_hours_once",
+        name=f"{prefix_of(pointer)}/device_hours_once",
         unit="device_hour",
         inputs={"hours": hours, "devices": devices},
     )
 
 
-def _peak(argument: Argument, device: Accelerator, work: Compute, *, pointer: str) -> Term | None:
-    """The dense peak at the asked precision, or at the one that would stand in for it."""
-    precision: str = work.precision
-    while precision not in device.peak_dense_flop_per_s:
-        if precision not in STAND_IN_PRECISION:
-            return None
-        precision = STAND_IN_PRECISION[precision]
-    if precision != work.precision:
-        argument.warn(
-            "precision_substituted",
-            f"{device.id} has no {work.precision} peak; its {precision} peak was taken",
-            pointer=f"{pointer}/work/precision",
-        )
-    return argument.ledger.take(device.peak_dense_flop_per_s[precision])
-
-
-def _shares(argument: Argument, work: Compute, *, pointer: str) -> dict[str, Term | None]:
-    return {
-        "mfu": argument.stated_or_assumed(
-            work.mfu,
-            pointer=f"{pointer}/work/mfu",
-            unit="share",
-            assumption="compute.mfu",
-            code="assumed_mfu",
-        ),
-        "goodput": argument.stated_or_assumed(
-            work.goodput,
-            pointer=f"{pointer}/work/goodput",
-            unit="share",
-            assumption="compute.goodput",
-            code="assumed_goodput",
-        ),
-    }
-
-
-def _computed(
-    argument: Argument,
-    work: Compute,
-    peak: Term | None,
-    shares: dict[str, Term | None],
-    *,
-    pointer: str,
-) -> Term | None:
-    mfu, goodput = shares["mfu"], shares["goodput"]
-    if peak is None or mfu is None or goodput is None:
-        return None
-    flop = argument.quantity(work.flop, pointer=f"{pointer}/work/flop", unit="flop")
-    return argument.ledger.derive(
-        device_hours_for_flop,
-        name=f"{_name(pointer)}/device_hours_once",
-        unit="device_hour",
-        inputs={"flop": flop, "peak_flop_per_s": peak, "mfu": mfu, "goodput": goodput},
+def _computed(argument: Argument, work: Compute, place: Place) -> Hours:
+    """FLOP, turned into device-hours by peak, MFU and goodput."""
+    device = argument.catalog.accelerator(
+        place.cluster.accelerator, pointer=f"{place.cluster_pointer}/accelerator"
     )
+    peak, _ = peak_of(argument, device, work.precision, pointer=f"{place.work_pointer}/precision")
+    mfu = argument.stated_or_assumed(
+        work.mfu,
+        pointer=f"{place.work_pointer}/mfu",
+        unit="share",
+        assumption="compute.mfu",
+        code="assumed_mfu",
+    )
+    held = held_of(argument, work, place, by_default=False)
+    if peak is None:
+        return Hours(
+            device_hours=None,
+            mfu=mfu,
+            held=held,
+            unknown=f"the catalog has no {work.precision} peak of {device.id}",
+        )
+    flop = argument.quantity(work.flop, pointer=f"{place.work_pointer}/flop", unit="flop")
+    useful = argument.ledger.derive(
+        device_hours_for_flop,
+        name=f"{place.prefix}/device_hours_useful",
+        unit="device_hour",
+        inputs={"flop": flop, "peak_flop_per_s": peak, "mfu": mfu},
+    )
+    return Hours(device_hours=held_hours(argument, useful, held, place), mfu=mfu, held=held)
+
+
+def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
+    """Tokens through a model: as many steps as they take, each as long as predicted."""
+    at = place.work_pointer
+    tokens = argument.quantity(work.tokens, pointer=f"{at}/tokens", unit="token")
+    described = description_of(argument, work.model, pointer=f"{at}/model")
+    if isinstance(described, Contradictory):
+        return _contradicted(argument, described)
+    outcome = step_of(
+        argument,
+        ask_of(work, described, pointer=at, prefix=place.prefix),
+        place.cluster,
+        cluster_pointer=place.cluster_pointer,
+        devices=place.devices,
+        mfu=None
+        if work.mfu is UNSET
+        else argument.quantity(work.mfu, pointer=f"{at}/mfu", unit="share"),
+        anchor=work.anchor,
+    )
+    if isinstance(outcome, Contradictory):
+        return _contradicted(argument, outcome)
+    if isinstance(outcome, Unsuited):
+        return Hours(device_hours=None, unknown=outcome.detail)
+    held = held_of(argument, work, place)
+    if outcome.seconds is None:
+        assert isinstance(outcome.placement, Unlaid)
+        return Hours(device_hours=None, held=held, step=outcome, unknown=outcome.placement.detail)
+    steps = argument.ledger.derive(
+        steps_of,
+        name=f"{place.prefix}/steps",
+        unit="count",
+        inputs={"tokens": tokens, "tokens_per_step": outcome.tokens_per_step},
+    )
+    useful = argument.ledger.derive(
+        device_hours_of_steps,
+        name=f"{place.prefix}/device_hours_useful",
+        unit="device_hour",
+        inputs={"steps": steps, "seconds": outcome.seconds, "devices": place.devices},
+    )
+    once = held_hours(argument, useful, held, place)
+    return Hours(device_hours=once, mfu=outcome.mfu, held=held, step=outcome, steps=steps)
+
+
+def _contradicted(argument: Argument, found: Contradictory) -> Hours:
+    argument.warn("contradictory", found.detail, pointer=found.pointer)
+    return Hours(device_hours=None, unknown=found.detail, contradictory=True)
 
 
 def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str) -> Term:
@@ -194,12 +251,7 @@ def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str)
     attempts = argument.quantity(repeat, pointer=f"{pointer}/repeat", unit="ratio")
     return argument.ledger.derive(
         repeated,
-        name=f"{_name(pointer)}/device_hours",
+        name=f"{prefix_of(pointer)}/device_hours",
         unit="device_hour",
         inputs={"device_hours": once, "repeat": attempts},
     )
-
-
-def _name(pointer: str) -> str:
-    """The ledger's prefix for what is derived about the stage at this pointer."""
-    return pointer.removeprefix("/run/")

@@ -12,6 +12,7 @@ Unit: TypeAlias = Literal[
     "flop/s",
     "byte",
     "byte/s",
+    "gigabit/s",
     "token/s",
     "second",
     "hour",

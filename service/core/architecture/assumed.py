@@ -9,6 +9,7 @@ heads of 128, 8 key-value heads, hidden size about 128 times the layers (80 time
 import math
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from service.core.architecture.description import MixtureOfExperts, Transformer
 
@@ -31,7 +32,11 @@ UNTIED_FROM_PARAMS = 4e9  # smaller models share one matrix for embedding and he
 def plausible_transformer(
     *, params_total: float, params_active: float | None = None
 ) -> Transformer:
-    """A transformer of so many parameters, within 2% of each count from 10 million on."""
+    """A transformer of so many parameters.
+
+    Within 2% of the count from 10 million on; a mixture within 5% of both counts where at least
+    100 million are active.
+    """
     if params_active is None or params_active >= DENSE_ACTIVE_SHARE * params_total:
         return _dense(params_total)
     return _mixture(params_total, params_active)
@@ -84,7 +89,7 @@ def _transformer(
     copies: float,
     *,
     ffn: float,
-    moe: MixtureOfExperts | None = None,
+    moe: MixtureOfExperts | UnsetType = UNSET,
 ) -> Transformer:
     return Transformer(
         layers=layers,

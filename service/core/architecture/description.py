@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 # Whole numbers that may be written 4096, 4096.0 or 4.096e3. The bounds keep every product of them
 # finite.
@@ -10,7 +10,7 @@ Layers = Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)]
 Count = Annotated[float, Meta(ge=0, le=100_000, multiple_of=1)]
 PositiveCount = Annotated[float, Meta(ge=1, le=100_000, multiple_of=1)]
 Width = Annotated[float, Meta(ge=1, le=1_000_000, multiple_of=1)]
-WidthOrNone = Annotated[float, Meta(ge=0, le=1_000_000, multiple_of=1)]
+WidthOrZero = Annotated[float, Meta(ge=0, le=1_000_000, multiple_of=1)]
 Vocabulary = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
 Positions = Annotated[float, Meta(ge=0, le=100_000_000, multiple_of=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -23,7 +23,7 @@ class MixtureOfExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     experts_per_token: PositiveCount
     moe_ffn_size: Width
     shared_experts: Count = 0.0
-    shared_ffn_size: WidthOrNone | None = None  # as wide as a routed expert
+    shared_ffn_size: WidthOrZero | UnsetType = UNSET  # as wide as a routed expert
     first_dense_layers: Annotated[float, Meta(ge=0, le=10_000, multiple_of=1)] = 0.0
     moe_every: Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)] = 1.0
     router_bias: bool = False
@@ -41,7 +41,7 @@ class LatentAttention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     qk_nope_head_dim: Width
     qk_rope_head_dim: Width
     v_head_dim: Width
-    q_lora_rank: WidthOrNone = 0.0
+    q_lora_rank: WidthOrZero = 0.0
 
 
 class Transformer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,47 +51,51 @@ class Transformer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     hidden_size: Width
     heads: PositiveCount
     vocab_size: Vocabulary
-    kv_heads: PositiveCount | None = None  # as many as heads; 1 for mqa
-    head_dim: Width | None = None  # hidden_size / heads
-    ffn_size: WidthOrNone | None = None  # 8/3 d gated, 4 d otherwise; 0 where all layers are MoE
+    kv_heads: PositiveCount | UnsetType = UNSET  # as many as heads; 1 for mqa
+    head_dim: Width | UnsetType = UNSET  # hidden_size / heads
+    ffn_size: WidthOrZero | UnsetType = (
+        UNSET  # 8/3 d gated, 4 d otherwise; 0 where all layers are MoE
+    )
     gated_ffn: bool = True
-    attention: Literal["mha", "gqa", "mqa", "mla"] | None = None  # follows from kv_heads and mla
+    attention: Literal["mha", "gqa", "mqa", "mla"] | UnsetType = (
+        UNSET  # follows from kv_heads and mla
+    )
     tied_embeddings: bool = False
-    max_sequence: Positions | None = None
+    max_sequence: Positions | UnsetType = UNSET
     norm: Literal["rms", "layernorm", "layernorm_nobias", "none"] = "rms"
     norms_per_layer: Annotated[float, Meta(ge=0, le=16, multiple_of=1)] = 2.0
-    qk_norm: Literal["per_head", "full"] | None = None
+    qk_norm: Literal["per_head", "full"] | UnsetType = UNSET
     qkv_bias: bool = False
     out_bias: bool = False
     ffn_bias: bool = False
     learned_positions: Positions = 0.0
-    sliding_window: Positions | None = None
+    sliding_window: Positions | UnsetType = UNSET
     sliding_window_share: Share = 1.0  # of the layers, where sliding_window is given
     mtp_layers: Annotated[float, Meta(ge=0, le=16, multiple_of=1)] = 0.0
     extra_params: Annotated[float, Meta(ge=0, le=1e15, multiple_of=1)] = 0.0
-    moe: MixtureOfExperts | None = None
-    mla: LatentAttention | None = None
+    moe: MixtureOfExperts | UnsetType = UNSET
+    mla: LatentAttention | UnsetType = UNSET
 
 
 def contradictions(transformer: Transformer) -> tuple[tuple[str, str], ...]:
     """What in the description cannot be true together: (member, why), empty for a sound one."""
     found: list[tuple[str, str]] = []
     kv_heads = transformer.kv_heads
-    if kv_heads is not None and (kv_heads > transformer.heads or transformer.heads % kv_heads):
+    if kv_heads is not UNSET and (kv_heads > transformer.heads or transformer.heads % kv_heads):
         found.append(("kv_heads", "must divide heads"))
-    derived = transformer.head_dim is None and transformer.mla is None
+    derived = transformer.head_dim is UNSET and transformer.mla is UNSET
     if derived and transformer.hidden_size % transformer.heads:
         found.append(("heads", "must divide hidden_size unless head_dim is given"))
-    if transformer.attention == "mla" and transformer.mla is None:
+    if transformer.attention == "mla" and transformer.mla is UNSET:
         found.append(("mla", "attention mla needs its ranks and head sizes"))
-    if transformer.mla is not None and transformer.attention not in (None, "mla"):
+    if transformer.mla is not UNSET and transformer.attention not in (UNSET, "mla"):
         found.append(("attention", "must be mla where mla is given"))
     if transformer.ffn_size == 0 and moe_layers(transformer) < transformer.layers:
         found.append(("ffn_size", "must not be 0 where some layers are dense"))
     moe = transformer.moe
-    if moe is not None and moe.experts_per_token > moe.experts:
+    if moe is not UNSET and moe.experts_per_token > moe.experts:
         found.append(("moe/experts_per_token", "must not exceed experts"))
-    if moe is not None and moe.first_dense_layers > transformer.layers:
+    if moe is not UNSET and moe.first_dense_layers > transformer.layers:
         found.append(("moe/first_dense_layers", "must not exceed layers"))
     return tuple(found)
 
@@ -99,6 +103,6 @@ def contradictions(transformer: Transformer) -> tuple[tuple[str, str], ...]:
 def moe_layers(transformer: Transformer) -> float:
     """Layers whose feed-forward is a mixture of experts."""
     moe = transformer.moe
-    if moe is None:
+    if moe is UNSET:
         return 0.0
     return float(max(0, transformer.layers - moe.first_dense_layers) // moe.moe_every)

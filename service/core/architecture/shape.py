@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from msgspec import UNSET, UnsetType
+
 from service.core.architecture.description import MixtureOfExperts, Transformer, moe_layers
 
 
@@ -60,7 +62,7 @@ def architecture_of(transformer: Transformer) -> Architecture:
     kv_heads = float(transformer.kv_heads or (1 if transformer.attention == "mqa" else heads))
     head_dim = float(transformer.head_dim or max(1, d // heads))
     window = float(transformer.sliding_window or 0)
-    qk_norm = {None: 0.0, "per_head": 2 * head_dim, "full": (heads + kv_heads) * head_dim}
+    qk_norm = {UNSET: 0.0, "per_head": 2 * head_dim, "full": (heads + kv_heads) * head_dim}
     norm = {"rms": d, "layernorm_nobias": d, "layernorm": 2 * d, "none": 0.0}
     biases = (heads + 2 * kv_heads) * head_dim * transformer.qkv_bias + d * transformer.out_bias
     return Architecture(
@@ -101,7 +103,7 @@ def architecture_of(transformer: Transformer) -> Architecture:
 
 
 def _ffn_size(transformer: Transformer) -> float:
-    if transformer.ffn_size is not None:
+    if transformer.ffn_size is not UNSET:
         return float(transformer.ffn_size)
     if moe_layers(transformer) == transformer.layers:
         return 0.0
@@ -110,7 +112,7 @@ def _ffn_size(transformer: Transformer) -> float:
     return 256.0 * -(-8 * transformer.hidden_size // (3 * 256))  # 8/3 d, up to the next 256
 
 
-def _shared_ffn_size(moe: MixtureOfExperts | None) -> float:
-    if moe is None or not moe.shared_experts:
+def _shared_ffn_size(moe: MixtureOfExperts | UnsetType) -> float:
+    if moe is UNSET or not moe.shared_experts:
         return 0.0
-    return float(moe.moe_ffn_size if moe.shared_ffn_size is None else moe.shared_ffn_size)
+    return float(moe.moe_ffn_size if moe.shared_ffn_size is UNSET else moe.shared_ffn_size)

@@ -1,0 +1,69 @@
+"""`engine/*.toml`: the constants of the step-time engine, and the errors that they leave."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from service.catalog_files.files import DataFiles, RefusedError
+from service.core.engine import Constants, Engine, EngineError
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_./-]*$(?!\n)")]
+Log = Annotated[float, Meta(ge=-5, le=5)]
+
+
+class ConstantRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One constant: fitted value, what was believed before, and what is physically possible."""
+
+    name: Name
+    unit: str
+    value: Annotated[float, Meta(gt=0, le=1e6)]
+    log_sd: Annotated[float, Meta(ge=0, le=5)]  # of the fitted value
+    prior: Annotated[float, Meta(gt=0, le=1e6)]
+    prior_log_sd: Annotated[float, Meta(ge=0, le=5)]  # 0: held at the prior
+    low: float
+    high: float
+    meaning: str
+    source: str
+
+
+class EffectRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Log of the ratio of one generation or device to what it belongs to."""
+
+    name: Name  # constant/generation or constant/device
+    value: Log
+    log_sd: Log
+    prior_log_sd: Log
+
+
+class ErrorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Residuals of one kind of row, as `EngineError` describes them."""
+
+    kind: Name
+    rows: Annotated[int, Meta(ge=1)]
+    sigma: Annotated[float, Meta(gt=0, le=5)]
+    quantiles: Annotated[tuple[Log, ...], Meta(min_length=5, max_length=5)]
+
+
+def read_engine(files: DataFiles) -> Engine:
+    """The step-time engine of this edition."""
+    values: dict[str, float] = {}
+    for place, row in files.toml_rows("engine/constants.toml", "constant", ConstantRow):
+        with suppress(RefusedError):
+            place.check_new(row.name, values)
+            if not row.low <= row.value <= row.high:
+                place.report(f"{row.value:g} is not between {row.low:g} and {row.high:g}")
+            values[row.name] = row.value
+    effects: dict[str, float] = {}
+    for place, effect in files.toml_rows("engine/effects.toml", "effect", EffectRow):
+        with suppress(RefusedError):
+            place.check_new(effect.name, effects)
+            effects[effect.name] = effect.value
+    errors: dict[str, EngineError] = {}
+    for place, error in files.toml_rows("engine/errors.toml", "error", ErrorRow):
+        with suppress(RefusedError):
+            place.check_new(error.kind, errors)
+            errors[error.kind] = EngineError(
+                kind=error.kind, rows=error.rows, sigma=error.sigma, quantiles=error.quantiles
+            )
+    return Engine(constants=Constants(values, effects), errors=errors)

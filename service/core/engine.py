@@ -1,0 +1,35 @@
+"""What the catalog holds for the step-time engine: fitted constants and the errors they leave."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+
+class Constants(NamedTuple):
+    """All constants by name: SI units, shares 0 to 1, ratios and counts.
+
+    `effects` are logs of the ratio of a generation or device to its kind, `gemm_share/hopper`.
+    """
+
+    values: Mapping[str, float]
+    effects: Mapping[str, float]
+
+
+class EngineError(Struct, frozen=True, kw_only=True):
+    """Log of measured over predicted step time, on rows that the fit did not see.
+
+    `quantiles` are those of 5%, 25%, 50%, 75% and 95%; `sigma` is robust, from the 68% interval.
+    """
+
+    kind: str
+    rows: int
+    sigma: float
+    quantiles: tuple[float, ...]
+
+
+class Engine(Struct, frozen=True, kw_only=True):
+    """The step-time engine of one catalog edition; `errors` by kind: dense, moe, unseen."""
+
+    constants: Constants = Constants({}, {})
+    errors: dict[str, EngineError] = field(default_factory=dict)

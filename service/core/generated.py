@@ -1,0 +1,223 @@
+"""Generation: the time that so many responses take on a cluster."""
+
+from msgspec import UNSET
+
+from service.core.argument import Argument
+from service.core.arrays import Real
+from service.core.described import Contradictory, description_of
+from service.core.generation import Serving
+from service.core.hardware import Unsuited, hardware_of
+from service.core.held import held_hours, held_of
+from service.core.hours import Hours, Place, Written
+from service.core.inference import (
+    PEAK_PRECISION,
+    Load,
+    Served,
+    Unserved,
+    office_of,
+    served,
+)
+from service.core.provenance import Term
+from service.core.request import Generation
+from service.core.texts import Texts, texts_of
+from service.core.units import SECONDS_PER_HOUR
+
+
+def device_hours_generating(*, seconds: Real, devices: Real, kept_share: Real) -> Real:
+    """Device-hours of a batch of which only a share is kept: seconds * devices / kept / 3600."""
+    return seconds * devices / kept_share / SECONDS_PER_HOUR
+
+
+def tokens_prompted(*, prompts: Real, prompt_tokens: Real, kept_share: Real = 1.0) -> Real:
+    """Tokens of all prompts, each read once: prompts * prompt_tokens / kept_share."""
+    return prompts * prompt_tokens / kept_share
+
+
+def tokens_written(*, samples: Real, response_tokens: Real, kept_share: Real = 1.0) -> Real:
+    """Tokens of all responses, rejected ones too: samples * response_tokens / kept_share."""
+    return samples * response_tokens / kept_share
+
+
+def samples_of(*, prompts: Real, samples_per_prompt: Real) -> Real:
+    """Responses: prompts * samples_per_prompt."""
+    return prompts * samples_per_prompt
+
+
+def tokens_per_s_per_device(
+    *, samples: Real, response_tokens: Real, seconds: Real, devices: Real
+) -> Real:
+    """Tokens written by a device held: samples * response_tokens / (seconds * devices)."""
+    return samples * response_tokens / (seconds * devices)
+
+
+def devices_of_replica(*, serving: Serving) -> Real:
+    """Devices that one failure stops: those of its replica."""
+    return serving.devices
+
+
+def generated(argument: Argument, work: Generation, place: Place) -> Hours:
+    """Device-hours of one attempt at writing all responses."""
+    at, given, derive = place.work_pointer, argument.ledger.given, argument.ledger.derive
+    prompts = given(work.requests, pointer=f"{at}/requests", unit="count")
+    per_prompt = given(work.samples_per_prompt, pointer=f"{at}/samples_per_prompt", unit="count")
+    kept = argument.quantity(work.kept_share, pointer=f"{at}/kept_share", unit="share")
+    texts = texts_of(argument, work.prompt_tokens, work.responses, pointer=at, prefix=place.prefix)
+    samples = derive(
+        samples_of,
+        name=f"{place.prefix}/samples",
+        unit="count",
+        inputs={"prompts": prompts, "samples_per_prompt": per_prompt},
+    )
+    tokens = tokens_of(
+        argument, place, prompts=prompts, samples=samples, texts=texts, kept_share=kept
+    )
+    load = Load(samples=samples.central, prompts=prompts.central, texts=texts)
+    found = _served(argument, work, place, load)
+    if isinstance(found, Hours):
+        return found_with(found, tokens)
+    replica = derive(
+        devices_of_replica,
+        name=f"{place.prefix}/devices_of_replica",
+        unit="count",
+        inputs={},
+        fixed={"serving": found.serving},
+    )
+    held = held_of(argument, work, place, synchronous_devices=replica)
+    useful = derive(
+        device_hours_generating,
+        name=f"{place.prefix}/device_hours_useful",
+        unit="device_hour",
+        inputs={
+            "seconds": found.batch["seconds"],
+            "devices": place.devices,
+            "kept_share": kept,
+        },
+    )
+    return Hours(
+        device_hours=held_hours(argument, useful, held, place),
+        held=held,
+        written=written_of(
+            argument, place, found, samples=samples, texts=texts, devices=place.devices
+        ),
+        tokens=tokens,
+    )
+
+
+def found_with(hours: Hours, tokens: dict[str, Term]) -> Hours:
+    """Hours that are not known, with the tokens that are."""
+    return Hours(
+        device_hours=None,
+        tokens=tokens,
+        unknown=hours.unknown,
+        contradictory=hours.contradictory,
+        does_not_fit=hours.does_not_fit,
+    )
+
+
+def tokens_of(
+    argument: Argument,
+    place: Place,
+    *,
+    prompts: Term,
+    samples: Term,
+    texts: Texts,
+    kept_share: Term | None = None,
+) -> dict[str, Term]:
+    """Tokens read and written, as figures."""
+    kept = {} if kept_share is None else {"kept_share": kept_share}
+    return {
+        "prompt": argument.ledger.derive(
+            tokens_prompted,
+            name=f"{place.prefix}/tokens_prompted",
+            unit="token",
+            inputs={"prompts": prompts, "prompt_tokens": texts.prompt_tokens} | kept,
+        ),
+        "response": argument.ledger.derive(
+            tokens_written,
+            name=f"{place.prefix}/tokens_written",
+            unit="token",
+            inputs={"samples": samples, "response_tokens": texts.mean_tokens} | kept,
+        ),
+    }
+
+
+def written_of(
+    argument: Argument,
+    place: Place,
+    found: Served,
+    *,
+    samples: Term,
+    texts: Texts,
+    devices: Term,
+) -> Written:
+    """What the quote says of how a stage generates."""
+    parts = ("prefill_seconds", "queue_seconds", "drain_seconds")
+    return Written(
+        serving=found.serving,
+        replicas=found.replicas,
+        parts={name: found.batch[name] for name in parts},
+        concurrent=found.batch["concurrent"],
+        longest_tokens=found.batch["longest_tokens"],
+        tokens_per_s_per_device=argument.ledger.derive(
+            tokens_per_s_per_device,
+            name=f"{place.prefix}/generated_tokens_per_s_per_device",
+            unit="token/s",
+            inputs={
+                "samples": samples,
+                "response_tokens": texts.mean_tokens,
+                "seconds": found.batch["seconds"],
+                "devices": devices,
+            },
+        ),
+        bound=found.bound,
+    )
+
+
+def unserved(argument: Argument, found: Unserved) -> Hours:
+    """Why nothing is generated, as a state and a warning."""
+    argument.warn(
+        "contradictory" if found.contradictory else "does_not_fit",
+        found.detail,
+        pointer=found.pointer,
+    )
+    return Hours(
+        device_hours=None,
+        unknown=found.detail,
+        contradictory=found.contradictory,
+        does_not_fit=not found.contradictory,
+    )
+
+
+def _served(argument: Argument, work: Generation, place: Place, load: Load) -> Served | Hours:
+    at = place.work_pointer
+    described = description_of(argument, work.model, pointer=f"{at}/model")
+    if isinstance(described, Contradictory):
+        argument.warn("contradictory", described.detail, pointer=described.pointer)
+        return Hours(device_hours=None, unknown=described.detail, contradictory=True)
+    hardware = hardware_of(
+        argument,
+        place.cluster,
+        pointer=place.cluster_pointer,
+        precision=PEAK_PRECISION[work.precision],
+        precision_pointer=f"{at}/precision",
+    )
+    if isinstance(hardware, Unsuited):
+        return Hours(device_hours=None, unknown=hardware.detail)
+    found = served(
+        argument,
+        office_of(argument, described, hardware, work.precision),
+        load,
+        work.serving,
+        devices=place.devices.central,
+        pointer=f"{at}/serving",
+        name=f"{place.prefix}/generation",
+    )
+    if isinstance(found, Unserved):
+        return unserved(argument, found)
+    if work.serving is UNSET:
+        argument.warn(
+            "assumed_serving",
+            "no serving layout is given; the fastest that fits was chosen",
+            pointer=f"{at}/serving",
+        )
+    return found

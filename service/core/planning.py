@@ -1,0 +1,116 @@
+"""How a step is spread over the devices: as asked for, or the fastest layout that fits."""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType
+
+from service.core.arrays import Real
+from service.core.layouts import Candidate, Problem, Search, search
+from service.core.memory import bytes_per_device
+from service.core.parallelism import Layout, illegalities, layout_of
+from service.core.request import LayoutTerms
+
+RUNNERS_UP: Final = 3
+BYTES_PER_GIB: Final = 2.0**30
+
+
+class Laid(Struct, frozen=True, kw_only=True):
+    """A layout that fits, and if it was searched for, the next best ones."""
+
+    layout: Layout
+    chosen: bool
+    best_s: float = 0.0
+    runners_up: tuple[Candidate, ...] = ()
+
+
+class Unlaid(Struct, frozen=True, kw_only=True):
+    """No layout: it cannot be (`contradictory`), or nothing fits in memory."""
+
+    contradictory: bool
+    detail: str
+    pointer: str
+    layout: Layout | None = None  # the one that was asked for, or lacks the least memory
+
+
+Placement: TypeAlias = Laid | Unlaid
+
+
+def placement_of(
+    asked: LayoutTerms | UnsetType,
+    *,
+    pointer: str,
+    problem: Problem,
+    devices: float,
+    step_time: Callable[[Layout], Real],
+) -> Placement:
+    """The layout asked for at `pointer`, or else the fastest that fits, or why there is none."""
+    if asked is UNSET:
+        return _searched(
+            search(problem=problem, devices=devices, step_time=step_time, runners_up=RUNNERS_UP),
+            problem=problem,
+            pointer=pointer,
+        )
+    layout = layout_of(asked, devices=devices)
+    faults = illegalities(
+        layout=layout,
+        architecture=problem.architecture,
+        devices=devices,
+        global_batch=problem.global_batch,
+        sequence_length=problem.sequence_length,
+    )
+    if faults:
+        return Unlaid(
+            contradictory=True,
+            detail="; ".join(f"{member} {why}" for member, why in faults),
+            pointer=f"{pointer}/{faults[0][0]}",
+            layout=layout,
+        )
+    needed = float(
+        bytes_per_device(
+            architecture=problem.architecture,
+            layout=layout,
+            sequence_length=problem.sequence_length,
+            global_batch=problem.global_batch,
+            recipe=problem.recipe,
+        )
+    )
+    if needed > problem.memory_bytes:
+        return Unlaid(
+            contradictory=False,
+            detail=f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device",
+            pointer=pointer,
+            layout=layout,
+        )
+    return Laid(layout=layout, chosen=False)
+
+
+def _searched(found: Search, *, problem: Problem, pointer: str) -> Placement:
+    best = found.best
+    if best is not None:
+        return Laid(
+            layout=best.layout,
+            chosen=True,
+            best_s=best.step_time_s or 0.0,
+            runners_up=found.ranked[1:],
+        )
+    closest = found.closest
+    if closest is None:
+        return Unlaid(
+            contradictory=True,
+            detail="no layout is legal on so many devices",
+            pointer=pointer,
+        )
+    return Unlaid(
+        contradictory=False,
+        detail=(
+            f"none of {found.considered} layouts fits: the closest needs "
+            f"{_gib(float(closest.memory.total))} of {_gib(problem.memory_bytes)} on a device"
+        ),
+        pointer=pointer,
+        layout=closest.layout,
+    )
+
+
+def _gib(count: float) -> str:
+    return f"{count / BYTES_PER_GIB:,.1f} GiB"

@@ -1,0 +1,30 @@
+"""How long one training step takes: analytic, on any device, layout and software."""
+
+from service.core.engine import Constants
+from service.core.steptime.constants import (
+    Coefficients,
+    Traits,
+    coefficients_of,
+    traits_of,
+)
+from service.core.steptime.machine import Kind, Machine, Recipe, Stack
+from service.core.steptime.parts import StepParts, parts_of, step_parts, step_seconds
+from service.core.steptime.work import Work, work_of
+
+__all__ = [
+    "Coefficients",
+    "Constants",
+    "Kind",
+    "Machine",
+    "Recipe",
+    "Stack",
+    "StepParts",
+    "Traits",
+    "Work",
+    "coefficients_of",
+    "parts_of",
+    "step_parts",
+    "step_seconds",
+    "traits_of",
+    "work_of",
+]

@@ -1,0 +1,222 @@
+"""`runquote plan`: the layouts of a pretraining stage as a table, and as a picture."""
+
+from decimal import Decimal
+from itertools import cycle
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+from msgspec import UNSET
+from msgspec.structs import replace as replaced
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from service.api.decoding import decode_request
+from service.core.answer import Bill, PricedBill, Quote, StageAnswer
+from service.core.layouts import Candidate
+from service.core.parallelism import RECOMPUTE_CODE
+from service.core.plan import Plan, plans
+from service.core.request import Cluster, QuoteRequest, Run
+from service.core.steptime import StepParts
+from service.core.units import HOURS_PER_DAY
+from service.local import local_quoting, quote_bytes
+
+DEGREES: Final = (
+    "tensor_parallel",
+    "pipeline_parallel",
+    "data_parallel",
+    "context_parallel",
+    "expert_parallel",
+    "micro_batch",
+    "virtual_stages",
+    "zero_stage",
+)
+COLUMNS: Final = (
+    *("TP", "PP", "DP", "CP", "EP", "MB", "VP", "ZeRO"),
+    *("recompute", "GiB", "step s", "token/s"),
+)
+MOST_DEVICES: Final = 1e7
+RECOMPUTE_NAME: Final = {code: name for name, code in RECOMPUTE_CODE.items()}
+GIB: Final = 2.0**30
+BAR_WIDTH: Final = 48
+COLOURS: Final = ("blue", "cyan", "green", "yellow", "magenta", "red", "white", "bright_blue")
+
+out = Console()
+
+
+def plan(
+    file: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Argument(help="A request as JSON with a pretraining stage; or name a model instead."),
+    ] = None,
+    *,
+    model: Annotated[str, typer.Option(help="A model of the catalog.")] = "",
+    accelerator: Annotated[str, typer.Option(help="An accelerator of the catalog.")] = "",
+    devices: Annotated[
+        str, typer.Option(help="Numbers of devices, with commas between them.")
+    ] = "",
+    tokens: Annotated[float, typer.Option(help="Tokens of the run.")] = 1e12,
+    sequence_length: Annotated[float, typer.Option(help="Tokens of one sequence.")] = 4096.0,
+    global_batch_tokens: Annotated[float, typer.Option(help="Tokens of one step.")] = 4_194_304.0,
+    precision: Annotated[str, typer.Option(help="bf16, fp8, mxfp8, ...")] = "bf16",
+    stage: Annotated[int, typer.Option(min=1, help="Which stage of FILE.")] = 1,
+    runners_up: Annotated[int, typer.Option(min=0, max=50, help="How many more layouts.")] = 5,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw step time and cost.")] = False,
+) -> None:
+    """Choose the layout: every legal one is timed, those that fit are ranked."""
+    request = (
+        _named(
+            model,
+            accelerator,
+            tokens=tokens,
+            sequence_length=sequence_length,
+            global_batch_tokens=global_batch_tokens,
+            precision=precision,
+        )
+        if file is None
+        else decode_request(file.read())
+    )
+    place = stage - 1
+    if place >= len(request.run.stages):
+        raise typer.BadParameter(f"the run has {len(request.run.stages)} stages")
+    counts = _counts(devices) or (_cluster_of(request, place).devices,)
+    found = plans(
+        request, local_quoting().catalog, stage=place, devices=counts, runners_up=runners_up
+    )
+    quotes = {count: _quote_on(request, count, place=place) for count in counts}
+    for each in found:
+        out.print(_table(each, quotes[each.devices]))
+    if plot:
+        _plot_steps(found)
+        _plot_costs(quotes)
+
+
+def _named(model: str, accelerator: str, *, tokens: float, **work: Any) -> QuoteRequest:
+    """A request for a model of the catalog, as the options name it."""
+    if not model or not accelerator:
+        raise typer.BadParameter("give FILE, or --model and --accelerator")
+    body = {
+        "run": {
+            "name": model,
+            "stages": [
+                {
+                    "name": "pre-training",
+                    "work": {
+                        "kind": "pretraining",
+                        "model": {"kind": "preset", "id": model},
+                        "tokens": tokens,
+                        **work,
+                    },
+                }
+            ],
+        },
+        "cluster": {"accelerator": accelerator, "devices": 8},
+    }
+    return decode_request(msgspec.json.encode(body))
+
+
+def _counts(devices: str) -> tuple[float, ...]:
+    try:
+        counts = tuple(float(word) for word in devices.split(",") if word.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{devices!r} is not numbers with commas between them") from None
+    if any(not 1 <= count <= MOST_DEVICES or count % 1 for count in counts):
+        raise typer.BadParameter(f"devices are whole numbers from 1 to {MOST_DEVICES:.0f}")
+    return counts
+
+
+def _cluster_of(request: QuoteRequest, place: int) -> Cluster:
+    own = request.run.stages[place].cluster
+    return request.cluster if own is UNSET else own
+
+
+def _quote_on(request: QuoteRequest, devices: float, *, place: int) -> Quote:
+    """The quote of the one stage on another number of devices."""
+    stage = request.run.stages[place]
+    alone = msgspec.structs.replace(
+        request,
+        run=Run(name=request.run.name, stages=(replaced(stage, cluster=UNSET),)),
+        cluster=replaced(_cluster_of(request, place), devices=devices),
+    )
+    return msgspec.json.decode(quote_bytes(msgspec.json.encode(alone)), type=Quote)
+
+
+def _table(found: Plan, quoted: Quote) -> Table:
+    """The layouts for one number of devices, fastest first."""
+    search = found.search
+    (stage,), rental = quoted.stages, quoted.bases[0]
+    table = Table(title=_title(found, stage, rental), title_justify="left", padding=(0, 0))
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for candidate in search.ranked:
+        table.add_row(*_cells(candidate, found))
+    closest = search.closest
+    if closest is not None:
+        needed = float(closest.memory.total) / GIB
+        table.caption = f"Nothing fits; the closest needs {needed:,.1f} GiB on a device."
+    return table
+
+
+def _title(found: Plan, stage: StageAnswer, rental: Bill) -> str:
+    words = [
+        f"{found.devices:,.0f} devices",
+        f"{found.search.fitting:,} of {found.search.considered:,} layouts fit",
+    ]
+    if stage.wall_clock_hours is not UNSET:
+        words.append(f"{stage.wall_clock_hours.central / HOURS_PER_DAY:,.1f} days")
+    if stage.mfu is not UNSET:
+        words.append(f"MFU {stage.mfu.central:.1%}")
+    if isinstance(rental, PricedBill):
+        words.append(f"${Decimal(rental.total.amount):,.0f} rental")
+    return ", ".join(words)
+
+
+def _cells(candidate: Candidate, found: Plan) -> tuple[str, ...]:
+    layout, seconds = candidate.layout, candidate.step_time_s
+    assert seconds is not None  # what is ranked was timed
+    rate = found.tokens_per_step / seconds / found.devices
+    return (
+        *(f"{float(getattr(layout, member)):g}" for member in DEGREES),
+        RECOMPUTE_NAME[float(layout.recompute)],
+        f"{float(candidate.memory.total) / GIB:,.1f}",
+        f"{seconds:,.3f}",
+        f"{rate:,.0f}",
+    )
+
+
+def _plot_steps(found: tuple[Plan, ...]) -> None:
+    """What a step of each number of devices costs in device-seconds, a colour for each part."""
+    timed = {each.devices: each.parts for each in found if each.parts is not None}
+    longest = max((count * float(parts.total) for count, parts in timed.items()), default=0.0)
+    bars = {
+        count: {
+            name: round(BAR_WIDTH * count * float(getattr(parts, name)) / longest)
+            for name in StepParts._fields
+        }
+        for count, parts in timed.items()
+    }
+    used = [name for name in StepParts._fields if any(cells[name] for cells in bars.values())]
+    colours = dict(zip(used, cycle(COLOURS), strict=False))
+    out.print("\nDevice-seconds of the best step, by part", style="bold")
+    for count, cells in bars.items():
+        bar = Text(f"{count:>12,.0f} ")
+        for name, colour in colours.items():
+            bar.append("█" * cells[name], style=colour)
+        out.print(bar.append(f" {count * float(timed[count].total):,.0f}"))
+    for name, colour in colours.items():
+        out.print(Text("█ ", style=colour).append(name, style="default"), end="  ")
+    out.print()
+
+
+def _plot_costs(quotes: dict[float, Quote]) -> None:
+    """What the stage costs to rent on each number of devices, as bars from nought."""
+    priced = {
+        devices: Decimal(quoted.bases[0].total.amount)
+        for devices, quoted in quotes.items()
+        if isinstance(quoted.bases[0], PricedBill)
+    }
+    out.print("\nUSD of rental, by devices", style="bold")
+    for devices, amount in priced.items():
+        cells = round(BAR_WIDTH * amount / max(priced.values()))
+        out.print(Text(f"{devices:>12,.0f} {'█' * cells} {amount:,.0f}"))

@@ -1,0 +1,241 @@
+"""Decoding and prefill: hand-worked bytes, published rates and laws."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.architecture import (
+    LatentAttention,
+    MixtureOfExperts,
+    Transformer,
+    architecture_of,
+    params_total,
+)
+from service.core.generation import (
+    Formats,
+    Replica,
+    Server,
+    Serving,
+    ServingSpeed,
+    attention_flop_per_token,
+    batch_seconds,
+    cache_bytes_per_sequence,
+    decode_step,
+    experts_touched,
+    most_concurrent,
+    prefill_seconds,
+    weight_params_read,
+)
+from service.core.rollouts import lengths_of
+
+LLAMA_3_8B = Transformer(
+    layers=32, hidden_size=4096, heads=32, kv_heads=8, ffn_size=14336, vocab_size=128256
+)
+LLAMA_2_7B = Transformer(layers=32, hidden_size=4096, heads=32, ffn_size=11008, vocab_size=32000)
+DEEPSEEK_V3 = Transformer(
+    layers=61,
+    hidden_size=7168,
+    heads=128,
+    ffn_size=18432,
+    vocab_size=129280,
+    mla=LatentAttention(
+        kv_lora_rank=512,
+        qk_nope_head_dim=128,
+        qk_rope_head_dim=64,
+        v_head_dim=128,
+        q_lora_rank=1536,
+    ),
+    moe=MixtureOfExperts(
+        experts=256,
+        experts_per_token=8,
+        moe_ffn_size=2048,
+        shared_experts=1,
+        first_dense_layers=3,
+    ),
+)
+H100 = Server(
+    peak_flop_per_s=989e12,
+    memory_bytes=80e9,
+    memory_byte_per_s=3.35e12,
+    link_byte_per_s=450e9,
+    network_byte_per_s=50e9,
+    domain_devices=8,
+)
+IDEAL = ServingSpeed(
+    memory_share=1.0,
+    bandwidth_share=1.0,
+    flop_share=1.0,
+    layer_seconds=0.0,
+    expert_layer_seconds=0.0,
+    exchange_seconds=0.0,
+    far_exchange_seconds=0.0,
+    step_seconds=0.0,
+    most_sequences=1e9,
+)
+ONE = Serving(tensor_parallel=1.0, devices=1.0)
+
+
+def replica(transformer=LLAMA_3_8B, *, serving=ONE, server=H100, speed=IDEAL, formats=None):
+    return Replica(
+        architecture=architecture_of(transformer),
+        server=server,
+        speed=speed,
+        serving=serving,
+        formats=formats or Formats(),
+    )
+
+
+def batch(samples, *, replicas=1.0, mean=1_000.0, cap=8_192.0, **terms):
+    return batch_seconds(
+        replica=replica(**terms),
+        replicas=replicas,
+        samples=samples,
+        prompts=samples,
+        prompt_tokens=100.0,
+        lengths=lengths_of(mean_tokens=mean, cap_tokens=cap, sigma=0.9),
+    )
+
+
+def test_a_cached_token_of_llama_3_8b_takes_128_kib():
+    """32 layers * 2 * 8 heads * 128 * 2 bytes."""
+    cache = cache_bytes_per_sequence(architecture=architecture_of(LLAMA_3_8B), context_tokens=1.0)
+    assert cache == 32 * 2 * 8 * 128 * 2 == 128 * 1024
+
+
+def test_a_cached_token_of_deepseek_v3_takes_70_kb():
+    """The report on V3's hardware gives 70.272 KB: (512 + 64) * 2 bytes in 61 layers."""
+    cache = cache_bytes_per_sequence(architecture=architecture_of(DEEPSEEK_V3), context_tokens=1.0)
+    assert cache == 61 * (512 + 64) * 2 == 70_272
+
+
+def test_grouped_queries_divide_the_cache_of_full_heads():
+    full, grouped = (
+        cache_bytes_per_sequence(architecture=architecture_of(model), context_tokens=4_096.0)
+        for model in (LLAMA_2_7B, msgspec.structs.replace(LLAMA_2_7B, kv_heads=8))
+    )
+    assert full == 4 * grouped
+
+
+@given(context=st.floats(1.0, 1e6))
+def test_windows_never_keep_more_than_the_whole_context(context):
+    windowed = msgspec.structs.replace(LLAMA_3_8B, sliding_window=4_096, sliding_window_share=0.5)
+    less, whole = (
+        cache_bytes_per_sequence(architecture=architecture_of(model), context_tokens=context)
+        for model in (windowed, LLAMA_3_8B)
+    )
+    assert less <= whole
+    assert less == pytest.approx(whole) or context > 4_096
+
+
+def test_one_token_touches_its_own_experts_and_many_touch_all():
+    assert experts_touched(experts=256.0, experts_per_token=8.0, tokens=1.0) == pytest.approx(8.0)
+    assert experts_touched(experts=256.0, experts_per_token=8.0, tokens=1e4) == pytest.approx(256.0)
+    assert experts_touched(experts=0.0, experts_per_token=0.0, tokens=5.0) == 0.0
+
+
+@given(few=st.floats(1.0, 1e5), many=st.floats(1.0, 1e5))
+def test_more_tokens_touch_no_fewer_experts(few, many):
+    few, many = sorted((few, many))
+    low, high = (
+        experts_touched(experts=128.0, experts_per_token=8.0, tokens=n) for n in (few, many)
+    )
+    assert 8.0 - 1e-9 <= low <= high <= 128.0
+
+
+def test_a_batch_of_one_reads_every_weight_once_but_the_input_embedding():
+    architecture = architecture_of(LLAMA_3_8B)
+    read = weight_params_read(architecture=architecture, serving=ONE, active=1.0)
+    assert read == params_total(architecture=architecture) - 128_256 * 4_096
+
+
+@pytest.mark.parametrize("model", [LLAMA_3_8B, LLAMA_2_7B, DEEPSEEK_V3])
+@given(context=st.floats(1.0, 131_072.0))
+def test_decoding_at_batch_one_is_bound_by_memory_bandwidth(model, context):
+    step = decode_step(replica=replica(model), active=1.0, context_tokens=context)
+    assert step.weights_bound_by_flop == 0.0
+    assert step.attention_bound_by_flop == 0.0
+
+
+def test_a_large_batch_is_bound_by_flop():
+    step = decode_step(replica=replica(), active=2_000.0, context_tokens=100.0)
+    assert step.weights_bound_by_flop == 1.0
+
+
+def test_llama_3_8b_writes_at_most_two_hundred_tokens_a_second_for_one_reader():
+    """15 GB read at 3.35 TB/s: 4.5 ms a token."""
+    step = decode_step(replica=replica(), active=1.0, context_tokens=1.0)
+    assert step.seconds == pytest.approx(2 * 7.505e9 / 3.35e12, rel=0.01)
+
+
+def test_latent_attention_computes_on_its_latent_vectors():
+    flop = attention_flop_per_token(architecture=architecture_of(DEEPSEEK_V3), context_tokens=1.0)
+    assert flop == 61 * 2 * 128 * (512 + 64 + 512)
+
+
+def test_what_memory_leaves_over_holds_the_sequences():
+    """80 GB less 16.06 GB of weights and 2 GB: 461 sequences of 1,024 tokens of 128 KiB."""
+    room = most_concurrent(replica=replica(), context_tokens=1_024.0)
+    assert room == pytest.approx((80e9 - 16.06e9 - 2e9) / (1_024 * 131_072), rel=1e-3)
+
+
+def test_a_model_that_does_not_fit_has_no_room():
+    assert most_concurrent(replica=replica(DEEPSEEK_V3), context_tokens=1_024.0) == 0.0
+
+
+def test_experts_spread_over_devices_leave_room():
+    spread = Serving(tensor_parallel=1.0, devices=32.0)
+    assert (
+        most_concurrent(replica=replica(DEEPSEEK_V3, serving=spread), context_tokens=4_096.0) > 32
+    )
+
+
+def test_prefill_takes_its_flop_over_the_peak():
+    """16,384 prompts of 1,000 tokens at about 2 * 7.5e9 FLOP a token."""
+    seconds = prefill_seconds(
+        replica=replica(), replicas=2.0, prompts=16_384.0, prompt_tokens=1_000.0
+    )
+    assert seconds == pytest.approx(16_384 * 1_000 * 15.3e9 / (2 * 989e12), rel=0.02)
+
+
+samples = st.floats(1.0, 1e6)
+
+
+@given(few=samples, factor=st.floats(1.0, 64.0), mean=st.floats(10.0, 8_000.0))
+def test_more_samples_never_take_less_time(few, factor, mean):
+    less, more = (batch(n, mean=mean).seconds for n in (few, few * factor))
+    assert less <= more * (1 + 1e-3)
+
+
+@given(n=st.floats(64.0, 1e5))
+def test_twice_the_replicas_never_take_longer(n):
+    one, two = (batch(n, replicas=count).seconds for count in (1.0, 2.0))
+    assert two <= one * (1 + 1e-3)
+
+
+def test_twice_the_replicas_gain_nothing_where_the_longest_sample_holds_them():
+    """Weights dominate a step of few sequences: 64 samples on 64 replicas, or on 128."""
+    few, many = (
+        batch(64.0, replicas=count, mean=1_000.0, cap=16_384.0).drain_seconds
+        for count in (64.0, 128.0)
+    )
+    assert many == few
+
+
+def test_twice_the_replicas_halve_a_long_queue():
+    one, two = (batch(1e6, replicas=count).seconds for count in (4.0, 8.0))
+    assert one / two == pytest.approx(2.0, rel=0.02)
+
+
+def test_prompts_shared_by_samples_are_read_once():
+    def prefill(prompts):
+        return batch_seconds(
+            replica=replica(),
+            replicas=1.0,
+            samples=512.0,
+            prompts=prompts,
+            prompt_tokens=4_000.0,
+            lengths=lengths_of(mean_tokens=500.0, cap_tokens=2_048.0, sigma=0.9),
+        ).prefill_seconds
+
+    assert prefill(512.0) == pytest.approx(16 * prefill(32.0))

@@ -1,0 +1,181 @@
+"""From a model and its tokens to device-hours, through whole quotes."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.catalog_files import load_catalog
+from service.core.answer import PricedBill, UnpricedBill
+from tests.worlds import answer
+
+CATALOG = load_catalog()
+LLAMA = {"kind": "preset", "id": "llama-3.1-8b"}
+OWN = {
+    "kind": "transformer",
+    "layers": 32,
+    "hidden_size": 4096,
+    "heads": 32,
+    "kv_heads": 8,
+    "ffn_size": 14336,
+    "vocab_size": 128256,
+}
+
+
+def stage_of(devices=64, accelerator="nvidia-h100-sxm-80gb", **work):
+    """The one stage of a quote of pretraining, and the quote."""
+    body = {"kind": "pretraining", "model": LLAMA, "tokens": 1e12} | work
+    quoted = answer(
+        {
+            "run": {"name": "r", "stages": [{"name": "s", "work": body}]},
+            "cluster": {
+                "accelerator": accelerator,
+                "devices": devices,
+                "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+            },
+        },
+        CATALOG,
+    )
+    return quoted.stages[0], quoted
+
+
+def codes(quoted):
+    return {warning.code for warning in quoted.warnings}
+
+
+def test_the_parts_of_a_step_add_up_to_it_and_the_parts_of_memory_to_the_total():
+    stage, _ = stage_of()
+    assert sum(stage.step.parts.values()) == pytest.approx(stage.step.predicted_s, rel=1e-12)
+    assert sum(stage.memory.parts.values()) == pytest.approx(stage.memory.total_bytes, rel=1e-12)
+    assert stage.step.binding == max(stage.step.parts, key=stage.step.parts.get)
+
+
+def test_device_hours_follow_from_steps_their_time_and_goodput():
+    stage, _ = stage_of()
+    expected = stage.step.steps.central * stage.step.seconds.central * stage.devices
+    expected /= stage.goodput.central * 3600
+    assert stage.device_hours.central == pytest.approx(expected, rel=1e-12)
+
+
+def test_mfu_is_model_flop_over_the_peak_of_all_devices():
+    stage, quoted = stage_of()
+    flop = quoted.figures["stages/0/flop_per_token"].value
+    rate = stage.tokens_per_s_per_device.central
+    assert stage.mfu.central == pytest.approx(flop * rate / 989.4e12, rel=1e-3)
+    assert 0.0 < stage.mfu.central < 1.0
+    assert stage.hfu.central >= stage.mfu.central
+
+
+def test_twice_the_tokens_take_twice_the_hours():
+    once, _ = stage_of(tokens=1e12)
+    twice, _ = stage_of(tokens=2e12)
+    assert twice.device_hours.central == pytest.approx(2 * once.device_hours.central, rel=1e-12)
+    assert twice.device_hours.p90 == pytest.approx(2 * once.device_hours.p90, rel=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(few=st.integers(1, 512), more=st.integers(1, 512))
+def test_more_devices_never_raise_the_wall_clock_of_the_best_layout(few, more):
+    few, more = sorted((few, more))
+    slow, _ = stage_of(devices=few, goodput=1.0)
+    fast, _ = stage_of(devices=more, goodput=1.0)
+    if slow.feasibility.status == "fits":
+        assert fast.feasibility.status == "fits"
+        assert fast.step.predicted_s <= slow.step.predicted_s * (1 + 1e-9)
+
+
+def test_a_stated_mfu_sets_the_step_time():
+    stage, _ = stage_of(mfu=0.4)
+    assert stage.mfu.central == 0.4
+    assert stage.mfu.figure == "request/run/stages/0/work/mfu"
+    half, _ = stage_of(mfu=0.2)
+    assert half.device_hours.central == pytest.approx(2 * stage.device_hours.central, rel=1e-12)
+
+
+def test_a_preset_and_its_own_description_are_the_same_model():
+    preset, _ = stage_of()
+    own, _ = stage_of(model=OWN)
+    assert own.step.predicted_s == pytest.approx(preset.step.predicted_s, rel=1e-12)
+
+
+def test_a_model_known_by_its_parameters_is_said_to_be_assumed():
+    stage, quoted = stage_of(model={"kind": "parameters", "total": 8.03e9})
+    assert "assumed_architecture" in codes(quoted)
+    preset, _ = stage_of()
+    assert stage.device_hours.central == pytest.approx(preset.device_hours.central, rel=0.1)
+
+
+def test_what_does_not_fit_is_a_state_and_its_bill_has_no_total():
+    stage, quoted = stage_of(devices=8, model={"kind": "preset", "id": "llama-3.1-405b"})
+    assert stage.feasibility.status == "does_not_fit"
+    assert isinstance(quoted.bases[0], UnpricedBill)
+    assert "does_not_fit" in codes(quoted)
+    assert stage.memory.total_bytes > stage.memory.capacity_bytes
+
+
+def test_a_stated_mfu_prices_even_what_does_not_fit_and_says_so():
+    model = {"kind": "preset", "id": "llama-3.1-405b"}
+    stage, quoted = stage_of(devices=8, model=model, mfu=0.4)
+    assert stage.feasibility.status == "does_not_fit"
+    assert isinstance(quoted.bases[0], PricedBill)
+
+
+def test_a_layout_that_cannot_be_is_contradictory_and_points_at_the_member():
+    stage, quoted = stage_of(layout={"tensor_parallel": 7})
+    assert stage.feasibility.status == "contradictory"
+    (warning,) = [each for each in quoted.warnings if each.code == "contradictory"]
+    assert warning.pointer == "/run/stages/0/work/layout/tensor_parallel"
+
+
+def test_a_model_that_cannot_be_is_contradictory():
+    stage, quoted = stage_of(model={**OWN, "kv_heads": 5})
+    assert stage.feasibility.status == "contradictory"
+    assert "contradictory" in codes(quoted)
+
+
+def test_a_layout_of_the_caller_is_taken_as_it_is():
+    stage, quoted = stage_of(layout={"tensor_parallel": 2, "recompute": "full"})
+    assert stage.layout.tensor_parallel == 2
+    assert stage.layout.data_parallel == 32
+    assert stage.hfu.central > stage.mfu.central
+    assert "assumed_layout" not in codes(quoted)
+
+
+def test_the_searched_layout_is_at_least_as_fast_as_any_of_its_runners_up():
+    stage, _ = stage_of()
+    assert stage.runners_up
+    assert all(each.step_time_ratio >= 1.0 for each in stage.runners_up)
+
+
+def test_an_anchor_carries_over_what_the_engine_missed_and_narrows_the_interval():
+    layout = {"tensor_parallel": 2}
+    plain, _ = stage_of(layout=layout)
+    measured = plain.tokens_per_s_per_device.central / 1.25
+    anchor = {"tokens_per_s_per_device": measured, "devices": 64, "layout": layout}
+    anchored, _ = stage_of(layout=layout, anchor=anchor)
+    assert anchored.tokens_per_s_per_device.central == pytest.approx(measured, rel=0.05)
+    spread = [each.step.seconds.p90 / each.step.seconds.p10 for each in (anchored, plain)]
+    assert spread[0] < spread[1]
+
+
+def test_a_device_without_rates_is_unknown_and_not_a_zero():
+    stage, quoted = stage_of(accelerator="intel-gaudi1")
+    assert stage.feasibility.status == "unknown"
+    assert isinstance(quoted.bases[0], UnpricedBill)
+
+
+@pytest.mark.parametrize("model", sorted(CATALOG.models))
+def test_every_preset_is_quoted(model):
+    stage, quoted = stage_of(devices=2048, model={"kind": "preset", "id": model}, tokens=1e11)
+    assert stage.feasibility.status == "fits"
+    json.loads(msgspec.json.encode(quoted))
+
+
+@pytest.mark.parametrize("accelerator", sorted(CATALOG.accelerators))
+def test_every_accelerator_has_an_answer(accelerator):
+    stage, _ = stage_of(devices=64, accelerator=accelerator)
+    assert stage.feasibility.status in {"fits", "does_not_fit", "unknown"}
+    if stage.feasibility.status == "fits":
+        assert 0.0 < stage.mfu.central < 1.0
