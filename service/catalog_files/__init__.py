@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
-from service.catalog_files.engine import read_engine
+from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
@@ -36,6 +36,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     offers = read_offers(files, sources, accelerators, providers)
     aliases = read_aliases(files, accelerators)
     runs = read_runs(files, aliases)
+    engine = read_engine(files)
     catalog = Catalog(
         version=files.edition.version,
         published_at=files.edition.published_at,
@@ -46,7 +47,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         sites=read_sites(files, sources),
         models=read_models(files),
         runs=runs,
-        assumptions=read_assumptions(files),
+        assumptions=error_figures(engine, as_of=files.edition.version) | read_assumptions(files),
         price_rows=by_accelerator(offers),
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,
@@ -54,7 +55,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         exclusions=read_exclusions(files, runs),
-        engine=read_engine(files),
+        engine=engine,
     )
     files.raise_problems()
     return catalog
