@@ -1,15 +1,22 @@
 """`engine/*.toml`: the constants of the step-time engine, and the errors that they leave."""
 
 from contextlib import suppress
+from math import exp
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
 from service.core.engine import Constants, Engine, EngineError
+from service.core.provenance import Datum, Judged
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_./-]*$(?!\n)")]
 Log = Annotated[float, Meta(ge=-5, le=5)]
+
+
+ERROR_FIGURE = "engine.measured_over_predicted"
+UNSEEN = "unseen"
+KINDS_OF_ERROR = ("dense", "moe", "unseen", "anchored")
 
 
 class ConstantRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,3 +74,30 @@ def read_engine(files: DataFiles) -> Engine:
                 kind=error.kind, rows=error.rows, sigma=error.sigma, quantiles=error.quantiles
             )
     return Engine(constants=Constants(values, effects), errors=errors)
+
+
+def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
+    """Measured over predicted step time as figures: what the residuals are, biased or lopsided.
+
+    A kind of step that was not measured takes the residuals of sources that the fit never saw.
+    """
+    found: dict[str, Datum] = {}
+    for kind in KINDS_OF_ERROR:
+        error = engine.errors.get(kind, engine.errors.get(UNSEEN))
+        if error is None:
+            continue
+        low, _, middle, _, high = (exp(quantile) for quantile in error.quantiles)
+        found[f"{ERROR_FIGURE}.{kind}"] = Datum(
+            name=f"assumptions/{ERROR_FIGURE}.{kind}",
+            _value=middle,
+            unit="ratio",
+            source=Judged(
+                why=f"5%, 50% and 95% of {error.rows} residuals of measured steps ({error.kind})"
+                " that the fit did not see",
+                as_of=as_of,
+                confidence="high" if error.kind == kind else "medium",
+            ),
+            low=low,
+            high=high,
+        )
+    return found

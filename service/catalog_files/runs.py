@@ -127,6 +127,11 @@ def read_runs(files: DataFiles, aliases: Mapping[str, str]) -> dict[str, Referen
 def _run(place: Place, row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
     if row.device_hours is not None and not row.device_hours_basis:
         place.report("device_hours without device_hours_basis")
+    return run_of(row, aliases)
+
+
+def run_of(row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
+    """A disclosed run as the catalog holds it."""
     members = msgspec.structs.asdict(row)
     facts = {
         name: value

@@ -15,8 +15,9 @@ from service.core.reliability import (
     held_device_hours,
     spot_interruptions_per_device_day,
 )
-from service.core.request import CatalogOffer, Interval, Losses, Market
+from service.core.request import CatalogOffer, Losses, Market
 from service.core.units import Unit
+from service.core.wire import Interval
 
 FLEETS: Final = ("grace blackwell", "blackwell", "hopper", "ampere", "volta", "tpu")
 """Architectures whose failures somebody has published; the longer name first."""

@@ -1,37 +1,49 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from msgspec import UNSET, UnsetType
 
 from service.core.answer import (
+    Acquisition,
     AmountInterval,
     Bill,
+    BreakEven,
+    CarbonAnswer,
     Driver,
+    EnergyAnswer,
     Estimate,
+    Exclusion,
     Feasibility,
     GenerationAnswer,
     LayoutAnswer,
     Line,
     LossesAnswer,
+    Magnitude,
     MemoryAnswer,
     Money,
+    Ownership,
+    PowerAnswer,
     PricedBill,
     PricedLine,
     RunnerUp,
+    RunTotals,
     StageAnswer,
     StepAnswer,
     UnpricedBill,
     UnpricedLine,
 )
+from service.core.bases.owned import bill as owned
+from service.core.catalog import Exclusion as Excluded
 from service.core.hours import Held, Written
 from service.core.lines import DraftBill, DraftLine, Priced
+from service.core.meters import Draw
 from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
 from service.core.parallelism import RECOMPUTE_CODE, Layout, Recompute, devices_of
 from service.core.planning import Laid, Unlaid
-from service.core.provenance import Term
+from service.core.provenance import Ledger, Term
 from service.core.stages import Effort
 from service.core.steps import Step
 from service.core.uncertainty import Interval, Spread
@@ -41,11 +53,34 @@ RECOMPUTE_NAME: Final[dict[float, Recompute]] = {
 }
 
 
+def spread_of_quote(
+    ledger: Ledger,
+    bills: Sequence[DraftBill],
+    efforts: Sequence[Effort],
+    draws: Sequence[Draw | None],
+) -> Spread:
+    """The joint draws of what the quote prints; what is listed here is looked at together."""
+    terms = [line.usd for bill in bills for line in bill.lines if isinstance(line, Priced)]
+    for effort in efforts:
+        hours = (effort.device_hours, effort.wall_clock_hours, effort.hours.mfu)
+        terms += [term for term in hours if term is not None]
+    for draw in draws:
+        if draw is not None:
+            terms += (*draw.power_w.values(), *draw.kwh.values(), *draw.kg_co2e.values())
+    return Spread(
+        ledger,
+        wanted=[term.name for term in terms],
+        totals=[bill.total.name for bill in bills if bill.total is not None],
+    )
+
+
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     """The rows of one basis as the quote shows them; the total adds the amounts as printed."""
     lines = tuple(printed_line(line, spread) for line in bill.lines)
+    excludes = tuple(printed_exclusion(row) for row in bill.excludes)
     if bill.total is None:
-        return UnpricedBill(basis=bill.basis, lines=lines, excludes=bill.excludes)
+        return UnpricedBill(basis=bill.basis, lines=lines, excludes=excludes)
+    drivers = spread.drivers(bill.total.name)
     total = sum_of(Decimal(line.amount) for line in lines if isinstance(line, PricedLine))
     return PricedBill(
         basis=bill.basis,
@@ -60,18 +95,28 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
                 total_if_low=_dollars(driver.total_if_low),
                 total_if_high=_dollars(driver.total_if_high),
             )
-            for driver in spread.drivers(bill.total.name)
+            for driver in drivers.ranked
         ),
-        excludes=bill.excludes,
+        interactions=drivers.interactions,
+        excludes=excludes,
     )
+
+
+def printed_exclusion(row: Excluded) -> Exclusion:
+    """What a bill leaves out, with its order of magnitude where there is one."""
+    magnitude: Magnitude | UnsetType = UNSET
+    if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET:
+        magnitude = Magnitude(low=row.low, high=row.high, unit=row.unit)
+    return Exclusion(item=row.item, what=row.what, source=row.source, magnitude=magnitude)
 
 
 def printed_line(line: DraftLine, spread: Spread) -> Line:
     """One row of a bill as the quote shows it."""
     if not isinstance(line, Priced):
         return UnpricedLine(
-            stage=line.stage,
+            stage=line.stage or UNSET,
             item=line.item,
+            label=line.label or UNSET,
             unit=line.unit,
             reason=line.reason,
             detail=line.detail,
@@ -80,8 +125,9 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
         )
     amount = amount_of(quantity=line.quantity.central, rate=line.rate.central)
     return PricedLine(
-        stage=line.stage,
+        stage=line.stage or UNSET,
         item=line.item,
+        label=line.label or UNSET,
         unit=line.unit,
         quantity=line.quantity.central,
         rate=printed_rate(line.rate.central),
@@ -92,7 +138,7 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
     )
 
 
-def printed_stage(effort: Effort, spread: Spread) -> StageAnswer:
+def printed_stage(effort: Effort, draw: Draw | None, spread: Spread) -> StageAnswer:
     """What the quote says about one stage."""
     hours = effort.hours
     step = hours.step
@@ -106,6 +152,9 @@ def printed_stage(effort: Effort, spread: Spread) -> StageAnswer:
         mfu=estimate(hours.mfu, spread),
         hfu=estimate(None if step is None else step.hfu, spread),
         goodput=estimate(None if hours.held is None else hours.held.goodput, spread),
+        power_w=UNSET if draw is None else _power(draw, spread),
+        energy_kwh=UNSET if draw is None else _energy(draw, spread),
+        carbon_kg_co2e=UNSET if draw is None else _carbon(draw, spread),
         losses=UNSET if hours.held is None else printed_losses(hours.held, spread),
         tokens=_estimates(hours.tokens, spread),
         generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
@@ -242,10 +291,87 @@ def runners_up(step: Step) -> tuple[RunnerUp, ...]:
     )
 
 
+def printed_totals(total: Draw | None, spread: Spread) -> RunTotals:
+    """Energy and carbon of the whole run."""
+    if total is None:
+        return RunTotals()
+    return RunTotals(energy_kwh=_energy(total, spread), carbon_kg_co2e=_carbon(total, spread))
+
+
+def _power(draw: Draw, spread: Spread) -> PowerAnswer:
+    return PowerAnswer(
+        average_it=known(draw.power_w["average_it_w"], spread),
+        average_facility=known(draw.power_w["average_facility_w"], spread),
+        peak_it=known(draw.power_w["peak_it_w"], spread),
+        peak_facility=known(draw.power_w["peak_facility_w"], spread),
+    )
+
+
+def _energy(draw: Draw, spread: Spread) -> EnergyAnswer:
+    return EnergyAnswer(
+        it=known(draw.kwh["it_kwh"], spread),
+        overhead=known(draw.kwh["overhead_kwh"], spread),
+        facility=known(draw.kwh["facility_kwh"], spread),
+    )
+
+
+def _carbon(draw: Draw, spread: Spread) -> CarbonAnswer:
+    return CarbonAnswer(
+        location_based=known(draw.kg_co2e["location_based"], spread),
+        market_based=estimate(draw.kg_co2e.get("market_based"), spread),
+        marginal=estimate(draw.kg_co2e.get("marginal"), spread),
+        embodied=estimate(draw.kg_co2e.get("embodied"), spread),
+    )
+
+
+def printed_ownership(one: owned.Ownership, spread: Spread) -> Ownership:
+    """What owning a cluster comes to; the parts of the purchase add up as printed."""
+    desk = one.holding.desk
+    return Ownership(
+        cluster=desk.effort.cluster_pointer,
+        accelerator=desk.effort.cluster.accelerator,
+        devices=int(desk.effort.cluster.devices),
+        convention=desk.terms.convention,
+        acquisition=_acquisition(one, spread),
+        usd_per_device_hour=estimate(one.usd_per_device_hour, spread),
+        break_even=UNSET if one.break_even is None else _break_even(one, spread),
+    )
+
+
+def _acquisition(one: owned.Ownership, spread: Spread) -> Acquisition:
+    parts = {
+        part: to_cents(decimal_of(one.acquisition[part].central))
+        for part in ("accelerators_usd", "servers_usd", "network_usd")
+    }
+    total, figure = sum_of(parts.values()), one.acquisition["total_usd"].name
+    return Acquisition(
+        accelerators=printed(parts["accelerators_usd"]),
+        servers=printed(parts["servers_usd"]),
+        cluster_network=printed(parts["network_usd"]),
+        total=Money(amount=printed(total), currency="USD"),
+        interval=_amounts(spread.interval(figure), central=total),
+        figure=figure,
+    )
+
+
+def _break_even(one: owned.Ownership, spread: Spread) -> BreakEven:
+    assert one.break_even is not None
+    assert one.rented is not None
+    return BreakEven(
+        usd_per_device_hour_rented=known(one.rented, spread),
+        usd_per_device_hour_saved=known(one.break_even["saving_usd_per_device_hour"], spread),
+        utilization=known(one.break_even["utilisation"], spread),
+        months=known(one.break_even["months"], spread),
+    )
+
+
 def estimate(term: Term | None, spread: Spread) -> Estimate | UnsetType:
     """A number of a stage with its interval and the figure it is walked back from."""
-    if term is None:
-        return UNSET
+    return UNSET if term is None else known(term, spread)
+
+
+def known(term: Term, spread: Spread) -> Estimate:
+    """A number with its interval and the figure it is walked back from."""
     interval = spread.interval(term.name)
     return Estimate(
         central=term.central,

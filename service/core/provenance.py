@@ -10,7 +10,7 @@ computes the whole argument again with an array of draws in place of any leaf, t
 same functions.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 import msgspec
@@ -129,9 +129,9 @@ class Entry(Struct, frozen=True, kw_only=True):
     part: str = ""
 
     @property
-    def is_uncertain(self) -> bool:
-        """Whether the entry is a leaf with a range."""
-        return self.formula is None and self.low is not UNSET and self.high is not UNSET
+    def is_leaf(self) -> bool:
+        """Whether the entry stands on its own, derived from nothing."""
+        return self.formula is None
 
 
 class Ledger:
@@ -283,6 +283,14 @@ class Ledger:
             )
             for entry in self
         }
+
+    def upstream_of(self, names: Iterable[str]) -> set[str]:
+        """These entries and all that they are derived from."""
+        found = set(names)
+        for entry in reversed(self._entries.values()):
+            if entry.name in found:
+                found.update(entry.inputs.values())
+        return found
 
     def replay(self, leaves: Mapping[str, Array]) -> dict[str, Real]:
         """The whole argument again, with arrays of shape `[draws]` in place of the named leaves.

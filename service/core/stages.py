@@ -20,7 +20,6 @@ from service.core.request import (
     Compute,
     Finetuning,
     Generation,
-    Interval,
     Metered,
     Pretraining,
     Reinforcement,
@@ -30,6 +29,7 @@ from service.core.request import (
 from service.core.steps import ask_of, step_of
 from service.core.training import device_hours_of_steps, steps_of
 from service.core.units import SECONDS_PER_HOUR
+from service.core.wire import Interval
 
 
 class Effort(Struct, frozen=True, kw_only=True):

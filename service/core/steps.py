@@ -32,7 +32,6 @@ from service.core.provenance import Term
 from service.core.request import (
     Anchor,
     Cluster,
-    Interval,
     LayoutTerms,
     OptimizerName,
     Pretraining,
@@ -41,6 +40,7 @@ from service.core.request import (
 )
 from service.core.steptime import Constants, Machine, Recipe, StepParts, step_parts
 from service.core.units import Unit
+from service.core.wire import Interval
 
 SAME_IN_A_STEP: Final[dict[str, Precision]] = {
     "bf16": "bf16",

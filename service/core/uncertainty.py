@@ -1,32 +1,29 @@
-"""p10, p50, p90 of every number of a quote, and what moves them.
+"""p10, p50, p90 of the numbers of a quote, and what moves its totals.
 
-All draws are joint: one fixed column of 1,024 standard normal scores belongs to each figure by
-its name, whatever other figures there are, so a figure that two stages, bases or compared offers
-share moves them together, and a new figure reshuffles none of the others. A column is a Latin
-hypercube sample: every stratum of probability 1/1024 is hit once, in an order that is a
-permutation drawn with the figure's name as its seed.
+The ledger is replayed once over an array that holds 1,024 joint draws and, behind them, each
+uncertain figure alone at its low and its high end. The ends give slopes, and slopes correct the
+quantiles: what the columns of a finite sample have in common by chance is known exactly for the
+linear part of an answer, and is taken out of it.
 """
 
-import math
-from functools import lru_cache
-from hashlib import sha256
-from statistics import NormalDist
-from typing import Final
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from service.core.arrays import Array, Real
-from service.core.provenance import Entry, Ledger
-from service.core.units import spread_of
+from service.core.arrays import Array
+from service.core.draws import DRAWS, SCORES, Z_90, draws_of, scores_of
+from service.core.provenance import Ledger
+from service.core.sensitivity import Shares, variance_shares
+from service.core.units import Unit
 
-DRAWS: Final = 1024
-Z_90: Final = NormalDist().inv_cdf(0.95)
-"""Half the width of a 90% interval in standard deviations."""
-SCORES: Final[Array] = np.array(
-    [NormalDist().inv_cdf((index + 0.5) / DRAWS) for index in range(DRAWS)]
-)
-TINY_SHARE: Final = 1e-9
+LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
+NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
+LEAST_SHARE: Final = 1e-3
+BLOCK: Final = 12
+"""Numbers sorted together; larger arrays would be new memory each time."""
 
 
 class Interval(Struct, frozen=True):
@@ -46,147 +43,173 @@ class Driver(Struct, frozen=True, kw_only=True):
     total_if_high: float
 
 
-@lru_cache(maxsize=4096)
-def column_of(name: str) -> Array:
-    """The standard normal scores of the figure of this name, shape `[1024]`, always the same.
+class Drivers(Struct, frozen=True):
+    """The figures that move a total, the largest share first, and what they do only together."""
 
-    NumPy keeps the stream of `RandomState` for ever, so the order is the same on every version.
-    """
-    seed = int.from_bytes(sha256(name.encode()).digest()[:4], "big")
-    column = SCORES[np.random.RandomState(seed).permutation(DRAWS)]
-    column.setflags(write=False)
-    return column
+    ranked: tuple[Driver, ...] = ()
+    interactions: float = 0.0
 
 
-def draws_of(entry: Entry, z: Real) -> Real:
-    """An uncertain leaf at standard normal scores `z`.
+class Leaf(NamedTuple):
+    """An uncertain leaf of the ledger."""
 
-    The median is the central value and the 5% and 95% quantiles are the ends of the interval,
-    also where they are not symmetric: below and above the middle the scale differs. Positive
-    scales are log-normal, shares logit-normal, counts rounded log-normal and at least one.
-    """
-    assert isinstance(entry.low, float)
-    assert isinstance(entry.high, float)
-    low, central, high = entry.low, entry.central, entry.high
-    spread = spread_of(entry.unit)
-    if spread == "logitnormal" and low > 0.0 and high < 1.0:
-        return _logistic(_split(_logit(low), _logit(central), _logit(high), z))
-    if low <= 0.0:
-        return np.clip(_split(low, central, high, z), 0.0, 1.0 if spread == "logitnormal" else None)
-    drawn = np.exp(_split(math.log(low), math.log(central), math.log(high), z))
-    if spread == "logitnormal":
-        return np.minimum(drawn, 1.0)
-    return np.maximum(np.rint(drawn), 1.0) if spread == "discrete" else drawn
+    name: str
+    unit: Unit
+    low: float
+    central: float
+    high: float
 
 
-def _split(low: float, central: float, high: float, z: Real) -> Real:
-    """Two half normals joined at the median, through the two ends of a 90% interval."""
-    below, above = (central - low) / Z_90, (high - central) / Z_90
-    return central + np.where(np.asarray(z) < 0.0, below, above) * z
-
-
-def _logit(share: float) -> float:
-    return math.log(share / (1.0 - share))
-
-
-def _logistic(logit: Real) -> Real:
-    return 1.0 / (1.0 + np.exp(-logit))
-
-
-def uncertain_leaves(ledger: Ledger) -> tuple[Entry, ...]:
+def uncertain_leaves(ledger: Ledger) -> tuple[Leaf, ...]:
     """The ledger's leaves that have a range of some width."""
-    return tuple(entry for entry in ledger if entry.is_uncertain and entry.low != entry.high)
+    return tuple(
+        Leaf(entry.name, entry.unit, entry.low, entry.central, entry.high)
+        for entry in ledger
+        if entry.is_leaf
+        and isinstance(entry.low, float)
+        and isinstance(entry.high, float)
+        and entry.low != entry.high
+    )
 
 
 class Spread:
-    """The joint draws of one ledger: intervals of any entry, drivers of any total."""
+    """The joint draws of one ledger: intervals of the wanted entries, drivers of the totals."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(
+        self, ledger: Ledger, *, wanted: Iterable[str] = (), totals: Sequence[str] = ()
+    ) -> None:
         self._ledger = ledger
         self._leaves = uncertain_leaves(ledger)
-        self._values = (
-            ledger.replay(
-                {leaf.name: _array(draws_of(leaf, column_of(leaf.name))) for leaf in self._leaves}
-            )
-            if self._leaves
-            else {}
-        )
-        self._ends = self._replay_ends() if self._leaves else {}
+        moved = ledger.replay(columns_of(self._leaves)) if self._leaves else {}
+        self._moved = {name: row for name, row in moved.items() if isinstance(row, np.ndarray)}
+        self._totals = [name for name in totals if name in self._moved]
+        self._intervals: dict[str, Interval] = {}
+        self._look_at(name for name in dict.fromkeys((*totals, *wanted)) if name in self._moved)
 
     def interval(self, name: str) -> Interval:
         """p10, p50, p90 of an entry; all the same where nothing uncertain enters."""
-        value = self._values.get(name)
-        if not isinstance(value, np.ndarray):
+        if name not in self._moved:
             central = self._ledger.term(name).central
             return Interval(central, central, central)
-        p10, p50, p90 = quantiles(value)
-        return Interval(p10, p50, p90)
+        if name not in self._intervals:
+            self._look_at((name,))
+        return self._intervals[name]
 
-    def drivers(self, name: str) -> tuple[Driver, ...]:
-        """What moves an entry, the largest share first.
-
-        Shares are first-order Sobol indices, read off a regression of the draws on each figure's
-        first three Hermite polynomials; what they leave to 1 is due to figures acting together.
-        """
-        value = self._values.get(name)
-        if not isinstance(value, np.ndarray) or np.ptp(value) == 0.0:
-            return ()
-        shares = first_order_shares(
-            value, np.stack([column_of(leaf.name) for leaf in self._leaves])
+    def _look_at(self, names: Iterable[str]) -> None:
+        """Find the intervals of several entries at once."""
+        rows = {name: self._moved[name] for name in names}
+        found = quantiles(
+            [row[:DRAWS] for row in rows.values()],
+            [self._ends_of(name) for name in rows],
+            scores_of(self._names_of_leaves),
         )
-        ends = np.broadcast_to(self._ends[name], (2 * len(self._leaves),))
-        drivers = [
-            Driver(
-                figure=leaf.name,
-                share=float(share),
-                total_if_low=float(ends[2 * index]),
-                total_if_high=float(ends[2 * index + 1]),
-            )
-            for index, (leaf, share) in enumerate(zip(self._leaves, shares, strict=True))
-            if share > TINY_SHARE
+        self._intervals.update(zip(rows, found, strict=True))
+
+    def _ends_of(self, name: str) -> Array:
+        """The entry with each figure alone at its low and at its high end, `[figures, 2]`."""
+        return self._moved[name][DRAWS:].reshape(-1, 2)
+
+    def drivers(self, total: str) -> Drivers:
+        """What moves a total; figures below a thousandth of its variance are left out."""
+        if total not in self._totals:
+            return Drivers()
+        row = self._totals.index(total)
+        shares = self._shares.first_order[row].tolist()
+        ends = self._ends_of(total).tolist()
+        ranked = [
+            Driver(figure=leaf.name, share=share, total_if_low=low, total_if_high=high)
+            for leaf, share, (low, high) in zip(self._leaves, shares, ends, strict=True)
+            if share >= LEAST_SHARE
         ]
-        return tuple(sorted(drivers, key=lambda driver: -driver.share))
+        ranked.sort(key=lambda driver: -driver.share)
+        return Drivers(tuple(ranked), float(self._shares.interactions[row]))
 
-    def _replay_ends(self) -> dict[str, Real]:
-        """The argument once for each end of each uncertain leaf, all others at their centre."""
-        count = 2 * len(self._leaves)
-        columns = {}
-        for index, leaf in enumerate(self._leaves):
-            column = np.full(count, leaf.central)
-            column[2 * index : 2 * index + 2] = leaf.low, leaf.high
-            columns[leaf.name] = column
-        return self._ledger.replay(columns)
+    @property
+    def _names_of_leaves(self) -> tuple[str, ...]:
+        return tuple(leaf.name for leaf in self._leaves)
 
-
-def quantiles(draws: Array) -> tuple[float, float, float]:
-    """10%, 50% and 90% quantiles of draws, linearly between order statistics."""
-    ordered = np.sort(draws)
-    at = np.array([0.1, 0.5, 0.9]) * (len(ordered) - 1)
-    below = at.astype(int)
-    above = np.minimum(below + 1, len(ordered) - 1)
-    p10, p50, p90 = ordered[below] + (at - below) * (ordered[above] - ordered[below])
-    return float(p10), float(p50), float(p90)
+    @cached_property
+    def _shares(self) -> Shares:
+        """Of all totals at once: their regressions have one matrix in common."""
+        deviations = [
+            self._ends_of(name) - self._ledger.term(name).central for name in self._totals
+        ]
+        drawn = [self._moved[name][:DRAWS] for name in self._totals]
+        return variance_shares(np.array(drawn), self._names_of_leaves, np.array(deviations))
 
 
-def first_order_shares(values: Array, scores: Array) -> Array:
-    """Share of the variance of `values` that each figure explains alone, shape `[figures]`.
+def columns_of(leaves: Sequence[Leaf]) -> dict[str, Array]:
+    """For each leaf its draws, and behind them its centre, but for its own two ends."""
+    columns = {}
+    for index, leaf in enumerate(leaves):
+        column = np.empty(DRAWS + 2 * len(leaves))
+        column[:DRAWS] = draws_of(*leaf)
+        column[DRAWS:] = leaf.central
+        own = DRAWS + 2 * index
+        column[own : own + 2] = leaf.low, leaf.high
+        columns[leaf.name] = column
+    return columns
 
-    `values` has shape `[draws]`, `scores` `[figures, draws]`, standard normal. The values are
-    regressed on He1, He2, He3 of every score; a figure's share is the variance of its own part.
 
-    Source: Sudret, "Global sensitivity analysis using polynomial chaos expansions" (2008).
+def quantiles(draws: Sequence[Array], ends: Sequence[Array], scores: Array) -> list[Interval]:
+    """10%, 50% and 90% quantiles of numbers, each corrected by its slopes.
+
+        u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
+        quantile of f = drawn quantile of f - (drawn quantile of u - its quantile)
+
+    where u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
+    sign. If f is linear in the scores the answer is exact, whatever the sample. `draws` has one
+    array of shape `[n]` for each number, `ends` one of shape `[figures, 2]`, `scores` has shape
+    `[figures, n]`.
+
+    Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
+    (Management Science 44, 1998).
     """
-    figures, draws = scores.shape
-    basis = np.concatenate((scores, scores**2 - 1.0, scores**3 - 3.0 * scores))
-    centred = values - values.mean()
-    gram = basis @ basis.T / draws
-    gram[np.diag_indices_from(gram)] += 1e-12
-    weights = np.linalg.solve(gram, basis @ centred / draws)
-    parts = (weights[:, None] * basis).reshape(3, figures, draws).sum(axis=0)
-    total = float(centred @ centred) / draws
-    shares: Array = parts.var(axis=1) / total
-    return shares
+    found: list[Interval] = []
+    for start in range(0, len(draws), BLOCK):
+        block = slice(start, start + BLOCK)
+        rows = _quantiles_of_block(np.array(draws[block]), np.array(ends[block]), scores)
+        found += [Interval(*row) for row in rows.tolist()]
+    return found
 
 
-def _array(value: Real) -> Array:
-    return np.asarray(value, dtype=np.float64)
+def _quantiles_of_block(draws: Array, ends: Array, scores: Array) -> Array:
+    """Quantiles of `draws` `[numbers, n]`, which are sorted in place; shape `[numbers, 3]`."""
+    draws.sort(axis=1)
+    least, most = draws[:, :1], draws[:, -1:]
+    drawn = _at_levels(draws)
+    positive = (np.minimum(least[:, 0], ends.min(axis=(1, 2))) > 0.0)[:, None]
+    negative = (np.maximum(most[:, 0], ends.max(axis=(1, 2))) < 0.0)[:, None]
+    with np.errstate(divide="ignore"):
+        heights = np.where((positive | negative)[..., None], np.log(np.abs(ends)), ends)
+    excess = _excess(_slopes(heights), scores)
+    factor = np.exp(-np.where(negative, excess[:, ::-1], np.where(positive, excess, 0.0)))
+    corrected = np.where(positive | negative, drawn * factor, drawn - excess)
+    return np.sort(np.clip(corrected, least, most), axis=1)
+
+
+def _slopes(heights: Array) -> Array:
+    """How much a number rises with each score; zero where it hangs on a single figure."""
+    slopes: Array = (heights[..., 1] - heights[..., 0]) / (2.0 * Z_90)
+    slopes[np.count_nonzero(slopes, axis=1) < 2] = 0.0
+    return slopes
+
+
+def _excess(slopes: Array, scores: Array) -> Array:
+    """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is."""
+    distinct = {row.tobytes(): row for row in np.round(slopes, 12)}
+    combined = np.array(list(distinct.values())) @ scores
+    combined.sort(axis=1)
+    misses = dict(zip(distinct, _at_levels(combined), strict=True))
+    deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
+    found = np.array([misses[row.tobytes()] for row in np.round(slopes, 12)])
+    excess: Array = found - deviation * NORMAL_QUANTILES
+    return excess
+
+
+def _at_levels(ordered: Array) -> Array:
+    """Quantiles of sorted rows, the i-th value standing in the middle of the i-th stratum."""
+    at = LEVELS * ordered.shape[1] - 0.5
+    below = at.astype(int)
+    found: Array = ordered[:, below] * (below + 1 - at) + ordered[:, below + 1] * (at - below)
+    return found

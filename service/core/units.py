@@ -20,6 +20,7 @@ Unit: TypeAlias = Literal[
     "month",
     "year",
     "device_hour",
+    "person",
     "person_month",
     "gigabyte_month",
     "gigabyte",
