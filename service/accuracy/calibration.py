@@ -29,8 +29,8 @@ TAIL: Final = 1.6448536 / 1.2815516
 """From the distance of the 10% quantile to that of the 5%, of a normal."""
 HEADER: Final = """\
 # Log of disclosed over predicted device-hours of the reference runs of grade A and B.
-# `runquote accuracy --calibrate` writes this file. The 5% and 95% quantiles are carried on from those of
-# 10% and 90%, because the tails are few rows.
+# `runquote accuracy --calibrate` writes this file. The 5% and 95% quantiles are carried on from
+# those of 10% and 90%, because the tails are few rows.
 """
 
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
 from service.core.engine import Constants, Engine, EngineError
-from service.core.provenance import Datum, Judged
+from service.core.provenance import Datum, Published
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_./-]*$(?!\n)")]
 Log = Annotated[float, Meta(ge=-5, le=5)]
@@ -98,8 +98,9 @@ def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
             name=f"assumptions/{ERROR_FIGURE}.{kind}",
             _value=middle,
             unit="ratio",
-            source=Judged(
-                why=f"spread of {error.rows} residuals of {MEASURED_ON.get(error.kind, STEPS)}",
+            source=Published(
+                title="runquote accuracy",
+                locator=f"spread of {error.rows} residuals of {MEASURED_ON.get(error.kind, STEPS)}",
                 as_of=as_of,
                 confidence="high" if error.kind == kind else "medium",
             ),
