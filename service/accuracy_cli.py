@@ -22,20 +22,75 @@ def accuracy(
             dir_okay=False,
         ),
     ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score published runs in the format of reference_runs.jsonl: device-hours.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="With --runs: write the report into this file too.")
+    ] = None,
     *,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate", help="Read what runs took over their prediction off --runs; write it."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
     """Score this engine against published or measured figures in FILE."""
     from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
 
+    if runs is not None:
+        _runs(runs, report, calibrate=calibrate, as_json=as_json)
+        return
     if epoch is None:
-        err.print("name a file to score: --epoch FILE", style="red", markup=False)
+        err.print("name a file to score: --epoch FILE or --runs FILE", style="red", markup=False)
         raise typer.Exit(2)
     score = score_epoch(epoch)
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(score)) + b"\n")
         return
     print_epoch(score)
+
+
+def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) -> None:
+    """Calibrate on published runs, score them, and write and print what came of it."""
+    from service.accuracy import calibration  # noqa: PLC0415 - loads the catalog
+    from service.accuracy.runs import compare, score_of  # noqa: PLC0415
+    from service.accuracy.runs_report import report_of  # noqa: PLC0415
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    if calibrate:
+        calibration.FILE.write_text(calibration.calibrated(load_catalog(), runs))
+    rows = compare(runs, load_catalog())
+    score = score_of(rows)
+    if report is not None:
+        report.write_text(report_of(rows))
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(score)) + b"\n")
+        return
+    print_runs(score)
+
+
+def print_runs(score: dict[str, Any]) -> None:
+    """The score of published runs as a table: all, by kind and by grade."""
+    table = Table(title="device-hours, predicted against disclosed", title_justify="left")
+    table.add_column("rows of")
+    for column in ("rows", "expressed", "median |ln|", "median ln", "in p10-p90"):
+        table.add_column(column, justify="right")
+    groups = {"all": score} | score["by"]["kind"] | score["by"]["grade"]
+    for name, group in groups.items():
+        shown = (group["median_abs_log_ratio"], group["median_log_ratio"], group["coverage"])
+        numbers = ("" if number is None else f"{number:.3f}" for number in shown)
+        table.add_row(name, str(group["rows"]), str(group["expressed"]), *numbers)
+    out.print(table)
+    for gap in score["not_expressed"]:
+        out.print(f"not expressed: {gap['id']}: {gap['why']}", highlight=False)
 
 
 def print_epoch(score: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from service.api.operations import operation_routes
 from service.api.problems import exception_handlers
 from service.api.quotes import get_quote, post_quote
 from service.cache import QuoteCache
-from service.catalog_files import load_catalog
+from service.catalog_files import load_catalog, under_policy
 from service.core.catalog import Catalog
 from service.metrics import Metrics
 from service.quoting import Quoting
@@ -30,7 +30,9 @@ log = structlog.get_logger("runquote")
 
 def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
     """The whole service as one ASGI application; a bad catalog stops it here."""
-    catalog = load_catalog() if catalog is None else catalog
+    catalog = under_policy(
+        load_catalog() if catalog is None else catalog, stale_price_days=settings.stale_price_days
+    )
     metrics = Metrics()
     cache = QuoteCache(
         memory_bytes=settings.cache_memory_bytes,

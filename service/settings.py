@@ -39,6 +39,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shutdown_timeout_s: Annotated[
         int, Meta(ge=0, le=600, description="How long requests in flight may take on shutdown.")
     ] = 10
+    stale_price_days: Annotated[
+        Annotated[int, Meta(ge=1, le=36500)] | None,
+        Meta(description="Age from which a price gets a warning; empty takes the catalog's."),
+    ] = None
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")
     ] = "info"

@@ -42,6 +42,8 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
     model = model_of(run, catalog)
     if model is None:
         return "the model is not described"
+    if run.kind == "diffusion":
+        return "images and videos are no tokens"
     length = sequence_length(run)
     tokens = tokens_of(run, length)
     if tokens is None:

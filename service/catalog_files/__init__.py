@@ -3,7 +3,10 @@
 Everything that is wrong in any file is reported at once, each with its file and row.
 """
 
+from hashlib import sha256
 from pathlib import Path
+
+import msgspec
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
@@ -18,7 +21,7 @@ from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
 from service.core.catalog import Catalog
 
-__all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog"]
+__all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]
 
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
 
@@ -56,6 +59,20 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         price_history=read_price_history(files, sources, accelerators),
         exclusions=read_exclusions(files, runs),
         engine=engine,
+        policy=files.edition.policy,
     )
     files.raise_problems()
     return catalog
+
+
+def under_policy(catalog: Catalog, *, stale_price_days: int | None) -> Catalog:
+    """The catalog with an operator's own limit for prices, and a digest that says so.
+
+    The digest stands in every quote's id, so replicas of another policy issue other ids.
+    """
+    if stale_price_days is None or stale_price_days == catalog.policy.stale_price_days:
+        return catalog
+    policy = msgspec.structs.replace(catalog.policy, stale_price_days=stale_price_days)
+    told = f"{catalog.digest}\nstale_price_days={stale_price_days}\n"
+    digest = f"sha256:{sha256(told.encode()).hexdigest()}"
+    return msgspec.structs.replace(catalog, policy=policy, digest=digest)

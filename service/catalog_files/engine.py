@@ -8,15 +8,20 @@ from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
 from service.core.engine import Constants, Engine, EngineError
-from service.core.provenance import Datum, Judged
+from service.core.provenance import Datum, Published
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_./-]*$(?!\n)")]
 Log = Annotated[float, Meta(ge=-5, le=5)]
 
 
 ERROR_FIGURE = "engine.measured_over_predicted"
-UNSEEN = "unseen"
-KINDS_OF_ERROR = ("dense", "moe", "unseen", "anchored")
+UNSEEN, RUN = "unseen", "run"
+KINDS_OF_ERROR = ("dense", "moe", "unseen", "anchored", "chosen")
+STEPS = "measured steps that the fit did not see"
+MEASURED_ON = {
+    "run": "published runs, whole, with failures and waiting: hours over those expected",
+    "chosen": "published steps and benchmarks whose layout was left to the service",
+}
 
 
 class ConstantRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -67,7 +72,7 @@ def read_engine(files: DataFiles) -> Engine:
             place.check_new(effect.name, effects)
             effects[effect.name] = effect.value
     errors: dict[str, EngineError] = {}
-    for place, error in files.toml_rows("engine/errors.toml", "error", ErrorRow):
+    for place, error in files.toml_rows("engine/*errors.toml", "error", ErrorRow):
         with suppress(RefusedError):
             place.check_new(error.kind, errors)
             errors[error.kind] = EngineError(
@@ -82,8 +87,10 @@ def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
     A kind of step that was not measured takes the residuals of sources that the fit never saw.
     """
     found: dict[str, Datum] = {}
-    for kind in KINDS_OF_ERROR:
-        error = engine.errors.get(kind, engine.errors.get(UNSEEN))
+    for kind in (*KINDS_OF_ERROR, RUN):
+        error = engine.errors.get(kind)
+        if error is None and kind in KINDS_OF_ERROR:
+            error = engine.errors.get(UNSEEN)
         if error is None:
             continue
         low, _, middle, _, high = (exp(quantile) for quantile in error.quantiles)
@@ -91,9 +98,9 @@ def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
             name=f"assumptions/{ERROR_FIGURE}.{kind}",
             _value=middle,
             unit="ratio",
-            source=Judged(
-                why=f"5%, 50% and 95% of {error.rows} residuals of measured steps ({error.kind})"
-                " that the fit did not see",
+            source=Published(
+                title="runquote accuracy",
+                locator=f"spread of {error.rows} residuals of {MEASURED_ON.get(error.kind, STEPS)}",
                 as_of=as_of,
                 confidence="high" if error.kind == kind else "medium",
             ),

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
+
+from service.core.catalog import Policy
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -53,6 +55,7 @@ class Edition(Struct, frozen=True, forbid_unknown_fields=True):
 
     version: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)")]
     published_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$(?!\n)")]
+    policy: Policy = field(default_factory=Policy)
 
 
 class Place:

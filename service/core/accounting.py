@@ -206,6 +206,12 @@ class Accounting(Wire, frozen=True, kw_only=True):
 
 
 class Options(Wire, frozen=True, kw_only=True):
-    """What the quote is to show: which bases are computed."""
+    """What the quote is to show: which bases are computed, and in what detail.
+
+    A `summary` leaves empty, or out, everything but totals and intervals: of bases their lines,
+    drivers and exclusions, of stages all but feasibility, device-hours, wall clock, MFU, goodput,
+    energy and carbon, and further `bridges`, `ownership` and `figures`. The numbers are the same.
+    """
 
     bases: Annotated[tuple[BasisName, ...], Meta(min_length=1, max_length=3)] = BASES
+    detail: Literal["summary", "full"] = "full"

@@ -451,8 +451,11 @@ WarningCode: TypeAlias = Literal[
     "rank_above_matrix",
     "market_price_used",
     "precision_substituted",
+    "stale_price",
     "unknown_power",
     "unpriced_line",
+    "weak_driver",
+    "wide_interval",
 ]
 
 

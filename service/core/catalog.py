@@ -260,6 +260,17 @@ class Exclusion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     base_runs: tuple[Slug, ...] = ()
 
 
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a quote warns of: prices older than this, intervals wider, weak figures that drive more.
+
+    It belongs to the catalog, because its digest stands in every id: one id, one answer.
+    """
+
+    stale_price_days: Annotated[int, Meta(ge=1, le=36500)] = 548
+    wide_interval_ratio: Annotated[float, Meta(gt=1.0, le=1e6)] = 5.0
+    driving_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
+
+
 class Catalog(Struct, frozen=True, kw_only=True):
     """All of it as one value, with the version and the digest that every quote names.
 
@@ -282,6 +293,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     assumptions: dict[str, Datum]
     price_rows: dict[str, tuple[Offer, ...]]
     regions: frozenset[str]
+    policy: Policy = field(default_factory=Policy)
     accelerator_aliases: dict[str, str] = field(default_factory=dict)
     fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)

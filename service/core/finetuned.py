@@ -112,7 +112,7 @@ def finetuned(argument: Argument, work: Finetuning, place: Place) -> Hours:
         return Hours(device_hours=None, tokens=counted, unknown=outcome.detail, contradictory=True)
     if isinstance(outcome, Unsuited):
         return Hours(device_hours=None, tokens=counted, unknown=outcome.detail)
-    held = held_of(argument, work, place)
+    held = held_of(argument, work, place, predicted=work.mfu is UNSET)
     if outcome.seconds is None:
         assert isinstance(outcome.placement, Unlaid)
         return Hours(

@@ -21,6 +21,7 @@ from service.core.wire import Interval
 
 FLEETS: Final = ("grace blackwell", "blackwell", "hopper", "ampere", "volta", "tpu")
 """Architectures whose failures somebody has published; the longer name first."""
+DISCLOSED: Final = "engine.measured_over_predicted.run"
 LOSS_UNITS: Final[dict[str, Unit]] = {
     "goodput": "share",
     "checkpoint_share": "share",
@@ -38,9 +39,12 @@ def held_of(
     *,
     synchronous_devices: Term | None = None,
     by_default: bool = True,
+    predicted: bool = False,
 ) -> Held:
     """The shares of held time of a stage; `by_default` adds evaluation and idle time unasked.
 
+    Where step time is `predicted` and the request says nothing of losses, what published runs took
+    beyond such an expectation is added.
     One failure stops `synchronous_devices`: all of the cluster, unless replicas are on their own.
     """
     failing = _goodput(argument, losses, place, devices=synchronous_devices or place.devices)
@@ -48,13 +52,18 @@ def held_of(
         goodput=failing["goodput"],
         evaluation_share=_share(argument, losses.evaluation_share, "evaluation", place, by_default),
         idle_share=_share(argument, losses.idle_share, "idle", place, by_default),
+        disclosed_over_expected=_practice(argument, losses) if predicted else None,
         losses={name: term for name, term in failing.items() if name != "goodput"},
     )
 
 
 def held_hours(argument: Argument, useful: Term, held: Held, place: Place) -> Term:
     """Device-hours held for so many that move the work forward."""
-    shares = {"evaluation_share": held.evaluation_share, "idle_share": held.idle_share}
+    shares = {
+        "evaluation_share": held.evaluation_share,
+        "idle_share": held.idle_share,
+        "disclosed_over_expected": held.disclosed_over_expected,
+    }
     return argument.ledger.derive(
         held_device_hours,
         name=f"{place.prefix}/device_hours_once",
@@ -75,6 +84,14 @@ def _share(
     if stated is not UNSET:
         return argument.quantity(stated, pointer=pointer, unit="share")
     return argument.assume(f"reliability.{what}_share") if by_default else None
+
+
+def _practice(argument: Argument, losses: Losses) -> Term | None:
+    """What whole runs took over their prediction, where the request leaves all losses open."""
+    said = (losses.goodput, losses.evaluation_share, losses.idle_share)
+    if any(loss is not UNSET for loss in said) or DISCLOSED not in argument.catalog.assumptions:
+        return None
+    return argument.assume(DISCLOSED)
 
 
 def _goodput(argument: Argument, losses: Losses, place: Place, *, devices: Term) -> dict[str, Term]:

@@ -39,6 +39,7 @@ class Held(Struct, frozen=True, kw_only=True):
     goodput: Term
     evaluation_share: Term | None = None
     idle_share: Term | None = None
+    disclosed_over_expected: Term | None = None
     losses: Mapping[str, Term] = {}  # of goodput, where it follows from failures
 
 

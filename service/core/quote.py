@@ -17,6 +17,7 @@ from service.core.argument import Argument
 from service.core.bills import Held, bills_of, working_life
 from service.core.bridges import bridges
 from service.core.catalog import Catalog
+from service.core.cautions import caution
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
 from service.core.meters import Place, draw_of, place_of, plug_of, totals_of, with_embodied
 from service.core.offers import price_of
@@ -42,6 +43,7 @@ from service.core.request import (
     Reinforcement,
 )
 from service.core.stages import Effort, effort_of
+from service.core.summary import as_asked
 
 
 def quote(
@@ -90,8 +92,9 @@ def quote(
         tuple(stage.effort for stage in stages),
         (*(stage.draw for stage in stages), totals),
     )
+    caution(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
-    return Quote(
+    answer = Quote(
         id=id,
         issued_at=catalog.published_at,
         valid_until=valid_until,
@@ -110,6 +113,7 @@ def quote(
         figures=argument.ledger.figures(),
         warnings=tuple(argument.warnings),
     )
+    return as_asked(answer, request)
 
 
 def _held(

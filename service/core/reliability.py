@@ -139,12 +139,15 @@ def held_device_hours(
     goodput: Real,
     evaluation_share: Real = 0.0,
     idle_share: Real = 0.0,
+    disclosed_over_expected: Real = 1.0,
 ) -> Real:
     """Device-hours held, from those that move training forward.
 
         useful_device_hours / goodput / (1 - evaluation_share - idle_share)
+        * disclosed_over_expected
 
+    `disclosed_over_expected` is what published runs took over all that is known of them here.
     Disclosed hours are held ones: failures, evaluations and waiting are in them.
     """
     at_work = 1.0 - minimum(evaluation_share + idle_share, 1.0 - LEAST_GOODPUT)
-    return useful_device_hours / goodput / at_work
+    return useful_device_hours / goodput / at_work * disclosed_over_expected

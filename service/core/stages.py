@@ -218,7 +218,7 @@ def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
         return _contradicted(argument, outcome)
     if isinstance(outcome, Unsuited):
         return Hours(device_hours=None, unknown=outcome.detail)
-    held = held_of(argument, work, place)
+    held = held_of(argument, work, place, predicted=work.mfu is UNSET)
     if outcome.seconds is None:
         assert isinstance(outcome.placement, Unlaid)
         return Hours(device_hours=None, held=held, step=outcome, unknown=outcome.placement.detail)

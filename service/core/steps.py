@@ -389,6 +389,9 @@ class Desk:
         return {} if ratio is None else {"flop_ratio": ratio}
 
     def _error_of(self) -> str:
+        """The measured error of such a step; a layout that was chosen here is nobody's habit."""
+        if self.ask.layout is UNSET:
+            return "engine.measured_over_predicted.chosen"
         kind = "moe" if self.ask.described.architecture.moe_layers else "dense"
         return f"engine.measured_over_predicted.{kind}"
 

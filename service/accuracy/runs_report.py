@@ -1,0 +1,69 @@
+"""The committed report on published runs, in Markdown, as the data of this edition make it."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from service.accuracy.runs import Compared, score_of
+
+HEADER = """\
+# Device-hours of published runs, predicted and disclosed
+
+Made by `runquote accuracy --runs service/data/runs/reference_runs.jsonl --report
+docs/accuracy-runs.md`; a test keeps it current. Every run of grade A or B that discloses
+device-hours is quoted from what its source says beside them, by the rules in `service/accuracy`,
+none of which is for a single row. Ratios are predicted over disclosed; `bias` is the median of
+their natural logarithm, `error` the median of its size, `coverage` how often the disclosed hours
+lie between p10 and p90. The two error figures of the intervals are read off these same rows
+(`--calibrate`), so coverage here is that of the sample itself; on rows that it has not seen
+expect somewhat less.
+"""
+
+
+def report_of(rows: Sequence[Compared]) -> str:
+    """The whole report."""
+    score = score_of(rows)
+    return "\n".join((HEADER, *_groups(score), *_rows(rows), *_left_out(rows)))
+
+
+def _groups(score: dict[str, Any]) -> Iterator[str]:
+    yield "## By group\n"
+    yield "| rows of | rows | expressed | error | bias | coverage |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    yield _group("all", score)
+    for by in ("kind", "grade", "accelerator"):
+        for name, group in score["by"][by].items():
+            yield _group(name, group)
+    yield ""
+
+
+def _group(name: str, group: dict[str, Any]) -> str:
+    if not group["expressed"]:
+        return f"| {name} | {group['rows']} | 0 | | | |"
+    return (
+        f"| {name} | {group['rows']} | {group['expressed']} | {group['median_abs_log_ratio']:.2f} |"
+        f" {group['median_log_ratio']:+.2f} | {group['coverage']:.0%} |"
+    )
+
+
+def _rows(rows: Sequence[Compared]) -> Iterator[str]:
+    yield "## Run by run\n"
+    yield "| run | grade | hours are | disclosed | predicted | p10 to p90 | ratio | covered |"
+    yield "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |"
+    for row in rows:
+        if row.predicted is not None:
+            found = row.predicted
+            yield (
+                f"| {row.id} | {row.grade} | {row.basis} | {row.disclosed:,.4g} |"
+                f" {found.central:,.4g} | {found.p10:,.4g} to {found.p90:,.4g} |"
+                f" {math.exp(row.log_ratio):.2f} | {'yes' if row.is_covered else 'no'} |"
+            )
+    yield ""
+
+
+def _left_out(rows: Sequence[Compared]) -> Iterator[str]:
+    yield "## Not expressed\n"
+    for row in rows:
+        if row.predicted is None:
+            yield f"- {row.id}: {row.why}"
+    yield ""

@@ -1,0 +1,67 @@
+"""Columns of scores by name, and what uncertain leaves become."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.draws import DRAWS, SCORES, column_of, draws_of, scores_of, values_at
+
+names = st.text(min_size=1, max_size=40)
+
+
+@given(name=names)
+def test_a_column_hits_every_stratum_once(name):
+    assert np.array_equal(np.sort(column_of(name)), SCORES)
+
+
+@given(first=names, others=st.lists(names, max_size=5))
+def test_a_new_figure_reshuffles_none_of_the_others(first, others):
+    assert np.array_equal(scores_of((first, *others))[0], scores_of((first,))[0])
+
+
+def test_columns_are_the_same_on_every_machine():
+    column = column_of("request/cluster/devices")
+    assert np.searchsorted(SCORES, column[:4]).tolist() == [25, 175, 172, 755]
+
+
+def test_independent_figures_are_as_uncorrelated_as_any_columns_by_name_can_be():
+    scores = np.array([column_of(f"figure {index}") for index in range(200)])
+    correlations = np.corrcoef(scores)[np.triu_indices(200, 1)]
+    bound_of_welch = 1.0 / (DRAWS - 1)
+    assert np.mean(correlations**2) == pytest.approx(bound_of_welch, rel=0.05)
+    assert np.abs(correlations).max() < 0.2
+
+
+@pytest.mark.parametrize(
+    ("unit", "low", "central", "high"),
+    [
+        ("usd", 1.0, 3.0, 4.0),
+        ("share", 0.2, 0.3, 0.9),
+        ("share", 0.5, 0.8, 1.0),
+        ("usd", 0.0, 0.0, 1.0),
+        ("ratio", 0.5, 1.0, 8.0),
+    ],
+)
+def test_the_ends_are_the_5_and_95_percent_quantiles_and_the_centre_the_median(
+    unit, low, central, high
+):
+    at = np.array([NormalDist().inv_cdf(p) for p in (0.05, 0.5, 0.95)])
+    values = values_at(at, unit=unit, low=low, central=central, high=high)
+    assert values == pytest.approx([low, central, high])
+
+
+@given(low=st.floats(0.0, 1.0), middle=st.floats(0.0, 1.0), high=st.floats(0.0, 1.0))
+def test_shares_stay_between_0_and_1(low, middle, high):
+    low, middle, high = sorted((low, middle, high))
+    drawn = draws_of("share", "share", low, middle, high)
+    assert drawn.min() >= 0.0
+    assert drawn.max() <= 1.0
+
+
+def test_counts_are_whole_and_at_least_one():
+    drawn = draws_of("count", "count", 1.0, 3.0, 9.0)
+    assert np.array_equal(drawn, np.rint(drawn))
+    assert drawn.min() >= 1.0

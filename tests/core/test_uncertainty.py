@@ -1,0 +1,150 @@
+"""Intervals and drivers of a ledger: laws, and cases with a known answer."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core.draws import Z_90
+from service.core.provenance import Ledger
+from service.core.uncertainty import Spread
+from tests.worlds import datum
+
+Z_80 = NormalDist().inv_cdf(0.9)
+
+
+def product(**factors):
+    return math.prod(factors.values())
+
+
+def total(**terms):
+    return sum(terms.values())
+
+
+def spread_of(formula, *leaves, unit="usd"):
+    """The spread of a formula of leaves, each low, central, high."""
+    ledger = Ledger()
+    terms = {}
+    for index, (low, central, high) in enumerate(leaves):
+        taken = ledger.take(datum(f"leaf {index}", central, unit, low=low, high=high))
+        terms[f"x{index}"] = taken
+    ledger.derive(formula, name="y", unit="usd", inputs=terms)
+    return Spread(ledger, wanted=["y"], totals=["y"])
+
+
+def around(central, factor):
+    return (central / factor, central, central * factor)
+
+
+factors = st.floats(1.01, 8.0)
+centres = st.floats(0.01, 1e6)
+
+
+@given(parts=st.lists(st.tuples(centres, factors), min_size=1, max_size=8))
+def test_p50_is_the_central_value_where_the_formula_is_linear(parts):
+    interval = spread_of(product, *(around(*part) for part in parts)).interval("y")
+    assert interval.p50 == pytest.approx(math.prod(centre for centre, _ in parts), rel=1e-4)
+
+
+@given(parts=st.lists(factors, min_size=2, max_size=8))
+def test_independent_factors_add_in_quadrature(parts):
+    interval = spread_of(product, *(around(1.0, factor) for factor in parts)).interval("y")
+    sigma = math.sqrt(sum(math.log(factor) ** 2 for factor in parts)) / Z_90
+    assert math.log(interval.p90) == pytest.approx(Z_80 * sigma, rel=2e-3)
+    assert math.log(interval.p10) == pytest.approx(-Z_80 * sigma, rel=2e-3)
+
+
+@given(
+    parts=st.lists(st.tuples(centres, factors), min_size=2, max_size=6),
+    wider=st.floats(1.05, 3.0),
+    formula=st.sampled_from([product]),
+)
+def test_widening_any_one_input_never_narrows_the_interval(parts, wider, formula):
+    before = spread_of(formula, *(around(*part) for part in parts)).interval("y")
+    (centre, factor), *rest = parts
+    changed = [(centre, factor * wider), *rest]
+    after = spread_of(formula, *(around(*part) for part in changed)).interval("y")
+    assert after.p90 - after.p10 >= (before.p90 - before.p10) * (1 - 1e-9)
+
+
+@given(parts=st.lists(st.floats(1.05, 3.0), min_size=2, max_size=6), wider=st.floats(1.5, 3.0))
+def test_widening_a_summand_never_narrows_the_interval_of_the_sum(parts, wider):
+    before = spread_of(total, *(around(1.0, factor) for factor in parts)).interval("y")
+    widened = [parts[0] * wider, *parts[1:]]
+    after = spread_of(total, *(around(1.0, factor) for factor in widened)).interval("y")
+    assert after.p90 - after.p10 >= before.p90 - before.p10
+
+
+def test_quantiles_agree_with_a_million_draws():
+    leaves = [(1.0, 2.0, 3.5), (0.5, 1.0, 4.0), (2.0, 2.2, 3.0), (0.1, 1.0, 2.0)]
+
+    def bill(*, x0, x1, x2, x3):
+        return x0 * x1 + x2 * x3
+
+    interval = spread_of(bill, *leaves).interval("y")
+    z = np.random.default_rng(7).standard_normal((4, 1_000_000))
+    columns = []
+    for scores, (low, central, high) in zip(z, leaves, strict=True):
+        below, above = math.log(central / low) / Z_90, math.log(high / central) / Z_90
+        columns.append(central * np.exp(np.where(scores < 0, below, above) * scores))
+    exact = np.quantile(bill(**{f"x{i}": c for i, c in enumerate(columns)}), [0.1, 0.5, 0.9])
+    width = exact[2] - exact[0]
+    found = [interval.p10, interval.p50, interval.p90]
+    assert np.abs(np.array(found) - exact).max() < 0.03 * width
+
+
+@given(parts=st.lists(st.floats(1.05, 2.5), min_size=1, max_size=8))
+def test_shares_and_interactions_make_one(parts):
+    drivers = spread_of(product, *(around(1.0, factor) for factor in parts)).drivers("y")
+    shares = sum(driver.share for driver in drivers.ranked)
+    assert shares + drivers.interactions == pytest.approx(1.0, abs=0.05)
+
+
+@given(parts=st.lists(st.floats(1.1, 2.0), min_size=2, max_size=5))
+def test_shares_are_the_sobol_indices_of_a_product_of_log_normals(parts):
+    drivers = spread_of(product, *(around(1.0, factor) for factor in parts)).drivers("y")
+    variances = [(math.log(factor) / Z_90) ** 2 for factor in parts]
+    exact = [math.expm1(v) / math.expm1(sum(variances)) for v in variances]
+    found = {driver.figure: driver.share for driver in drivers.ranked}
+    for index, share in enumerate(exact):
+        assert found.get(f"leaf {index}", 0.0) == pytest.approx(share, abs=0.05)
+
+
+def test_figures_that_act_only_together_are_reported_as_interactions():
+    ledger = Ledger()
+    pair = {name: ledger.take(datum(name, 1.0, "usd", low=0.25, high=4.0)) for name in ("a", "b")}
+
+    def product_of_logs(*, a, b):
+        return np.log(a) * np.log(b)
+
+    ledger.derive(product_of_logs, name="y", unit="ratio", inputs=pair)
+    drivers = Spread(ledger, totals=["y"]).drivers("y")
+    assert drivers.interactions > 0.9
+
+
+def test_drivers_are_ranked_and_say_what_the_total_is_at_their_ends():
+    drivers = spread_of(total, around(1.0, 1.5), around(10.0, 1.5)).drivers("y").ranked
+    assert [driver.figure for driver in drivers] == ["leaf 1", "leaf 0"]
+    assert drivers[0].total_if_low == pytest.approx(1.0 + 10.0 / 1.5)
+    assert drivers[0].total_if_high == pytest.approx(1.0 + 10.0 * 1.5)
+
+
+def test_an_entry_without_uncertain_leaves_has_no_spread_and_no_drivers():
+    ledger = Ledger()
+    leaf = ledger.take(datum("leaf", 3.0, "usd"))
+    ledger.derive(total, name="y", unit="usd", inputs={"x": leaf})
+    spread = Spread(ledger, wanted=["y"], totals=["y"])
+    assert spread.interval("y").p10 == spread.interval("y").p90 == 3.0
+    assert spread.drivers("y").ranked == ()
+
+
+def test_a_negative_amount_has_its_quantiles_in_order():
+    def discount(*, x0, x1):
+        return -x0 * x1
+
+    interval = spread_of(discount, around(2.0, 2.0), around(3.0, 1.5)).interval("y")
+    assert interval.p10 < interval.p50 < interval.p90 < 0.0
+    assert interval.p50 == pytest.approx(-6.0, rel=1e-4)
