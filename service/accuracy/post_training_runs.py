@@ -18,6 +18,8 @@ STEP_ONLY: Final = ("one_step_stated_step_time", "logged_step_time", "stated_fro
 """Bases of disclosed hours that hold no failures, evaluations or waiting."""
 TIMED: Final = "timed_benchmark"
 """From start to the target quality, evaluations inside."""
+# A benchmark that stops at a quality looks for it far more often than a training run does.
+TIMED_EVALUATION_SHARE: Final = {"low": 0.03, "high": 0.3}
 NO_REFERENCE: Final = ("DAPO", "CISPO", "GRPO+", "decoupled")
 """Algorithms that keep no reference model."""
 # Steps by which asynchronous systems let the policy age: AReaL's default.
@@ -107,7 +109,11 @@ def _losses(run: ReferenceRun) -> Parts:
     if run.device_hours_basis in STEP_ONLY:
         return {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0}
     if run.device_hours_basis == TIMED:
-        return {"goodput": 1.0, "idle_share": 0.0}
+        return {
+            "goodput": 1.0,
+            "evaluation_share": TIMED_EVALUATION_SHARE,
+            "idle_share": 0.0,
+        }
     return {}
 
 
