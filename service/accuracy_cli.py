@@ -40,11 +40,20 @@ def accuracy(
             "--calibrate", help="Read what runs took over their prediction off --runs; write it."
         ),
     ] = False,
+    predict: Annotated[
+        bool,
+        typer.Option(
+            "--predict", help="Predict the catalog's runs; write what /catalog/runs shows of it."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
     """Score this engine against published or measured figures in FILE."""
     from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
 
+    if predict:
+        _predict()
+        return
     if runs is not None:
         _runs(runs, report, calibrate=calibrate, as_json=as_json)
         return
@@ -56,6 +65,16 @@ def accuracy(
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(score)) + b"\n")
         return
     print_epoch(score)
+
+
+def _predict() -> None:
+    """Write the predictions that the catalog shows beside what was disclosed."""
+    from service.accuracy import predictions  # noqa: PLC0415 - loads the catalog
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    found = predictions.predictions(load_catalog())
+    predictions.FILE.write_text(predictions.table_of(found), encoding="utf-8")
+    out.print(f"{len(found)} runs predicted", markup=False)
 
 
 def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) -> None:

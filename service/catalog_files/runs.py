@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
 from service.catalog_files.sources import LOW, Text, Url
-from service.core.catalog import ReferenceRun, Slug
+from service.core.catalog import PredictedHours, ReferenceRun, Slug
 from service.core.provenance import AsOf, Datum, Published
 from service.core.units import Unit
 
@@ -91,6 +91,15 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mlperf: Members = None
 
 
+class PredictedRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the engine predicted for a run when the file was written."""
+
+    run: Slug
+    device_hours: Amount
+    p10: Amount
+    p90: Amount
+
+
 class AliasRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A name used in print; `assumed` where it leaves form factor or memory open."""
 
@@ -121,6 +130,18 @@ def read_runs(files: DataFiles, aliases: Mapping[str, str]) -> dict[str, Referen
             if not SLUG.fullmatch(row.id):
                 place.report(f"{row.id!r} cannot be an id")
             found[row.id] = _run(place, row, aliases)
+    return _with_predictions(files, found)
+
+
+def _with_predictions(files: DataFiles, runs: dict[str, ReferenceRun]) -> dict[str, ReferenceRun]:
+    """The runs with what the engine predicted for them beside what was disclosed."""
+    found = dict(runs)
+    for place, row in files.csv_rows("accuracy/predicted_runs.csv", PredictedRow):
+        with suppress(RefusedError):
+            if row.run not in runs:
+                place.report(f"unknown run {row.run!r}")
+            hours = PredictedHours(device_hours=row.device_hours, p10=row.p10, p90=row.p90)
+            found[row.run] = msgspec.structs.replace(found[row.run], predicted=hours)
     return found
 
 

@@ -221,6 +221,14 @@ class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class PredictedHours(Struct, frozen=True, kw_only=True):
+    """Device-hours of a run as this engine predicts them from its description alone."""
+
+    device_hours: float
+    p10: float
+    p90: float
+
+
 class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A published run whose hours, cost or speed was disclosed; what accuracy is measured on.
 
@@ -239,6 +247,7 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device_hours: Datum | UnsetType = UNSET
     usd_per_device_hour: Datum | UnsetType = UNSET
     stated_cost_usd: Datum | UnsetType = UNSET
+    predicted: PredictedHours | UnsetType = UNSET
     sources: tuple[Published, ...]
     quote_basis: str = ""
 

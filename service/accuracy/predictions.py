@@ -1,0 +1,38 @@
+"""What this engine predicts for the catalog's published runs, as the file that the catalog shows.
+
+Predicting all of them takes seconds, so it is done when the file is written, not when the service
+starts; a test holds the file to what the engine says today.
+"""
+
+import csv
+import io
+from typing import Final
+
+from msgspec import UNSET
+
+from service.accuracy.predicted import Predicted, predicted
+from service.catalog_files import DATA_DIRECTORY
+from service.core.catalog import Catalog
+
+FILE: Final = DATA_DIRECTORY / "accuracy" / "predicted_runs.csv"
+COLUMNS: Final = ("run", "device_hours", "p10", "p90")
+
+
+def predictions(catalog: Catalog) -> dict[str, Predicted]:
+    """The runs of which device-hours were disclosed and can be predicted, by id."""
+    found = {
+        run.id: predicted(run, catalog)
+        for run in catalog.runs.values()
+        if run.device_hours is not UNSET
+    }
+    return {id: hours for id, hours in found.items() if isinstance(hours, Predicted)}
+
+
+def table_of(found: dict[str, Predicted]) -> str:
+    """The file's text: device-hours to six digits, in the order of the ids."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for id, hours in sorted(found.items()):
+        writer.writerow((id, *(f"{hour:.6g}" for hour in (hours.central, hours.p10, hours.p90))))
+    return text.getvalue()
