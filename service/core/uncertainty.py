@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from service.core.arrays import Array
 from service.core.draws import DRAWS, SCORES, Z_90, draws_of, scores_of
@@ -177,12 +178,12 @@ def _quantiles_of_block(draws: Array, ends: Array, scores: Array) -> Array:
     """Quantiles of `draws` `[numbers, n]`, which are sorted in place; shape `[numbers, 3]`."""
     draws.sort(axis=1)
     least, most = draws[:, :1], draws[:, -1:]
-    drawn = _at_levels(draws)
     positive = (np.minimum(least[:, 0], ends.min(axis=(1, 2))) > 0.0)[:, None]
     negative = (np.maximum(most[:, 0], ends.max(axis=(1, 2))) < 0.0)[:, None]
     with np.errstate(divide="ignore"):
         heights = np.where((positive | negative)[..., None], np.log(np.abs(ends)), ends)
     excess = _excess(_slopes(heights), scores)
+    drawn = _at_levels(draws, geometric=positive | negative)
     factor = np.exp(-np.where(negative, excess[:, ::-1], np.where(positive, excess, 0.0)))
     corrected = np.where(positive | negative, drawn * factor, drawn - excess)
     return np.sort(np.clip(corrected, least, most), axis=1)
@@ -207,9 +208,16 @@ def _excess(slopes: Array, scores: Array) -> Array:
     return excess
 
 
-def _at_levels(ordered: Array) -> Array:
-    """Quantiles of sorted rows, the i-th value standing in the middle of the i-th stratum."""
+def _at_levels(ordered: Array, *, geometric: NDArray[np.bool_] | None = None) -> Array:
+    """Quantiles of sorted rows, the i-th value standing in the middle of the i-th stratum.
+
+    Between two values they are found linearly, in `geometric` rows, of one sign, by logarithms.
+    """
     at = LEVELS * ordered.shape[1] - 0.5
-    below = at.astype(int)
-    found: Array = ordered[:, below] * (below + 1 - at) + ordered[:, below + 1] * (at - below)
-    return found
+    place = at.astype(int)
+    below, above = ordered[:, place], ordered[:, place + 1]
+    found: Array = below + (at - place) * (above - below)
+    if geometric is None:
+        return found
+    ratio = np.where(geometric, above, 1.0) / np.where(geometric, below, 1.0)
+    return np.where(geometric, below * ratio ** (at - place), found)
