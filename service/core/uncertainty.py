@@ -23,6 +23,8 @@ from service.core.units import Unit
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
 LEAST_SHARE: Final = 1e-3
+PROBED: Final = slice(0, DRAWS, DRAWS // 32)
+"""Draws that tell whether two numbers are multiples of one another."""
 BLOCK: Final = 12
 """Numbers sorted together; larger arrays would be new memory each time."""
 
@@ -85,6 +87,7 @@ class Spread:
         self._moved = {name: row for name, row in moved.items() if isinstance(row, np.ndarray)}
         self._totals = [name for name in totals if name in self._moved]
         self._intervals: dict[str, Interval] = {}
+        self._drivers: dict[str, Drivers] = {}
         self._look_at(name for name in dict.fromkeys((*totals, *wanted)) if name in self._moved)
 
     def interval(self, name: str) -> Interval:
@@ -97,14 +100,32 @@ class Spread:
         return self._intervals[name]
 
     def _look_at(self, names: Iterable[str]) -> None:
-        """Find the intervals of several entries at once."""
-        rows = {name: self._moved[name] for name in names}
+        """Find the intervals of several entries at once.
+
+        Entries that are positive multiples of one another, judged by some draws, are one to look
+        at: stages differ in hours and lines in rates, but few differ in shape.
+        """
+        wanted = tuple(names)
+        if not wanted:
+            return
+        probes = np.array([self._moved[name][PROBED] for name in wanted])
+        sizes = np.abs(probes).max(axis=1)
+        shapes = np.round(probes / np.where(sizes > 0.0, sizes, 1.0)[:, None], 11)
+        first: dict[bytes, int] = {}
+        like = [first.setdefault(row.tobytes(), index) for index, row in enumerate(shapes)]
+        looked_at = [wanted[index] for index in first.values()]
         found = quantiles(
-            [row[:DRAWS] for row in rows.values()],
-            [self._ends_of(name) for name in rows],
+            [self._moved[name][:DRAWS] for name in looked_at],
+            [self._ends_of(name) for name in looked_at],
             scores_of(self._names_of_leaves),
         )
-        self._intervals.update(zip(rows, found, strict=True))
+        known = dict(zip(first.values(), found, strict=True))
+        for name, size, other in zip(wanted, sizes.tolist(), like, strict=True):
+            ratio = size / sizes.item(other) if sizes[other] > 0.0 else 1.0
+            interval = known[other]
+            self._intervals[name] = Interval(
+                interval.p10 * ratio, interval.p50 * ratio, interval.p90 * ratio
+            )
 
     def _ends_of(self, name: str) -> Array:
         """The entry with each figure alone at its low and at its high end, `[figures, 2]`."""
@@ -114,6 +135,11 @@ class Spread:
         """What moves a total; figures below a thousandth of its variance are left out."""
         if total not in self._totals:
             return Drivers()
+        if total not in self._drivers:
+            self._drivers[total] = self._drivers_of(total)
+        return self._drivers[total]
+
+    def _drivers_of(self, total: str) -> Drivers:
         row = self._totals.index(total)
         shares = self._shares.first_order[row].tolist()
         ends = self._ends_of(total).tolist()

@@ -35,6 +35,10 @@ REQUESTS = [
     }
     for accelerator, work in itertools.product(ACCELERATORS, WORKS)
 ]
+NAMES = [
+    f"{work['kind']} on {accelerator}"
+    for accelerator, work in itertools.product(ACCELERATORS, WORKS)
+]
 STRUCTURE = {"request", "layout", "runners_up", "catalog", "magnitude"}
 """Members that hold structure or print, not numbers of the argument."""
 COUNTED = {"devices"}
@@ -76,7 +80,7 @@ def leaves(name, figures, seen):
             yield from leaves(given, figures, seen)
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=lambda r: r["cluster"]["accelerator"])
+@pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
 def test_every_number_is_walked_back_to_print_a_judgement_or_the_request(request_):
     body = quoted(request_)
     figures = body["figures"]
