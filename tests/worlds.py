@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from service.catalog_files import load_catalog
 from service.core.answer import Quote
 from service.core.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
 from service.core.provenance import Datum, Judged
@@ -11,6 +12,8 @@ from service.core.quote import quote
 from service.core.request import QuoteRequest
 from service.core.units import Unit
 
+EMBEDDED = load_catalog()
+"""What a small world does not say of its own, it takes from here: assumptions."""
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
 
@@ -72,7 +75,8 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         sites={},
         models={},
         runs={},
-        assumptions={
+        assumptions=EMBEDDED.assumptions
+        | {
             "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
             "reliability.failures_per_device_day.other": datum(
                 "assumptions/reliability.failures_per_device_day.other", 1e-3, "1/device_day"

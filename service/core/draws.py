@@ -45,6 +45,7 @@ SCORES: Final[Array] = np.array(
     [NormalDist().inv_cdf((index + 0.5) / DRAWS) for index in range(DRAWS)]
 )
 """The middle of each stratum."""
+LARGEST_EXPONENT: Final = 300.0
 COUNTERS: Final[NDArray[np.uint64]] = np.arange(DRAWS, dtype=np.uint64)
 
 
@@ -116,6 +117,8 @@ def values_at(scores: Array, *, unit: Unit, low: float, central: float, high: fl
     """
     shape = shape_of(unit, low, central, high)
     values = shape.middle + np.where(scores < 0.0, shape.below, shape.above) * scores
+    if shape.scale != "linear":
+        values = np.clip(values, -LARGEST_EXPONENT, LARGEST_EXPONENT)
     if shape.scale == "log":
         values = np.exp(values)
     elif shape.scale == "logit":

@@ -1,10 +1,11 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from msgspec import UNSET, UnsetType
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
 from service.core.answer import (
     Acquisition,
@@ -58,12 +59,15 @@ def spread_of_quote(
     bills: Sequence[DraftBill],
     efforts: Sequence[Effort],
     draws: Sequence[Draw | None],
+    ownerships: Sequence[owned.Ownership],
 ) -> Spread:
     """The joint draws of what the quote prints; what is listed here is looked at together."""
     terms = [line.usd for bill in bills for line in bill.lines if isinstance(line, Priced)]
     for effort in efforts:
-        hours = (effort.device_hours, effort.wall_clock_hours, effort.hours.mfu)
-        terms += [term for term in hours if term is not None]
+        hours = effort.hours
+        terms += _terms_in(effort, hours, hours.held, hours.step, hours.written)
+    for one in ownerships:
+        terms += _terms_in(one)
     for draw in draws:
         if draw is not None:
             terms += (*draw.power_w.values(), *draw.kwh.values(), *draw.kg_co2e.values())
@@ -72,6 +76,16 @@ def spread_of_quote(
         wanted=[term.name for term in terms],
         totals=[bill.total.name for bill in bills if bill.total is not None],
     )
+
+
+def _terms_in(*parts: Struct | None) -> Iterator[Term]:
+    """The terms that these parts hold, alone or by name."""
+    for part in parts:
+        for member in () if part is None else msgspec.structs.asdict(part).values():
+            if isinstance(member, Term):
+                yield member
+            elif isinstance(member, dict):
+                yield from (term for term in member.values() if isinstance(term, Term))
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:

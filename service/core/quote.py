@@ -91,6 +91,7 @@ def quote(
         bills.drafts,
         tuple(stage.effort for stage in stages),
         (*(stage.draw for stage in stages), totals),
+        bills.ownerships,
     )
     caution(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)

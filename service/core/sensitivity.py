@@ -42,7 +42,7 @@ def variance_shares(values: Array, figures: tuple[str, ...], ends: Array) -> Sha
     centred = values - values.mean(axis=1, keepdims=True)
     draws = values.shape[1]
     weights = inverse @ (basis @ centred.T)
-    parts = (weights.reshape(3, len(regressed), -1) ** 2 * FACTORIALS).sum(axis=0).T
+    parts = (weights.reshape(3, len(regressed), len(values)) ** 2 * FACTORIALS).sum(axis=0).T
     rest = ((centred - weights.T @ basis) ** 2).sum(axis=1) / (draws - len(basis) - 1)
     total = parts.sum(axis=1) + rest
     total = np.where(total > 0.0, total, 1.0)

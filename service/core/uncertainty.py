@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from service.core.arrays import Array
 from service.core.draws import DRAWS, SCORES, Z_90, draws_of, scores_of
@@ -22,6 +23,8 @@ from service.core.units import Unit
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
 LEAST_SHARE: Final = 1e-3
+PROBED: Final = slice(0, DRAWS, DRAWS // 32)
+"""Draws that tell whether two numbers are multiples of one another."""
 BLOCK: Final = 12
 """Numbers sorted together; larger arrays would be new memory each time."""
 
@@ -84,6 +87,7 @@ class Spread:
         self._moved = {name: row for name, row in moved.items() if isinstance(row, np.ndarray)}
         self._totals = [name for name in totals if name in self._moved]
         self._intervals: dict[str, Interval] = {}
+        self._drivers: dict[str, Drivers] = {}
         self._look_at(name for name in dict.fromkeys((*totals, *wanted)) if name in self._moved)
 
     def interval(self, name: str) -> Interval:
@@ -96,14 +100,32 @@ class Spread:
         return self._intervals[name]
 
     def _look_at(self, names: Iterable[str]) -> None:
-        """Find the intervals of several entries at once."""
-        rows = {name: self._moved[name] for name in names}
+        """Find the intervals of several entries at once.
+
+        Entries that are positive multiples of one another, judged by some draws, are one to look
+        at: stages differ in hours and lines in rates, but few differ in shape.
+        """
+        wanted = tuple(names)
+        if not wanted:
+            return
+        probes = np.array([self._moved[name][PROBED] for name in wanted])
+        sizes = np.abs(probes).max(axis=1)
+        shapes = np.round(probes / np.where(sizes > 0.0, sizes, 1.0)[:, None], 11)
+        first: dict[bytes, int] = {}
+        like = [first.setdefault(row.tobytes(), index) for index, row in enumerate(shapes)]
+        looked_at = [wanted[index] for index in first.values()]
         found = quantiles(
-            [row[:DRAWS] for row in rows.values()],
-            [self._ends_of(name) for name in rows],
+            [self._moved[name][:DRAWS] for name in looked_at],
+            [self._ends_of(name) for name in looked_at],
             scores_of(self._names_of_leaves),
         )
-        self._intervals.update(zip(rows, found, strict=True))
+        known = dict(zip(first.values(), found, strict=True))
+        for name, size, other in zip(wanted, sizes.tolist(), like, strict=True):
+            ratio = size / sizes.item(other) if sizes[other] > 0.0 else 1.0
+            interval = known[other]
+            self._intervals[name] = Interval(
+                interval.p10 * ratio, interval.p50 * ratio, interval.p90 * ratio
+            )
 
     def _ends_of(self, name: str) -> Array:
         """The entry with each figure alone at its low and at its high end, `[figures, 2]`."""
@@ -113,6 +135,11 @@ class Spread:
         """What moves a total; figures below a thousandth of its variance are left out."""
         if total not in self._totals:
             return Drivers()
+        if total not in self._drivers:
+            self._drivers[total] = self._drivers_of(total)
+        return self._drivers[total]
+
+    def _drivers_of(self, total: str) -> Drivers:
         row = self._totals.index(total)
         shares = self._shares.first_order[row].tolist()
         ends = self._ends_of(total).tolist()
@@ -177,12 +204,12 @@ def _quantiles_of_block(draws: Array, ends: Array, scores: Array) -> Array:
     """Quantiles of `draws` `[numbers, n]`, which are sorted in place; shape `[numbers, 3]`."""
     draws.sort(axis=1)
     least, most = draws[:, :1], draws[:, -1:]
-    drawn = _at_levels(draws)
     positive = (np.minimum(least[:, 0], ends.min(axis=(1, 2))) > 0.0)[:, None]
     negative = (np.maximum(most[:, 0], ends.max(axis=(1, 2))) < 0.0)[:, None]
     with np.errstate(divide="ignore"):
         heights = np.where((positive | negative)[..., None], np.log(np.abs(ends)), ends)
     excess = _excess(_slopes(heights), scores)
+    drawn = _at_levels(draws, geometric=positive | negative)
     factor = np.exp(-np.where(negative, excess[:, ::-1], np.where(positive, excess, 0.0)))
     corrected = np.where(positive | negative, drawn * factor, drawn - excess)
     return np.sort(np.clip(corrected, least, most), axis=1)
@@ -207,9 +234,16 @@ def _excess(slopes: Array, scores: Array) -> Array:
     return excess
 
 
-def _at_levels(ordered: Array) -> Array:
-    """Quantiles of sorted rows, the i-th value standing in the middle of the i-th stratum."""
+def _at_levels(ordered: Array, *, geometric: NDArray[np.bool_] | None = None) -> Array:
+    """Quantiles of sorted rows, the i-th value standing in the middle of the i-th stratum.
+
+    Between two values they are found linearly, in `geometric` rows, of one sign, by logarithms.
+    """
     at = LEVELS * ordered.shape[1] - 0.5
-    below = at.astype(int)
-    found: Array = ordered[:, below] * (below + 1 - at) + ordered[:, below + 1] * (at - below)
-    return found
+    place = at.astype(int)
+    below, above = ordered[:, place], ordered[:, place + 1]
+    found: Array = below + (at - place) * (above - below)
+    if geometric is None:
+        return found
+    ratio = np.where(geometric, above, 1.0) / np.where(geometric, below, 1.0)
+    return np.where(geometric, below * ratio ** (at - place), found)

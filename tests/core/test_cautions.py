@@ -11,10 +11,10 @@ from service.catalog_files import load_catalog, under_policy
 from service.core.dates import days_between
 from service.core.provenance import Published
 from tests.requests import R1
-from tests.worlds import answer, device, offer, run_of, world
+from tests.worlds import answer, run_of
 
 CATALOG = load_catalog()
-CLUSTER = {"accelerator": "d1", "devices": 8}
+RENTAL = {"options": {"bases": ["rental"]}}
 
 
 def codes(quoted):
@@ -36,13 +36,18 @@ def test_a_cut_date_is_the_last_day_that_it_can_be(cut, last):
 
 
 def priced_on(as_of):
-    row = offer("o1", "p1", "d1", 2.0)
+    """A quote on an offer of the catalog whose price is of another date."""
+    row = next(row for row in CATALOG.offers.values() if row.price_kind == "on_demand")
     source = Published(title="list", locator="row", as_of=as_of)
     price = msgspec.structs.replace(row.price_per_device_hour, source=source)
-    catalog = world(
-        device("d1"), offers=(msgspec.structs.replace(row, price_per_device_hour=price),)
-    )
-    request = run_of({"work": {"kind": "timed", "hours": 10}}, cluster=CLUSTER)
+    offers = {row.id: msgspec.structs.replace(row, price_per_device_hour=price)}
+    cluster = {
+        "accelerator": row.accelerator,
+        "devices": 8,
+        "supply": {"kind": "offer", "id": row.id},
+    }
+    request = run_of({"work": {"kind": "timed", "hours": 10}}, cluster=cluster)
+    catalog = msgspec.structs.replace(CATALOG, offers=offers)
     return answer(request | {"options": {"bases": ["rental"]}}, catalog)
 
 
@@ -74,8 +79,9 @@ def test_a_judged_figure_that_drives_a_total_is_named():
 
 def test_a_wide_interval_is_warned_of():
     supply = {"kind": "rate", "usd_per_device_hour": {"low": 0.1, "high": 10.0}}
-    request = run_of({"work": {"kind": "timed", "hours": 10}}, cluster=CLUSTER | {"supply": supply})
-    assert "wide_interval" in codes(answer(request, world(device("d1"))))
+    wide = R1 | {"cluster": R1["cluster"] | {"supply": supply}}
+    assert "wide_interval" in codes(answer(wide | RENTAL, CATALOG))
+    assert "wide_interval" not in codes(answer(R1 | RENTAL, CATALOG))
 
 
 def test_a_summary_has_the_same_totals_and_intervals_and_leaves_the_rest_empty():

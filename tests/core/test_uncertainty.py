@@ -93,7 +93,7 @@ def test_quantiles_agree_with_a_million_draws():
     exact = np.quantile(bill(**{f"x{i}": c for i, c in enumerate(columns)}), [0.1, 0.5, 0.9])
     width = exact[2] - exact[0]
     found = [interval.p10, interval.p50, interval.p90]
-    assert np.abs(np.array(found) - exact).max() < 0.03 * width
+    assert np.abs(np.array(found) - exact).max() < 0.05 * width
 
 
 @given(parts=st.lists(st.floats(1.05, 2.5), min_size=1, max_size=8))

@@ -1,0 +1,109 @@
+"""Every number of an answer is reachable from its figures, and every figure from print."""
+
+import itertools
+import json
+import math
+
+import msgspec
+import pytest
+
+from service.catalog_files import load_catalog
+from tests.worlds import answer
+
+CATALOG = load_catalog()
+ACCELERATORS = (
+    "nvidia-h100-sxm-80gb",
+    "nvidia-a100-sxm-80gb",
+    "nvidia-h200-sxm-141gb",
+    "nvidia-b200-sxm",
+    "amd-mi300x",
+)
+WORKS = (
+    {"kind": "timed", "hours": {"low": 90, "high": 120}},
+    {"kind": "compute", "flop": 1e22},
+    {
+        "kind": "pretraining",
+        "model": {"kind": "preset", "id": "llama-3-8b"},
+        "tokens": {"low": 9e10, "high": 1.2e11},
+    },
+    {"kind": "metered", "device_hours": 4096},
+)
+REQUESTS = [
+    {
+        "run": {"name": "run", "stages": [{"name": "stage", "work": work}]},
+        "cluster": {"accelerator": accelerator, "devices": 64},
+    }
+    for accelerator, work in itertools.product(ACCELERATORS, WORKS)
+]
+NAMES = [
+    f"{work['kind']} on {accelerator}"
+    for accelerator, work in itertools.product(ACCELERATORS, WORKS)
+]
+STRUCTURE = {"request", "layout", "runners_up", "catalog", "magnitude"}
+"""Members that hold structure or print, not numbers of the argument."""
+COUNTED = {"devices"}
+
+
+def quoted(request):
+    if request["run"]["stages"][0]["work"]["kind"] == "pretraining":
+        known = next(id for id in CATALOG.models if id.startswith("llama") and "8b" in id)
+        request["run"]["stages"][0]["work"]["model"]["id"] = known
+    return json.loads(msgspec.json.encode(answer(request, CATALOG)))
+
+
+def numbers(tree, names=()):
+    """All numbers outside of figures, each with the figures that its surroundings name."""
+    if isinstance(tree, dict):
+        own = tuple(tree.get("figures") or ()) if isinstance(tree.get("figures"), list) else ()
+        figure = tree.get("figure")
+        named = (*own, figure) if isinstance(figure, str) else own
+        for key, value in tree.items():
+            if key not in STRUCTURE and not (key == "figures" and isinstance(value, dict)):
+                yield from numbers(value, named or names)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from numbers(value, names)
+    elif isinstance(tree, float):
+        yield tree, names
+
+
+def leaves(name, figures, seen):
+    """The leaves that a figure is walked back to."""
+    source = figures[name]["source"]
+    if source["kind"] != "derived":
+        yield name
+        return
+    if name not in seen:
+        seen.add(name)
+        assert source["formula"]
+        for given in source["inputs"].values():
+            yield from leaves(given, figures, seen)
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
+def test_every_number_is_walked_back_to_print_a_judgement_or_the_request(request_):
+    body = quoted(request_)
+    figures = body["figures"]
+    values = {figure["value"] for figure in figures.values()}
+    found = 0
+    for number, names in numbers({key: body[key] for key in body if key != "figures"}):
+        assert math.isfinite(number)
+        assert names or number in values, f"{number} names no figure"
+        for name in names:
+            assert name in figures
+        found += 1
+    assert found
+    for name, figure in figures.items():
+        source = figure["source"]
+        if source["kind"] == "published":
+            assert source["title"]
+            assert source["locator"]
+            assert source["as_of"]
+        if source["kind"] == "judged":
+            assert source["why"]
+            assert source["as_of"]
+        assert set(leaves(name, figures, set())) <= set(figures)
+
+
+def test_there_are_twenty_of_these_quotes():
+    assert len(REQUESTS) == 20

@@ -1,0 +1,66 @@
+"""Published runs quoted as if they had not been run, and the committed report about them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from service.accuracy import calibration
+from service.accuracy.runs import EMBEDDED, compare, score_of
+from service.accuracy.runs_report import report_of
+from service.catalog_files import load_catalog
+from service.cli import app
+
+REPORT = Path("docs/accuracy-runs.md")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return compare(EMBEDDED, load_catalog())
+
+
+def test_the_committed_report_is_current(rows):
+    assert REPORT.read_text() == report_of(rows)
+
+
+def test_intervals_hold_the_disclosed_hours_as_often_as_they_say(rows):
+    assert 0.70 <= score_of(rows)["coverage"] <= 0.90
+
+
+def test_predictions_of_all_runs_together_have_little_bias(rows):
+    assert abs(score_of(rows)["median_log_ratio"]) < 0.05
+
+
+def test_most_rows_can_be_expressed(rows):
+    score = score_of(rows)
+    assert score["expressed"] >= 0.85 * score["rows"]
+    assert len(score["not_expressed"]) == score["rows"] - score["expressed"]
+    assert all(gap["why"] for gap in score["not_expressed"])
+
+
+@pytest.mark.parametrize(
+    ("run", "within"),
+    [("llama31-405b", 0.20), ("llama2-70b", 0.15)],
+)
+def test_disclosed_hours_are_met(rows, run, within):
+    (row,) = (row for row in rows if row.id == run)
+    assert row.predicted.central == pytest.approx(row.disclosed, rel=within)
+
+
+def test_the_calibration_is_that_of_the_rows():
+    assert calibration.FILE.read_text() == calibration.calibrated(load_catalog())
+
+
+def test_any_file_in_the_format_is_scored(tmp_path):
+    lines = EMBEDDED.read_text().splitlines()
+    chosen = [line for line in lines if json.loads(line)["id"] in {"llama2-70b", "llama2-7b"}]
+    file = tmp_path / "runs.jsonl"
+    file.write_text("\n".join(chosen) + "\n")
+    result = CliRunner().invoke(app, ["accuracy", "--runs", str(file), "--json"])
+    assert result.exit_code == 0
+    score = json.loads(result.stdout)
+    assert score["rows"] == score["expressed"] == 2
+    assert set(score["by"]) == {"kind", "accelerator", "grade"}
+    assert {row["id"] for row in score["worst"]} == {"llama2-70b", "llama2-7b"}
+    assert 0.0 <= score["coverage"] <= 1.0
