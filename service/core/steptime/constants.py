@@ -83,13 +83,16 @@ class Coefficients(NamedTuple):
     scale_per_doubling: Real
 
 
+def effect_names(of: str, machine: Machine) -> tuple[str, str]:
+    """The names of the effects of a machine's generation and of the device itself."""
+    return f"{of}/{machine.generation}", f"{of}/{machine.device}"
+
+
 def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Traits:
     """What the constants depend on, for one machine and recipe."""
 
     def effect(of: str) -> float:
-        known = constants.effects
-        generation = known.get(f"{of}/{machine.generation}", 0.0)
-        return generation + known.get(f"{of}/{machine.device}", 0.0)
+        return sum(constants.effects.get(name, 0.0) for name in effect_names(of, machine))
 
     precision = recipe.precision
     return Traits(
