@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from service import __version__
-from service.core.answer import Bill, PricedBill, PricedLine, Quote
+from service.accuracy_cli import accuracy
+from service.core.answer import Quote
+from service.quote_tables import print_quote
 
 app = typer.Typer(
     name="runquote",
@@ -23,6 +25,7 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
+app.command()(accuracy)
 
 out = Console()
 err = Console(stderr=True)
@@ -88,72 +91,7 @@ def quote(
     if form is Form.JSON:
         sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
         return
-    print_quote(msgspec.json.decode(body, type=Quote), figures=figures)
-
-
-def print_quote(answer: Quote, *, figures: bool) -> None:
-    """A quote as tables: one bill for each basis, warnings and, if wanted, figures."""
-    request = msgspec.json.decode(answer.request)
-    out.print(f"[bold]{request['run']['name']}[/bold]  {answer.id}", highlight=False)
-    for bill in answer.bases:
-        out.print(bill_table(bill))
-        out.print(f"Not in this bill: {', '.join(bill.excludes)}", style="dim")
-    for warning in answer.warnings:
-        out.print(f"[yellow]{warning.code}[/yellow] {warning.detail}", highlight=False)
-    if figures:
-        out.print(figures_table(answer))
-
-
-def bill_table(bill: Bill) -> Table:
-    """The lines of one basis, and its total."""
-    table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
-    total = dollars(bill.total.amount) if isinstance(bill, PricedBill) else ""
-    table.add_column("stage", footer="total" if total else "no total: a line is unpriced")
-    table.add_column("item")
-    table.add_column("quantity", justify="right")
-    table.add_column("unit")
-    table.add_column("rate", justify="right")
-    table.add_column("USD", justify="right", footer=total)
-    for line in bill.lines:
-        quantity = "" if line.quantity is msgspec.UNSET else f"{line.quantity:,.2f}"
-        if isinstance(line, PricedLine):
-            table.add_row(
-                line.stage, line.item, quantity, line.unit, line.rate, dollars(line.amount)
-            )
-        else:
-            table.add_row(line.stage, line.item, quantity, line.unit, "unpriced", line.detail)
-    return table
-
-
-def figures_table(answer: Quote) -> Table:
-    """Every figure of a quote with its source."""
-    table = Table(title="figures", title_justify="left")
-    table.add_column("figure", overflow="fold")
-    table.add_column("value", justify="right")
-    table.add_column("unit")
-    table.add_column("source", overflow="fold")
-    for name, figure in answer.figures.items():
-        table.add_row(name, f"{figure.value:,.6g}", figure.unit, source_words(figure.source))
-    return table
-
-
-def source_words(source: object) -> str:
-    """A source in one line."""
-    facts = msgspec.to_builtins(source)
-    kind = facts.pop("kind")
-    if kind == "published":
-        return f"{facts['title']}, {facts['locator']} ({facts['as_of']})"
-    if kind == "given":
-        return f"given at {facts['pointer']}"
-    if kind == "derived":
-        return f"{facts['formula']}({', '.join(facts['inputs'].values())})"
-    return f"judged: {facts['why']} ({facts['as_of']})"
-
-
-def dollars(amount: str) -> str:
-    """An amount with thousands set apart."""
-    whole, _, cents = amount.partition(".")
-    return f"{int(whole):,}.{cents}"
+    print_quote(out, msgspec.json.decode(body, type=Quote), figures=figures)
 
 
 @app.command()

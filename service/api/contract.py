@@ -49,6 +49,8 @@ KNOWN_IDS: Final = {
     ("CatalogOffer", "id"): "OfferId",
     ("Market", "provider"): "ProviderId",
     ("Market", "region"): "RegionCode",
+    ("ClusterSite", "id"): "SiteId",
+    ("BaseRuns", "ids"): "RunId",
 }
 """Members of requests that name entries of the catalog, and the component that lists them."""
 

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
 import msgspec
 
-from service.core import request
+from service.core import accounting, request
+from service.core.wire import Interval
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -40,9 +41,9 @@ def components_of(types: Iterable[Any]) -> dict[str, Schema]:
 def interval_names() -> dict[str, str]:
     """What msgspec calls each `Interval[quantity]`, and what we do: after the quantity."""
     names: dict[str, str] = {}
-    for alias, quantity in vars(request).items():
+    for alias, quantity in (vars(request) | vars(accounting)).items():
         if get_origin(quantity) is Annotated and get_args(quantity)[0] is float:
-            interval = request.Interval[quantity]  # type: ignore[valid-type]
+            interval = Interval[quantity]  # type: ignore[valid-type]
             _, (name, *_rest) = msgspec.json.schema_components([interval])
             names.setdefault(name, f"{alias}Interval")
     return names

@@ -8,6 +8,7 @@ from pathlib import Path
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
 from service.catalog_files.engine import read_engine
+from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
 from service.catalog_files.offers import by_accelerator, read_offers, read_providers
@@ -34,6 +35,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers)
     aliases = read_aliases(files, accelerators)
+    runs = read_runs(files, aliases)
     catalog = Catalog(
         version=files.edition.version,
         published_at=files.edition.published_at,
@@ -43,7 +45,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         offers=offers,
         sites=read_sites(files, sources),
         models=read_models(files),
-        runs=read_runs(files, aliases),
+        runs=runs,
         assumptions=read_assumptions(files),
         price_rows=by_accelerator(offers),
         regions=frozenset(offer.region for offer in offers.values()),
@@ -52,6 +54,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         engine=read_engine(files),
+        exclusions=read_exclusions(files, runs),
     )
     files.raise_problems()
     return catalog

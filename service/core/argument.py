@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 from service.core.answer import QuoteWarning, WarningCode
 from service.core.catalog import Catalog
 from service.core.provenance import Ledger, Term
-from service.core.request import Interval
 from service.core.units import Unit, spread_of
+from service.core.wire import Interval
 
 
 class Argument:
@@ -56,6 +56,19 @@ class Argument:
     def assume(self, name: str, *, pointer: str = "") -> Term:
         """A default of the catalog, which the request member at `pointer`, if any, overrides."""
         return self.ledger.take(self.catalog.assumption(name), pointer=pointer or UNSET)
+
+    def stated_or_default(
+        self,
+        value: float | Interval[Any] | UnsetType,
+        *,
+        pointer: str,
+        unit: Unit,
+        assumption: str,
+    ) -> Term:
+        """The caller's number, or else the catalog's default, which its pointer would override."""
+        if value is UNSET:
+            return self.assume(assumption, pointer=pointer)
+        return self.quantity(value, pointer=pointer, unit=unit)
 
     def stated_or_assumed(
         self,

@@ -14,9 +14,12 @@ from service.core.errors import (
     UnknownModel,
     UnknownName,
     UnknownOffer,
+    UnknownRun,
     UnknownSite,
 )
-from service.core.provenance import AsOf, Datum, Published
+from service.core.provenance import AsOf, Datum, Judged, Published
+from service.core.units import Unit
+from service.core.wire import BasisName
 
 Row = TypeVar("Row")
 
@@ -58,6 +61,21 @@ ProviderKind: TypeAlias = Literal[
     "consumer_marketplace",
     "virtualised_gpu",
     "reference",
+]
+
+ExcludedItem: TypeAlias = Literal[
+    "base_model",
+    "experiments",
+    "staff",
+    "data",
+    "capital",
+    "storage",
+    "transfer",
+    "idle_energy",
+    "base_model_development",
+    "fleet",
+    "serving",
+    "tax",
 ]
 
 
@@ -225,6 +243,23 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quote_basis: str = ""
 
 
+class Exclusion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that bills leave out; `low` and `high` tell its order of magnitude in `unit`.
+
+    `base_runs` are the reference runs whose own report leaves it out: it is missing where one of
+    them is the base model.
+    """
+
+    item: ExcludedItem
+    bases: tuple[BasisName, ...]
+    what: str
+    source: Published | Judged
+    unit: Unit | UnsetType = UNSET
+    low: float | UnsetType = UNSET
+    high: float | UnsetType = UNSET
+    base_runs: tuple[Slug, ...] = ()
+
+
 class Catalog(Struct, frozen=True, kw_only=True):
     """All of it as one value, with the version and the digest that every quote names.
 
@@ -252,6 +287,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
+    exclusions: tuple[Exclusion, ...] = ()
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""
@@ -268,6 +304,10 @@ class Catalog(Struct, frozen=True, kw_only=True):
     def site(self, asked: str, *, pointer: str) -> Site:
         """The site of this id, or `UnknownSite`."""
         return _look_up(self.sites, asked, pointer, UnknownSite)
+
+    def run(self, asked: str, *, pointer: str) -> ReferenceRun:
+        """The reference run of this id, or `UnknownRun`."""
+        return _look_up(self.runs, asked, pointer, UnknownRun)
 
     def assumption(self, name: str) -> Datum:
         """A default of the service; a name that is not there is our own mistake."""

@@ -35,14 +35,6 @@ class Energy(NamedTuple):
     facility_kwh: Real
 
 
-class Carbon(NamedTuple):
-    """Kilograms of CO2 equivalent of one scope, in parts and in sum."""
-
-    it_kg_co2e: Real
-    overhead_kg_co2e: Real
-    total_kg_co2e: Real
-
-
 def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) -> Real:
     """What a device draws at the server's plug while it trains, with its share of the server.
 
@@ -62,14 +54,6 @@ def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
     tdp_w * rated_power_ratio
     """
     return tdp_w * rated_power_ratio
-
-
-def average_w(*, loaded_w: Real, idle_share: Real, busy_share: Real) -> Real:
-    """Mean draw of a device that is held, busy for a share of the time and idle otherwise.
-
-    loaded_w * (busy_share + idle_share * (1 - busy_share))
-    """
-    return loaded_w * (busy_share + idle_share * (1.0 - busy_share))
 
 
 def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) -> Energy:
@@ -101,14 +85,6 @@ def kwh_per_device_hour(*, server_w: Real, network_w: Real, pue: Real) -> Real:
     return (server_w + network_w) / WATTS_PER_KILOWATT * pue
 
 
-def energy_usd(*, facility_kwh: Real, usd_per_kwh: Real) -> Real:
-    """What the energy costs.
-
-    facility_kwh * usd_per_kwh
-    """
-    return facility_kwh * usd_per_kwh
-
-
 def cluster_power(
     *, devices: Real, server_w: Real, rated_w: Real, network_w: Real, pue: Real
 ) -> ClusterPower:
@@ -128,16 +104,14 @@ def cluster_power(
     )
 
 
-def carbon(*, it_kwh: Real, overhead_kwh: Real, kg_co2e_per_kwh: Real) -> Carbon:
-    """Carbon of the electricity under one way of counting it (the intensity says which).
+def kg_co2e(*, kwh: Real, kg_co2e_per_kwh: Real) -> Real:
+    """Carbon of the facility's electricity under one way of counting (the intensity says which).
 
         kwh * kg_co2e_per_kwh
 
     Source: GHG Protocol Scope 2 Guidance (location-based, market-based).
     """
-    it = it_kwh * kg_co2e_per_kwh
-    overhead = overhead_kwh * kg_co2e_per_kwh
-    return Carbon(it_kg_co2e=it, overhead_kg_co2e=overhead, total_kg_co2e=it + overhead)
+    return kwh * kg_co2e_per_kwh
 
 
 def embodied_kg_co2e(
@@ -155,6 +129,11 @@ def embodied_kg_co2e(
     """
     working_hours = life_years * HOURS_PER_YEAR * utilisation
     return device_hours * kg_co2e_per_device / working_hours
+
+
+def in_usd_per_kwh(*, price_per_kwh: Real, usd_per_unit: Real) -> Real:
+    """A tariff in dollars, from another currency: price_per_kwh * usd_per_unit."""
+    return price_per_kwh * usd_per_unit
 
 
 def kilowatt_months(*, device_hours: Real, rated_w: Real, utilisation: Real) -> Real:

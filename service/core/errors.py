@@ -54,6 +54,12 @@ class UnknownSite(UnknownName):
     what = "site"
 
 
+class UnknownRun(UnknownName):
+    """The catalog has no reference run of this id"""
+
+    what = "reference run"
+
+
 class UnknownProvider(UnknownName):
     """The catalog has no provider of this id"""
 
@@ -64,6 +70,16 @@ class UnknownRegion(UnknownName):
     """No offer or site of the catalog stands in this region"""
 
     what = "region"
+
+
+class BaseQuoteNotKept(QuoteError):
+    """The quote that the base model is taken from is not kept"""
+
+    def __init__(self, *, asked: str, pointer: str) -> None:
+        self.asked = asked
+        super().__init__(
+            f"quote {asked} is not kept; post its request again, then this one", pointer=pointer
+        )
 
 
 class NotQuotable(Exception):

@@ -1,17 +1,20 @@
 """The rows of a bill while it is argued: a quantity times a rate, or why there is no rate."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from service.core.answer import BasisName, Excluded, Item, LineUnit, UnpricedReason
+from service.core.answer import Item, LineUnit, UnpricedReason
 from service.core.argument import Argument
 from service.core.arrays import Real
+from service.core.catalog import Exclusion
 from service.core.provenance import Term
+from service.core.wire import BasisName
 
 
 class Priced(Struct, frozen=True, kw_only=True):
-    """quantity x rate = usd."""
+    """quantity x rate = usd; no stage means the whole run."""
 
     stage: str
     item: Item
@@ -19,6 +22,7 @@ class Priced(Struct, frozen=True, kw_only=True):
     quantity: Term
     rate: Term
     usd: Term
+    label: str = ""
     detail: str = ""
 
 
@@ -31,6 +35,7 @@ class Unpriced(Struct, frozen=True, kw_only=True):
     quantity: Term | None
     reason: UnpricedReason
     detail: str
+    label: str = ""
 
 
 DraftLine: TypeAlias = Priced | Unpriced
@@ -42,7 +47,7 @@ class DraftBill(Struct, frozen=True, kw_only=True):
     basis: BasisName
     lines: tuple[DraftLine, ...]
     total: Term | None
-    excludes: tuple[Excluded, ...]
+    excludes: tuple[Exclusion, ...]
 
 
 def line_usd(*, quantity: Real, rate: Real) -> Real:
@@ -55,24 +60,33 @@ def total_usd(**usd: Real) -> Real:
     return sum(usd.values(), start=0.0)
 
 
+def once() -> float:
+    """A lump sum is counted once."""
+    return 1.0
+
+
 class Book:
     """One basis being written, line by line, into the argument's ledger."""
 
     __slots__ = ("_argument", "_basis", "_lines")
 
-    def __init__(self, argument: Argument, basis: BasisName) -> None:
+    def __init__(
+        self, argument: Argument, basis: BasisName, carried: Iterable[DraftLine] = ()
+    ) -> None:
+        """A book that begins with lines that are written already, or with none."""
         self._argument = argument
         self._basis: BasisName = basis
-        self._lines: list[DraftLine] = []
+        self._lines: list[DraftLine] = list(carried)
 
     def price(
         self,
         *,
-        stage: str,
         item: Item,
         unit: LineUnit,
         quantity: Term,
         rate: Term,
+        stage: str = "",
+        label: str = "",
         detail: str = "",
     ) -> None:
         """Write a line with its amount."""
@@ -90,20 +104,27 @@ class Book:
                 quantity=quantity,
                 rate=rate,
                 usd=usd,
+                label=label,
                 detail=detail,
             )
         )
 
+    def lump_sum(self, *, item: Item, usd: Term, label: str = "", detail: str = "") -> None:
+        """Write an amount that is no product."""
+        one = self._argument.ledger.derive_once(once, name="once", unit="count", inputs={})
+        self.price(item=item, unit="lump_sum", quantity=one, rate=usd, label=label, detail=detail)
+
     def leave_unpriced(
         self,
         *,
-        stage: str,
         item: Item,
         unit: LineUnit,
         quantity: Term | None,
         reason: UnpricedReason,
         detail: str,
         pointer: str,
+        stage: str = "",
+        label: str = "",
     ) -> None:
         """Write a line that nobody prices, and warn of it at the member that is to blame."""
         self._argument.warn("unpriced_line", detail, pointer=pointer)
@@ -115,23 +136,34 @@ class Book:
                 quantity=quantity,
                 reason=reason,
                 detail=detail,
+                label=label,
             )
         )
 
-    def close(self, *, excludes: tuple[Excluded, ...]) -> DraftBill:
+    @property
+    def lines(self) -> tuple[DraftLine, ...]:
+        """The lines so far."""
+        return tuple(self._lines)
+
+    def subtotal(self, name: str) -> Term | None:
+        """What the lines so far come to, under a name of this basis; None if one is unpriced."""
+        return subtotal(self._argument, self._lines, name=f"{self._basis}/{name}")
+
+    def close(self, *, excludes: tuple[Exclusion, ...]) -> DraftBill:
         """The finished bill, with a total unless a line is unpriced."""
-        amounts = {
-            f"line_{index}": line.usd
-            for index, line in enumerate(self._lines)
-            if isinstance(line, Priced)
-        }
-        total = (
-            self._argument.ledger.derive(
-                total_usd, name=f"{self._basis}/total_usd", unit="usd", inputs=amounts
-            )
-            if len(amounts) == len(self._lines)
-            else None
-        )
         return DraftBill(
-            basis=self._basis, lines=tuple(self._lines), total=total, excludes=excludes
+            basis=self._basis,
+            lines=tuple(self._lines),
+            total=self.subtotal("total_usd"),
+            excludes=excludes,
         )
+
+
+def subtotal(argument: Argument, lines: Iterable[DraftLine], *, name: str) -> Term | None:
+    """The sum of lines as a figure; None if one of them is unpriced."""
+    amounts: dict[str, Term] = {}
+    for index, line in enumerate(lines):
+        if not isinstance(line, Priced):
+            return None
+        amounts[f"line_{index}"] = line.usd
+    return argument.ledger.derive(total_usd, name=name, unit="usd", inputs=amounts)

@@ -10,7 +10,7 @@ from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Offer, ProviderKind
 from service.core.provenance import Term
-from service.core.request import CatalogOffer, Cluster, Market, Rate, Supply
+from service.core.request import CatalogOffer, Cluster, Market, Owned, Rate, Supply
 
 OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
     {
@@ -55,7 +55,10 @@ def median(**usd_per_device_hour: Real) -> Real:
 
 
 def price_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Price | NoPrice:
-    """What one device-hour of this cluster costs; `pointer` is the cluster's."""
+    """What one device-hour of this cluster costs to rent; `pointer` is the cluster's.
+
+    For an owned cluster that is what the market asks on demand.
+    """
     supply: Supply = cluster.supply
     if isinstance(supply, Rate):
         rate = argument.quantity(
@@ -66,6 +69,8 @@ def price_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Price | N
         return Price(rate)
     if isinstance(supply, CatalogOffer):
         return _offered(argument, cluster, supply, pointer=f"{pointer}/supply/id")
+    if isinstance(supply, Owned):
+        supply = Market()
     return _on_the_market(argument, cluster, supply, pointer=f"{pointer}/supply")
 
 

@@ -7,19 +7,22 @@ network or the environment.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from msgspec import UNSET, Raw
 
+from service.core.accounting import BaseRuns
 from service.core.answer import CatalogStamp, Quote
 from service.core.argument import Argument
-from service.core.bases.rental.bill import rental_bill
+from service.core.bills import Held, bills_of, working_life
+from service.core.bridges import bridges
 from service.core.catalog import Catalog
 from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
+from service.core.meters import Place, draw_of, place_of, plug_of, totals_of, with_embodied
 from service.core.offers import price_of
-from service.core.printing import printed_bill, printed_stage
+from service.core.printing import printed_bill, printed_ownership, printed_stage, printed_totals
 from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
-from service.core.stages import effort_of
+from service.core.stages import Effort, effort_of
 from service.core.uncertainty import Spread
 
 
@@ -31,21 +34,25 @@ def quote(
     canonical_request: bytes,
     engine: str,
     valid_until: str,
+    base_quote_usd: float | None = None,
 ) -> Quote:
     """One quote; raises `NotQuotable` with everything that the request names and nobody knows.
 
-    `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy.
+    `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy,
+    `base_quote_usd` is the rental total of the quote that the request names as its base model.
     """
     check_names(request, catalog)
     argument = Argument(catalog)
     _check_stage_names(argument, request)
-    efforts = tuple(
-        effort_of(
+    places: dict[str, Place] = {}
+    stages = tuple(
+        _held(
             argument,
-            stage,
-            pointer=pointer,
-            cluster=cluster,
-            cluster_pointer=cluster_pointer,
+            request,
+            effort_of(
+                argument, stage, pointer=pointer, cluster=cluster, cluster_pointer=cluster_pointer
+            ),
+            places,
         )
         for stage, pointer, (cluster, cluster_pointer) in zip(
             request.run.stages,
@@ -54,11 +61,10 @@ def quote(
             strict=True,
         )
     )
-    prices = tuple(
-        price_of(argument, effort.cluster, pointer=effort.cluster_pointer) for effort in efforts
-    )
-    bills = (rental_bill(argument, efforts, prices),)
+    bills = bills_of(argument, request, stages, base_quote_usd=base_quote_usd)
+    totals = totals_of(argument, tuple(stage.draw for stage in stages))
     spread = Spread(argument.ledger)
+    printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
     return Quote(
         id=id,
         issued_at=catalog.published_at,
@@ -66,10 +72,35 @@ def quote(
         engine=engine,
         catalog=CatalogStamp(version=catalog.version, digest=catalog.digest),
         request=Raw(canonical_request),
-        bases=tuple(printed_bill(bill, spread) for bill in bills),
-        stages=tuple(printed_stage(effort, spread) for effort in efforts),
+        bases=printed,
+        bridges=bridges(printed),
+        ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
+        stages=tuple(printed_stage(stage.effort, stage.draw, spread) for stage in stages),
+        totals=printed_totals(totals, spread),
         figures=argument.ledger.figures(),
         warnings=tuple(argument.warnings),
+    )
+
+
+def _held(
+    argument: Argument, request: QuoteRequest, effort: Effort, places: dict[str, Place]
+) -> Held:
+    """What a stage's device-hours draw from the grid, and what they cost to rent."""
+    cluster, pointer = effort.cluster, effort.cluster_pointer
+    if pointer not in places:
+        places[pointer] = place_of(argument, cluster, pointer=pointer)
+    place = places[pointer]
+    plug = plug_of(argument, cluster, place, pointer=pointer)
+    draw = draw_of(argument, effort, plug)
+    if draw is not None and request.accounting.embodied_carbon:
+        life_years, utilisation = working_life(argument, effort, request)
+        draw = with_embodied(argument, effort, draw, life_years=life_years, utilisation=utilisation)
+    return Held(
+        effort=effort,
+        place=place,
+        plug=plug,
+        draw=draw,
+        price=price_of(argument, cluster, pointer=pointer),
     )
 
 
@@ -78,21 +109,21 @@ def check_names(request: QuoteRequest, catalog: Catalog) -> None:
     errors: list[QuoteError] = []
     for cluster, pointer in _clusters(request):
         errors += _unknown_in(cluster, catalog, pointer=pointer)
+    base = request.accounting.base_model
+    if isinstance(base, BaseRuns):
+        for index, run in enumerate(base.ids):
+            errors += _missing(catalog.run, run, pointer=f"/accounting/base_model/ids/{index}")
     if errors:
         raise NotQuotable(tuple(errors))
 
 
 def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator[QuoteError]:
     supply = cluster.supply
-    try:
-        catalog.accelerator(cluster.accelerator, pointer=f"{pointer}/accelerator")
-    except QuoteError as error:
-        yield error
+    yield from _missing(catalog.accelerator, cluster.accelerator, pointer=f"{pointer}/accelerator")
+    if cluster.site.id is not UNSET:
+        yield from _missing(catalog.site, cluster.site.id, pointer=f"{pointer}/site/id")
     if isinstance(supply, CatalogOffer):
-        try:
-            catalog.offer(supply.id, pointer=f"{pointer}/supply/id")
-        except QuoteError as error:
-            yield error
+        yield from _missing(catalog.offer, supply.id, pointer=f"{pointer}/supply/id")
     if isinstance(supply, Market):
         if supply.provider is not UNSET and supply.provider not in catalog.providers:
             yield UnknownProvider(
@@ -106,6 +137,14 @@ def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator
                 known=tuple(catalog.regions),
                 pointer=f"{pointer}/supply/region",
             )
+
+
+def _missing(look_up: Callable[..., object], asked: str, *, pointer: str) -> Iterator[QuoteError]:
+    """The error of a lookup, if it ends in one."""
+    try:
+        look_up(asked, pointer=pointer)
+    except QuoteError as error:
+        yield error
 
 
 def _check_stage_names(argument: Argument, request: QuoteRequest) -> None:

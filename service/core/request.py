@@ -5,23 +5,14 @@ Counts are `number`, so that 14.8e12 and 1e3 may be written as people write them
 are refused everywhere, and alternatives are told apart by `kind`.
 """
 
-from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
+from service.core.accounting import Accounting, Options, OwnedTerms
 from service.core.catalog import Slug
+from service.core.wire import Interval, Name, Wire
 
-T = TypeVar("T")
-
-Name: TypeAlias = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
-        description="A name of your own; printable, at most 128 characters.",
-    ),
-]
 DeviceHours: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e12, description="Devices times hours held, busy or not.")
 ]
@@ -57,22 +48,15 @@ Repeat: TypeAlias = Annotated[
         description="How often the stage is run: attempts, failed ones included.",
     ),
 ]
-
-
-class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A 90% interval: one time in twenty below `low`, one time in twenty above `high`.
-
-    Without `central` the middle of the distribution is taken. Ends in the wrong order are put
-    right, and the quote says so.
-    """
-
-    low: T
-    high: T
-    central: T | UnsetType = UNSET
-
-
-class Wire(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What all parts of a request share: named members only, unknown ones refused."""
+Pue: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=5.0, description="Power usage effectiveness: facility over IT energy.")
+]
+UsdPerKwh: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=100.0, description="US dollars for one kilowatt-hour.")
+]
+KgPerKwh: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=10.0, description="Kilograms of CO2 equivalent per kilowatt-hour.")
+]
 
 
 class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
@@ -131,15 +115,32 @@ class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
     region: Region | UnsetType = UNSET
 
 
-Supply: TypeAlias = Rate | CatalogOffer | Market
+class Owned(OwnedTerms, frozen=True, kw_only=True, tag_field="kind", tag="owned"):
+    """Devices that the caller owns; to rent the like, the market is asked."""
+
+
+Supply: TypeAlias = Rate | CatalogOffer | Market | Owned
+
+
+class Site(Wire, frozen=True, kw_only=True):
+    """Where the cluster stands: a site of the catalog, your own numbers, or both.
+
+    A number given here goes before the site's; what neither has is assumed.
+    """
+
+    id: Slug | UnsetType = UNSET
+    pue: Pue | Interval[Pue] | UnsetType = UNSET
+    usd_per_kwh: UsdPerKwh | Interval[UsdPerKwh] | UnsetType = UNSET
+    carbon_kg_co2e_per_kwh: KgPerKwh | Interval[KgPerKwh] | UnsetType = UNSET
 
 
 class Cluster(Wire, frozen=True, kw_only=True):
-    """Accelerators, how many, and how they are obtained."""
+    """Accelerators, how many, how they are obtained, and where they stand."""
 
     accelerator: Slug
     devices: Devices
     supply: Supply = field(default_factory=Market)
+    site: Site = field(default_factory=Site)
 
 
 class Stage(Wire, frozen=True, kw_only=True):
@@ -159,7 +160,9 @@ class Run(Wire, frozen=True, kw_only=True):
 
 
 class QuoteRequest(Wire, frozen=True, kw_only=True):
-    """One run on one cluster."""
+    """One run on one cluster, what its bills are to hold, and which bases are wanted."""
 
     run: Run
     cluster: Cluster
+    accounting: Accounting = field(default_factory=Accounting)
+    options: Options = field(default_factory=Options)

@@ -8,8 +8,9 @@ from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Accelerator
 from service.core.provenance import Term
-from service.core.request import Cluster, Compute, Interval, Metered, Stage, Timed
+from service.core.request import Cluster, Compute, Metered, Stage, Timed
 from service.core.units import SECONDS_PER_HOUR
+from service.core.wire import Interval
 
 STAND_IN_PRECISION: Final = {
     "bf16": "fp16",

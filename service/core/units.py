@@ -19,6 +19,7 @@ Unit: TypeAlias = Literal[
     "month",
     "year",
     "device_hour",
+    "person",
     "person_month",
     "gigabyte_month",
     "gigabyte",

@@ -160,7 +160,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         data_exposed=where(old, v["data_exposed_2022"], v["data_exposed"]),
         data_bytes=where(old | (year >= BALANCED_STAGES), 4.0, 6.0),
         shard_bytes=v["shard_bytes"],
-        shard_sum=v["shard_sum"],
+        shard_sum=where(traits.xla > 0, v["shard_sum_xla"], v["shard_sum"]),
         shard_slowdown=where(old, v["shard_slowdown_2022"], 1.0),
         expert_share=gemm * where(low > 0, eight_bit, v["expert_ratio_16_bit"]),
         odd_width_ratio=v["odd_width_ratio"],

@@ -28,6 +28,23 @@ class EpochDeviceHour(NamedTuple):
     total_usd: Real
 
 
+class PurchaseRates(NamedTuple):
+    """US dollars for one device-hour, as far as the purchase makes them."""
+
+    accelerators_usd: Real
+    servers_usd: Real
+    network_usd: Real
+
+
+class Acquisition(NamedTuple):
+    """Purchase of a cluster in US dollars, in parts and in sum."""
+
+    accelerators_usd: Real
+    servers_usd: Real
+    network_usd: Real
+    total_usd: Real
+
+
 def chip_hours(*, training_flop: Real, peak_flop_per_s: Real, mfu: Real) -> Real:
     """Chip-hours of a run of which only the compute is known.
 
@@ -100,8 +117,65 @@ def energy_usd(
 
     `server_power_ratio` is the server's rated power per device over the device's own.
     """
-    server_kw = tdp_w / WATTS_PER_KILOWATT * server_power_ratio
-    return server_kw * mean_power_share * pue * usd_per_kwh
+    kwh = kwh_per_device_hour(
+        tdp_w=tdp_w,
+        server_power_ratio=server_power_ratio,
+        mean_power_share=mean_power_share,
+        pue=pue,
+    )
+    return kwh * usd_per_kwh
+
+
+def kwh_per_device_hour(
+    *, tdp_w: Real, server_power_ratio: Real, mean_power_share: Real, pue: Real
+) -> Real:
+    """Energy of one device-hour at the facility's meter.
+
+    tdp_w / 1000 * server_power_ratio * mean_power_share * pue
+    """
+    return tdp_w / WATTS_PER_KILOWATT * server_power_ratio * mean_power_share * pue
+
+
+def purchase_rates(
+    *,
+    price_usd: Real,
+    years: Real,
+    decline_oom_per_year: Real,
+    server_overhead: Real,
+    network_share: Real,
+) -> PurchaseRates:
+    """What one device-hour costs because the cluster was bought, in parts.
+
+        value = price * 10 ** (-decline * years)
+        device + server = value * decline * ln(10) / 8766, of which the device is 1 / overhead
+        network = (device + server) * share / (1 - share)
+
+    `price_usd` is that of a device with its share of the server.
+    """
+    value = value_at_start_usd(
+        price_usd=price_usd, decline_oom_per_year=decline_oom_per_year, years=years
+    )
+    hardware = amortised_usd(value_usd=value, decline_oom_per_year=decline_oom_per_year)
+    accelerators = hardware / server_overhead
+    return PurchaseRates(
+        accelerators_usd=accelerators,
+        servers_usd=hardware - accelerators,
+        network_usd=network_usd(hardware_usd=hardware, network_share=network_share),
+    )
+
+
+def acquisition(
+    *, devices: Real, price_usd: Real, server_overhead: Real, network_share: Real
+) -> Acquisition:
+    """Purchase of the cluster in parts; they come to `acquisition_usd`."""
+    total = acquisition_usd(devices=devices, price_usd=price_usd, network_share=network_share)
+    hardware = devices * price_usd
+    return Acquisition(
+        accelerators_usd=hardware / server_overhead,
+        servers_usd=hardware - hardware / server_overhead,
+        network_usd=total - hardware,
+        total_usd=total,
+    )
 
 
 def device_hour_usd(
@@ -126,12 +200,13 @@ def device_hour_usd(
 
     GPT-4: 24,875 dollars, 638 days after acquisition, make 0.52091 / 0.81 + 0.06139 = 0.70449.
     """
-    value = value_at_start_usd(
-        price_usd=price_usd, decline_oom_per_year=decline_oom_per_year, years=years
+    bought = purchase_rates(
+        price_usd=price_usd,
+        years=years,
+        decline_oom_per_year=decline_oom_per_year,
+        server_overhead=server_overhead,
+        network_share=network_share,
     )
-    hardware = amortised_usd(value_usd=value, decline_oom_per_year=decline_oom_per_year)
-    accelerator = hardware / server_overhead
-    network = network_usd(hardware_usd=hardware, network_share=network_share)
     energy = energy_usd(
         tdp_w=tdp_w,
         server_power_ratio=server_power_ratio,
@@ -140,11 +215,11 @@ def device_hour_usd(
         usd_per_kwh=usd_per_kwh,
     )
     return EpochDeviceHour(
-        accelerator_usd=accelerator,
-        server_usd=hardware - accelerator,
-        network_usd=network,
+        accelerator_usd=bought.accelerators_usd,
+        server_usd=bought.servers_usd,
+        network_usd=bought.network_usd,
         energy_usd=energy,
-        total_usd=hardware + network + energy,
+        total_usd=sum(bought, start=0.0) + energy,
     )
 
 

@@ -2,7 +2,8 @@
 
 The way a finance department files it: purchase price less residual value, written off evenly over
 a stated life, over the hours in which the fleet is used; interest on the average balance; hosting
-by rated kilowatts; maintenance and operations by the purchase price; electricity by the meter.
+by rated kilowatts; maintenance and operations by the purchase price; electricity of the hours used
+by the meter.
 
 Every rate is in US dollars per device-hour of use. Costs that run by the calendar are divided by
 utilisation, so an owned device never costs more per hour the more it is used.
@@ -10,7 +11,7 @@ utilisation, so an owned device never costs more per hour the more it is used.
 
 from typing import NamedTuple
 
-from service.core.arrays import Real, maximum, where
+from service.core.arrays import Real, maximum, minimum, where
 from service.core.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
 WATTS_PER_KILOWATT = 1000.0
@@ -26,17 +27,14 @@ class Acquisition(NamedTuple):
     total_usd: Real
 
 
-class OwnedDeviceHour(NamedTuple):
-    """US dollars for one device-hour of use: the lines of the bill, and their sum."""
+class PurchaseRates(NamedTuple):
+    """US dollars for one device-hour of use, as far as the purchase price makes them."""
 
     accelerators_usd: Real
     servers_usd: Real
     network_usd: Real
     capital_usd: Real
-    hosting_usd: Real
     maintenance_usd: Real
-    energy_usd: Real
-    total_usd: Real
 
 
 class BreakEven(NamedTuple):
@@ -158,46 +156,29 @@ def maintenance_usd(
     return price_usd * maintenance_share_per_year / (HOURS_PER_YEAR * utilisation)
 
 
-def energy_usd(
+def purchase_rates(
     *,
-    loaded_w: Real,
-    idle_w: Real,
-    pue: Real,
-    usd_per_kwh: Real,
-    utilisation: Real,
-) -> Real:
-    """Electricity for one hour of use, and for the idle time that goes with it.
-
-        (loaded_w + idle_w * (1 - utilisation) / utilisation) / 1000 * pue * usd_per_kwh
-
-    Watts are at the plug, per device with its share of server and network.
-    """
-    idle = idle_w * (1.0 - utilisation) / utilisation
-    return (loaded_w + idle) / WATTS_PER_KILOWATT * pue * usd_per_kwh
-
-
-def device_hour_usd(
-    *,
-    accelerators_usd: Real,
-    servers_usd: Real,
-    network_usd: Real,
+    price_usd_per_device: Real,
+    server_share: Real,
+    network_share: Real,
     life_years: Real,
     residual_share: Real,
     utilisation: Real,
     cost_of_capital_per_year: Real,
-    rated_w: Real,
-    usd_per_kilowatt_month: Real,
     maintenance_share_per_year: Real,
-    loaded_w: Real,
-    idle_w: Real,
-    pue: Real,
-    usd_per_kwh: Real,
-) -> OwnedDeviceHour:
-    """One device-hour of use in lines; prices are per device, watts at the plug per device.
+    price_includes_server: float,
+) -> PurchaseRates:
+    """What one device-hour of use costs because the cluster was bought.
 
     The three parts of the purchase are written off alike; capital and maintenance are on their sum.
     """
-    price = accelerators_usd + servers_usd + network_usd
+    bought = acquisition(
+        devices=1.0,
+        price_usd_per_device=price_usd_per_device,
+        server_share=server_share,
+        network_share=network_share,
+        price_includes_server=price_includes_server,
+    )
     accelerators, servers, network = (
         straight_line_usd(
             price_usd=part,
@@ -205,63 +186,67 @@ def device_hour_usd(
             life_years=life_years,
             utilisation=utilisation,
         )
-        for part in (accelerators_usd, servers_usd, network_usd)
+        for part in (bought.accelerators_usd, bought.servers_usd, bought.network_usd)
     )
-    capital = capital_usd(
-        price_usd=price,
-        residual_share=residual_share,
-        cost_of_capital_per_year=cost_of_capital_per_year,
-        utilisation=utilisation,
+    return PurchaseRates(
+        accelerators_usd=accelerators,
+        servers_usd=servers,
+        network_usd=network,
+        capital_usd=capital_usd(
+            price_usd=bought.total_usd,
+            residual_share=residual_share,
+            cost_of_capital_per_year=cost_of_capital_per_year,
+            utilisation=utilisation,
+        ),
+        maintenance_usd=maintenance_usd(
+            price_usd=bought.total_usd,
+            maintenance_share_per_year=maintenance_share_per_year,
+            utilisation=utilisation,
+        ),
     )
-    hosting = hosting_usd(
-        rated_w=rated_w,
-        usd_per_kilowatt_month=usd_per_kilowatt_month,
-        utilisation=utilisation,
-    )
-    maintenance = maintenance_usd(
-        price_usd=price,
-        maintenance_share_per_year=maintenance_share_per_year,
-        utilisation=utilisation,
-    )
-    energy = energy_usd(
-        loaded_w=loaded_w,
-        idle_w=idle_w,
-        pue=pue,
-        usd_per_kwh=usd_per_kwh,
-        utilisation=utilisation,
-    )
-    lines = (accelerators, servers, network, capital, hosting, maintenance, energy)
-    return OwnedDeviceHour(*lines, total_usd=sum(lines[1:], lines[0]))
+
+
+def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
+    """Electricity of one hour of use, at the facility's meter.
+
+    kwh_per_device_hour * usd_per_kwh
+    """
+    return kwh_per_device_hour * usd_per_kwh
+
+
+def device_hour_usd(**usd: Real) -> Real:
+    """What a device-hour of use costs in all: the sum of the lines' rates for one device-hour."""
+    return sum(usd.values(), start=0.0)
 
 
 def break_even(
     *,
     owned_usd_per_device_hour: Real,
-    utilisation: Real,
-    loaded_w: Real,
-    idle_w: Real,
-    pue: Real,
-    usd_per_kwh: Real,
-    price_usd_per_device: Real,
-    upkeep_usd_per_device_hour: Real,
+    purchase_usd_per_device_hour: Real,
+    energy_usd_per_device_hour: Real,
+    price_usd: Real,
+    devices: Real,
     rental_usd_per_device_hour: Real,
+    utilisation: Real,
 ) -> BreakEven:
     """Utilisation and months at which owning costs what renting at the same use would.
 
-        used = (loaded_w - idle_w) / 1000 * pue * usd_per_kwh, only while busy
-        held = (owned - used) * utilisation, by the calendar hour
-        break-even utilisation = held / (rental - used)
-        months = price / ((rental - upkeep) * utilisation * 730.5)
+        held = (owned - energy) * utilisation, by the calendar hour, used or not
+        break-even utilisation = held / (rental - energy)
+        upkeep = owned - purchase: hosting, maintenance and electricity
+        months = price / devices / ((rental - upkeep) * utilisation * 730.5)
 
-    `owned` is the rate at `utilisation`; `upkeep` is its part after purchase: hosting,
-    maintenance and electricity. Months pay back the purchase without interest or resale.
+    `owned` is the rate at `utilisation`, `purchase` its part of write-off and interest. Months pay
+    back the purchase without interest or resale.
     """
-    used = (loaded_w - idle_w) / WATTS_PER_KILOWATT * pue * usd_per_kwh
-    held = (owned_usd_per_device_hour - used) * utilisation
-    margin = rental_usd_per_device_hour - used
-    kept = (rental_usd_per_device_hour - upkeep_usd_per_device_hour) * utilisation * HOURS_PER_MONTH
+    held = (owned_usd_per_device_hour - energy_usd_per_device_hour) * utilisation
+    margin = rental_usd_per_device_hour - energy_usd_per_device_hour
+    upkeep = owned_usd_per_device_hour - purchase_usd_per_device_hour
+    kept = (rental_usd_per_device_hour - upkeep) * utilisation * HOURS_PER_MONTH
     return BreakEven(
-        utilisation=where(margin > 0.0, held / maximum(margin, 1.0 / NEVER), NEVER),
-        months=where(kept > 0.0, price_usd_per_device / maximum(kept, 1.0 / NEVER), NEVER),
+        utilisation=minimum(where(margin > 0.0, held / maximum(margin, 1.0 / NEVER), NEVER), NEVER),
+        months=minimum(
+            where(kept > 0.0, price_usd / devices / maximum(kept, 1.0 / NEVER), NEVER), NEVER
+        ),
         saving_usd_per_device_hour=rental_usd_per_device_hour - owned_usd_per_device_hour,
     )

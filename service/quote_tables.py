@@ -1,0 +1,197 @@
+"""A quote as tables for a terminal: bills, bridges, ownership, stages, warnings, figures."""
+
+import msgspec
+from msgspec import UNSET
+from rich.console import Console
+from rich.table import Table
+
+from service.core.answer import (
+    Bill,
+    Bridge,
+    Estimate,
+    Exclusion,
+    Ownership,
+    PricedBill,
+    PricedLine,
+    Quote,
+    StageAnswer,
+)
+
+LISTED_DRIVERS = 3
+
+
+def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
+    """A quote as tables: one bill for each basis, the bridges between them, and the stages."""
+    request = msgspec.json.decode(answer.request)
+    out.print(f"[bold]{request['run']['name']}[/bold]  {answer.id}", highlight=False)
+    for bill in answer.bases:
+        out.print(bill_table(bill))
+        for words in bill_words(bill):
+            out.print(words, style="dim", markup=False, highlight=False)
+    for bridge in answer.bridges:
+        out.print(bridge_table(bridge))
+    if answer.ownership:
+        out.print(ownership_table(answer.ownership))
+    out.print(stage_table(answer.stages))
+    for warning in answer.warnings:
+        out.print(f"[yellow]{warning.code}[/yellow] {warning.detail}", highlight=False)
+    if figures:
+        out.print(figures_table(answer))
+
+
+def bill_table(bill: Bill) -> Table:
+    """The lines of one basis, and its total."""
+    table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
+    total = dollars(bill.total.amount) if isinstance(bill, PricedBill) else ""
+    table.add_column("stage", footer="total" if total else "no total: a line is unpriced")
+    table.add_column("item")
+    table.add_column("quantity", justify="right")
+    table.add_column("unit")
+    table.add_column("rate", justify="right")
+    table.add_column("USD", justify="right", footer=total)
+    table.add_column("p10 to p90", justify="right", footer=span_of(bill))
+    for line in bill.lines:
+        stage = "" if line.stage is UNSET else line.stage
+        item = line.item if line.label is UNSET else f"{line.item}: {line.label}"
+        quantity = "" if line.quantity is UNSET else f"{line.quantity:,.2f}"
+        if isinstance(line, PricedLine):
+            amount, span = dollars(line.amount), span_of(line)
+            table.add_row(stage, item, quantity, line.unit, short(line.rate), amount, span)
+        else:
+            table.add_row(stage, item, quantity, line.unit, "unpriced", line.detail)
+    return table
+
+
+def bill_words(bill: Bill) -> list[str]:
+    """What moves a bill, and what is not in it, in sentences."""
+    words = []
+    if isinstance(bill, PricedBill) and bill.drivers:
+        named = ", ".join(
+            f"{driver.figure} {driver.share:.0%}" for driver in bill.drivers[:LISTED_DRIVERS]
+        )
+        words.append(f"Moved most by: {named}")
+    if bill.excludes:
+        words.append("Not in this bill:")
+        words += [f"  {row.item}: {row.what}{magnitude(row)}" for row in bill.excludes]
+    return words
+
+
+def magnitude(row: Exclusion) -> str:
+    """An order of magnitude in words."""
+    if row.magnitude is UNSET:
+        return ""
+    return f" ({row.magnitude.low:,g} to {row.magnitude.high:,g} {row.magnitude.unit})"
+
+
+def bridge_table(bridge: Bridge) -> Table:
+    """From one total to another, component by component."""
+    title = f"from {bridge.start_basis} to {bridge.end_basis}"
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("component", footer=bridge.end_basis)
+    table.add_column("USD", justify="right")
+    table.add_column("running total", justify="right", footer=dollars(bridge.end.amount))
+    table.add_row(bridge.start_basis, "", dollars(bridge.start.amount))
+    for step in bridge.steps:
+        table.add_row(step.component, dollars(step.amount), dollars(step.running_total))
+    return table
+
+
+def ownership_table(owned: tuple[Ownership, ...]) -> Table:
+    """What owning each cluster comes to."""
+    table = Table(title="owning the cluster", title_justify="left")
+    for column in ("cluster", "devices", "convention"):
+        table.add_column(column)
+    for column in ("purchase USD", "USD per device-hour", "rented", "even at", "months"):
+        table.add_column(column, justify="right")
+    for one in owned:
+        rented, even, months = "", "", ""
+        if one.break_even is not UNSET:
+            rented = number(one.break_even.usd_per_device_hour_rented)
+            even = f"{one.break_even.utilization.central:.0%}"
+            months = number(one.break_even.months)
+        if one.break_even is not UNSET and one.break_even.utilization.central > 1.0:
+            even = "never"
+        table.add_row(
+            one.cluster,
+            f"{one.devices:,} {one.accelerator}",
+            one.convention,
+            dollars(one.acquisition.total.amount),
+            number(one.usd_per_device_hour),
+            rented,
+            even,
+            months,
+        )
+    return table
+
+
+def stage_table(stages: tuple[StageAnswer, ...]) -> Table:
+    """Hours, energy, carbon and power of each stage."""
+    table = Table(title="stages", title_justify="left")
+    table.add_column("stage")
+    for column in ("device-hours", "hours", "IT kWh", "facility kWh", "kg CO2e", "average IT kW"):
+        table.add_column(column, justify="right")
+    for stage in stages:
+        energy, carbon, power = stage.energy_kwh, stage.carbon_kg_co2e, stage.power_w
+        table.add_row(
+            stage.name,
+            number(stage.device_hours),
+            number(stage.wall_clock_hours),
+            "" if energy is UNSET else number(energy.it),
+            "" if energy is UNSET else number(energy.facility),
+            "" if carbon is UNSET else number(carbon.location_based),
+            "" if power is UNSET else f"{power.average_it.central / 1000:,.1f}",
+        )
+    return table
+
+
+def figures_table(answer: Quote) -> Table:
+    """Every figure of a quote with its source."""
+    table = Table(title="figures", title_justify="left")
+    table.add_column("figure", overflow="fold")
+    table.add_column("value", justify="right")
+    table.add_column("unit")
+    table.add_column("source", overflow="fold")
+    for name, figure in answer.figures.items():
+        table.add_row(name, f"{figure.value:,.6g}", figure.unit, source_words(figure.source))
+    return table
+
+
+def source_words(source: object) -> str:
+    """A source in one line."""
+    facts = msgspec.to_builtins(source)
+    kind = facts.pop("kind")
+    if kind == "published":
+        return f"{facts['title']}, {facts['locator']} ({facts['as_of']})"
+    if kind == "given":
+        return f"given at {facts['pointer']}"
+    if kind == "derived":
+        return f"{facts['formula']}({', '.join(facts['inputs'].values())})"
+    return f"judged: {facts['why']} ({facts['as_of']})"
+
+
+def span_of(priced: Bill | PricedLine) -> str:
+    """The 80% interval of an amount, where it has any width."""
+    if not isinstance(priced, PricedBill | PricedLine):
+        return ""
+    low, high = priced.interval.p10, priced.interval.p90
+    return "" if low == high else f"{dollars(low)} to {dollars(high)}"
+
+
+def number(estimate: Estimate | msgspec.UnsetType) -> str:
+    """The central value of a number, if there is one."""
+    if estimate is UNSET:
+        return ""
+    return f"{estimate.central:,.2f}" if estimate.central < 1000 else f"{estimate.central:,.0f}"
+
+
+def short(rate: str) -> str:
+    """A rate with six decimal places at most; the answer in JSON has all of them."""
+    whole, _, places = rate.partition(".")
+    return f"{whole}.{places[:6]}"
+
+
+def dollars(amount: str) -> str:
+    """An amount with thousands set apart."""
+    whole, _, cents = amount.partition(".")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}.{cents}"
