@@ -44,9 +44,7 @@ class Batch(NamedTuple):
 def batch_of(rows: Sequence[Expressed]) -> Batch:
     """Rows as arrays."""
     unfitted = Constants({}, {})
-    traits = [
-        traits_of(machine=row.machine, recipe=row.recipe, constants=unfitted) for row in rows
-    ]
+    traits = [traits_of(machine=row.machine, recipe=row.recipe, constants=unfitted) for row in rows]
     numbers = Machine(*_columns([row.machine[:6] for row in rows]))
     return Batch(
         rows=tuple(rows),

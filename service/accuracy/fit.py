@@ -90,7 +90,12 @@ def space_of(
         names=tuple(spec.name for spec in fitted),
         held={**held, **without},
         effects=effects,
-        prior=np.array([*(np.log(spec.prior) for spec in fitted), *(believed.get(name, 0.0) for name in effects)]),
+        prior=np.array(
+            [
+                *(np.log(spec.prior) for spec in fitted),
+                *(believed.get(name, 0.0) for name in effects),
+            ]
+        ),
         prior_sd=np.array(
             [*(spec.prior_log_sd for spec in fitted), *(spreads[name] for name in effects)]
         ),
@@ -150,7 +155,8 @@ def fit(batch: Batch, space: Space, *, start: Array | None = None) -> Fit:
         ftol=TOLERANCE,
         max_nfev=MAX_EVALUATIONS,
     )
-    covariance = np.linalg.inv(solution.jac.T @ solution.jac)
+    jacobian = np.asarray(solution.jac)
+    covariance = np.linalg.inv(jacobian.T @ jacobian)
     return Fit(space, solution.x, covariance)
 
 

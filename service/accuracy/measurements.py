@@ -140,8 +140,8 @@ def read_measurements(path: Path) -> Iterator[Measurement]:
 def software_year(row: Measurement, *, released: float) -> float:
     """When the software of a row was released, as a year with its fraction.
 
-    Its own version where that is a date (NeMo YY.MM), the paper's number (arXiv YYMM), a dated name,
-    else the maturity of the device's frameworks: one year after the device. Never before the device.
+    Its own version where that is a date (NeMo YY.MM), the paper's number (arXiv YYMM), a dated
+    name, else one year after the device, when frameworks are mature; never before the device.
     """
     software = row.software or ""
     printed = f"{software} {row.source.title or ''} {row.source.table or ''}"
