@@ -20,6 +20,7 @@ from service.core.steptime import (
     traits_of,
 )
 
+NUMBERS = 6  # of a machine's members; the others name it
 GEMM, ATTENTION = "gemm_share", "attention_share"
 
 
@@ -45,7 +46,8 @@ def batch_of(rows: Sequence[Expressed]) -> Batch:
     """Rows as arrays."""
     unfitted = Constants({}, {})
     traits = [traits_of(machine=row.machine, recipe=row.recipe, constants=unfitted) for row in rows]
-    numbers = Machine(*_columns([row.machine[:6] for row in rows]))
+    rates = _columns([row.machine[:NUMBERS] for row in rows])
+    numbers = Machine(rates[0], rates[1], rates[2], rates[3], rates[4], rates[5])
     return Batch(
         rows=tuple(rows),
         work=Work(*_columns([row.work for row in rows])),
@@ -94,4 +96,4 @@ def _names(rows: Sequence[Expressed], of: str) -> NDArray[np.object_]:
 
 
 def _columns(rows: Sequence[Sequence[object]]) -> list[Array]:
-    return [np.array([float(value) for value in column]) for column in zip(*rows, strict=True)]  # type: ignore[arg-type]
+    return list(np.array(rows, dtype=np.float64).T)

@@ -7,7 +7,6 @@ nearest that the catalog has.
 import re
 from typing import NamedTuple
 
-import msgspec
 from msgspec import UNSET
 
 from service.accuracy.measurements import Arch, Measurement, software_year
@@ -50,12 +49,24 @@ PEAK_OF: dict[Precision, tuple[str, ...]] = {
     "fp16": ("fp16", "bf16", "tf32", "fp32"),
     "fp32": ("tf32", "fp32", "bf16", "fp16"),
 }
+# A format by the words that print it, the particular ones first.
+FORMATS: tuple[tuple[tuple[str, ...], Precision], ...] = (
+    (("mxfp8",), "mxfp8"),
+    (("fp4",), "nvfp4"),
+    (("fp8", "float8", "e4m3"), "fp8"),
+    (("int8",), "int8"),
+    (("bf16", "bfloat"), "bf16"),
+    (("fp16", "float16", "half"), "fp16"),
+    (("fp32", "float32", "tf32"), "fp32"),
+)
 HYBRID_LAYERS = re.compile(r"(\d+) attention, (\d+) mamba, (\d+) moe")
 LATENT_EXPERTS = re.compile(r"latent moe (\d+)")
 # Of a hybrid whose layers are not printed: attention, mixers and experts, as in published ones.
 HYBRID_SHARES = (0.1, 0.45, 0.45)
 # Policies that keep every product's output repeat about this much of what others repeat.
 MINIMAL_POLICY_SHARE = 0.3
+# PyTorch's policy per operation keeps attention and every second product.
+PER_OPERATION_SHARE = 0.35
 
 
 class Expressed(NamedTuple):
@@ -96,7 +107,7 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
             precision=precision,
             stack="xla" if row.on_xla else "megatron",
             software_year=year,
-            rowwise_scales="row" in (row.precision or "").lower(),
+            rowwise_scales=_has_rowwise_scales(row),
             fused_experts=row.arch.gated_mlp is not False,
             frozen_weights=row.kind == "lora",
         ),
@@ -240,7 +251,7 @@ def _layout(row: Measurement) -> tuple[Layout, float]:
     stage = 3.0 if sharded else 1.0 if p.zero_stage is None else p.zero_stage
     split = p.sequence_parallel
     if split is None:
-        split = row.on_xla or sharded
+        split = True
     layout = Layout(
         tensor_parallel=tp,
         pipeline_parallel=pp,
@@ -278,6 +289,8 @@ def _recompute(row: Measurement) -> tuple[float, float]:
         return RECOMPUTE_CODE["full"], float(partial[1]) / float(partial[2])
     if "minimal" in text:
         return RECOMPUTE_CODE["selective"], MINIMAL_POLICY_SHARE
+    if "op" in text.split("(")[-1] and text.startswith("selective"):
+        return RECOMPUTE_CODE["full"], PER_OPERATION_SHARE
     if text.startswith(("selective", "custom")) or (not text and row.on_xla):
         return RECOMPUTE_CODE["selective"], 1.0
     return RECOMPUTE_CODE["none"], 1.0
@@ -285,10 +298,15 @@ def _recompute(row: Measurement) -> tuple[float, float]:
 
 def _precision(row: Measurement) -> Precision:
     text = (row.precision or "bf16").lower()
-    for known in ("nvfp4", "mxfp8", "fp8", "int8", "fp16", "fp32"):
-        if known in text:
-            return msgspec.convert(known, Precision)
-    return "nvfp4" if "fp4" in text else "bf16"
+    for words, precision in FORMATS:
+        if any(word in text for word in words):
+            return precision
+    return "bf16"
+
+
+def _has_rowwise_scales(row: Measurement) -> bool:
+    text = " ".join((row.precision or "", row.software or "", row.notes or "")).lower()
+    return any(word in text for word in ("rowwise", "row-wise", "row_wise"))
 
 
 def _machine(row: Measurement, device: Accelerator, precision: Precision) -> Machine:

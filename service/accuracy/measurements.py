@@ -110,6 +110,7 @@ class Measurement(Struct):
     activation_recompute: str | None = None
     measured: Measured = field(default_factory=Measured)
     software: str | None = None
+    notes: str | None = None
     memory: bool | None = None
     excluded_from_eval: str | bool | None = None
     config_group: str | None = None
