@@ -83,13 +83,16 @@ class Coefficients(NamedTuple):
     scale_per_doubling: Real
 
 
+def effect_names(of: str, machine: Machine) -> tuple[str, str]:
+    """The names of the effects of a machine's generation and of the device itself."""
+    return f"{of}/{machine.generation}", f"{of}/{machine.device}"
+
+
 def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Traits:
     """What the constants depend on, for one machine and recipe."""
 
     def effect(of: str) -> float:
-        known = constants.effects
-        generation = known.get(f"{of}/{machine.generation}", 0.0)
-        return generation + known.get(f"{of}/{machine.device}", 0.0)
+        return sum(constants.effects.get(name, 0.0) for name in effect_names(of, machine))
 
     precision = recipe.precision
     return Traits(
@@ -148,7 +151,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         stage_imbalance=v["stage_imbalance"] * where(year >= BALANCED_STAGES, 0.5, 1.0),
         selective_share=where(traits.xla > 0, v["selective_share_xla"], v["selective_share"]),
         weight_gradient=2.0 - traits.frozen_weights,
-        scale_up_share=v["scale_up_share"],
+        scale_up_share=where(tpu, v["scale_up_share_tpu"], v["scale_up_share"]),
         scale_out_share=v["scale_out_share"],
         tensor_exposed=where(old, v["tensor_exposed_2022"], v["tensor_exposed"]),
         collective_s=v["collective_s"],
