@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from service.catalog_files import load_catalog
 from service.core.answer import Quote
 from service.core.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
 from service.core.provenance import Datum, Judged
@@ -11,6 +12,7 @@ from service.core.quote import quote
 from service.core.request import QuoteRequest
 from service.core.units import Unit
 
+DEFAULTS = load_catalog().assumptions
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
 
@@ -72,7 +74,8 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         sites={},
         models={},
         runs={},
-        assumptions={
+        assumptions=DEFAULTS
+        | {
             "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
             "compute.goodput": datum("assumptions/compute.goodput", 0.9, "share"),
             "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),
@@ -90,10 +93,21 @@ def asked(request: dict[str, Any]) -> QuoteRequest:
     return msgspec.json.decode(msgspec.json.encode(request), type=QuoteRequest)
 
 
-def run_of(*stages: dict[str, Any], cluster: dict[str, Any], name: str = "run") -> dict[str, Any]:
-    """A request with these stages; names are filled in."""
+def run_of(
+    *stages: dict[str, Any],
+    cluster: dict[str, Any],
+    name: str = "run",
+    bases: tuple[str, ...] = ("rental",),
+    **accounting: Any,
+) -> dict[str, Any]:
+    """A request with these stages, for the rental basis if no others are named."""
     named = [{"name": f"stage {index}", **stage} for index, stage in enumerate(stages)]
-    return {"run": {"name": name, "stages": named}, "cluster": cluster}
+    return {
+        "run": {"name": name, "stages": named},
+        "cluster": cluster,
+        "accounting": accounting,
+        "options": {"bases": bases},
+    }
 
 
 def answer(request: dict[str, Any], catalog: Catalog) -> Quote:

