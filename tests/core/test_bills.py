@@ -77,10 +77,8 @@ accountings = st.fixed_dictionaries(
             [
                 {"kind": "amount", "usd": 5e6},
                 {"kind": "none"},
-                {"kind": "runs", "ids": ["deepseek-v3-pretrain", "olmo-2-7b"]},
+                {"kind": "runs", "ids": ["deepseek-v3-pretrain", "deepseek-v3-context"]},
             ]
-        ).filter(
-            lambda base: "olmo-2-7b" not in base.get("ids", ()) or "olmo-2-7b" in CATALOG.runs
         ),
         "staff": st.sampled_from(
             [
