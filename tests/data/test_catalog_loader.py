@@ -71,6 +71,30 @@ RUNS = "runs/reference_runs.jsonl"
 V3 = '{"id": "deepseek-v3-pretrain"'
 
 DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
+    "an exclusion of nothing known": (
+        "exclusions.toml",
+        lambda text: text.replace('item = "fleet"', 'item = "coffee"'),
+        "entry",
+        "coffee",
+    ),
+    "a magnitude without a unit": (
+        "exclusions.toml",
+        lambda text: text.replace('unit = "usd/device"\n', ""),
+        "entry",
+        "come together",
+    ),
+    "a magnitude upside down": (
+        "exclusions.toml",
+        lambda text: text.replace("low = 1.3e9", "low = 1.7e9"),
+        "entry",
+        "is above",
+    ),
+    "an exclusion of an unknown run": (
+        "exclusions.toml",
+        lambda text: text.replace('"deepseek-v3-context"', '"deepseek-v2-context"'),
+        "entry",
+        "deepseek-v2-context",
+    ),
     "a price of zero": (AWS, in_row(H100, ",6.88,", ",0,"), H100, "price_per_device_hour"),
     "a negative price": (AWS, in_row(H100, ",6.88,", ",-6.88,"), H100, "price_per_device_hour"),
     "a price that is not a number": (AWS, in_row(H100, ",6.88,", ",nan,"), H100, "> 0"),
