@@ -102,10 +102,21 @@ def asked(request: dict[str, Any]) -> QuoteRequest:
     return msgspec.json.decode(msgspec.json.encode(request), type=QuoteRequest)
 
 
-def run_of(*stages: dict[str, Any], cluster: dict[str, Any], name: str = "run") -> dict[str, Any]:
-    """A request with these stages; names are filled in."""
+def run_of(
+    *stages: dict[str, Any],
+    cluster: dict[str, Any],
+    name: str = "run",
+    bases: tuple[str, ...] = ("rental",),
+    **accounting: Any,
+) -> dict[str, Any]:
+    """A request with these stages, for the rental basis if no others are named."""
     named = [{"name": f"stage {index}", **stage} for index, stage in enumerate(stages)]
-    return {"run": {"name": name, "stages": named}, "cluster": cluster}
+    return {
+        "run": {"name": name, "stages": named},
+        "cluster": cluster,
+        "accounting": accounting,
+        "options": {"bases": bases},
+    }
 
 
 def answer(request: dict[str, Any], catalog: Catalog) -> Quote:
