@@ -7,7 +7,7 @@ nearest that the catalog has.
 import re
 from typing import NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from service.accuracy.measurements import Arch, Measurement, software_year
 from service.core.architecture import (
@@ -157,18 +157,18 @@ def _architecture(row: Measurement) -> Architecture | None:
         total, active = row.params_b * 1e9, (row.active_params_b or row.params_b) * 1e9
         return architecture_of(plausible_transformer(params_total=total, params_active=active))
     moe = _experts(a)
-    ffn = a.ffn_hidden or (0.0 if moe else None)
+    ffn = a.ffn_hidden or (0.0 if moe else UNSET)
     transformer = Transformer(
         layers=a.layers,
         hidden_size=a.hidden,
         heads=a.heads,
         vocab_size=a.vocab,
-        kv_heads=a.kv_heads,
-        head_dim=a.head_dim,
+        kv_heads=a.kv_heads or UNSET,
+        head_dim=a.head_dim or UNSET,
         ffn_size=ffn,
         gated_ffn=a.gated_mlp is not False,
         tied_embeddings=bool(a.tied),
-        sliding_window=a.window or None,
+        sliding_window=a.window or UNSET,
         sliding_window_share=1.0 if a.window_frac is None else a.window_frac,
         mtp_layers=a.mtp_layers or 0.0,
         moe=moe,
@@ -177,24 +177,24 @@ def _architecture(row: Measurement) -> Architecture | None:
     return architecture_of(transformer)
 
 
-def _experts(a: Arch) -> MixtureOfExperts | None:
+def _experts(a: Arch) -> MixtureOfExperts | UnsetType:
     if not (a.experts and a.moe_ffn):
-        return None
+        return UNSET
     shared = a.shared_ffn or 0.0
     return MixtureOfExperts(
         experts=a.experts,
         experts_per_token=a.experts_active or 1.0,
         moe_ffn_size=a.moe_ffn,
         shared_experts=float(shared > 0),
-        shared_ffn_size=shared or None,
+        shared_ffn_size=shared or UNSET,
         first_dense_layers=a.dense_layers or 0.0,
         moe_every=a.moe_every or 1.0,
     )
 
 
-def _latent(a: Arch) -> LatentAttention | None:
+def _latent(a: Arch) -> LatentAttention | UnsetType:
     if not (a.kv_lora and a.qk_nope and a.qk_rope and a.v_head):
-        return None
+        return UNSET
     return LatentAttention(
         kv_lora_rank=a.kv_lora,
         qk_nope_head_dim=a.qk_nope,
