@@ -84,6 +84,7 @@ def parts(layout, machine, recipe, model, *, batch=1024.0, sequence=8192.0):
     )
 
 
+@settings(max_examples=30, deadline=None)
 @given(cases)
 def test_the_parts_are_not_negative_and_add_up_to_the_step(case):
     found = parts(**case)
@@ -101,6 +102,7 @@ def test_the_parts_are_not_negative_and_add_up_to_the_step(case):
     assert again == found.total
 
 
+@settings(max_examples=30, deadline=None)
 @given(cases)
 def test_more_micro_batches_take_proportionally_longer_beside_what_comes_once_per_step(case):
     one, two, three = (parts(**case, batch=n * 1024.0).total for n in (1, 2, 3))
@@ -109,6 +111,7 @@ def test_more_micro_batches_take_proportionally_longer_beside_what_comes_once_pe
     assert two < 2 * one
 
 
+@settings(max_examples=30, deadline=None)
 @given(cases, st.floats(1.01, 10.0))
 def test_a_faster_device_or_link_is_never_slower(case, factor):
     before = parts(**case).total
@@ -118,6 +121,7 @@ def test_a_faster_device_or_link_is_never_slower(case, factor):
         assert after <= before * (1 + 1e-12), member
 
 
+@settings(max_examples=30, deadline=None)
 @given(cases)
 def test_mfu_lies_between_zero_and_one_and_hfu_is_not_below_it(case):
     found, machine = parts(**case), case["machine"]
@@ -130,6 +134,7 @@ def test_mfu_lies_between_zero_and_one_and_hfu_is_not_below_it(case):
     assert 0 < mfu <= hfu < 1
 
 
+@settings(max_examples=30, deadline=None)
 @given(cases)
 def test_more_recompute_is_never_faster(case):
     seconds = [
@@ -139,7 +144,7 @@ def test_more_recompute_is_never_faster(case):
     assert seconds == sorted(seconds)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(layouts, min_size=2, max_size=6), machines, recipes, models)
 def test_arrays_of_layouts_take_what_each_layout_takes(chosen, machine, recipe, model):
     many = Layout(*(np.array(column) for column in zip(*chosen, strict=True)))
