@@ -11,9 +11,10 @@ from service import __version__
 from service.cache import QuoteCache
 from service.cache.identity import canonical_request, quote_id
 from service.cache.memory import MemoryTier
+from service.core.accounting import BaseQuote
 from service.core.answer import PricedBill, Quote
 from service.core.catalog import Catalog
-from service.core.errors import NotQuotable
+from service.core.errors import BaseQuoteNotKept, NotQuotable
 from service.core.quote import quote
 from service.core.request import QuoteRequest
 from service.metrics import Metrics
@@ -74,15 +75,28 @@ class Quoting:
         body = self.cache.get_memory(id)
         if body is not None:
             return Issued(id, body, "memory")
-        body = self.compute(request, id=id, canonical=canonical)
+        base = await self._base_quote(request)
+        body = self.compute(request, id=id, canonical=canonical, base_quote=base)
         self.cache.put_nowait(id, body)
         return Issued(id, body, "computed")
+
+    async def _base_quote(self, request: QuoteRequest) -> bytes | None:
+        """The quote that a request takes its base model from, while it is kept."""
+        base = request.accounting.base_model
+        return await self.kept(base.id) if isinstance(base, BaseQuote) else None
 
     async def kept(self, id: str) -> bytes | None:
         """A quote issued before, while it is kept."""
         return (await self.cache.get(id)).body
 
-    def compute(self, request: QuoteRequest, *, id: str, canonical: bytes) -> bytes:
+    def compute(
+        self,
+        request: QuoteRequest,
+        *,
+        id: str,
+        canonical: bytes,
+        base_quote: bytes | None = None,
+    ) -> bytes:
         """The encoded quote, counted; raises `NotQuotable`."""
         try:
             with self.metrics.phase("compute"):
@@ -93,6 +107,7 @@ class Quoting:
                     canonical_request=canonical,
                     engine=self.engine,
                     valid_until=self._valid_until,
+                    base_quote_usd=_base_usd(request, base_quote),
                 )
         except NotQuotable:
             self.metrics.quotes.labels("none", "refused").inc()
@@ -107,6 +122,23 @@ class Quoting:
             self.metrics.quotes.labels(bill.basis, outcome).inc()
         for warning in answer.warnings:
             self.metrics.warnings.labels(warning.code).inc()
+
+
+def _base_usd(request: QuoteRequest, base_quote: bytes | None) -> float | None:
+    """The rental total of the quote that is the base model; None if there is no such total.
+
+    A quote that is asked for and not kept cannot be guessed from its id: raises `NotQuotable`.
+    """
+    base = request.accounting.base_model
+    if not isinstance(base, BaseQuote):
+        return None
+    if base_quote is None:
+        error = BaseQuoteNotKept(asked=base.id, pointer="/accounting/base_model/id")
+        raise NotQuotable((error,))
+    for bill in msgspec.json.decode(base_quote, type=Quote).bases:
+        if bill.basis == "rental" and isinstance(bill, PricedBill):
+            return float(bill.total.amount)
+    return None
 
 
 def _later(instant: str, delay: timedelta) -> str:

@@ -61,11 +61,13 @@ DESCRIPTION: Final = """\
 Itemised, sourced, reproducible quotes for the cost of AI training runs.
 
 Post a description of a run and of the cluster that it runs on, and get a bill: device-hours,
-prices, an interval, and for every number where it came from. The same request to the same engine
+dollars under three ways of accounting and the way from one to the other, intervals, energy and
+carbon, and for every number where it came from. The same request to the same engine
 and catalog gives the same id and the same bytes, on every replica and every day.
 
 * Every request that this document calls valid is answered with 200. What nobody prices and what
-  had to be assumed are states and coded warnings in the quote, not errors.
+  had to be assumed are states and coded warnings in the quote, not errors. One exception: a base
+  model that is given as the id of a quote which is not kept is a 409.
 * What is refused is refused with a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings, rounded half to even once per line; totals add them as printed.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 where there is an `ETag`.

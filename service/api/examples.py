@@ -20,6 +20,7 @@ from service.api.refusals import (
     UnsupportedMediaType,
 )
 from service.core.errors import (
+    BaseQuoteNotKept,
     NotQuotable,
     StageCycle,
     UnknownAccelerator,
@@ -28,6 +29,7 @@ from service.core.errors import (
     UnknownOffer,
     UnknownProvider,
     UnknownRegion,
+    UnknownRun,
     UnknownSite,
     UnknownStage,
 )
@@ -70,7 +72,7 @@ def r1_zero(name: str, *, steps: float, most_tokens: float) -> dict[str, Any]:
 
 DEEPSEEK_R1: Final = Example(
     name="deepseek-r1",
-    summary="DeepSeek-R1 as disclosed: $294,000.00",
+    summary="DeepSeek-R1 as disclosed, rental $294,000.00, and all that the headline leaves out",
     request={
         "run": {
             "name": "DeepSeek-R1",
@@ -156,6 +158,62 @@ REQUESTS: Final = (
                 "devices": 4096,
                 "supply": {"kind": "rate", "usd_per_device_hour": {"low": 1.8, "high": 3.2}},
             },
+        },
+    ),
+    Example(
+        name="r1-on-v3",
+        summary="DeepSeek-R1 with the model that it starts from: $5,870,000.00, and more on top",
+        request={
+            **DEEPSEEK_R1.request,
+            "accounting": {
+                "base_model": {
+                    "kind": "runs",
+                    "ids": ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"],
+                }
+            },
+        },
+    ),
+    Example(
+        name="owned",
+        summary="Devices of your own at a site of your choice, with people and carbon",
+        request={
+            "run": {"name": "owned", "stages": [metered("pre-training", 5.7e7)]},
+            "cluster": {
+                "accelerator": "nvidia-a100-sxm-40gb",
+                "devices": 25000,
+                "supply": {
+                    "kind": "owned",
+                    "convention": "epoch-2024",
+                    "usd_per_device": 24875,
+                    "age_years": 1.75,
+                },
+                "site": {"id": "azure:eastus", "usd_per_kwh": 0.0806},
+            },
+            "accounting": {
+                "staff": {"kind": "people", "people": 300, "months": 24},
+                "embodied_carbon": True,
+            },
+        },
+    ),
+    Example(
+        name="negotiated",
+        summary="A reserved year that the run does not fill, a discount, storage and a margin",
+        request={
+            "run": {"name": "negotiated", "stages": [metered("training", 2e6)]},
+            "cluster": {
+                "accelerator": "nvidia-h100-sxm-80gb",
+                "devices": 512,
+                "supply": {"kind": "market", "term": "reserved_1y"},
+                "site": {"id": "grid:de"},
+            },
+            "accounting": {
+                "discounts": [{"label": "volume", "share": 0.12}],
+                "uplifts": [{"label": "reseller's margin", "share": {"low": 0.03, "high": 0.08}}],
+                "support": {},
+                "storage": {"gigabytes": 500e3, "months": 12},
+                "transfer": {"gigabytes": 20e3},
+            },
+            "options": {"bases": ["rental", "owned"]},
         },
     ),
     Example(
@@ -386,6 +444,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
         "nvidia-h100", listing="/catalog/accelerators", known=SOME_ACCELERATORS
     ),
     "quote-not-kept": QuoteNotKept(QUOTE_ID),
+    "base-quote-not-kept": BaseQuoteNotKept(asked=QUOTE_ID, pointer="/accounting/base_model/id"),
     "method-not-allowed": MethodNotAllowed(allowed=("GET", "HEAD", "OPTIONS")),
     "not-acceptable": NotAcceptable("application/xml", offered=("application/json",)),
     "body-timeout": BodyTimeout(15.0),
@@ -403,7 +462,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
         UnknownModel, "llama-3-70b", "llama-3.1-70b", "llama-3.1-8b", pointer="/model/id"
     ),
     "unknown-site": unknown(
-        UnknownSite, "us-east-1", "aws:us-east-1", "aws:us-east-2", pointer="/cluster/site"
+        UnknownSite, "us-east-1", "aws:us-east-1", "aws:us-east-2", pointer="/cluster/site/id"
     ),
     "unknown-provider": UNKNOWN_PROVIDER,
     "unknown-region": unknown(
@@ -413,6 +472,13 @@ PROBLEMS: Final[dict[str, Exception]] = {
         UnknownStage, "pretraining", "pre-training", "R1", pointer="/run/stages/1/after/0"
     ),
     "stage-cycle": StageCycle(name="R1", pointer="/run/stages/1/after"),
+    "unknown-run": unknown(
+        UnknownRun,
+        "deepseek-v3",
+        "deepseek-v3-pretrain",
+        "deepseek-v3-context",
+        pointer="/accounting/base_model/ids/0",
+    ),
     "unknown-name": unknown(UnknownName, "a100", *SOME_ACCELERATORS, pointer="/cluster"),
     "not-quotable": NotQuotable((UNKNOWN_ACCELERATOR, UNKNOWN_PROVIDER)),
     "internal-error": RuntimeError(),

@@ -101,6 +101,7 @@ def create_quote(quote_example: Any) -> Schema:
                 "method-not-allowed",
                 "not-acceptable",
                 "body-timeout",
+                "base-quote-not-kept",
                 "payload-too-large",
                 "unsupported-media-type",
                 *NAMES,
@@ -404,6 +405,7 @@ def responses() -> dict[str, Schema]:
             for slug in (
                 *EVERYWHERE,
                 "body-timeout",
+                "base-quote-not-kept",
                 "payload-too-large",
                 "unsupported-media-type",
                 "overloaded",

@@ -98,6 +98,7 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
     domain.UnknownOffer: unknown(domain.UnknownOffer, code="unknown_offer", listing="offers"),
     domain.UnknownModel: unknown(domain.UnknownModel, code="unknown_model", listing="models"),
     domain.UnknownSite: unknown(domain.UnknownSite, code="unknown_site", listing="sites"),
+    domain.UnknownRun: unknown(domain.UnknownRun, code="unknown_run", listing="runs"),
     domain.UnknownProvider: unknown(
         domain.UnknownProvider, code="unknown_provider", listing="offers"
     ),
@@ -120,6 +121,16 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         codes=("stage_cycle",),
     ),
     UnknownName: unknown(UnknownName, code="unknown_name", listing="accelerators"),
+    domain.BaseQuoteNotKept: Kind(
+        slug="base-quote-not-kept",
+        status=409,
+        title=title_of(domain.BaseQuoteNotKept),
+        meaning="The request takes its base model from a quote by id, and that quote is not kept "
+        "here, or not any more. Its total cannot be known from its id.",
+        remedy="Post the request of that quote again, which gives the same id, and then this one; "
+        "or state the base model as an amount.",
+        codes=("base_quote_not_kept",),
+    ),
     QuoteError: Kind(
         slug="not-quotable",
         status=422,

@@ -11,6 +11,7 @@ from service.core.errors import nearest
 MOST_FAULTS: Final = 100
 
 Code: TypeAlias = Literal[
+    "base_quote_not_kept",
     "byte_order_mark",
     "duplicate_member",
     "empty_body",
@@ -42,6 +43,7 @@ Code: TypeAlias = Literal[
     "unknown_region",
     "unknown_stage",
     "stage_cycle",
+    "unknown_run",
     "unknown_site",
     "unreadable_member",
     "wrong_type",

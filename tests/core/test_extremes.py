@@ -68,6 +68,64 @@ REQUESTS = {
 }
 
 
+ACCOUNTED = {
+    "owned by straight line": {
+        "owned": {
+            "usd_per_device": 1e4,
+            "years": 5.0,
+            "residual_share": 0.1,
+            "utilization": 0.5,
+            "cost_of_capital": 0.1,
+            "maintenance_share": 0.1,
+            "usd_per_kilowatt_month": 100.0,
+            "network_share": 0.2,
+        },
+        "embodied_carbon": True,
+    },
+    "owned by epoch-2024": {
+        "owned": {
+            "convention": "epoch-2024",
+            "usd_per_device": 1e4,
+            "price_includes_server": False,
+            "age_years": 1.0,
+            "network_share": 0.2,
+        },
+        "hardware": "owned",
+    },
+    "rental with all that comes with it": {
+        "storage": {"gigabytes": 1e3, "usd_per_gigabyte_month": 0.1, "months": 2.0},
+        "transfer": {"gigabytes": 1e3, "usd_per_gigabyte": 0.1},
+        "support": {"share": 0.1},
+        "commitment_hours": 100.0,
+        "discounts": [{"label": "d", "share": 0.1}],
+        "uplifts": [{"label": "u", "share": 0.1}],
+    },
+    "fully loaded": {
+        "base_model": {"kind": "amount", "usd": 1e6},
+        "experiments": {"factor": 2.0},
+        "staff": {
+            "kind": "people",
+            "people": 10.0,
+            "months": 6.0,
+            "time_share": 0.5,
+            "usd_per_person_year": 2e5,
+            "overhead": 1.3,
+        },
+        "data": {"kind": "ratio", "ratio": 0.1},
+    },
+    "fully loaded by shares": {
+        "experiments": {"factor": {"low": 1.0, "high": 2.0}},
+        "staff": {"kind": "share", "share": 0.3},
+        "data": {"kind": "amount", "usd": 1e6},
+    },
+}
+SITE = {"pue": 1.2, "usd_per_kwh": 0.1, "carbon_kg_co2e_per_kwh": 0.4}
+REQUESTS |= {
+    name: with_work({"kind": "metered", "device_hours": 1.0}, site=SITE) | {"accounting": terms}
+    for name, terms in ACCOUNTED.items()
+}
+
+
 def members(tree, path=()):
     """The paths of all numbers of a request as the decoder understands it."""
     if isinstance(tree, dict):

@@ -71,6 +71,30 @@ RUNS = "runs/reference_runs.jsonl"
 V3 = '{"id": "deepseek-v3-pretrain"'
 
 DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
+    "an exclusion of nothing known": (
+        "exclusions.toml",
+        lambda text: text.replace('item = "fleet"', 'item = "coffee"'),
+        "entry",
+        "coffee",
+    ),
+    "a magnitude without a unit": (
+        "exclusions.toml",
+        lambda text: text.replace('unit = "usd/device"\n', ""),
+        "entry",
+        "come together",
+    ),
+    "a magnitude upside down": (
+        "exclusions.toml",
+        lambda text: text.replace("low = 1.3e9", "low = 1.7e9"),
+        "entry",
+        "is above",
+    ),
+    "an exclusion of an unknown run": (
+        "exclusions.toml",
+        lambda text: text.replace('"deepseek-v3-context"', '"deepseek-v2-context"'),
+        "entry",
+        "deepseek-v2-context",
+    ),
     "a price of zero": (AWS, in_row(H100, ",6.88,", ",0,"), H100, "price_per_device_hour"),
     "a negative price": (AWS, in_row(H100, ",6.88,", ",-6.88,"), H100, "price_per_device_hour"),
     "a price that is not a number": (AWS, in_row(H100, ",6.88,", ",nan,"), H100, "> 0"),
@@ -365,7 +389,9 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         text = (data / file).read_text(encoding="utf-8")
         (data / file).write_text(edit(text), encoding="utf-8")
     problems = problems_of(data)
-    assert {problem.file for problem in problems} == {DEFECTS[name][0] for name in names}
+    in_files = {problem.file for problem in problems}
+    names_the_unread_run = {"exclusions.toml"}
+    assert in_files - names_the_unread_run == {DEFECTS[name][0] for name in names}
 
 
 def test_the_message_names_file_and_row(tmp_path: Path) -> None:

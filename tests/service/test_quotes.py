@@ -32,6 +32,45 @@ def test_the_v3_report_is_quoted_to_the_cent(service):
     assert rental["total"]["amount"] == "5576000.00"
 
 
+def on_base(id):
+    return R1 | {"accounting": {"base_model": {"kind": "quote", "id": id}}}
+
+
+def test_a_kept_quote_may_be_the_base_model_of_another(service):
+    base = post(service, V3).json()["id"]
+    quote = post(service, on_base(base)).json()
+    (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
+    (line,) = (line for line in loaded["lines"] if line["item"] == "base_model")
+    assert (line["amount"], line["label"]) == ("5576000.00", base)
+    (bridge,) = (b for b in quote["bridges"] if b["end_basis"] == "fully_loaded")
+    assert bridge["steps"][0]["running_total"] == "5870000.00"
+
+
+def test_a_base_model_that_is_not_kept_is_a_conflict_that_points_at_it(service):
+    answer = post(service, on_base("q_" + "ab" * 32))
+    assert answer.status_code == 409
+    problem = answer.json()
+    assert problem["type"] == "/problems/base-quote-not-kept"
+    assert problem["errors"][0]["pointer"] == "/accounting/base_model/id"
+
+
+def test_only_the_bases_that_are_asked_for_are_answered(service):
+    quote = post(service, R1 | {"options": {"bases": ["owned", "rental"]}}).json()
+    assert [bill["basis"] for bill in quote["bases"]] == ["rental", "owned"]
+    assert len(quote["bridges"]) == 1
+
+
+def test_an_unknown_site_or_base_run_is_named_with_its_neighbours(service):
+    lost = R1 | {"cluster": R1["cluster"] | {"site": {"id": "us-east-1"}}}
+    problem = post(service, lost).json()
+    assert problem["type"] == "/problems/unknown-site"
+    assert "aws:us-east-1" in problem["errors"][0]["nearest"]
+    strange = R1 | {"accounting": {"base_model": {"kind": "runs", "ids": ["deepseek-v3"]}}}
+    problem = post(service, strange).json()
+    assert problem["errors"][0]["pointer"] == "/accounting/base_model/ids/0"
+    assert "deepseek-v3-pretrain" in problem["errors"][0]["nearest"]
+
+
 def test_a_kept_quote_is_read_again_byte_for_byte(service):
     posted = post(service, R1)
     read = service.client.get(posted.headers["content-location"])

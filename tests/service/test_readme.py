@@ -14,13 +14,17 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 def test_the_request_of_the_readme_has_the_answer_of_the_readme():
     (body,) = re.findall(r"<<'END'\n(.*?)\nEND\n", README, flags=re.DOTALL)
-    (shown,) = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
-    *lines, total = json.loads(shown)
+    bill, bridge = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
+    *lines, total = json.loads(bill)
     quote = json.loads(quote_bytes(body.encode()))
     (rental,) = (bill for bill in quote["bases"] if bill["basis"] == "rental")
     for line, real in zip(lines, rental["lines"], strict=True):
         assert line.items() <= real.items()
     assert rental["total"] == {"amount": total["total"], "currency": total["currency"]}
+    start, *steps, end = json.loads(bridge)
+    (loaded,) = (one for one in quote["bridges"] if one["end_basis"] == "fully_loaded")
+    assert loaded["steps"] == steps
+    assert (loaded["start"]["amount"], loaded["end"]["amount"]) == (start["start"], end["end"])
 
 
 def test_the_settings_of_the_readme_are_the_settings():

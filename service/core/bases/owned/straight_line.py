@@ -110,29 +110,11 @@ def capital_usd(
         price_usd * (1 + residual_share) / 2 * cost_of_capital_per_year / (8766 * utilisation)
 
     The money tied up falls evenly from the price to the residual value. Interest on the average
-    balance, not an annuity, because it adds to a straight-line write-off without changing it;
-    `annuity_usd_per_year` is the other convention, and a few per cent dearer.
+    balance, not an annuity, because it adds to a straight-line write-off without changing it; an
+    annuity (capital recovery) is the other convention, and a few per cent dearer.
     """
     balance = price_usd * (1.0 + residual_share) / 2.0
     return balance * cost_of_capital_per_year / (HOURS_PER_YEAR * utilisation)
-
-
-def annuity_usd_per_year(
-    *,
-    price_usd: Real,
-    residual_share: Real,
-    cost_of_capital_per_year: Real,
-    life_years: Real,
-) -> Real:
-    """Write-off and interest together as equal payments at the end of each year.
-
-        r / (1 - (1 + r) ** -n) * (price - residual / (1 + r) ** n)
-
-    Source: the capital recovery factor of engineering economics (e.g. NREL's definition).
-    """
-    growth = (1.0 + cost_of_capital_per_year) ** life_years
-    factor = cost_of_capital_per_year * growth / (growth - 1.0)
-    return factor * price_usd * (1.0 - residual_share / growth)
 
 
 def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Real) -> Real:

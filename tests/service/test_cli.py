@@ -1,0 +1,95 @@
+"""The command line: tables for people, the same bytes for programs."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import service
+from service.api.examples import REQUESTS
+from service.cli import app
+from service.local import quote_bytes
+
+EPOCH = Path(service.__file__).parent / "data" / "accuracy" / "epoch_costs.csv"
+RUN = CliRunner(env={"COLUMNS": "220"})
+
+
+def file_of(directory, request):
+    path = directory / "request.json"
+    path.write_text(json.dumps(request))
+    return str(path)
+
+
+@pytest.mark.parametrize("example", REQUESTS, ids=lambda example: example.name)
+def test_every_example_is_shown_with_its_bases_and_bridges(example, tmp_path):
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, example.request), "--figures"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(quote_bytes(json.dumps(example.request).encode()))
+    for bill in answer["bases"]:
+        assert bill["basis"] in done.output
+    for bridge in answer["bridges"]:
+        assert f"from {bridge['start_basis']} to {bridge['end_basis']}" in done.output
+    assert answer["id"] in done.output
+
+
+def test_json_is_what_the_service_answers(tmp_path):
+    request = REQUESTS[0].request
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--format", "json"])
+    assert json.loads(done.stdout) == json.loads(quote_bytes(json.dumps(request).encode()))
+
+
+def test_a_base_quote_cannot_be_known_without_a_service(tmp_path):
+    request = REQUESTS[0].request | {
+        "accounting": {"base_model": {"kind": "quote", "id": "q_" + "0" * 64}}
+    }
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    assert done.exit_code == 2
+    assert "is not kept" in done.output
+
+
+def score(path):
+    done = RUN.invoke(app, ["accuracy", "--epoch", str(path), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_shared_table_is_scored_row_by_row():
+    scored = score(EPOCH)
+    assert scored["rows"] == scored["rows_within_half_percent"] == 33
+
+
+def test_rows_of_another_file_are_scored_the_same_way_whatever_is_wrong_with_them(tmp_path):
+    """Changed inputs, unknown chips, empty and mangled cells: each row is scored or says why."""
+    rows = {row["model"]: row for row in csv.DictReader(EPOCH.open(encoding="utf-8"))}
+    known = rows["GPT-4"]
+    doubled = known | {
+        "model": "twice the hours",
+        "chip_hours": str(2 * float(known["chip_hours"])),
+        "rerun_nominal_capex_energy_usd": str(2 * float(known["rerun_nominal_capex_energy_usd"])),
+    }
+    others = [
+        known | {"model": "no date", "publication_date": ""},
+        known | {"model": "a date in words", "publication_date": "spring"},
+        known | {"model": "no chip of ours", "rerun_hardware_used": "Abacus", "hardware": "Abacus"},
+        known | {"model": "before all tariffs", "publication_date": "1999-01-01"},
+        known | {"model": "after all tariffs", "publication_date": "2031-01-01"},
+        known | {"model": "words for numbers", "chip_hours": "many", "hardware_quantity": "nan"},
+    ]
+    path = tmp_path / "rows.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(known))
+        writer.writeheader()
+        writer.writerows([known, doubled, *others])
+    scored = score(path)
+    assert scored["rows"] == 2 + len(others)
+    named = {gap["model"] for gap in scored["not_expressed"]}
+    assert {"no date", "a date in words", "no chip of ours"} <= named
+    assert "GPT-4" not in named
+    errors = {(cell["model"], cell["column"]): cell["error"] for cell in scored["worst"]}
+    assert ("twice the hours", "rerun_nominal_capex_energy_usd") not in errors
+
+
+def test_nothing_to_score_is_said():
+    assert RUN.invoke(app, ["accuracy"]).exit_code == 2
