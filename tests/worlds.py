@@ -12,8 +12,7 @@ from service.core.quote import quote
 from service.core.request import QuoteRequest
 from service.core.units import Unit
 
-EMBEDDED = load_catalog()
-"""What a small world does not say of its own, it takes from here: assumptions."""
+DEFAULTS = load_catalog().assumptions
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
 
@@ -75,18 +74,9 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         sites={},
         models={},
         runs={},
-        assumptions=EMBEDDED.assumptions
+        assumptions=DEFAULTS
         | {
             "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
-            "reliability.failures_per_device_day.other": datum(
-                "assumptions/reliability.failures_per_device_day.other", 1e-3, "1/device_day"
-            ),
-            "reliability.restart_seconds.automatic": datum(
-                "assumptions/reliability.restart_seconds.automatic", 600.0, "second"
-            ),
-            "reliability.checkpoint_seconds.automatic": datum(
-                "assumptions/reliability.checkpoint_seconds.automatic", 15.0, "second"
-            ),
             "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),
         },
         price_rows={
