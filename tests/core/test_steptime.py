@@ -47,13 +47,11 @@ TPU = H100._replace(kind="tpu", generation="tpu-v5p", scale_up_domain=256.0)
 
 models = st.sampled_from(sorted(MODELS))
 machines = st.sampled_from([H100, TPU, H100._replace(generation="unheard-of", device="")])
-recipes = st.fixed_dictionaries(
-    {
-        "precision": st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
-        "stack": st.sampled_from(["megatron", "xla"]),
-        "software_year": st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
-    }
-).map(lambda members: Recipe(**members))
+recipes = st.tuples(
+    st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
+    st.sampled_from(["megatron", "xla"]),
+    st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
+).map(lambda members: Recipe(*members))
 powers = [1.0, 2.0, 4.0, 8.0]
 layouts = st.fixed_dictionaries(
     {
@@ -68,7 +66,7 @@ layouts = st.fixed_dictionaries(
         "sequence_parallel": st.sampled_from([0.0, 1.0]),
         "recompute": st.sampled_from([0.0, 1.0, 2.0]),
     }
-).map(lambda members: Layout(**members))
+).map(lambda members: Layout()._replace(**members))
 cases = st.fixed_dictionaries(
     {"layout": layouts, "machine": machines, "recipe": recipes, "model": models}
 )

@@ -91,7 +91,9 @@ def test_scoring_a_file_prints_what_the_constants_miss_without_fitting(tmp_path)
     assert score["rows"] == len(wanted) + 2
     assert score["expressed"] == len(wanted) + 1
     assert set(score["by"]) >= {"source", "accelerator", "precision", "parallelism"}
-    assert score["worst"][0]["id"] == "bare"
+    sizes = [abs(row["error"]) for row in score["worst"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert score["by"]["accelerator"]["Never-Heard-Of-9000"]["rows"] == 1
     assert {"median_abs_error", "p90_abs_error", "median_bias"} < set(score)
     precisions = score["by"]["precision"].values()
     assert sum(part["rows"] for part in precisions) == score["expressed"]
