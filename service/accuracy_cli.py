@@ -30,6 +30,14 @@ def accuracy(
             dir_okay=False,
         ),
     ] = None,
+    steps: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score measured steps in the format of step_measurements.jsonl, without fitting.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="With --runs: write the report into this file too.")
     ] = None,
@@ -46,25 +54,87 @@ def accuracy(
             "--predict", help="Predict the catalog's runs; write what /catalog/runs shows of it."
         ),
     ] = False,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Fit the engine's constants anew and print the report.")
+    ] = False,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="With --fit: also without each term, in minutes.")
+    ] = False,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="With --fit: leave the data files as they are.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
     """Score this engine against published or measured figures in FILE."""
-    from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
-
     if predict:
         _predict()
         return
     if runs is not None:
         _runs(runs, report, calibrate=calibrate, as_json=as_json)
         return
-    if epoch is None:
-        err.print("name a file to score: --epoch FILE or --runs FILE", style="red", markup=False)
+    if fit:
+        fit_anew(ablate=ablate, dry=dry)
+        return
+    if steps is not None:
+        from service.accuracy.score import score_steps  # noqa: PLC0415 - loads tables
+        from service.catalog_files import load_catalog  # noqa: PLC0415
+
+        score, show = score_steps(steps, load_catalog()), print_steps
+    elif epoch is not None:
+        from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
+
+        score, show = score_epoch(epoch), print_epoch
+    else:
+        err.print(
+            "name a file to score: --epoch, --steps or --runs FILE", style="red", markup=False
+        )
         raise typer.Exit(2)
-    score = score_epoch(epoch)
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(score)) + b"\n")
         return
-    print_epoch(score)
+    show(score)
+
+
+def fit_anew(*, ablate: bool, dry: bool) -> None:
+    """Fit the constants, print the report and, unless `dry`, write both into the data files."""
+    from service.accuracy.refit import ENGINE, refit, write_engine  # noqa: PLC0415 - loads scipy
+    from service.accuracy.report import ablations, report_of  # noqa: PLC0415
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    done = refit(load_catalog())
+    report = report_of(done, ablations(done) if ablate else None)
+    if not dry:
+        write_engine(done)
+        if ablate:
+            (ENGINE / "report.md").write_text(report, encoding="utf-8")
+    sys.stdout.write(report)
+
+
+def print_steps(score: dict[str, Any]) -> None:
+    """The score of measured steps as tables: by what rows have in common, and the worst."""
+    table = Table(
+        title=f"steps: {score['expressed']} of {score['rows']} rows expressed",
+        title_justify="left",
+    )
+    for column in ("by", "name"):
+        table.add_column(column)
+    for column in ("rows", "median error", "90th percentile", "bias"):
+        table.add_column(column, justify="right")
+    everything = {"": {"all": {**score, "rows": score["expressed"]}}, **score["by"]}
+    for label, parts in everything.items():
+        for name, part in parts.items():
+            if part["median_abs_error"] is not None:
+                table.add_row(
+                    label,
+                    name,
+                    str(part["rows"]),
+                    f"{part['median_abs_error']:.1%}",
+                    f"{part['p90_abs_error']:.1%}",
+                    f"{part['median_bias']:+.1%}",
+                )
+    out.print(table)
+    for row in score["worst"]:
+        out.print(f"{row['error']:+.0%} {row['id']}", highlight=False)
 
 
 def _predict() -> None:

@@ -44,8 +44,10 @@ class EffectRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     name: Name  # constant/generation or constant/device
     value: Log
-    log_sd: Log
-    prior_log_sd: Log
+    log_sd: Annotated[float, Meta(ge=0, le=5)]
+    prior: Log
+    prior_log_sd: Annotated[float, Meta(gt=0, le=5)]
+    why: str = ""  # of a prior other than 0
 
 
 class ErrorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

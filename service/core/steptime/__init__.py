@@ -5,6 +5,7 @@ from service.core.steptime.constants import (
     Coefficients,
     Traits,
     coefficients_of,
+    effect_names,
     traits_of,
 )
 from service.core.steptime.machine import Kind, Machine, Recipe, Stack
@@ -22,6 +23,7 @@ __all__ = [
     "Traits",
     "Work",
     "coefficients_of",
+    "effect_names",
     "parts_of",
     "step_parts",
     "step_seconds",

@@ -50,11 +50,10 @@ class Coefficients(NamedTuple):
     attention_share: Real
     attention_backward: Real
     narrow_head_ratio: Real
-    score_bytes: Real  # per score and head, where scores go through memory; else 0
+    unfused_attention: Real  # 1: scores are computed for the whole square, else 0
     hidden_passes: Real
     ffn_passes: Real
     layer_host_s: Real
-    moe_host_s: Real
     step_host_s: Real
     logit_bytes: Real
     stage_imbalance: Real
@@ -83,13 +82,16 @@ class Coefficients(NamedTuple):
     scale_per_doubling: Real
 
 
+def effect_names(of: str, machine: Machine) -> tuple[str, str]:
+    """The names of the effects of a machine's generation and of the device itself."""
+    return f"{of}/{machine.generation}", f"{of}/{machine.device}"
+
+
 def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Traits:
     """What the constants depend on, for one machine and recipe."""
 
     def effect(of: str) -> float:
-        known = constants.effects
-        generation = known.get(f"{of}/{machine.generation}", 0.0)
-        return generation + known.get(f"{of}/{machine.device}", 0.0)
+        return sum(constants.effects.get(name, 0.0) for name in effect_names(of, machine))
 
     precision = recipe.precision
     return Traits(
@@ -124,7 +126,6 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
     first_kernels = (year < FLASH_ATTENTION_2) & (traits.tpu == 0)
     attention = attention * where(first_kernels, v["attention_ratio_2023"], 1.0)
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
-    passes = where(tpu, v["passes_ratio_tpu"], where(old, v["passes_ratio_2022"], 1.0))
     quantise = v["quantise_passes"] * low * (1 - traits.tpu)
     fused = (traits.fused_experts * (traits.mxfp8 + traits.nvfp4) > 0) & (year >= GROUPED_QUANTISED)
     eight_bit = 2 * where(fused, v["expert_ratio_fused"], v["expert_ratio_8_bit"])
@@ -137,12 +138,11 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         memory_share=v["memory_share"],
         attention_share=attention * exp(traits.attention_effect),
         attention_backward=where(old, 2.0, v["attention_backward"]),
-        narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], v["narrow_head_ratio"]),
-        score_bytes=where(old, v["score_bytes"], 0.0),
-        hidden_passes=(v["hidden_passes"] + quantise) * passes,
-        ffn_passes=v["ffn_passes"] * passes,
+        narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], 1.0),
+        unfused_attention=where(old, 1.0, 0.0),
+        hidden_passes=v["hidden_passes"] + quantise,
+        ffn_passes=v["ffn_passes"],
         layer_host_s=where(tpu, 0.0, where(old, v["layer_host_s_2022"], v["layer_host_s"])),
-        moe_host_s=where(tpu, 0.0, v["moe_host_s"]),
         step_host_s=v["step_host_s"],
         logit_bytes=v["logit_bytes"],
         stage_imbalance=v["stage_imbalance"] * where(year >= BALANCED_STAGES, 0.5, 1.0),
@@ -176,9 +176,7 @@ def _format_ratio(traits: Traits, v: Mapping[str, float]) -> Real:
     """Share of a low precision's own peak over that of 16 bits on the same device."""
     return (
         1.0
-        + traits.fp8 * (v["fp8_ratio"] - 1)
         + traits.fp8_rowwise * (v["fp8_rowwise_ratio"] - 1)
-        + traits.mxfp8 * (v["mxfp8_ratio"] - 1)
         + traits.nvfp4 * (v["nvfp4_ratio"] - 1)
         + traits.int8 * (v["int8_ratio"] - 1)
     )

@@ -203,7 +203,7 @@ def _layer(at: MicroBatch) -> _Layer:
         + exchange
         + 2 * context
     )
-    host = c.layer_host_s + moe * c.moe_host_s * c.expert_age
+    host = c.layer_host_s
     forward_s = _norm4(forward, host)
     backward_s = _norm4(backward, BACKWARD_HOST * host)
     return _Layer(
@@ -277,15 +277,14 @@ def _attention_s(at: MicroBatch) -> Real:
     """Seconds, forward, of a layer's attention core.
 
     flash    causal FLOP / (share of the bf16 peak)
-    before   FLOP of the whole square at the rate of products, and its scores through memory
+    before   FLOP of the whole square at the rate of products
     """
     w, c, tp = at.work, at.coefficients, at.layout.tensor_parallel
     core = at.tokens * w.core_flop / tp / at.machine.bf16_peak_flop_per_s
     narrow = where(w.head_dim <= NARROW_HEAD, c.narrow_head_ratio, 1.0)
     flash = core * narrow / c.attention_share
-    scores = at.tokens * w.sequence_length * w.heads / tp
-    unfused = 2 * core / c.gemm_share_16_bit + c.score_bytes * scores / 3 / at.memory_rate
-    return where(c.score_bytes > 0, unfused, flash)
+    unfused = 2 * core / c.gemm_share_16_bit
+    return where(c.unfused_attention > 0, unfused, flash)
 
 
 def _elementwise_s(at: MicroBatch) -> Real:
@@ -301,7 +300,7 @@ def _elementwise_s(at: MicroBatch) -> Real:
 def _recompute_s(at: MicroBatch, *, forward: Real, attention: Real) -> Real:
     """Seconds of doing again: the layer's forward, or what selective recompute leaves out."""
     layout, c = at.layout, at.coefficients
-    part = where(c.score_bytes > 0, attention, c.selective_share * forward)
+    part = where(c.unfused_attention > 0, attention, c.selective_share * forward)
     some = where(layout.recompute >= RECOMPUTE_SELECTIVE, part, 0.0)
     again = where(layout.recompute >= RECOMPUTE_FULL, forward, some)
     return again * layout.recompute_share

@@ -1,0 +1,202 @@
+"""Laws of the step-time engine: what must hold whatever the constants are."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.catalog_files import load_catalog
+from service.core.architecture import (
+    Transformer,
+    architecture_of,
+    train_flop_per_token_causal,
+)
+from service.core.engine import Constants
+from service.core.parallelism import Layout, devices_of
+from service.core.steptime import (
+    Machine,
+    Recipe,
+    coefficients_of,
+    effect_names,
+    step_parts,
+    step_seconds,
+    traits_of,
+    work_of,
+)
+
+CATALOG = load_catalog()
+CONSTANTS = CATALOG.engine.constants
+MODELS = {
+    name: architecture_of(msgspec.convert(CATALOG.models[name].architecture, Transformer))
+    for name in ("llama-3.1-8b", "llama-3.1-405b", "deepseek-v3", "mixtral-8x7b")
+}
+H100 = Machine(
+    peak_flop_per_s=989e12,
+    bf16_peak_flop_per_s=989e12,
+    memory_bandwidth_byte_per_s=3.35e12,
+    scale_up_byte_per_s=450e9,
+    scale_up_domain=8.0,
+    scale_out_byte_per_s=50e9,
+    generation="hopper",
+    device="nvidia-h100-sxm-80gb",
+)
+TPU = H100._replace(kind="tpu", generation="tpu-v5p", scale_up_domain=256.0)
+
+models = st.sampled_from(sorted(MODELS))
+machines = st.sampled_from([H100, TPU, H100._replace(generation="unheard-of", device="")])
+recipes = st.builds(
+    Recipe,
+    precision=st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
+    stack=st.sampled_from(["megatron", "xla"]),
+    software_year=st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
+)
+powers = [1.0, 2.0, 4.0, 8.0]
+layouts = st.builds(
+    Layout,
+    tensor_parallel=st.sampled_from(powers),
+    pipeline_parallel=st.sampled_from(powers),
+    data_parallel=st.sampled_from([1.0, 8.0, 64.0]),
+    context_parallel=st.sampled_from(powers),
+    expert_parallel=st.sampled_from(powers),
+    micro_batch=st.sampled_from([1.0, 2.0]),
+    virtual_stages=st.sampled_from([1.0, 2.0]),
+    zero_stage=st.sampled_from([0.0, 1.0, 2.0, 3.0]),
+    sequence_parallel=st.sampled_from([0.0, 1.0]),
+    recompute=st.sampled_from([0.0, 1.0, 2.0]),
+)
+cases = st.fixed_dictionaries(
+    {"layout": layouts, "machine": machines, "recipe": recipes, "model": models}
+)
+
+
+def parts(layout, machine, recipe, model, *, batch=1024.0, sequence=8192.0):
+    return step_parts(
+        architecture=MODELS[model],
+        layout=layout,
+        sequence_length=sequence,
+        global_batch=batch,
+        machine=machine,
+        recipe=recipe,
+        constants=CONSTANTS,
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases)
+def test_the_parts_are_not_negative_and_add_up_to_the_step(case):
+    found = parts(**case)
+    assert all(math.isfinite(part) and part >= -1e-12 for part in found)
+    assert found.total == pytest.approx(math.fsum(found), rel=1e-12)
+    again = step_seconds(
+        architecture=MODELS[case["model"]],
+        layout=case["layout"],
+        sequence_length=8192.0,
+        global_batch=1024.0,
+        machine=case["machine"],
+        recipe=case["recipe"],
+        constants=CONSTANTS,
+    )
+    assert again == found.total
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases)
+def test_more_micro_batches_take_proportionally_longer_beside_what_comes_once_per_step(case):
+    one, two, three = (parts(**case, batch=n * 1024.0).total for n in (1, 2, 3))
+    assert one < two < three
+    assert three - two == pytest.approx(two - one, rel=1e-9)
+    assert two < 2 * one
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases, st.floats(1.01, 10.0))
+def test_a_faster_device_or_link_is_never_slower(case, factor):
+    before = parts(**case).total
+    for member in Machine._fields[:6]:
+        faster = case["machine"]._replace(**{member: getattr(case["machine"], member) * factor})
+        after = parts(**{**case, "machine": faster}).total
+        assert after <= before * (1 + 1e-12), member
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases)
+def test_mfu_lies_between_zero_and_one_and_hfu_is_not_below_it(case):
+    found, machine = parts(**case), case["machine"]
+    architecture = MODELS[case["model"]]
+    flop = train_flop_per_token_causal(architecture=architecture, sequence_length=8192.0)
+    useful = flop * 1024.0 * 8192.0
+    held = found.total * devices_of(case["layout"]) * max(machine[:2])
+    mfu = useful / held
+    hfu = (useful + useful / 3 * (case["layout"].recompute == 2)) / held
+    assert 0 < mfu <= hfu < 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases)
+def test_more_recompute_is_never_faster(case):
+    seconds = [
+        parts(**{**case, "layout": case["layout"]._replace(recompute=code)}).total
+        for code in (0.0, 1.0, 2.0)
+    ]
+    assert seconds == sorted(seconds)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(layouts, min_size=2, max_size=6), machines, recipes, models)
+def test_arrays_of_layouts_take_what_each_layout_takes(chosen, machine, recipe, model):
+    many = Layout(*(np.array(column) for column in zip(*chosen, strict=True)))
+    together = parts(many, machine, recipe, model)
+    for place, layout in enumerate(chosen):
+        alone = parts(layout, machine, recipe, model)
+        for one, all_ in zip(alone, together, strict=True):
+            assert np.broadcast_to(all_, len(chosen))[place] == pytest.approx(one, rel=1e-9)
+
+
+def test_arrays_of_machines_take_what_each_machine_takes():
+    layout = Layout(tensor_parallel=8.0, data_parallel=16.0)
+    peaks = np.array([500e12, 989e12])
+    many = H100._replace(peak_flop_per_s=peaks, bf16_peak_flop_per_s=peaks)
+    together = parts(layout, many, Recipe(), "llama-3.1-8b").total
+    for place, peak in enumerate(peaks):
+        one = H100._replace(peak_flop_per_s=peak, bf16_peak_flop_per_s=peak)
+        assert parts(layout, one, Recipe(), "llama-3.1-8b").total == together[place]
+
+
+def test_an_array_of_software_years_takes_what_each_year_takes():
+    layout, years = Layout(data_parallel=64.0), np.array([2021.5, 2023.5, 2026.5])
+    together = parts(layout, H100, Recipe(software_year=years), "deepseek-v3").total
+    for place, year in enumerate(years):
+        alone = parts(layout, H100, Recipe(software_year=float(year)), "deepseek-v3").total
+        assert alone == pytest.approx(together[place], rel=1e-12)
+
+
+def test_the_work_of_a_step_is_the_flop_that_the_architecture_counts():
+    for architecture in MODELS.values():
+        work = work_of(architecture=architecture, sequence_length=8192.0)
+        counted = train_flop_per_token_causal(architecture=architecture, sequence_length=8192.0)
+        assert work.train_flop == pytest.approx(counted, rel=1e-12)
+
+
+def test_a_device_that_was_never_measured_takes_its_generation_else_its_kind():
+    effects = {"gemm_share/hopper": 0.1, "gemm_share/nvidia-h100-sxm-80gb": 0.02}
+    constants = Constants(CONSTANTS.values, effects)
+
+    def share(machine):
+        traits = traits_of(machine=machine, recipe=Recipe(), constants=constants)
+        return coefficients_of(traits=traits, values=constants.values).gemm_share
+
+    kind = CONSTANTS.values["gemm_share_gpu"]
+    assert share(H100) == pytest.approx(kind * math.exp(0.12))
+    assert share(H100._replace(device="nvidia-h200")) == pytest.approx(kind * math.exp(0.1))
+    assert share(H100._replace(device="", generation="")) == pytest.approx(kind)
+    assert effect_names("gemm_share", H100) == tuple(effects)
+
+
+def test_frozen_weights_save_the_gradients_of_weights():
+    layout = Layout(data_parallel=8.0)
+    full = parts(layout, H100, Recipe(), "llama-3.1-8b").gemm
+    adapters = parts(layout, H100, Recipe(frozen_weights=True), "llama-3.1-8b").gemm
+    assert adapters == pytest.approx(full * 2 / 3)
