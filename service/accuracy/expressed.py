@@ -163,16 +163,16 @@ def _architecture(row: Measurement) -> Architecture | None:
         hidden_size=a.hidden,
         heads=a.heads,
         vocab_size=a.vocab,
-        kv_heads=a.kv_heads,
-        head_dim=a.head_dim,
-        ffn_size=ffn,
+        kv_heads=UNSET if a.kv_heads is None else a.kv_heads,
+        head_dim=UNSET if a.head_dim is None else a.head_dim,
+        ffn_size=UNSET if ffn is None else ffn,
         gated_ffn=a.gated_mlp is not False,
         tied_embeddings=bool(a.tied),
-        sliding_window=a.window or None,
+        sliding_window=a.window or UNSET,
         sliding_window_share=1.0 if a.window_frac is None else a.window_frac,
         mtp_layers=a.mtp_layers or 0.0,
-        moe=moe,
-        mla=_latent(a),
+        moe=moe or UNSET,
+        mla=_latent(a) or UNSET,
     )
     return architecture_of(transformer)
 
@@ -186,7 +186,7 @@ def _experts(a: Arch) -> MixtureOfExperts | None:
         experts_per_token=a.experts_active or 1.0,
         moe_ffn_size=a.moe_ffn,
         shared_experts=float(shared > 0),
-        shared_ffn_size=shared or None,
+        shared_ffn_size=shared or UNSET,
         first_dense_layers=a.dense_layers or 0.0,
         moe_every=a.moe_every or 1.0,
     )

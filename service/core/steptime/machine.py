@@ -32,7 +32,7 @@ class Recipe(NamedTuple):
 
     precision: Precision = "bf16"
     stack: Stack = "megatron"
-    software_year: float = 2026.6  # release of the software, with the fraction of the year
+    software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
     fused_experts: bool = True  # gated experts, for which grouped products are fused
     frozen_weights: bool = False  # adapters are trained, the weights are not
