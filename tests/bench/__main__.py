@@ -1,8 +1,10 @@
 """`make bench`: what a request costs, in process and on the wire."""
 
 from tests.bench.in_process import in_process
+from tests.bench.joint_draws import joint_draws
 from tests.bench.on_the_wire import on_the_wire
 
 if __name__ == "__main__":
     in_process()
+    joint_draws()
     on_the_wire()

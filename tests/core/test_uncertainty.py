@@ -110,7 +110,7 @@ def test_shares_are_the_sobol_indices_of_a_product_of_log_normals(parts):
     exact = [math.expm1(v) / math.expm1(sum(variances)) for v in variances]
     found = {driver.figure: driver.share for driver in drivers.ranked}
     for index, share in enumerate(exact):
-        assert found.get(f"leaf {index}", 0.0) == pytest.approx(share, abs=0.05)
+        assert found.get(f"leaf {index}", 0.0) == pytest.approx(share, abs=0.08)
 
 
 def test_figures_that_act_only_together_are_reported_as_interactions():
