@@ -47,11 +47,12 @@ TPU = H100._replace(kind="tpu", generation="tpu-v5p", scale_up_domain=256.0)
 
 models = st.sampled_from(sorted(MODELS))
 machines = st.sampled_from([H100, TPU, H100._replace(generation="unheard-of", device="")])
-recipes = st.tuples(
-    st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
-    st.sampled_from(["megatron", "xla"]),
-    st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
-).map(lambda members: Recipe(*members))
+recipes = st.builds(
+    Recipe,
+    precision=st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
+    stack=st.sampled_from(["megatron", "xla"]),
+    software_year=st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
+)
 powers = [1.0, 2.0, 4.0, 8.0]
 layouts = st.fixed_dictionaries(
     {
