@@ -318,7 +318,7 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "an edition published before its date": (
         "catalog.toml",
-        lambda text: text.replace('"2026-11-23T', '"2026-11-22T'),
+        lambda text: text.replace('"2026-11-26T', '"2026-11-22T'),
         "the whole file",
         "before version",
     ),

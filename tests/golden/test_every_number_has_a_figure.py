@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +19,7 @@ ACCELERATORS = (
     "nvidia-b200-sxm",
     "amd-mi300x",
 )
-WORKS = (
+WORKS: tuple[dict[str, Any], ...] = (
     {"kind": "timed", "hours": {"low": 90, "high": 120}},
     {"kind": "compute", "flop": 1e22},
     {
