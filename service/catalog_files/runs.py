@@ -139,7 +139,7 @@ def _with_predictions(files: DataFiles, runs: dict[str, ReferenceRun]) -> dict[s
     for place, row in files.csv_rows("accuracy/predicted_runs.csv", PredictedRow):
         with suppress(RefusedError):
             if row.run not in runs:
-                place.report(f"unknown run {row.run!r}")
+                raise place.refusal(f"unknown run {row.run!r}")
             hours = PredictedHours(device_hours=row.device_hours, p10=row.p10, p90=row.p90)
             found[row.run] = msgspec.structs.replace(found[row.run], predicted=hours)
     return found

@@ -318,7 +318,7 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "an edition published before its date": (
         "catalog.toml",
-        lambda text: text.replace('"2026-11-23T', '"2026-11-22T'),
+        lambda text: text.replace('"2026-11-26T', '"2026-11-22T'),
         "the whole file",
         "before version",
     ),
@@ -390,7 +390,7 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         (data / file).write_text(edit(text), encoding="utf-8")
     problems = problems_of(data)
     in_files = {problem.file for problem in problems}
-    names_the_unread_run = {"exclusions.toml"}
+    names_the_unread_run = {"exclusions.toml", "accuracy/predicted_runs.csv"}
     assert in_files - names_the_unread_run == {DEFECTS[name][0] for name in names}
 
 
