@@ -103,7 +103,8 @@ def write_engine(done: Refit, directory: Path = ENGINE, error_file: Path = ERROR
 def errors_of(done: Refit) -> list[dict[str, Any]]:
     """Log of measured over predicted on unseen rows, by kind; `unseen` leaves out whole sources.
 
-    `anchored` is what is left where the median of the same source on the same device is known.
+    `anchored` is what is left where the median error of the same model, precision, device and
+    source is known.
     """
     kinds = np.array([kind_of(row) for row in done.batch.rows])
     grouped = np.log(done.batch.measured_s / done.by_group)
@@ -117,7 +118,12 @@ def errors_of(done: Refit) -> list[dict[str, Any]]:
 
 
 def _anchored(batch: Batch, logs: Array) -> Array:
-    labels = np.array([f"{source_of(row)}|{row.machine.device}" for row in batch.rows])
+    labels = np.array(
+        [
+            f"{source_of(row)}|{row.machine.device}|{row.row.model}|{row.row.precision}"
+            for row in batch.rows
+        ]
+    )
     left = []
     for label in np.unique(labels):
         mine = logs[labels == label]
@@ -162,7 +168,7 @@ def _assumptions(done: Refit) -> list[dict[str, Any]]:
         "dense": "dense models: rows that the fit did not see, grouped five-fold cross-validation",
         "moe": "mixtures of experts: the same",
         "unseen": "sources and devices that the fit did not see",
-        "anchored": "the same, with the median error of the same source and device known",
+        "anchored": "the same, with the median error of their model, precision, device and source known",
     }
     rows = []
     for error in errors_of(done):
