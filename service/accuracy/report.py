@@ -138,6 +138,8 @@ def _terms(terms: dict[str, dict[str, Any]]) -> list[str]:
     lines = [
         "Grouped cross-validation with the term taken out and all else fitted anew. Loss is the",
         "mean soft loss per row: a term earns its place where the loss rises without it.",
+        "Links (hand-over, context and expert traffic), stragglers and the loss stay in it",
+        "although rows hardly tell: a search for layouts would take them to be free.",
         "",
         "| without | median | p90 | bias | loss |",
         "| --- | --- | --- | --- | --- |",
