@@ -13,10 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from service.api.decoding import decode_request
+from service.api.problems import explain
+from service.api.refusals import Refused
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
+from service.core.errors import NotQuotable
 from service.core.layouts import Candidate
 from service.core.parallelism import RECOMPUTE_CODE
-from service.core.plan import Plan, plans
+from service.core.plan import NothingToPlan, Plan, plans
 from service.core.request import Cluster, QuoteRequest, Run
 from service.core.steptime import StepParts
 from service.core.units import HOURS_PER_DAY
@@ -43,6 +46,7 @@ BAR_WIDTH: Final = 48
 COLOURS: Final = ("blue", "cyan", "green", "yellow", "magenta", "red", "white", "bright_blue")
 
 out = Console()
+err = Console(stderr=True)
 
 
 def plan(
@@ -65,17 +69,46 @@ def plan(
     plot: Annotated[bool, typer.Option("--plot", help="Draw step time and cost.")] = False,
 ) -> None:
     """Choose the layout: every legal one is timed, those that fit are ranked."""
-    request = (
-        _named(
-            model,
-            accelerator,
+    try:
+        _plan(
+            None if file is None else file.read(),
+            model=model,
+            accelerator=accelerator,
+            devices=devices,
+            stage=stage,
+            runners_up=runners_up,
+            plot=plot,
             tokens=tokens,
             sequence_length=sequence_length,
             global_batch_tokens=global_batch_tokens,
             precision=precision,
         )
-        if file is None
-        else decode_request(file.read())
+    except (NothingToPlan, NotQuotable, Refused) as error:
+        words = str(error) if isinstance(error, NothingToPlan) else explain(error)
+        err.print(words, style="red", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+
+
+def _plan(
+    body: bytes | None,
+    *,
+    model: str,
+    accelerator: str,
+    devices: str,
+    stage: int,
+    runners_up: int,
+    plot: bool,
+    **work: Any,
+) -> None:
+    """Search on every number of devices, price each, and print."""
+    request = (
+        _named(
+            model,
+            accelerator,
+            **work,
+        )
+        if body is None
+        else decode_request(body)
     )
     place = stage - 1
     if place >= len(request.run.stages):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from service.accuracy.batch import Batch, batch_of
 from service.accuracy.expressed import expressed
@@ -20,7 +21,6 @@ from service.core.catalog import Catalog
 
 MEASUREMENTS = DATA_DIRECTORY / "accuracy" / "step_measurements.jsonl"
 ENGINE = DATA_DIRECTORY / "engine"
-ERROR_FILE = DATA_DIRECTORY / "assumptions" / "engine_error.toml"
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Between these quantiles lie two sigma of a normal distribution.
 SIGMA_QUANTILES = (0.15866, 0.84134)
@@ -79,7 +79,7 @@ def refit(catalog: Catalog) -> Refit:
     )
 
 
-def write_engine(done: Refit, directory: Path = ENGINE, error_file: Path = ERROR_FILE) -> None:
+def write_engine(done: Refit, directory: Path = ENGINE) -> None:
     """Write constants, effects, covariance and errors into the data files."""
     space, logs = done.whole.space, done.whole.logs
     names = (*space.names, *space.effects)
@@ -97,13 +97,12 @@ def write_engine(done: Refit, directory: Path = ENGINE, error_file: Path = ERROR
     _write(directory / "effects.toml", "effect", _effects(done, spread))
     _write(directory / "errors.toml", "error", errors_of(done))
     _write_covariance(directory / "covariance.csv", names, done.whole.covariance)
-    _write(error_file, "assumption", _assumptions(done))
 
 
 def errors_of(done: Refit) -> list[dict[str, Any]]:
     """Log of measured over predicted on unseen rows, by kind; `unseen` leaves out whole sources.
 
-    `anchored` is what is left where the median error of the same model, precision, device and
+    `anchored_*` is what is left where the median error of the same model, precision, device and
     source is known.
     """
     kinds = np.array([kind_of(row) for row in done.batch.rows])
@@ -113,11 +112,12 @@ def errors_of(done: Refit) -> list[dict[str, Any]]:
         _error("dense", grouped[kinds == "dense"]),
         _error("moe", grouped[kinds == "moe"]),
         _error("unseen", unseen),
-        _error("anchored", _anchored(done.batch, unseen)),
+        _error("anchored_dense", _anchored(done.batch, unseen, of=kinds == "dense")),
+        _error("anchored_moe", _anchored(done.batch, unseen, of=kinds == "moe")),
     ]
 
 
-def _anchored(batch: Batch, logs: Array) -> Array:
+def _anchored(batch: Batch, logs: Array, *, of: NDArray[np.bool_]) -> Array:
     labels = np.array(
         [
             f"{source_of(row)}|{row.machine.device}|{row.row.model}|{row.row.precision}"
@@ -126,7 +126,7 @@ def _anchored(batch: Batch, logs: Array) -> Array:
     )
     left = []
     for label in np.unique(labels):
-        mine = logs[labels == label]
+        mine = logs[(labels == label) & of]
         if mine.size >= ANCHORED_ROWS:
             left.append(mine - np.median(mine))
     return np.concatenate(left)
@@ -162,36 +162,6 @@ def _effects(done: Refit, spread: dict[str, float]) -> list[EffectRow]:
     return [row for _, row in sorted({**rows, **kept}.items())]
 
 
-def _assumptions(done: Refit) -> list[dict[str, Any]]:
-    """The engine's error as defaults of quotes: measured over predicted, with its 90% interval."""
-    why = {
-        "dense": "dense models: rows that the fit did not see, grouped five-fold cross-validation",
-        "moe": "mixtures of experts: the same",
-        "unseen": "sources and devices that the fit did not see",
-        "anchored": "the same, with the median error of their model, precision, device and source known",
-    }
-    rows = []
-    for error in errors_of(done):
-        low, _, middle, _, high = np.exp(error["quantiles"])
-        judged = f"residuals of {error['rows']} measured steps, {why[error['kind']]}"
-        rows.append(
-            {
-                "name": f"engine.measured_over_predicted.{error['kind']}",
-                "unit": "ratio",
-                "value": _rounded(float(middle), digits=4),
-                "low": _rounded(float(low), digits=4),
-                "high": _rounded(float(high), digits=4),
-                "source": {
-                    "kind": "judged",
-                    "why": judged,
-                    "as_of": "2026-11-23",
-                    "confidence": "medium",
-                },
-            }
-        )
-    return rows
-
-
 def _table(path: Path, table: str, kind: type[msgspec.Struct]) -> Any:
     entries = tomllib.loads(path.read_text(encoding="utf-8")).get(table, [])
     return tuple(msgspec.convert(entry, kind) for entry in entries)
@@ -204,18 +174,12 @@ def _write(path: Path, table: str, rows: Iterable[Any]) -> None:
         if not line.startswith("#"):
             break
         head.append(line)
-    blocks = ["\n".join(head)] if head else [HEADS.get(path.name, "")]
+    blocks = ["\n".join(head)] if head else []
     for row in rows:
         members = msgspec.to_builtins(row)
         lines = [f"[[{table}]]", *(f"{key} = {_toml(value)}" for key, value in members.items())]
         blocks.append("\n".join(lines))
     path.write_text("\n\n".join(block for block in blocks if block) + "\n", encoding="utf-8")
-
-
-HEADS = {
-    "engine_error.toml": "# What the step-time engine misses on steps that its fit did not see,\n"
-    "# measured over predicted. `runquote accuracy --fit` writes this file."
-}
 
 
 def _toml(value: Any) -> str:

@@ -95,10 +95,6 @@ class StageCycle(QuoteError):
         super().__init__(f"stage {name!r} waits, through others, for itself", pointer=pointer)
 
 
-class NothingToPlan(QuoteError):
-    """The stage has no layout that could be chosen"""
-
-
 class NotQuotable(Exception):
     """Everything that keeps a request from being quoted, all at once"""
 

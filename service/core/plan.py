@@ -8,12 +8,18 @@ from msgspec import UNSET, Struct
 from service.core.argument import Argument
 from service.core.catalog import Catalog
 from service.core.described import Contradictory, description_of
-from service.core.errors import NothingToPlan
 from service.core.hardware import Unsuited, hardware_of
 from service.core.layouts import Search, search_range
 from service.core.request import Cluster, Pretraining, QuoteRequest
 from service.core.steps import Desk, ask_of
 from service.core.steptime import StepParts
+
+
+class NothingToPlan(Exception):
+    """The stage has no layout that could be chosen"""
+
+    def __init__(self, detail: str, *, pointer: str) -> None:
+        super().__init__(f"{detail} ({pointer})")
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -392,8 +392,10 @@ class Desk:
         """The measured error of such a step; a layout that was chosen here is nobody's habit."""
         if self.ask.layout is UNSET:
             return "engine.measured_over_predicted.chosen"
-        kind = "moe" if self.ask.described.architecture.moe_layers else "dense"
-        return f"engine.measured_over_predicted.{kind}"
+        return f"engine.measured_over_predicted.{self._kind()}"
+
+    def _kind(self) -> str:
+        return "moe" if self.ask.described.architecture.moe_layers else "dense"
 
     def seconds_at(self, mfu: Term) -> Term:
         """Seconds of a step at a stated MFU."""
@@ -447,7 +449,7 @@ class Desk:
                 "anchor_tokens_per_s_per_device": measured,
                 "anchor_devices": devices,
                 "measured_over_predicted": self.argument.assume(
-                    "engine.measured_over_predicted.anchored"
+                    f"engine.measured_over_predicted.anchored_{self._kind()}"
                 ),
             },
         )

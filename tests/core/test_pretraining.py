@@ -52,11 +52,12 @@ def test_the_parts_of_a_step_add_up_to_it_and_the_parts_of_memory_to_the_total()
     assert stage.step.binding == max(stage.step.parts, key=stage.step.parts.get)
 
 
-def test_device_hours_follow_from_steps_their_time_goodput_evaluation_and_idle_time():
-    stage, _ = stage_of()
+def test_device_hours_follow_from_steps_their_time_and_what_runs_lose_beside():
+    stage, quoted = stage_of()
     expected = stage.step.steps.central * stage.step.seconds.central * stage.devices
     beside = stage.losses.evaluation_share.central + stage.losses.idle_share.central
     expected /= stage.goodput.central * (1 - beside) * 3600
+    expected *= quoted.figures["assumptions/engine.measured_over_predicted.run"].value
     assert stage.device_hours.central == pytest.approx(expected, rel=1e-12)
 
 

@@ -37,7 +37,7 @@ def test_the_covariance_is_that_of_the_fitted_logs():
 
 
 def test_errors_of_unseen_rows_are_kept_by_kind_and_stand_as_defaults_of_quotes():
-    for kind in ("dense", "moe", "unseen", "anchored"):
+    for kind in ("dense", "moe", "unseen", "anchored_dense", "anchored_moe"):
         error = CATALOG.engine.errors[kind]
         assert list(error.quantiles) == sorted(error.quantiles)
         assert CATALOG.assumption(f"engine.measured_over_predicted.{kind}").unit == "ratio"
