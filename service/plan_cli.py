@@ -16,7 +16,7 @@ from service.api.decoding import decode_request
 from service.api.problems import explain
 from service.api.refusals import Refused
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
-from service.core.errors import NotQuotable
+from service.core.errors import QuoteError
 from service.core.layouts import Candidate
 from service.core.parallelism import RECOMPUTE_CODE
 from service.core.plan import NothingToPlan, Plan, plans
@@ -83,8 +83,8 @@ def plan(
             global_batch_tokens=global_batch_tokens,
             precision=precision,
         )
-    except (NothingToPlan, NotQuotable, Refused) as error:
-        words = str(error) if isinstance(error, NothingToPlan) else explain(error)
+    except (NothingToPlan, QuoteError, Refused) as error:
+        words = explain(error) if isinstance(error, Refused) else str(error)
         err.print(words, style="red", markup=False, highlight=False)
         raise typer.Exit(2) from error
 

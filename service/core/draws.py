@@ -46,6 +46,7 @@ SCORES: Final[Array] = np.array(
 )
 """The middle of each stratum."""
 LARGEST_EXPONENT: Final = 300.0
+LEAST_LEFT_OF_ONE: Final = 1e-6
 COUNTERS: Final[NDArray[np.uint64]] = np.arange(DRAWS, dtype=np.uint64)
 
 
@@ -113,7 +114,8 @@ def shape_of(unit: Unit, low: float, central: float, high: float) -> Shape:
 def values_at(scores: Array, *, unit: Unit, low: float, central: float, high: float) -> Array:
     """What an uncertain leaf is at standard normal scores.
 
-    Counts are whole and at least one; nothing crosses the zero or the one that its range touches.
+    Counts are whole and at least one; nothing crosses the zero or the one that its range touches,
+    and a share whose range ends below one stays below it.
     """
     shape = shape_of(unit, low, central, high)
     values = shape.middle + np.where(scores < 0.0, shape.below, shape.above) * scores
@@ -127,10 +129,17 @@ def values_at(scores: Array, *, unit: Unit, low: float, central: float, high: fl
     if spread == "discrete":
         values = np.maximum(np.rint(values), 1.0)
     elif spread == "logitnormal":
-        values = np.clip(values, 0.0, 1.0)
+        values = np.clip(values, 0.0, _most_of_a_share(shape.scale, high))
     elif low == 0.0:
         values = np.maximum(values, 0.0)
     return values
+
+
+def _most_of_a_share(scale: Scale, high: float) -> float:
+    """The largest draw of a share: where its range ends below 1, what is left never vanishes."""
+    if high >= 1.0:
+        return 1.0
+    return 1.0 - LEAST_LEFT_OF_ONE if scale == "logit" else (1.0 + high) / 2.0
 
 
 @lru_cache(maxsize=4096)

@@ -65,3 +65,10 @@ def test_counts_are_whole_and_at_least_one():
     drawn = draws_of("count", "count", 1.0, 3.0, 9.0)
     assert np.array_equal(drawn, np.rint(drawn))
     assert drawn.min() >= 1.0
+
+
+@given(high=st.floats(0.01, 0.99), low=st.floats(0.0, 1.0), middle=st.floats(0.0, 1.0))
+def test_a_share_whose_range_ends_below_one_leaves_something(high, low, middle):
+    central = middle * high
+    drawn = draws_of("share", "share", low * central, central, high)
+    assert drawn.max() < 1.0
