@@ -139,7 +139,7 @@ def accelerator_of(name: str, catalog: Catalog) -> Accelerator:
 
 def _work(row: Measurement) -> Work | None:
     arch = row.arch
-    architecture = _architecture(row)
+    architecture = architecture_of_row(row)
     if architecture is None or not arch.seq_len:
         return None
     work = work_of(architecture=architecture, sequence_length=float(arch.seq_len))
@@ -148,7 +148,7 @@ def _work(row: Measurement) -> Work | None:
     return work
 
 
-def _architecture(row: Measurement) -> Architecture | None:
+def architecture_of_row(row: Measurement) -> Architecture | None:
     """The architecture printed, or a plausible one of so many parameters."""
     a = row.arch
     if not (a.layers and a.hidden and a.heads and a.vocab):
