@@ -52,7 +52,7 @@ def plans(
         raise NothingToPlan("only pretraining has a layout to plan", pointer=f"{pointer}/work/kind")
     own = asked.cluster is not UNSET
     cluster = asked.cluster if asked.cluster is not UNSET else request.cluster
-    desk = _desk(
+    desk = desk_of(
         Argument(catalog),
         work,
         cluster,
@@ -76,9 +76,10 @@ def plans(
     )
 
 
-def _desk(
+def desk_of(
     argument: Argument, work: Pretraining, cluster: Cluster, *, pointer: str, cluster_pointer: str
 ) -> Desk:
+    """What writes the figures of one pretraining step; raises `NothingToPlan`."""
     described = description_of(argument, work.model, pointer=f"{pointer}/model")
     if isinstance(described, Contradictory):
         raise NothingToPlan(described.detail, pointer=described.pointer)

@@ -1,0 +1,53 @@
+"""CPU of predicting steps: one layout at a time, ten thousand at once, and a whole search."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from service.api.examples import REQUESTS
+from service.catalog_files import load_catalog
+from service.core.argument import Argument
+from service.core.layouts import search
+from service.core.parallelism import Layout
+from service.core.plan import desk_of
+from service.core.request import Pretraining
+from tests.bench.tables import print_ratios, side_by_side
+from tests.worlds import answer, asked
+
+MANY: Final = 10_000
+LLAMA_405B: Final = next(
+    example.request for example in REQUESTS if example.name == "llama-3-405b-from-its-tokens"
+)
+
+
+def layouts() -> None:
+    """Print what predicting Llama 3.1 405B on 16,384 devices costs, side by side."""
+    catalog = load_catalog()
+    request = asked(LLAMA_405B)
+    work = request.run.stages[0].work
+    assert isinstance(work, Pretraining)
+    desk = desk_of(
+        Argument(catalog),
+        work,
+        request.cluster,
+        pointer="/run/stages/0/work",
+        cluster_pointer="/cluster",
+    )
+    one = Layout(tensor_parallel=8.0, pipeline_parallel=16.0, data_parallel=128.0)
+    pipelines = np.resize(np.array([4.0, 8.0, 16.0, 32.0]), MANY)
+    many = one._replace(pipeline_parallel=pipelines, tensor_parallel=np.full(MANY, 8.0))
+    tasks: dict[str, tuple[Callable[[], object], int]] = {
+        "one layout": (lambda: desk.central_parts(one).total, 50),
+        f"{MANY:,} layouts": (lambda: desk.central_parts(many).total, 3),
+        "search on 16,384 devices": (
+            lambda: search(
+                problem=desk.problem,
+                devices=request.cluster.devices,
+                step_time=lambda layout: desk.central_parts(layout).total,
+            ),
+            3,
+        ),
+        "whole quote with its search": (lambda: answer(LLAMA_405B, catalog), 3),
+    }
+    print_ratios("Llama 3.1 405B, predicted", side_by_side(tasks), unit="CPU us")
