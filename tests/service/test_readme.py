@@ -14,7 +14,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 def test_the_request_of_the_readme_has_the_answer_of_the_readme():
     (body,) = re.findall(r"<<'END'\n(.*?)\nEND\n", README, flags=re.DOTALL)
-    bill, bridge = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
+    bill, bridge, _ = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
     *lines, total = json.loads(bill)
     quote = json.loads(quote_bytes(body.encode()))
     (rental,) = (bill for bill in quote["bases"] if bill["basis"] == "rental")
@@ -25,6 +25,15 @@ def test_the_request_of_the_readme_has_the_answer_of_the_readme():
     (loaded,) = (one for one in quote["bridges"] if one["end_basis"] == "fully_loaded")
     assert loaded["steps"] == steps
     assert (loaded["start"]["amount"], loaded["end"]["amount"]) == (start["start"], end["end"])
+
+
+def test_the_stage_of_the_readme_is_predicted():
+    *_, stage = re.findall(r"```json\n(.*?)```", README, flags=re.DOTALL)
+    cluster = {"accelerator": "nvidia-h100-sxm-80gb", "devices": 16384}
+    request = {"run": {"name": "r", "stages": [json.loads(stage)]}, "cluster": cluster}
+    (predicted,) = json.loads(quote_bytes(json.dumps(request).encode()))["stages"]
+    assert predicted["feasibility"]["status"] == "fits"
+    assert predicted["device_hours"]["p10"] < predicted["device_hours"]["p90"]
 
 
 def test_the_settings_of_the_readme_are_the_settings():
