@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from service.accuracy.predicted import Predicted, predicted
-from service.catalog_files import DATA_DIRECTORY, load_catalog
+from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.runs import RunRow, run_of
 from service.core.catalog import Catalog, ReferenceRun
 from service.core.provenance import Ledger
@@ -50,16 +50,6 @@ class Compared(Struct, frozen=True, kw_only=True):
         )
 
 
-def score_runs(path: Path = EMBEDDED, catalog: Catalog | None = None) -> Score:
-    """The score of all rows of grade A and B that disclose device-hours.
-
-    `expressed` are those that can be put as a request; the medians are of the natural logarithm of
-    predicted over disclosed device-hours, `coverage` is the share of expressed rows whose disclosed
-    hours lie between p10 and p90.
-    """
-    return score_of(compare(path, load_catalog() if catalog is None else catalog))
-
-
 def compare(path: Path, catalog: Catalog) -> tuple[Compared, ...]:
     """Every scored row of a file in the format of the catalog's reference runs."""
     return tuple(
@@ -93,7 +83,12 @@ def _compared(run: ReferenceRun, catalog: Catalog) -> Compared:
 
 
 def score_of(rows: Sequence[Compared]) -> Score:
-    """All rows together, by kind, accelerator and grade, the worst ones, and those left out."""
+    """All rows together, by kind, accelerator and grade, the worst ones, and those left out.
+
+    `expressed` are those that can be put as a request; the medians are of the natural logarithm of
+    predicted over disclosed device-hours, `coverage` is the share of expressed rows whose disclosed
+    hours lie between p10 and p90.
+    """
     expressed = [row for row in rows if row.predicted is not None]
     worst = sorted(expressed, key=lambda row: -abs(row.log_ratio))[:WORST_LISTED]
     return summary_of(rows) | {
