@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from numpy import exp
 
-from service.core.arrays import Real, maximum, where
+from service.core.arrays import Real, where
 from service.core.engine import Constants
 from service.core.steptime.machine import Machine, Recipe
 
@@ -19,7 +19,6 @@ FLASH_ATTENTION = 2023.0  # before: scores in memory, collectives in line, eager
 FLASH_ATTENTION_2 = 2024.0  # before: the first flash kernels
 BALANCED_STAGES = 2025.0  # from then on stages are laid out around embedding and logits
 GROUPED_QUANTISED = 2026.4  # grouped products that quantise and activate in one kernel
-NEWEST = 2026.5
 
 
 class Traits(NamedTuple):
@@ -73,11 +72,9 @@ class Coefficients(NamedTuple):
     expert_share: Real  # of the 16-bit peak
     odd_width_ratio: Real
     expert_tile_width: Real
-    permute_passes: Real
     expert_exposed: Real
     expert_exposed_out: Real
     expert_dedupes: Real  # 1: a token crosses to each other domain once
-    expert_age: Real
     mixer_share: Real
     scale_per_doubling: Real
 
@@ -126,10 +123,8 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
     first_kernels = (year < FLASH_ATTENTION_2) & (traits.tpu == 0)
     attention = attention * where(first_kernels, v["attention_ratio_2023"], 1.0)
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
-    quantise = v["quantise_passes"] * low * (1 - traits.tpu)
     fused = (traits.fused_experts * (traits.mxfp8 + traits.nvfp4) > 0) & (year >= GROUPED_QUANTISED)
     eight_bit = 2 * where(fused, v["expert_ratio_fused"], v["expert_ratio_8_bit"])
-    age = exp(v["expert_yearly"] * maximum(0.0, NEWEST - year) * (1 - traits.tpu))
     return Coefficients(
         gemm_share=gemm * _format_ratio(traits, v),
         gemm_share_16_bit=gemm,
@@ -140,7 +135,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         attention_backward=where(old, 2.0, v["attention_backward"]),
         narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], 1.0),
         unfused_attention=where(old, 1.0, 0.0),
-        hidden_passes=v["hidden_passes"] + quantise,
+        hidden_passes=v["hidden_passes"],
         ffn_passes=v["ffn_passes"],
         layer_host_s=where(tpu, 0.0, where(old, v["layer_host_s_2022"], v["layer_host_s"])),
         step_host_s=v["step_host_s"],
@@ -162,11 +157,9 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         expert_share=gemm * where(low > 0, eight_bit, v["expert_ratio_16_bit"]),
         odd_width_ratio=v["odd_width_ratio"],
         expert_tile_width=v["expert_tile_width"],
-        permute_passes=v["permute_passes"],
         expert_exposed=v["expert_exposed"],
         expert_exposed_out=v["expert_exposed_out"],
         expert_dedupes=where(year >= BALANCED_STAGES, 1.0, 0.0),
-        expert_age=age,
         mixer_share=v["mixer_ratio"],
         scale_per_doubling=v["scale_per_doubling"],
     )

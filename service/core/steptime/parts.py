@@ -258,7 +258,7 @@ def _product_s(at: MicroBatch, *, flop: Real, width: Real, elements: Real, kerne
 
 
 def _experts_s(at: MicroBatch) -> Real:
-    """Seconds, forward, of routed experts of one layer: grouped products and permutation."""
+    """Seconds, forward, of the grouped products of one layer's routed experts."""
     w, layout, c = at.work, at.layout, at.coefficients
     owners = layout.expert_parallel * layout.expert_tensor_parallel
     routed = at.tokens * w.experts_per_token / layout.tensor_parallel
@@ -269,8 +269,7 @@ def _experts_s(at: MicroBatch) -> Real:
     computed = computed * (1 + c.expert_tile_width / width)
     moved = WEIGHT_BYTES * w.routed_params / owners + routed * 2 * (2 * w.hidden_size + 3 * width)
     products = _norm4(computed, moved / at.memory_rate) + 2 * c.gemm_launch_s
-    permute = c.permute_passes * routed * w.dispatch_width * 2 / at.memory_rate / 3
-    return where(w.moe_layers > 0, (products + permute) * c.expert_age, 0.0)
+    return where(w.moe_layers > 0, products, 0.0)
 
 
 def _attention_s(at: MicroBatch) -> Real:
