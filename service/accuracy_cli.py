@@ -165,7 +165,7 @@ def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) ->
     rows = compare(runs, load_catalog())
     score = score_of(rows)
     if report is not None:
-        report.write_text(report_of(rows))
+        report.write_text(report_of(rows, calibration.crossed(load_catalog(), runs)))
     _show(score, print_runs, as_json=as_json)
 
 

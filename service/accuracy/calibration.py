@@ -6,21 +6,24 @@ what `chosen` and the known losses lead to expect.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from service.accuracy.pretraining_runs import STEP_ONLY, THROUGHPUT, TIMED
-from service.accuracy.runs import EMBEDDED, Compared, compare
+from service.accuracy.runs import EMBEDDED, Compared, compare, compared, scored
 from service.catalog_files import DATA_DIRECTORY
+from service.core.arrays import Array
 from service.core.catalog import Catalog
 
 FILE: Final = DATA_DIRECTORY / "engine" / "run_errors.toml"
 CHOSEN: Final = "engine.measured_over_predicted.chosen"
 RUN: Final = "engine.measured_over_predicted.run"
+FIGURES: Final = {"chosen": CHOSEN, "run": RUN}
 TRAINING: Final = ("pretraining", "mid_training", "sft", "other")
 STEPS_ALONE: Final = (*STEP_ONLY, THROUGHPUT, TIMED)
 BOUNDS: Final = ("access_window", "stated_upper_bound", "derived_n_x_wall_upper_bound")
@@ -30,7 +33,8 @@ TAIL: Final = 1.6448536 / 1.2815516
 HEADER: Final = """\
 # Log of disclosed over predicted device-hours of the reference runs of grade A and B.
 # `runquote accuracy --calibrate` writes this file. The 5% and 95% quantiles are carried on from
-# those of 10% and 90%, because the tails are few rows.
+# those of 10% and 90%, because the tails are few rows. The n runs of a developer weigh sqrt(n):
+# then p10-p90 hold as many runs of developers that the figures do not know as they say.
 """
 
 
@@ -45,33 +49,83 @@ def unbiased(catalog: Catalog) -> Catalog:
     return msgspec.structs.replace(catalog, assumptions=assumptions)
 
 
-def residuals(rows: Sequence[Compared]) -> dict[str, list[float]]:
-    """ln(disclosed / predicted) by distribution; of whole runs over the middle of `chosen`."""
+class Residuals(NamedTuple):
+    """ln(disclosed / predicted) of runs, and what each of them weighs."""
+
+    logs: Array
+    weights: Array
+
+    def quantiles(self, shares: Sequence[float]) -> list[float]:
+        """Where so much of the weight lies below, between the middles of the rows."""
+        order = np.argsort(self.logs)
+        weights = self.weights[order]
+        below = (np.cumsum(weights) - weights / 2.0) / np.sum(weights)
+        found: list[float] = np.interp(shares, below, self.logs[order]).tolist()
+        return found
+
+    def spread(self) -> tuple[float, ...]:
+        """5%, 25%, 50%, 75% and 95%, the outer two carried on from 10% and 90%."""
+        p10, p25, p50, p75, p90 = self.quantiles((0.1, 0.25, 0.5, 0.75, 0.9))
+        return (p50 - TAIL * (p50 - p10), p25, p50, p75, p50 + TAIL * (p90 - p50))
+
+
+def residuals(rows: Sequence[Compared]) -> dict[str, Residuals]:
+    """Of steps alone, and of whole runs over the middle of those; a kind without rows is left out.
+
+    The n runs of a developer share its ways: they are not n witnesses, nor one. Together they weigh
+    sqrt(n).
+    """
     scored = [row for row in rows if row.predicted is not None and row.kind in TRAINING]
-    chosen = [-row.log_ratio for row in scored if row.basis in STEPS_ALONE]
-    middle = float(np.median(chosen))
-    whole = [
-        -row.log_ratio - middle
-        for row in scored
-        if row.basis not in STEPS_ALONE and row.basis not in BOUNDS
-    ]
-    return {"chosen": chosen, "run": whole}
+    chosen = [row for row in scored if row.basis in STEPS_ALONE]
+    whole = [row for row in scored if row.basis not in STEPS_ALONE and row.basis not in BOUNDS]
+    found = {}
+    middle = 0.0
+    if chosen:
+        found["chosen"] = _residuals(chosen, over=0.0)
+        (middle,) = found["chosen"].quantiles((0.5,))
+    if whole:
+        found["run"] = _residuals(whole, over=middle)
+    return found
 
 
-def quantiles_of(logs: Sequence[float]) -> tuple[float, ...]:
-    """5%, 25%, 50%, 75% and 95% of residuals, the outer two carried on from 10% and 90%."""
-    p10, p25, p50, p75, p90 = np.quantile(logs, (0.1, 0.25, 0.5, 0.75, 0.9)).tolist()
-    return (p50 - TAIL * (p50 - p10), p25, p50, p75, p50 + TAIL * (p90 - p50))
+def _residuals(rows: Sequence[Compared], *, over: float) -> Residuals:
+    runs_of = Counter(row.developer for row in rows)
+    return Residuals(
+        logs=np.array([-row.log_ratio - over for row in rows]),
+        weights=np.array([runs_of[row.developer] ** -0.5 for row in rows]),
+    )
 
 
 def calibrated(catalog: Catalog, path: Path = EMBEDDED) -> str:
     """The file of both distributions, from the runs in `path`."""
     text = HEADER
-    for kind, logs in residuals(compare(path, unbiased(catalog))).items():
-        low, high = np.quantile(logs, (0.16, 0.84)).tolist()
-        quantiles = ", ".join(f"{quantile:.3f}" for quantile in quantiles_of(logs))
+    for kind, found in residuals(compare(path, unbiased(catalog))).items():
+        low, high = found.quantiles((0.16, 0.84))
+        quantiles = ", ".join(f"{quantile:.3f}" for quantile in found.spread())
         text += (
-            f'\n[[error]]\nkind = "{kind}"\nrows = {len(logs)}\n'
-            f"sigma = {math.fabs(high - low) / 2.0:.3f}\nquantiles = [{quantiles}]\n"
+            f'\n[[error]]\nkind = "{kind}"\nrows = {found.logs.size}\n'
+            f"sigma = {(high - low) / 2.0:.3f}\nquantiles = [{quantiles}]\n"
         )
     return text
+
+
+def crossed(catalog: Catalog, path: Path = EMBEDDED) -> tuple[Compared, ...]:
+    """Every scored run, quoted with error figures read off the runs of other developers alone."""
+    rows = compare(path, unbiased(catalog))
+    unseen = {
+        developer: _with(catalog, residuals([row for row in rows if row.developer != developer]))
+        for developer in {row.developer for row in rows}
+    }
+    return tuple(compared(run, unseen[run.developer]) for run in scored(path, catalog))
+
+
+def _with(catalog: Catalog, found: Mapping[str, Residuals]) -> Catalog:
+    """The catalog with other residuals behind the error figures."""
+    assumptions = dict(catalog.assumptions)
+    for kind, residuals_of_kind in found.items():
+        low, _, middle, _, high = map(math.exp, residuals_of_kind.spread())
+        name = FIGURES[kind]
+        assumptions[name] = msgspec.structs.replace(
+            assumptions[name], _value=middle, low=low, high=high
+        )
+    return msgspec.structs.replace(catalog, assumptions=assumptions)

@@ -28,6 +28,7 @@ class Compared(Struct, frozen=True, kw_only=True):
 
     id: str
     kind: str
+    developer: str
     accelerator: str
     grade: str
     basis: str
@@ -52,11 +53,14 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 def compare(path: Path, catalog: Catalog) -> tuple[Compared, ...]:
     """Every scored row of a file in the format of the catalog's reference runs."""
-    return tuple(
-        _compared(run, catalog)
-        for run in read(path, catalog)
-        if run.benchmark_grade in SCORED_GRADES and run.device_hours is not UNSET
-    )
+    return tuple(compared(run, catalog) for run in scored(path, catalog))
+
+
+def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
+    """The runs of a file that disclose device-hours well enough."""
+    for run in read(path, catalog):
+        if run.benchmark_grade in SCORED_GRADES and run.device_hours is not UNSET:
+            yield run
 
 
 def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
@@ -67,12 +71,14 @@ def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
             yield run_of(row, catalog.accelerator_aliases)
 
 
-def _compared(run: ReferenceRun, catalog: Catalog) -> Compared:
+def compared(run: ReferenceRun, catalog: Catalog) -> Compared:
+    """A run that discloses its device-hours, beside what is predicted of them."""
     assert run.device_hours is not UNSET
     found = predicted(run, catalog)
     return Compared(
         id=run.id,
         kind=run.kind,
+        developer=run.developer,
         accelerator=run.accelerator or str(run.facts.get("accelerator_as_stated", "")),
         grade=run.benchmark_grade,
         basis=run.device_hours_basis,

@@ -15,35 +15,40 @@ device-hours is quoted from what its source says beside them, by the rules in `s
 none of which is for a single row. Ratios are predicted over disclosed; `bias` is the median of
 their natural logarithm, `error` the median of its size, `coverage` how often the disclosed hours
 lie between p10 and p90. The two error figures of the intervals are read off these same rows
-(`--calibrate`), so coverage here is that of the sample itself; on rows that it has not seen
-expect somewhat less.
+(`--calibrate`); the columns called `unseen` read them off the runs of other developers alone, which
+is what to expect of a run that is not in the table.
 """
 
 
-def report_of(rows: Sequence[Compared]) -> str:
-    """The whole report."""
-    score = score_of(rows)
-    return "\n".join((HEADER, *_groups(score), *_rows(rows), *_left_out(rows)))
+def report_of(rows: Sequence[Compared], unseen: Sequence[Compared]) -> str:
+    """The whole report; `unseen` are the same runs, quoted as if their developers were new."""
+    groups = _groups(score_of(rows), score_of(unseen))
+    return "\n".join((HEADER, *groups, *_rows(rows), *_left_out(rows)))
 
 
-def _groups(score: dict[str, Any]) -> Iterator[str]:
+def _groups(score: dict[str, Any], unseen: dict[str, Any]) -> Iterator[str]:
     yield "## By group\n"
-    yield "| rows of | rows | expressed | error | bias | coverage |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
-    yield _group("all", score)
+    columns = ("error", "bias", "coverage")
+    names = ("rows of", "rows", "expressed", *columns, *(f"{name}, unseen" for name in columns))
+    yield f"| {' | '.join(names)} |"
+    yield f"| --- |{' ---: |' * (len(names) - 1)}"
+    yield _group("all", score, unseen)
     for by in ("kind", "grade", "accelerator"):
         for name, group in score["by"][by].items():
-            yield _group(name, group)
+            yield _group(name, group, unseen["by"][by][name])
     yield ""
 
 
-def _group(name: str, group: dict[str, Any]) -> str:
-    if not group["expressed"]:
-        return f"| {name} | {group['rows']} | 0 | | | |"
-    return (
-        f"| {name} | {group['rows']} | {group['expressed']} | {group['median_abs_log_ratio']:.2f} |"
-        f" {group['median_log_ratio']:+.2f} | {group['coverage']:.0%} |"
-    )
+def _group(name: str, group: dict[str, Any], unseen: dict[str, Any]) -> str:
+    cells = [name, str(group["rows"]), str(group["expressed"])]
+    for each in (group, unseen):
+        if each["expressed"]:
+            cells.append(f"{each['median_abs_log_ratio']:.2f}")
+            cells.append(f"{each['median_log_ratio']:+.2f}")
+            cells.append(f"{each['coverage']:.0%}")
+        else:
+            cells += [""] * 3
+    return f"| {' | '.join(cells)} |"
 
 
 def _rows(rows: Sequence[Compared]) -> Iterator[str]:
