@@ -18,7 +18,7 @@ from service.api.refusals import Refused
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
 from service.core.errors import QuoteError
 from service.core.layouts import Candidate
-from service.core.parallelism import RECOMPUTE_CODE
+from service.core.parallelism import RECOMPUTE_NAME
 from service.core.plan import NothingToPlan, Plan, plans
 from service.core.request import Cluster, QuoteRequest, Run
 from service.core.steptime import StepParts
@@ -40,7 +40,6 @@ COLUMNS: Final = (
     *("recompute", "GiB", "step s", "token/s"),
 )
 MOST_DEVICES: Final = 1e7
-RECOMPUTE_NAME: Final = {code: name for name, code in RECOMPUTE_CODE.items()}
 GIB: Final = 2.0**30
 BAR_WIDTH: Final = 48
 COLOURS: Final = ("blue", "cyan", "green", "yellow", "magenta", "red", "white", "bright_blue")

@@ -31,6 +31,7 @@ RECOMPUTE_CODE: dict[Recompute, float] = {
     "selective": RECOMPUTE_SELECTIVE,
     "full": RECOMPUTE_FULL,
 }
+RECOMPUTE_NAME: dict[float, Recompute] = {code: name for name, code in RECOMPUTE_CODE.items()}
 
 Degree = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
 
@@ -73,13 +74,20 @@ class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     virtual_stages: Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)] = 1.0
     zero_stage: Annotated[float, Meta(ge=0, le=3, multiple_of=1)] = 1.0
     sequence_parallel: bool | UnsetType = UNSET  # on where tensor_parallel is above 1
-    recompute: Recompute = "none"
+    recompute: Recompute | UnsetType = UNSET  # the least that fits
     recompute_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     offload_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
-def layout_of(request: LayoutRequest, *, devices: float) -> Layout:
-    """The layout asked for on so many devices, with what was left out filled in."""
+def layouts_of(request: LayoutRequest, *, devices: float) -> tuple[Layout, ...]:
+    """The layouts that a request leaves open, the one that recomputes least first."""
+    wanted = RECOMPUTE_CODE if request.recompute is UNSET else (request.recompute,)
+    layout = _layout_of(request, devices=devices)
+    return tuple(layout._replace(recompute=RECOMPUTE_CODE[name]) for name in wanted)
+
+
+def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
+    """The layout asked for on so many devices, but for its recompute."""
     inner = request.tensor_parallel * request.pipeline_parallel * request.context_parallel
     sequence_parallel = request.sequence_parallel
     if sequence_parallel is UNSET:
@@ -94,7 +102,6 @@ def layout_of(request: LayoutRequest, *, devices: float) -> Layout:
         virtual_stages=request.virtual_stages,
         zero_stage=request.zero_stage,
         sequence_parallel=float(sequence_parallel),
-        recompute=RECOMPUTE_CODE[request.recompute],
         recompute_share=request.recompute_share,
         offload_share=request.offload_share,
     )

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from service.core.arrays import Real
 from service.core.layouts import Candidate, Problem, Search, search
 from service.core.memory import bytes_per_device
-from service.core.parallelism import Layout, illegalities, layout_of
+from service.core.parallelism import Layout, illegalities, layouts_of
 from service.core.request import LayoutTerms
 
 RUNNERS_UP: Final = 3
@@ -20,6 +20,7 @@ class Laid(Struct, frozen=True, kw_only=True):
 
     layout: Layout
     chosen: bool
+    recompute_chosen: bool = False
     best_s: float = 0.0
     runners_up: tuple[Candidate, ...] = ()
 
@@ -51,9 +52,9 @@ def placement_of(
             problem=problem,
             pointer=pointer,
         )
-    layout = layout_of(asked, devices=devices)
+    layouts = layouts_of(asked, devices=devices)
     faults = illegalities(
-        layout=layout,
+        layout=layouts[0],
         architecture=problem.architecture,
         devices=devices,
         global_batch=problem.global_batch,
@@ -64,25 +65,27 @@ def placement_of(
             contradictory=True,
             detail="; ".join(f"{member} {why}" for member, why in faults),
             pointer=f"{pointer}/{faults[0][0]}",
-            layout=layout,
+            layout=layouts[0],
         )
-    needed = float(
-        bytes_per_device(
-            architecture=problem.architecture,
-            layout=layout,
-            sequence_length=problem.sequence_length,
-            global_batch=problem.global_batch,
-            recipe=problem.recipe,
+    needed = 0.0
+    for layout in layouts:
+        needed = float(
+            bytes_per_device(
+                architecture=problem.architecture,
+                layout=layout,
+                sequence_length=problem.sequence_length,
+                global_batch=problem.global_batch,
+                recipe=problem.recipe,
+            )
         )
+        if needed <= problem.memory_bytes:
+            return Laid(layout=layout, chosen=False, recompute_chosen=len(layouts) > 1)
+    return Unlaid(
+        contradictory=False,
+        detail=f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device",
+        pointer=pointer,
+        layout=layouts[-1],
     )
-    if needed > problem.memory_bytes:
-        return Unlaid(
-            contradictory=False,
-            detail=f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device",
-            pointer=pointer,
-            layout=layout,
-        )
-    return Laid(layout=layout, chosen=False)
 
 
 def _searched(found: Search, *, problem: Problem, pointer: str) -> Placement:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -42,16 +41,12 @@ from service.core.hours import Held, Written
 from service.core.lines import DraftBill, DraftLine, Priced
 from service.core.meters import Draw
 from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
-from service.core.parallelism import RECOMPUTE_CODE, Layout, Recompute, devices_of
+from service.core.parallelism import RECOMPUTE_NAME, Layout, devices_of
 from service.core.planning import Laid, Unlaid
 from service.core.provenance import Ledger, Term
 from service.core.stages import Effort
 from service.core.steps import Step
 from service.core.uncertainty import Interval, Spread
-
-RECOMPUTE_NAME: Final[dict[float, Recompute]] = {
-    code: name for name, code in RECOMPUTE_CODE.items()
-}
 
 
 def spread_of_quote(

@@ -209,7 +209,10 @@ OptimizerName: TypeAlias = Literal[
 
 
 class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
-    """How a step is spread over the devices; leave it out and the fastest that fits is chosen."""
+    """How a step is spread over the devices; leave it out and the fastest that fits is chosen.
+
+    A layout without `recompute` takes the least that fits in memory.
+    """
 
 
 class Anchor(Wire, frozen=True, kw_only=True):

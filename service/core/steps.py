@@ -26,7 +26,7 @@ from service.core.memory import (
     Stack,
     memory_per_device,
 )
-from service.core.parallelism import Layout, devices_of, whole_batch
+from service.core.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of, whole_batch
 from service.core.planning import Laid, Placement, Unlaid, placement_of
 from service.core.provenance import Term
 from service.core.request import (
@@ -329,6 +329,13 @@ class Desk:
                 "assumed_layout",
                 "no layout is given; the fastest that fits was chosen",
                 pointer=pointer,
+            )
+        if placement.recompute_chosen and placement.layout.recompute > RECOMPUTE_NONE:
+            chosen = RECOMPUTE_NAME[float(placement.layout.recompute)]
+            self.argument.warn(
+                "assumed_layout",
+                f"the layout leaves recompute open; {chosen} is the least that fits",
+                pointer=f"{pointer}/recompute",
             )
         used = float(devices_of(placement.layout))
         if used < self.devices.central:

@@ -19,7 +19,7 @@ from service.core.parallelism import (
     expert_degrees,
     illegalities,
     layers_per_stage,
-    layout_of,
+    layouts_of,
     micro_batches,
     pipeline_degrees,
     tensor_degrees,
@@ -157,9 +157,14 @@ def test_a_batch_moves_by_at_most_five_percent_or_half_a_sequence(
 def test_a_request_is_filled_in_from_the_devices() -> None:
     text = b'{"tensor_parallel": 8, "pipeline_parallel": 1.6e1, "recompute": "selective"}'
     request = msgspec.json.decode(text, type=LayoutRequest)
-    layout = layout_of(request, devices=16384.0)
+    (layout,) = layouts_of(request, devices=16384.0)
     assert layout == LLAMA_LAYOUT._replace(recompute=1.0)
     assert all(isinstance(field, float) for field in layout)
+
+
+def test_recompute_that_is_left_open_is_tried_from_the_least() -> None:
+    request = msgspec.json.decode(b'{"tensor_parallel": 8}', type=LayoutRequest)
+    assert [layout.recompute for layout in layouts_of(request, devices=8.0)] == [0.0, 1.0, 2.0]
 
 
 def test_a_request_for_what_does_not_exist_is_refused() -> None:

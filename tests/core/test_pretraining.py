@@ -137,6 +137,23 @@ def test_a_model_that_cannot_be_is_contradictory():
     assert "contradictory" in codes(quoted)
 
 
+def test_recompute_that_a_layout_leaves_open_is_the_least_that_fits():
+    """On 64 devices of 80 GB, replicas of an 8B model keep all of 4,096 tokens, not of 65,536."""
+    short, quoted = stage_of(layout={"tensor_parallel": 2})
+    assert short.layout.recompute == "none"
+    assert not [each for each in quoted.warnings if "recompute" in each.detail]
+    long, quoted = stage_of(layout={"tensor_parallel": 2}, sequence_length=65536.0)
+    assert long.layout.recompute != "none"
+    (warning,) = [each for each in quoted.warnings if "recompute" in each.detail]
+    assert warning.pointer.endswith("/layout/recompute")
+    stated, _ = stage_of(
+        layout={"tensor_parallel": 2, "recompute": long.layout.recompute}, sequence_length=65536.0
+    )
+    assert stated.step == long.step
+    kept, _ = stage_of(layout={"tensor_parallel": 2, "recompute": "none"}, sequence_length=65536.0)
+    assert kept.feasibility.status == "does_not_fit"
+
+
 def test_a_layout_of_the_caller_is_taken_as_it_is():
     stage, quoted = stage_of(layout={"tensor_parallel": 2, "recompute": "full"})
     assert stage.layout.tensor_parallel == 2
