@@ -15,6 +15,7 @@ from service.core.adapters import (
 from service.core.architecture import Architecture
 from service.core.argument import Argument
 from service.core.arrays import Real, maximum, minimum
+from service.core.asks import Ask, Trained
 from service.core.described import Contradictory, Described, description_of
 from service.core.hardware import Unsuited
 from service.core.held import held_hours, held_of
@@ -29,7 +30,7 @@ from service.core.request import (
     LoraTuning,
     QloraTuning,
 )
-from service.core.steps import Ask, Trained, step_of
+from service.core.steps import step_of
 from service.core.training import device_hours_of_steps, steps_of
 
 

@@ -6,12 +6,13 @@ Nothing here is drawn or priced: it is the search behind a quote, with all of it
 from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
+from service.core.asks import ask_of
 from service.core.catalog import Catalog
 from service.core.described import Contradictory, description_of
 from service.core.hardware import Unsuited, hardware_of
 from service.core.layouts import Search, search_range
 from service.core.request import Cluster, Pretraining, QuoteRequest
-from service.core.steps import Desk, ask_of
+from service.core.steps import Desk
 from service.core.steptime import StepParts
 
 

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
+from service.core.asks import Ask
 from service.core.described import Contradictory, Described, description_of
 from service.core.generated import samples_of, tokens_of, unserved, written_of
 from service.core.hardware import Unsuited, hardware_of
@@ -40,7 +41,7 @@ from service.core.reinforcement import (
     weight_transfer_seconds,
 )
 from service.core.request import Disaggregated, Reinforcement
-from service.core.steps import Ask, Step, step_of
+from service.core.steps import Step, step_of
 from service.core.texts import Texts, texts_of
 
 SPLITS: Final = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)

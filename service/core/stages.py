@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
 from service.core.arrays import Real
+from service.core.asks import ask_of
 from service.core.described import Contradictory, description_of
 from service.core.finetuned import finetuned
 from service.core.generated import generated
@@ -26,7 +27,7 @@ from service.core.request import (
     Stage,
     Timed,
 )
-from service.core.steps import ask_of, step_of
+from service.core.steps import step_of
 from service.core.training import device_hours_of_steps, steps_of
 from service.core.units import SECONDS_PER_HOUR
 from service.core.wire import Interval

@@ -11,99 +11,31 @@ from msgspec import UNSET, Struct, UnsetType
 
 from service.core import training
 from service.core.answer import WarningCode
-from service.core.architecture import Architecture, train_flop_per_token_causal
+from service.core.architecture import train_flop_per_token_causal
 from service.core.argument import Argument
-from service.core.arrays import Real
-from service.core.described import Contradictory, Described, Description, description_of
-from service.core.hardware import Hardware, Unsuited, generation_of, hardware_of, kind_of
+from service.core.asks import Ask, ask_of_anchor, sequences_of
+from service.core.bench import bench_of, timed_parts
+from service.core.described import Contradictory
+from service.core.hardware import Hardware, Unsuited, hardware_of
 from service.core.layouts import Problem
 from service.core.memory import (
     OPTIMIZER_BYTES,
     STACK_BYTES,
     DeviceMemory,
     MemoryRecipe,
-    Precision,
     Stack,
     memory_per_device,
 )
-from service.core.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of, whole_batch
+from service.core.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of
 from service.core.planning import Laid, Placement, Unlaid, placement_of
 from service.core.provenance import Term
-from service.core.request import (
-    Anchor,
-    Cluster,
-    LayoutTerms,
-    OptimizerName,
-    Pretraining,
-    TrainingPrecision,
-    Year,
-)
-from service.core.steptime import Constants, Machine, Recipe, StepParts, step_parts
+from service.core.request import Anchor, Cluster
+from service.core.steptime import StepParts
 from service.core.units import Unit
-from service.core.wire import Interval
 
-SAME_IN_A_STEP: Final[dict[str, Precision]] = {
-    "bf16": "bf16",
-    "fp16": "fp16",
-    "fp8": "fp8",
-    "mxfp8": "mxfp8",
-    "fp4": "nvfp4",
-    "nvfp4": "nvfp4",
-}
-"""The recipe that a peak is used by, where another than the asked one stands in for it."""
 ADAPTER_WEIGHT_BYTES: Final = 2.0
 BYTE_PARTS: Final = DeviceMemory._fields
 SECOND_PARTS: Final = StepParts._fields
-
-
-class Trained(Struct, frozen=True, kw_only=True):
-    """Which part of the parameters is trained, and what that saves; by default all of them.
-
-    `adapters` says that no weight of the model itself is trained, but `params_share` of as many
-    beside them. `flop_ratio` is what the formula of the method costs over what the engine times.
-    """
-
-    params_share: float = 1.0
-    adapters: bool = False
-    weight_bytes: float = 0.0
-    flop_ratio: Term | None = None
-    flop_per_token: Term | None = None
-
-
-class Ask(Struct, frozen=True, kw_only=True):
-    """What a step is, beside the cluster; `pointer` is where the work stands in the request.
-
-    `tokens` and `sequence` are terms of its batch and its sequence where they are no members of
-    the request but follow from others.
-    """
-
-    described: Described
-    sequence_length: float
-    global_batch_tokens: float
-    precision: TrainingPrecision
-    optimizer: OptimizerName
-    layout: LayoutTerms | UnsetType
-    software_year: float | Interval[Year] | UnsetType
-    pointer: str
-    prefix: str
-    trained: Trained = Trained()
-    tokens: Term | None = None
-    sequence: Term | None = None
-
-
-def ask_of(work: Pretraining, described: Described, *, pointer: str, prefix: str) -> Ask:
-    """The step of a pretraining stage."""
-    return Ask(
-        described=described,
-        sequence_length=work.sequence_length,
-        global_batch_tokens=work.global_batch_tokens,
-        precision=work.precision,
-        optimizer=work.optimizer,
-        layout=work.layout,
-        software_year=work.software_year,
-        pointer=pointer,
-        prefix=prefix,
-    )
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -125,51 +57,6 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 Outcome: TypeAlias = Step | Contradictory | Unsuited
-
-
-class Bench(Struct, frozen=True, kw_only=True):
-    """A cluster and its software as the engine sees them: figures to draw, and structure."""
-
-    figures: Mapping[str, Term]
-    machine: Machine
-    recipe: Recipe
-    constants: Constants
-
-
-def timed_parts(
-    *,
-    peak_flop_per_s: Real,
-    bf16_peak_flop_per_s: Real,
-    memory_bandwidth_byte_per_s: Real,
-    scale_up_byte_per_s: Real,
-    scale_out_byte_per_s: Real,
-    software_year: Real,
-    architecture: Architecture,
-    layout: Layout,
-    sequence_length: float,
-    global_batch: float,
-    bench: Bench,
-) -> StepParts:
-    """Seconds of one step by part, from the figures of devices, links and software.
-
-    Formula: `service.core.steptime.step_parts`.
-    """
-    machine = bench.machine._replace(
-        peak_flop_per_s=peak_flop_per_s,
-        bf16_peak_flop_per_s=bf16_peak_flop_per_s,
-        memory_bandwidth_byte_per_s=memory_bandwidth_byte_per_s,
-        scale_up_byte_per_s=scale_up_byte_per_s,
-        scale_out_byte_per_s=scale_out_byte_per_s,
-    )
-    return step_parts(
-        architecture=architecture,
-        layout=layout,
-        sequence_length=sequence_length,
-        global_batch=global_batch,
-        machine=machine,
-        recipe=bench.recipe._replace(software_year=software_year),
-        constants=bench.constants,
-    )
 
 
 def step_of(
@@ -221,8 +108,8 @@ class Desk:
         self.ask = ask
         self.hardware = hardware
         self.devices = devices
-        self.bench = _bench(argument, ask, hardware)
-        self.batch = _sequences(argument, ask)
+        self.bench = bench_of(argument, ask, hardware)
+        self.batch = sequences_of(argument, ask)
         self.parts: Mapping[str, Term] = {}
         self.stands = {
             "architecture": ask.described.stands_at,
@@ -424,7 +311,7 @@ class Desk:
     ) -> Term | Contradictory:
         """Seconds of a step, with what the engine missed at a measured speed carried over."""
         pointer = f"{self.ask.pointer}/anchor"
-        asked = _ask_of(self.argument, self.ask, anchor, pointer=pointer)
+        asked = ask_of_anchor(self.argument, self.ask, anchor, pointer=pointer)
         if isinstance(asked, Contradictory):
             return asked
         devices = self.argument.quantity(anchor.devices, pointer=f"{pointer}/devices", unit="count")
@@ -546,85 +433,3 @@ class Desk:
             },
             stands=self.stands,
         )
-
-
-def _ask_of(argument: Argument, ask: Ask, anchor: Anchor, *, pointer: str) -> Ask | Contradictory:
-    """The step that an anchor measured: what it does not say is as in the stage."""
-    described: Description = ask.described
-    if anchor.model is not UNSET:
-        described = description_of(argument, anchor.model, pointer=f"{pointer}/model")
-    if isinstance(described, Contradictory):
-        return described
-    sequence, batch = anchor.sequence_length, anchor.global_batch_tokens
-    return Ask(
-        described=described,
-        sequence_length=ask.sequence_length if sequence is UNSET else sequence,
-        global_batch_tokens=ask.global_batch_tokens if batch is UNSET else batch,
-        precision=ask.precision if anchor.precision is UNSET else anchor.precision,
-        optimizer=ask.optimizer,
-        layout=anchor.layout,
-        software_year=ask.software_year,
-        pointer=pointer,
-        prefix=f"{ask.prefix}/anchor",
-    )
-
-
-def _sequences(argument: Argument, ask: Ask) -> float:
-    """Sequences per step; a batch that does not divide is rounded, and the quote says so."""
-    batch = whole_batch(
-        global_batch_tokens=ask.global_batch_tokens, sequence_length=ask.sequence_length
-    )
-    if batch * ask.sequence_length != ask.global_batch_tokens:
-        argument.warn(
-            "batch_rounded",
-            f"{ask.global_batch_tokens:g} tokens were taken as {batch:g} sequences"
-            f" of {ask.sequence_length:g}",
-            pointer=f"{ask.pointer}/global_batch_tokens",
-        )
-    return batch
-
-
-def _bench(argument: Argument, ask: Ask, hardware: Hardware) -> Bench:
-    where = f"{ask.pointer}/software_year"
-    year = (
-        argument.assume("engine.software_year", pointer=where)
-        if ask.software_year is UNSET
-        else argument.quantity(ask.software_year, pointer=where, unit="year")
-    )
-    return Bench(
-        figures={
-            "peak_flop_per_s": hardware.peak_flop_per_s,
-            "bf16_peak_flop_per_s": hardware.bf16_peak_flop_per_s,
-            "memory_bandwidth_byte_per_s": hardware.memory_bandwidth_byte_per_s,
-            "scale_up_byte_per_s": hardware.scale_up_byte_per_s,
-            "scale_out_byte_per_s": hardware.scale_out_byte_per_s,
-            "software_year": year,
-        },
-        machine=_machine(hardware),
-        recipe=_recipe(hardware, ask),
-        constants=argument.catalog.engine.constants,
-    )
-
-
-def _machine(hardware: Hardware) -> Machine:
-    """The device and its links with central values, and what constants are looked up by."""
-    return Machine(
-        peak_flop_per_s=hardware.peak_flop_per_s.central,
-        bf16_peak_flop_per_s=hardware.bf16_peak_flop_per_s.central,
-        memory_bandwidth_byte_per_s=hardware.memory_bandwidth_byte_per_s.central,
-        scale_up_byte_per_s=hardware.scale_up_byte_per_s.central,
-        scale_up_domain=hardware.scale_up_domain,
-        scale_out_byte_per_s=hardware.scale_out_byte_per_s.central,
-        kind=kind_of(hardware.device),
-        generation=generation_of(hardware.device),
-        device=hardware.device.id,
-    )
-
-
-def _recipe(hardware: Hardware, ask: Ask) -> Recipe:
-    """How the step is computed, on the stack that is usual for the device."""
-    return Recipe(
-        precision=SAME_IN_A_STEP.get(hardware.precision, ask.precision),
-        stack="xla" if kind_of(hardware.device) == "tpu" else "megatron",
-        frozen_weights=ask.trained.adapters,
-    )
