@@ -108,7 +108,7 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
             stack="xla" if row.on_xla else "megatron",
             software_year=year,
             rowwise_scales=_has_rowwise_scales(row),
-            fused_experts=row.arch.gated_mlp is not False,
+            gated_experts=row.arch.gated_mlp is not False,
             frozen_weights=row.kind == "lora",
         ),
         measured_s=seconds,

@@ -92,6 +92,31 @@ DEEPSEEK_R1: Final = Example(
 REQUESTS: Final = (
     DEEPSEEK_R1,
     Example(
+        name="deepseek-v3-predicted",
+        summary="DeepSeek-V3's pre-training from its description, kernels for experts among it",
+        request={
+            "run": {
+                "name": "DeepSeek-V3",
+                "stages": [
+                    pretraining(
+                        "pre-training",
+                        model={"kind": "preset", "id": "deepseek-v3"},
+                        tokens=14.8e12,
+                        sequence_length=4096,
+                        global_batch_tokens=15360 * 4096,
+                        precision="fp8",
+                        expert_kernels="fused",
+                    )
+                ],
+            },
+            "cluster": {
+                "accelerator": "nvidia-h800-sxm-80gb",
+                "devices": 2048,
+                "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+            },
+        },
+    ),
+    Example(
         name="deepseek-v3",
         summary="DeepSeek-V3 as disclosed: $5,576,000.00",
         request={

@@ -8,6 +8,7 @@ from service.core.parallelism import whole_batch
 from service.core.provenance import Term
 from service.core.request import (
     Anchor,
+    ExpertKernels,
     LayoutTerms,
     OptimizerName,
     Pretraining,
@@ -47,6 +48,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     software_year: float | Interval[Year] | UnsetType
     pointer: str
     prefix: str
+    expert_kernels: ExpertKernels | None = None
     trained: Trained = Trained()
     tokens: Term | None = None
     sequence: Term | None = None
@@ -62,6 +64,7 @@ def ask_of(work: Pretraining, described: Described, *, pointer: str, prefix: str
         optimizer=work.optimizer,
         layout=work.layout,
         software_year=work.software_year,
+        expert_kernels=work.expert_kernels or None,
         pointer=pointer,
         prefix=prefix,
     )
@@ -85,6 +88,7 @@ def ask_of_anchor(
         optimizer=ask.optimizer,
         layout=anchor.layout,
         software_year=ask.software_year,
+        expert_kernels=ask.expert_kernels,
         pointer=pointer,
         prefix=f"{ask.prefix}/anchor",
     )

@@ -114,5 +114,7 @@ def _recipe(hardware: Hardware, ask: Ask) -> Recipe:
     return Recipe(
         precision=SAME_IN_A_STEP.get(hardware.precision, ask.precision),
         stack="xla" if kind_of(hardware.device) == "tpu" else "megatron",
+        gated_experts=ask.described.architecture.ffn_matrices > 2,
+        expert_kernels=ask.expert_kernels,
         frozen_weights=ask.trained.adapters,
     )

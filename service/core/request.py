@@ -202,6 +202,7 @@ class ParametersModel(Wire, tag_field="kind", tag="parameters", frozen=True, kw_
 
 
 Model: TypeAlias = PresetModel | TransformerModel | ParametersModel
+ExpertKernels: TypeAlias = Literal["grouped", "fused"]
 TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 OptimizerName: TypeAlias = Literal[
     "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
@@ -234,7 +235,9 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     """Tokens through a model; step time, memory and the layout are predicted.
 
     `mfu` overrides the predicted step time, `goodput` the default. Phases of other sequence
-    lengths or batches (context extension) are stages of their own.
+    lengths or batches (context extension) are stages of their own. `expert_kernels` says how 8-bit
+    products of routed experts run, where that is known: one `grouped` kernel after others that
+    quantise, or all `fused`; unless given, as stacks of the software's year do it.
     """
 
     model: Model
@@ -245,6 +248,7 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     optimizer: OptimizerName = "adamw"
     layout: LayoutTerms | UnsetType = UNSET
     software_year: Year | Interval[Year] | UnsetType = UNSET
+    expert_kernels: ExpertKernels | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
     anchor: Anchor | UnsetType = UNSET
 

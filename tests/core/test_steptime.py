@@ -201,3 +201,37 @@ def test_frozen_weights_save_the_gradients_of_weights():
     full = parts(layout, H100, Recipe(), "llama-3.1-8b").gemm
     adapters = parts(layout, H100, Recipe(frozen_weights=True), "llama-3.1-8b").gemm
     assert adapters == pytest.approx(full * 2 / 3)
+
+
+def test_fused_kernels_hasten_experts_in_8_bits_and_no_other_format_or_model():
+    layout = Layout(data_parallel=64.0, expert_parallel=8.0)
+
+    def timed(model, **recipe):
+        return parts(layout, H100, Recipe(**recipe), model)
+
+    grouped = timed("deepseek-v3", precision="fp8", expert_kernels="grouped")
+    fused = timed("deepseek-v3", precision="fp8", expert_kernels="fused")
+    assert fused.experts < grouped.experts
+    assert fused.total < grouped.total
+    assert (fused.gemm, fused.attention) == (grouped.gemm, grouped.attention)
+    for model, precision in (("deepseek-v3", "bf16"), ("llama-3.1-8b", "fp8")):
+        assert timed(model, precision=precision, expert_kernels="fused") == timed(
+            model, precision=precision, expert_kernels="grouped"
+        )
+
+
+def test_stacks_fuse_scaled_formats_of_gated_experts_since_2026():
+    layout = Layout(data_parallel=64.0, expert_parallel=8.0)
+
+    def usual(**recipe):
+        return parts(layout, H100, Recipe(**recipe), "deepseek-v3")
+
+    def said(kernels, **recipe):
+        return parts(layout, H100, Recipe(expert_kernels=kernels, **recipe), "deepseek-v3")
+
+    late, early = {"software_year": 2026.5}, {"software_year": 2026.0}
+    assert usual(precision="mxfp8", **late) == said("fused", precision="mxfp8", **late)
+    assert usual(precision="mxfp8", **early) == said("grouped", precision="mxfp8", **early)
+    assert usual(precision="fp8", **late) == said("grouped", precision="fp8", **late)
+    plain = {"precision": "mxfp8", "gated_experts": False, **late}
+    assert usual(**plain) == said("grouped", **plain)

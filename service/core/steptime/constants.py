@@ -19,6 +19,7 @@ FLASH_ATTENTION = 2023.0  # before: scores in memory, collectives in line, eager
 FLASH_ATTENTION_2 = 2024.0  # before: the first flash kernels
 BALANCED_STAGES = 2025.0  # from then on stages are laid out around embedding and logits
 GROUPED_QUANTISED = 2026.4  # grouped products that quantise and activate in one kernel
+NEVER = 9999.0
 
 
 class Traits(NamedTuple):
@@ -30,7 +31,7 @@ class Traits(NamedTuple):
     mxfp8: Real
     nvfp4: Real
     int8: Real
-    fused_experts: Real
+    fused_experts_from: Real  # the year of software from which grouped products are fused
     xla: Real
     software_year: Real
     frozen_weights: Real
@@ -98,13 +99,21 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         mxfp8=float(precision == "mxfp8"),
         nvfp4=float(precision == "nvfp4"),
         int8=float(precision == "int8"),
-        fused_experts=float(recipe.fused_experts),
+        fused_experts_from=_fused_experts_from(recipe),
         xla=float(recipe.stack == "xla"),
         software_year=recipe.software_year,
         frozen_weights=float(recipe.frozen_weights),
         gemm_effect=effect("gemm_share"),
         attention_effect=effect("attention_share"),
     )
+
+
+def _fused_experts_from(recipe: Recipe) -> float:
+    """Stacks fuse the products of gated experts in scaled formats; the caller may know better."""
+    if recipe.expert_kernels is not None:
+        return 0.0 if recipe.expert_kernels == "fused" else NEVER
+    scaled = recipe.precision in ("mxfp8", "nvfp4")
+    return GROUPED_QUANTISED if scaled and recipe.gated_experts else NEVER
 
 
 def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficients:
@@ -123,7 +132,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
     first_kernels = (year < FLASH_ATTENTION_2) & (traits.tpu == 0)
     attention = attention * where(first_kernels, v["attention_ratio_2023"], 1.0)
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
-    fused = (traits.fused_experts * (traits.mxfp8 + traits.nvfp4) > 0) & (year >= GROUPED_QUANTISED)
+    fused = year >= traits.fused_experts_from
     eight_bit = 2 * where(fused, v["expert_ratio_fused"], v["expert_ratio_8_bit"])
     return Coefficients(
         gemm_share=gemm * _format_ratio(traits, v),

@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from service.core.arrays import Real
 from service.core.memory import Precision
+from service.core.request import ExpertKernels
 
 Kind = Literal["gpu", "tpu"]
 Stack = Literal["megatron", "fsdp", "xla"]
@@ -34,5 +35,6 @@ class Recipe(NamedTuple):
     stack: Stack = "megatron"
     software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
-    fused_experts: bool = True  # gated experts, for which grouped products are fused
+    gated_experts: bool = True  # the usual ones, for which kernels are written
+    expert_kernels: ExpertKernels | None = None  # None: what the stack has in that year
     frozen_weights: bool = False  # adapters are trained, the weights are not
