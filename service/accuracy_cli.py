@@ -64,6 +64,12 @@ def accuracy(
             "--predict", help="Predict the catalog's runs; write what /catalog/runs shows of it."
         ),
     ] = False,
+    ranges: Annotated[
+        bool,
+        typer.Option(
+            "--ranges", help="Measure how far figures without a printed range are off; write it."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
     """Score this engine against published or measured figures in FILE."""
@@ -71,6 +77,8 @@ def accuracy(
         fit_anew(ablate=ablate, dry=dry)
     elif predict:
         _predict()
+    elif ranges:
+        _ranges()
     elif runs is not None:
         _runs(runs, report, calibrate=calibrate, as_json=as_json)
     elif steps is not None:
@@ -151,6 +159,16 @@ def _predict() -> None:
     found = predictions.predictions(load_catalog())
     predictions.FILE.write_text(predictions.table_of(found), encoding="utf-8")
     out.print(f"{len(found)} runs predicted", markup=False)
+
+
+def _ranges() -> None:
+    """Write the rules by which figures without a printed range have one."""
+    from service.accuracy import ranges  # noqa: PLC0415 - loads the catalog
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    text = ranges.text_of(ranges.measured(load_catalog()))
+    ranges.FILE.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) -> None:

@@ -16,7 +16,7 @@ DEFAULTS = load_catalog().assumptions
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
 
-def datum(name: str, value: float, unit: Unit, **range_: float) -> Datum:
+def datum(name: str, value: float, unit: Unit, **range_: Any) -> Datum:
     """A sealed number of a test world."""
     return Datum(name=name, _value=value, unit=unit, source=PRINTED, **range_)
 

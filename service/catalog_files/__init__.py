@@ -16,6 +16,7 @@ from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
 from service.catalog_files.offers import by_accelerator, read_offers, read_providers
 from service.catalog_files.prices import read_price_history, read_spot_reclaims
+from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
@@ -33,12 +34,12 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     does not depend on the operating system; two catalogs with one digest are the same catalog.
     """
     files = DataFiles(directory or DATA_DIRECTORY)
-    sources = read_sources(files)
-    accelerators = read_accelerators(files, sources)
+    sources, ranges = read_sources(files), read_ranges(files)
+    accelerators = read_accelerators(files, sources, ranges)
     providers = read_providers(files)
-    offers = read_offers(files, sources, accelerators, providers)
+    offers = read_offers(files, sources, accelerators, providers, ranges)
     aliases = read_aliases(files, accelerators)
-    runs = read_runs(files, aliases)
+    runs = read_runs(files, aliases, ranges)
     engine = read_engine(files)
     catalog = Catalog(
         version=files.edition.version,
@@ -47,14 +48,15 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         accelerators=accelerators,
         providers=providers,
         offers=offers,
-        sites=read_sites(files, sources),
-        models=read_models(files),
+        sites=read_sites(files, sources, ranges),
+        models=read_models(files, ranges),
         runs=runs,
-        assumptions=error_figures(engine, as_of=files.edition.version) | read_assumptions(files),
+        assumptions=error_figures(engine, as_of=files.edition.version)
+        | read_assumptions(files, ranges),
         price_rows=by_accelerator(offers),
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,
-        fleet_pues=read_fleet_pues(files, sources),
+        fleet_pues=read_fleet_pues(files, sources, ranges),
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         exclusions=read_exclusions(files, runs),

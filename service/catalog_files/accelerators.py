@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
+from service.catalog_files.ranges import Range, Ranges
 from service.catalog_files.sources import LOW, Sources, Text
 from service.core.catalog import Accelerator, ScaleUp, Slug
 from service.core.provenance import AsOf, Datum, Published
+from service.core.units import Unit
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Format = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4", "nvfp4", "int8"]
@@ -30,7 +32,11 @@ class ScaleUpRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One device in the units of the makers' sheets; `recalled` names fields not read anywhere."""
+    """One device in the units of the makers' sheets; `recalled` names fields not read anywhere.
+
+    `spans` has the lowest and the highest that sources print, for fields on which they differ;
+    `estimated` names fields of which the maker publishes nothing.
+    """
 
     id: Slug
     name: Text
@@ -47,6 +53,8 @@ class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     memory_gib: Positive | UnsetType = UNSET
     memory_bandwidth_gb_per_s: Positive | UnsetType = UNSET
     tdp_w: Positive | UnsetType = UNSET
+    spans: dict[str, tuple[Positive, Positive]] = {}
+    estimated: tuple[Literal["tdp_w"], ...] = ()
     export_control: str = ""
     note: str = ""
 
@@ -69,7 +77,7 @@ class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     why: Text
 
 
-def read_accelerators(files: DataFiles, sources: Sources) -> dict[str, Accelerator]:
+def read_accelerators(files: DataFiles, sources: Sources, ranges: Ranges) -> dict[str, Accelerator]:
     """All devices by id."""
     dense: dict[tuple[str, str], DenseRates] = {
         (row.name, row.memory_type): row
@@ -81,11 +89,13 @@ def read_accelerators(files: DataFiles, sources: Sources) -> dict[str, Accelerat
             place.check_new(row.id, found)
             place.check_date(row.released)
             _check_dense(place, row, dense)
-            found[row.id] = _accelerator(place, row, sources)
+            found[row.id] = _accelerator(place, row, sources, ranges)
     return found
 
 
-def _accelerator(place: Place, row: AcceleratorRow, sources: Sources) -> Accelerator:
+def _accelerator(
+    place: Place, row: AcceleratorRow, sources: Sources, ranges: Ranges
+) -> Accelerator:
     read = sources.cite(place, " ".join(row.sources), remark=f"row {row.name}")
     recalled = sources.cite(place, "recalled", confidence=LOW, remark=f"of {row.name}")
     if unknown := set(row.recalled) - _recallable(row):
@@ -94,13 +104,19 @@ def _accelerator(place: Place, row: AcceleratorRow, sources: Sources) -> Acceler
     def source_of(field: str) -> Published:
         return recalled if field in row.recalled else read
 
-    def datum(name: str, value: float, unit: Literal["byte", "byte/s", "watt"], of: str) -> Datum:
+    def datum(name: str, value: float, unit: Unit, of: str) -> Datum:
         figure = f"accelerators/{row.id}/{name}"
-        return Datum(name=figure, _value=value, unit=unit, source=source_of(of))
+        spread = _range(row, of, value, ranges)
+        return Datum(name=figure, _value=value, unit=unit, source=source_of(of), **spread)
 
     bandwidth, tdp_w, link = row.memory_bandwidth_gb_per_s, row.tdp_w, row.scale_up
     if not _close(link.bidirectional_gb_per_s, 2 * link.unidirectional_gb_per_s):
         place.report("scale_up: both directions must be twice one direction")
+    for field, (low, high) in row.spans.items():
+        printed = _printed(row, field)
+        if printed is None or not low <= printed <= high:
+            place.report(f"spans: {field} is not a field between {low:g} and {high:g}")
+
     return Accelerator(
         id=row.id,
         name=row.name,
@@ -116,12 +132,7 @@ def _accelerator(place: Place, row: AcceleratorRow, sources: Sources) -> Acceler
             "memory_bandwidth", scaled(bandwidth, GIGA), "byte/s", "memory_bandwidth_gb_per_s"
         ),
         peak_dense_flop_per_s={
-            form: Datum(
-                name=f"accelerators/{row.id}/peak_{form}_dense",
-                _value=scaled(tflops, TERA),
-                unit="flop/s",
-                source=source_of(form),
-            )
+            form: datum(f"peak_{form}_dense", scaled(tflops, TERA), "flop/s", form)
             for form, tflops in row.peak_dense_tflops.items()
         },
         tdp_w=UNSET if tdp_w is UNSET else datum("tdp", float(tdp_w), "watt", "tdp_w"),
@@ -138,6 +149,26 @@ def _accelerator(place: Place, row: AcceleratorRow, sources: Sources) -> Acceler
         export_control=row.export_control,
         note=row.note,
     )
+
+
+def _printed(row: AcceleratorRow, field: str) -> float | None:
+    """A field of the row that may have a span, in the row's unit."""
+    if field == "scale_up":
+        return row.scale_up.unidirectional_gb_per_s
+    if field == "tdp_w" and row.tdp_w is not UNSET:
+        return row.tdp_w
+    return row.peak_dense_tflops.get(field)  # type: ignore[call-overload, no-any-return]
+
+
+def _range(row: AcceleratorRow, field: str, value: float, ranges: Ranges) -> Range:
+    """The span of the sources, that of estimates, or none: a specification is exact."""
+    printed = _printed(row, field)
+    if field in row.spans and printed is not None:
+        low, high = (value * end / printed for end in row.spans[field])
+        return {"low": low, "high": high, "range_basis": f"span of what sources print: {row.note}"}
+    if field in row.estimated:
+        return ranges.of("estimated_power", value, as_of=row.released)
+    return ranges.exact("specification", value)
 
 
 def _memory_bytes(place: Place, row: AcceleratorRow) -> float:

@@ -3,9 +3,11 @@
 from contextlib import suppress
 from typing import Annotated
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
+from service.catalog_files.ranges import ExactName, Ranges
 from service.core.provenance import Datum, Judged, Published
 from service.core.units import Unit
 
@@ -16,7 +18,7 @@ BOUNDED_BY_ONE = ("share",)
 
 
 class AssumptionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One default: `low` and `high` bound a 90% interval, both or neither."""
+    """One default: `low` and `high` bound a 90% interval, or `exact` says why there is none."""
 
     name: Name
     value: Number
@@ -24,9 +26,10 @@ class AssumptionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     source: Published | Judged
     low: Number | UnsetType = UNSET
     high: Number | UnsetType = UNSET
+    exact: ExactName | UnsetType = UNSET
 
 
-def read_assumptions(files: DataFiles) -> dict[str, Datum]:
+def read_assumptions(files: DataFiles, ranges: Ranges) -> dict[str, Datum]:
     """All defaults, and dollars per unit of each currency as `usd_per_eur`, by name."""
     found: dict[str, Datum] = {}
     for pattern, table, prefix in (
@@ -36,19 +39,21 @@ def read_assumptions(files: DataFiles) -> dict[str, Datum]:
         for place, row in files.toml_rows(pattern, table, AssumptionRow):
             with suppress(RefusedError):
                 place.check_new(row.name, found)
-                found[row.name] = _datum(place, row, prefix)
+                found[row.name] = _datum(place, row, prefix, ranges)
     return found
 
 
-def _datum(place: Place, row: AssumptionRow, prefix: str) -> Datum:
+def _datum(place: Place, row: AssumptionRow, prefix: str, ranges: Ranges) -> Datum:
     place.check_date(row.source.as_of)
     if (row.low is UNSET) != (row.high is UNSET):
         place.report("low and high come together")
     elif row.low is not UNSET and row.high is not UNSET and not row.low <= row.value <= row.high:
         place.report(f"{row.value:g} is not between {row.low:g} and {row.high:g}")
+    if (row.low is UNSET) == (row.exact is UNSET):
+        place.report("needs either low and high, or exact")
     if row.unit in BOUNDED_BY_ONE and not 0 <= row.value <= 1:
         place.report(f"a share of {row.value:g}")
-    return Datum(
+    datum = Datum(
         name=f"{prefix}/{row.name}",
         _value=float(row.value),
         unit=row.unit,
@@ -56,3 +61,6 @@ def _datum(place: Place, row: AssumptionRow, prefix: str) -> Datum:
         low=row.low,
         high=row.high,
     )
+    if row.exact is UNSET:
+        return datum
+    return msgspec.structs.replace(datum, **ranges.exact(row.exact, float(row.value)))

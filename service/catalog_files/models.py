@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
+from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import HIGH, LOW, Text, Url
 from service.core.catalog import ModelPreset, Slug
 from service.core.provenance import AsOf, Datum, Published
@@ -46,7 +47,7 @@ class ModelRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     note: str = ""
 
 
-def read_models(files: DataFiles) -> dict[str, ModelPreset]:
+def read_models(files: DataFiles, ranges: Ranges) -> dict[str, ModelPreset]:
     """All presets by id."""
     found: dict[str, ModelPreset] = {}
     for place, row in files.toml_rows("models/*.toml", "model", ModelRow):
@@ -54,11 +55,11 @@ def read_models(files: DataFiles) -> dict[str, ModelPreset]:
             place.check_new(row.id, found)
             for as_of in (row.released, row.published_source.as_of, row.architecture_source.as_of):
                 place.check_date(as_of)
-            found[row.id] = _preset(place, row)
+            found[row.id] = _preset(place, row, ranges)
     return found
 
 
-def _preset(place: Place, row: ModelRow) -> ModelPreset:
+def _preset(place: Place, row: ModelRow, ranges: Ranges) -> ModelPreset:
     architecture_source = _published(row, "architecture", row.architecture_source)
     published_source = _published(row, "published", row.published_source)
     counted = Published(
@@ -75,7 +76,11 @@ def _preset(place: Place, row: ModelRow) -> ModelPreset:
         if value is UNSET:
             return UNSET
         return Datum(
-            name=f"models/{row.id}/{name}", _value=float(value), unit="count", source=source
+            name=f"models/{row.id}/{name}",
+            _value=float(value),
+            unit="count",
+            source=source,
+            **ranges.exact("count", float(value)),
         )
 
     def billions(name: str, value: float | UnsetType) -> Datum | UnsetType:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
+from service.catalog_files.ranges import LISTED, Range, Ranges, RuleName
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
 from service.core.catalog import Offer, PriceKind, Provider, ProviderKind, Slug
 from service.core.provenance import AsOf, Datum
@@ -70,6 +71,7 @@ def read_offers(
     sources: Sources,
     accelerators: Container[str],
     providers: Container[str],
+    ranges: Ranges,
 ) -> dict[str, Offer]:
     """All prices by id."""
     found: dict[str, Offer] = {}
@@ -80,11 +82,11 @@ def read_offers(
                 place.report(f"unknown provider {row.provider!r}")
             if row.accelerator not in accelerators:
                 place.report(f"unknown accelerator {row.accelerator!r}")
-            found[row.id] = _offer(place, row, sources)
+            found[row.id] = _offer(place, row, sources, ranges)
     return found
 
 
-def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
+def _offer(place: Place, row: OfferRow, sources: Sources, ranges: Ranges) -> Offer:
     per_device = row.price_per_hour / row.devices
     if abs(per_device / row.price_per_device_hour - 1) > PRICE_ROUNDING:
         place.report(
@@ -102,6 +104,7 @@ def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
             _value=row.price_per_device_hour,
             unit=PRICE_UNITS[row.currency],
             source=sources.cite(place, row.source, as_of=row.observed_on, confidence=confidence),
+            **_range(row, ranges),
         ),
         observed_on=row.observed_on,
         date_basis=row.date_basis,
@@ -117,6 +120,15 @@ def _offer(place: Place, row: OfferRow, sources: Sources) -> Offer:
         licence=sources.licence(row.source),
         note=row.note,
     )
+
+
+def _range(row: OfferRow, ranges: Ranges) -> Range:
+    """How far a price may have moved since it was read; by its kind."""
+    price = row.price_per_device_hour
+    if row.price_kind == "reference":
+        return ranges.exact("reference_rate", price)
+    rule: RuleName = "list_price" if row.price_kind in LISTED else "dynamic_price"
+    return ranges.of(rule, price, as_of=row.observed_on)
 
 
 def by_accelerator(offers: dict[str, Offer]) -> dict[str, tuple[Offer, ...]]:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
+from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import LOW, Text, Url
 from service.core.catalog import PredictedHours, ReferenceRun, Slug
 from service.core.provenance import AsOf, Datum, Published
@@ -120,7 +121,9 @@ def read_aliases(files: DataFiles, accelerators: Container[str]) -> dict[str, st
     return found
 
 
-def read_runs(files: DataFiles, aliases: Mapping[str, str]) -> dict[str, ReferenceRun]:
+def read_runs(
+    files: DataFiles, aliases: Mapping[str, str], ranges: Ranges
+) -> dict[str, ReferenceRun]:
     """All published runs by id."""
     found: dict[str, ReferenceRun] = {}
     for place, row in files.jsonl_rows("runs/*.jsonl", RunRow):
@@ -129,7 +132,7 @@ def read_runs(files: DataFiles, aliases: Mapping[str, str]) -> dict[str, Referen
             place.check_date(row.date)
             if not SLUG.fullmatch(row.id):
                 place.report(f"{row.id!r} cannot be an id")
-            found[row.id] = _run(place, row, aliases)
+            found[row.id] = _without_spread(_run(place, row, aliases), ranges)
     return _with_predictions(files, found)
 
 
@@ -149,6 +152,23 @@ def _run(place: Place, row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
     if row.device_hours is not None and not row.device_hours_basis:
         place.report("device_hours without device_hours_basis")
     return run_of(row, aliases)
+
+
+def _without_spread(run: ReferenceRun, ranges: Ranges) -> ReferenceRun:
+    """The run with its disclosed numbers as exact ones: they are what the report says."""
+
+    def exact(datum: Datum | UnsetType) -> Datum | UnsetType:
+        if datum is UNSET:
+            return UNSET
+        value = datum._value  # noqa: SLF001 - not sealed for us
+        return msgspec.structs.replace(datum, **ranges.exact("disclosure", value))
+
+    return msgspec.structs.replace(
+        run,
+        device_hours=exact(run.device_hours),
+        usd_per_device_hour=exact(run.usd_per_device_hour),
+        stated_cost_usd=exact(run.stated_cost_usd),
+    )
 
 
 def run_of(row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:

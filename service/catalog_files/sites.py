@@ -1,11 +1,12 @@
 """`sites/*.csv`: grid zones, the cloud regions that stand in them, and PUE of fleets."""
 
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
+from service.catalog_files.ranges import Range, Ranges, RuleName
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
 from service.core.catalog import FleetPue, Site, Slug
 from service.core.provenance import AsOf, Datum, Published
@@ -20,6 +21,7 @@ Tariff = Annotated[float, Meta(gt=0, le=5)]
 
 TARIFF_UNITS: dict[str, Unit] = {"USD": "usd/kwh", "EUR": "eur/kwh", "GBP": "gbp/kwh"}
 GRAM_TO_KG = -3
+BY_LOCATION = ("carbon_kg_co2e_per_kwh", "marginal_carbon_kg_co2e_per_kwh")
 ROUGH_TARIFFS = ("stand-in", "rough", "derived")
 SECOND_HAND_TARIFFS = ("secondary report",)
 
@@ -78,14 +80,14 @@ class PueRow(Struct, frozen=True, forbid_unknown_fields=True):
     recalled: bool
 
 
-def read_sites(files: DataFiles, sources: Sources) -> dict[str, Site]:
+def read_sites(files: DataFiles, sources: Sources, ranges: Ranges) -> dict[str, Site]:
     """Grid zones as `grid:<zone>` and cloud regions as `<provider>:<region>`."""
     zones: dict[str, GridRow] = {}
     found: dict[str, Site] = {}
     for place, zone in files.csv_rows("sites/grids.csv", GridRow):
         with suppress(RefusedError):
             place.check_new(zone.zone, zones)
-            found[f"grid:{zone.zone}"] = _zone(place, zone, sources)
+            found[f"grid:{zone.zone}"] = _zone(place, zone, sources, ranges)
             zones[zone.zone] = zone
     for place, region in files.csv_rows("sites/regions.csv", RegionRow):
         with suppress(RefusedError):
@@ -94,11 +96,13 @@ def read_sites(files: DataFiles, sources: Sources) -> dict[str, Site]:
                 place.report("id must be provider:region in lower case")
             if region.grid_zone not in zones:
                 raise place.refusal(f"unknown grid zone {region.grid_zone!r}")
-            found[region.id] = _region(place, region, zones[region.grid_zone], sources)
+            found[region.id] = _region(place, region, zones[region.grid_zone], sources, ranges)
     return found
 
 
-def read_fleet_pues(files: DataFiles, sources: Sources) -> dict[str, tuple[FleetPue, ...]]:
+def read_fleet_pues(
+    files: DataFiles, sources: Sources, ranges: Ranges
+) -> dict[str, tuple[FleetPue, ...]]:
     """PUE of whole fleets by operator, as the file has them."""
     found: dict[str, FleetPue] = {}
     for place, row in files.csv_rows("sites/pue.csv", PueRow):
@@ -113,7 +117,13 @@ def read_fleet_pues(files: DataFiles, sources: Sources) -> dict[str, tuple[Fleet
                 operator=row.provider,
                 scope=row.scope,
                 year=row.year,
-                pue=Datum(name=name, _value=row.pue, unit="ratio", source=source),
+                pue=Datum(
+                    name=name,
+                    _value=row.pue,
+                    unit="ratio",
+                    source=source,
+                    **ranges.of("pue_of_fleet", row.pue, as_of=row.year),
+                ),
             )
     operators = dict.fromkeys(row.operator for row in found.values())
     return {
@@ -122,7 +132,7 @@ def read_fleet_pues(files: DataFiles, sources: Sources) -> dict[str, tuple[Fleet
     }
 
 
-def _zone(place: Place, row: GridRow, sources: Sources) -> Site:
+def _zone(place: Place, row: GridRow, sources: Sources, ranges: Ranges) -> Site:
     key = f"grid:{row.zone}"
     return Site(
         id=key,
@@ -131,13 +141,13 @@ def _zone(place: Place, row: GridRow, sources: Sources) -> Site:
         grid_zone=row.zone,
         country=row.zone.upper() if row.level == "country" else "",
         level=row.level,
-        carbon_kg_co2e_per_kwh=_zone_carbon(place, key, row, sources),
-        price_per_kwh=_tariff(place, key, row, sources),
+        carbon_kg_co2e_per_kwh=_zone_carbon(place, key, row, sources, ranges),
+        price_per_kwh=_tariff(place, key, row, sources, ranges),
         note=row.price_basis,
     )
 
 
-def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources) -> Site:
+def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources, ranges: Ranges) -> Site:
     def figure(
         name: str, value: float | UnsetType, unit: Unit, source: str, year: str
     ) -> Datum | UnsetType:
@@ -150,6 +160,7 @@ def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources) -> Si
             _value=float(value),
             unit=unit,
             source=sources.cite(place, source, as_of=year, remark=f"region {row.region}"),
+            **_range_in_region(name, float(value), year, ranges),
         )
 
     def carbon(name: str, value: float | UnsetType, source: str, year: str) -> Datum | UnsetType:
@@ -167,7 +178,9 @@ def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources) -> Si
         country=row.country,
         grid_zone=row.grid_zone,
         grid_operator_zone=row.grid_operator_zone,
-        carbon_kg_co2e_per_kwh=_zone_carbon(place, row.id, zone, sources) if own is UNSET else own,
+        carbon_kg_co2e_per_kwh=_zone_carbon(place, row.id, zone, sources, ranges)
+        if own is UNSET
+        else own,
         marginal_carbon_kg_co2e_per_kwh=carbon(
             "marginal_carbon", row.marginal_carbon_g_per_kwh, *of_region
         ),
@@ -181,7 +194,7 @@ def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources) -> Si
             row.carbon_free_source,
             row.carbon_free_year,
         ),
-        price_per_kwh=_tariff(place, row.id, zone, sources),
+        price_per_kwh=_tariff(place, row.id, zone, sources, ranges),
         pue=figure("pue", row.pue, "ratio", row.pue_source, row.pue_year),
         water_liter_per_kwh=figure(
             "water_liter_per_kwh", row.water_l_per_kwh, "liter/kwh", *of_region
@@ -189,22 +202,39 @@ def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources) -> Si
     )
 
 
-def _zone_carbon(place: Place, site: str, zone: GridRow, sources: Sources) -> Datum | UnsetType:
+def _range_in_region(name: str, value: float, year: str, ranges: Ranges) -> Range | dict[str, Any]:
+    """The range of a region's own figure; what no quote uses has none."""
+    if name in BY_LOCATION:
+        return ranges.of("carbon_of_region", value, as_of=year)
+    if name == "pue":
+        return ranges.of("pue_of_region", value, as_of=year)
+    if name == "market_based_carbon_kg_co2e_per_kwh":
+        return ranges.exact("market_statement", value)
+    return {}
+
+
+def _zone_carbon(
+    place: Place, site: str, zone: GridRow, sources: Sources, ranges: Ranges
+) -> Datum | UnsetType:
     if zone.carbon_g_per_kwh is UNSET:
         return UNSET
     if not zone.carbon_source or not zone.carbon_year:
         raise place.refusal("carbon has no source or no year")
+    carbon = scaled(zone.carbon_g_per_kwh, GRAM_TO_KG)
     return Datum(
         name=f"sites/{site}/carbon_kg_co2e_per_kwh",
-        _value=scaled(zone.carbon_g_per_kwh, GRAM_TO_KG),
+        _value=carbon,
         unit="kg_co2e/kwh",
         source=sources.cite(
             place, zone.carbon_source, as_of=zone.carbon_year, remark=f"grid zone {zone.zone}"
         ),
+        **ranges.of("carbon_of_zone", carbon, as_of=zone.carbon_year),
     )
 
 
-def _tariff(place: Place, site: str, zone: GridRow, sources: Sources) -> Datum | UnsetType:
+def _tariff(
+    place: Place, site: str, zone: GridRow, sources: Sources, ranges: Ranges
+) -> Datum | UnsetType:
     if zone.price_per_kwh is UNSET:
         return UNSET
     if not (zone.price_source and zone.price_period and zone.currency and zone.price_basis):
@@ -214,7 +244,15 @@ def _tariff(place: Place, site: str, zone: GridRow, sources: Sources) -> Datum |
         _value=zone.price_per_kwh,
         unit=TARIFF_UNITS[zone.currency],
         source=_tariff_source(place, zone, sources),
+        **ranges.of(_tariff_rule(zone), zone.price_per_kwh, as_of=_month_of(zone.price_period)),
     )
+
+
+def _tariff_rule(zone: GridRow) -> RuleName:
+    """Averages of a continent say less of a place than those of a country or a state."""
+    if zone.level in ("continent", "group") or "stand-in" in zone.price_basis:
+        return "tariff_stand_in"
+    return "tariff_of_country" if zone.level == "country" else "tariff_of_zone"
 
 
 def _tariff_source(place: Place, zone: GridRow, sources: Sources) -> Published:

@@ -86,12 +86,20 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
         str | UnsetType,
         Meta(description="JSON pointer of the request member that sets it."),
     ] = UNSET
+    range_basis: Annotated[
+        str,
+        Meta(
+            description="What the range was measured on, where `source` does not say; begins with "
+            "`exact` where the figure has no spread, and `low` and `high` then equal `value`."
+        ),
+    ] = ""
 
 
 class Datum(Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_defaults=True):
     """A sealed number of the catalog: it opens only in a ledger, which writes it down.
 
-    `name` is unique in the catalog and stable. `low` and `high` bound a 90% interval.
+    `name` is unique in the catalog and stable. `low` and `high` bound a 90% interval, and
+    `range_basis` says what they rest on where the source does not.
     """
 
     _value: float
@@ -100,6 +108,7 @@ class Datum(Struct, frozen=True, kw_only=True, rename={"_value": "value"}, omit_
     source: Published | Judged
     low: float | UnsetType = UNSET
     high: float | UnsetType = UNSET
+    range_basis: str = ""
 
 
 class Term(Struct, frozen=True):
@@ -123,6 +132,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     low: float | UnsetType = UNSET
     high: float | UnsetType = UNSET
     pointer: str | UnsetType = UNSET
+    range_basis: str = ""
     formula: Callable[..., Any] | None = None
     inputs: dict[str, str] = msgspec.field(default_factory=dict)
     fixed: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -155,6 +165,7 @@ class Ledger:
                     low=datum.low,
                     high=datum.high,
                     pointer=pointer,
+                    range_basis=datum.range_basis,
                 )
             )
         return self.term(datum.name)
@@ -280,6 +291,7 @@ class Ledger:
                 low=entry.low,
                 high=entry.high,
                 pointer=entry.pointer,
+                range_basis=entry.range_basis,
             )
             for entry in self
         }

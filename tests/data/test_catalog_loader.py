@@ -254,6 +254,42 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
         "usd_per_eur",
         "come together",
     ),
+    "neither an interval nor a reason for none": (
+        "currencies.toml",
+        in_entry("usd_per_eur", "low = 1.1595\nhigh = 1.1702\n", ""),
+        "usd_per_eur",
+        "either low and high, or exact",
+    ),
+    "a reason for no interval that is none": (
+        "assumptions/rental.toml",
+        in_entry("rental.term_hours.reserved_1y", '"definition"', '"whatever"'),
+        "rental.term_hours.reserved_1y",
+        "$.exact",
+    ),
+    "a span that leaves its field out": (
+        "accelerators/nvidia.toml",
+        in_entry("nvidia-a800-pcie-80gb", "[250, 300]", "[250, 290]"),
+        "nvidia-a800-pcie-80gb",
+        "spans: tdp_w is not a field between",
+    ),
+    "a span of nothing": (
+        "accelerators/nvidia.toml",
+        in_entry("nvidia-a800-pcie-80gb", "spans = { tdp_w", "spans = { tdp"),
+        "nvidia-a800-pcie-80gb",
+        "spans: tdp is not a field between",
+    ),
+    "a range that is missing": (
+        "ranges/measured.toml",
+        in_entry("carbon_of_zone", "carbon_of_zone", "carbon_of_region"),
+        "carbon_of_region",
+        "is there already",
+    ),
+    "an exact kind that does not say so": (
+        "ranges/exact.toml",
+        in_entry("count", "exact: counted", "counted"),
+        "count",
+        "$.basis",
+    ),
     "an assumption without date": (
         "currencies.toml",
         in_entry("usd_per_eur", 'as_of = "2026-05-15"', 'as_at = "2026-05-15"'),

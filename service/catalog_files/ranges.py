@@ -1,0 +1,139 @@
+"""`ranges/*.toml`: the 90% interval of figures whose source prints none, by measured rules."""
+
+from contextlib import suppress
+from math import exp, log, sqrt
+from statistics import NormalDist
+from typing import Annotated, Final, Literal, TypedDict, get_args
+
+from msgspec import Meta, Struct
+
+from service.catalog_files.files import DataFiles, RefusedError
+from service.catalog_files.sources import Text
+from service.core.dates import days_between
+from service.core.units import DAYS_PER_YEAR
+
+RuleName = Literal[
+    "list_price",
+    "dynamic_price",
+    "tariff_of_zone",
+    "tariff_of_country",
+    "tariff_stand_in",
+    "carbon_of_region",
+    "carbon_of_zone",
+    "pue_of_region",
+    "pue_of_fleet",
+    "estimated_power",
+]
+ExactName = Literal[
+    "specification",
+    "count",
+    "disclosure",
+    "reference_rate",
+    "market_statement",
+    "definition",
+    "convention",
+]
+LISTED: Final = ("on_demand", "reserved_1y", "reserved_3y", "reserved_3m", "reserved_6m")
+"""Kinds of price that stand in a list until the seller changes it; the others follow demand."""
+Scale = Literal["log", "log_excess", "root_gram"]
+Deviation = Annotated[float, Meta(ge=0, le=5)]
+Z_90: Final = NormalDist().inv_cdf(0.95)
+GRAM_PER_KG: Final = 1000.0
+RULES: Final[tuple[RuleName, ...]] = get_args(RuleName)
+EXACT: Final[tuple[ExactName, ...]] = get_args(ExactName)
+
+
+class Range(TypedDict):
+    """The members of a datum that a rule fills."""
+
+    low: float
+    high: float
+    range_basis: str
+
+
+class RangeRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A rule: standard deviations below and above a figure on the scale on which they are alike.
+
+    `log` is of the value, `log_excess` of what is above one, `root_gram` the square root in grams.
+    Deviations grow with age as those of a random walk: the `per_root_year` parts are added in
+    quadrature, times the root of the years from the figure's date to the edition's.
+    """
+
+    name: RuleName
+    scale: Scale
+    below: Deviation = 0.0
+    above: Deviation = 0.0
+    below_per_root_year: Deviation = 0.0
+    above_per_root_year: Deviation = 0.0
+    rows: Annotated[int, Meta(ge=1)]
+    basis: Text
+
+
+class ExactRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """Why figures of a kind have no spread."""
+
+    name: ExactName
+    basis: Annotated[str, Meta(pattern="^exact: ")]
+
+
+class Ranges:
+    """The rules by name, and the date up to which figures age."""
+
+    def __init__(self, rules: dict[str, RangeRow], exact: dict[str, str], edition: str) -> None:
+        self._rules, self._exact, self._edition = rules, exact, edition
+
+    def of(self, rule: RuleName, value: float, *, as_of: str) -> Range:
+        """The 90% interval of a figure of this date."""
+        row = self._rules[rule]
+        years = max(days_between(as_of, self._edition), 0) / DAYS_PER_YEAR
+        below = Z_90 * sqrt(row.below**2 + row.below_per_root_year**2 * years)
+        above = Z_90 * sqrt(row.above**2 + row.above_per_root_year**2 * years)
+        low, high = ends(row.scale, value, below=below, above=above)
+        basis = row.basis if low < high else f"exact: no older than this edition; {row.basis}"
+        return {"low": low, "high": high, "range_basis": basis}
+
+    def exact(self, kind: ExactName, value: float, *, why: str = "") -> Range:
+        """No spread: both ends are the value."""
+        basis = f"{self._exact[kind]}; {why}" if why else self._exact[kind]
+        return {"low": value, "high": value, "range_basis": basis}
+
+
+def ends(scale: Scale, value: float, *, below: float, above: float) -> tuple[float, float]:
+    """The value moved down and up on the scale; a value at the scale's end stays there."""
+    if scale == "log":
+        return value * exp(-below), value * exp(above)
+    if scale == "log_excess":
+        excess = value - 1.0
+        return 1.0 + excess * exp(-below), 1.0 + excess * exp(above)
+    root = sqrt(value * GRAM_PER_KG)
+    return max(root - below, 0.0) ** 2 / GRAM_PER_KG, (root + above) ** 2 / GRAM_PER_KG
+
+
+def on_scale(scale: Scale, value: float) -> float:
+    """A figure on the scale of a rule."""
+    if scale == "log":
+        return log(value)
+    return log(value - 1.0) if scale == "log_excess" else sqrt(value * GRAM_PER_KG)
+
+
+def read_ranges(files: DataFiles) -> Ranges:
+    """All rules; one that is missing is a problem of its file."""
+    rules: dict[str, RangeRow] = {}
+    for place, row in files.toml_rows("ranges/measured.toml", "range", RangeRow):
+        with suppress(RefusedError):
+            place.check_new(row.name, rules)
+            rules[row.name] = row
+    exact: dict[str, str] = {}
+    for place, kind in files.toml_rows("ranges/exact.toml", "exact", ExactRow):
+        with suppress(RefusedError):
+            place.check_new(kind.name, exact)
+            exact[kind.name] = kind.basis
+    for name in RULES:
+        if name not in rules:
+            files.place("ranges/measured.toml").report(f"there is no range {name!r}")
+            rules[name] = RangeRow(name=name, scale="log", rows=1, basis="missing")
+    for reason in EXACT:
+        if reason not in exact:
+            files.place("ranges/exact.toml").report(f"there is no exact {reason!r}")
+            exact[reason] = "exact: missing"
+    return Ranges(rules, exact, files.edition.version)
