@@ -16,6 +16,7 @@ from service.core.answer import (
     Quote,
     StageAnswer,
 )
+from service.core.provenance import Figure
 
 LISTED_DRIVERS = 3
 
@@ -149,11 +150,20 @@ def figures_table(answer: Quote) -> Table:
     table = Table(title="figures", title_justify="left")
     table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right")
+    table.add_column("90% interval", justify="right")
     table.add_column("unit")
     table.add_column("source", overflow="fold")
     for name, figure in answer.figures.items():
-        table.add_row(name, f"{figure.value:,.6g}", figure.unit, source_words(figure.source))
+        words = source_words(figure.source)
+        table.add_row(name, f"{figure.value:,.6g}", range_of(figure), figure.unit, words)
     return table
+
+
+def range_of(figure: Figure) -> str:
+    """A figure's low and high, or that it is exact."""
+    if figure.low is UNSET or figure.high is UNSET:
+        return ""
+    return "exact" if figure.low == figure.high else f"{figure.low:,.4g} to {figure.high:,.4g}"
 
 
 def source_words(source: object) -> str:

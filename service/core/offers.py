@@ -44,14 +44,23 @@ def in_usd(*, eur_per_device_hour: Real, usd_per_eur: Real) -> Real:
     return eur_per_device_hour * usd_per_eur
 
 
-def median(**usd_per_device_hour: Real) -> Real:
-    """The median over providers, one price each; the keywords are the providers' ids.
+def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
+    """The price below which a share of the providers ask, one price each; at one half, the median.
 
-    Floats give a float; arrays of draws, shape `[n]`, give an array of the same shape.
+        position = market_level * (providers - 1), between the two prices that it falls between
+
+    The other keywords are the providers' ids. Floats give a float; arrays of draws, shape `[n]`,
+    give an array of the same shape.
     """
-    rows = np.broadcast_arrays(*usd_per_device_hour.values())
-    middle = np.median(np.stack(rows), axis=0)
-    return middle if middle.ndim else float(middle)
+    level, *rows = np.broadcast_arrays(market_level, *usd_per_device_hour.values())
+    ordered = np.sort(np.stack(rows), axis=0)
+    position = level * (len(rows) - 1)
+    below = position.astype(int)
+    above = np.minimum(below + 1, len(rows) - 1)
+    lower, upper = np.take_along_axis(ordered, np.stack((below, above)), axis=0)
+    part = position - below
+    price: Real = lower * (1.0 - part) + upper * part
+    return price if level.ndim else float(price)
 
 
 def price_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Price | NoPrice:
@@ -92,7 +101,10 @@ def _offered(
 def _on_the_market(
     argument: Argument, cluster: Cluster, supply: Market, *, pointer: str
 ) -> Price | NoPrice:
-    """The median over providers of the newest price of each."""
+    """The median over providers of the newest price of each.
+
+    Whose price a run will pay is not known: the level among them is a figure with a range.
+    """
     rows = argument.catalog.price_rows.get(cluster.accelerator, ())
     newest = newest_by_provider(argument, rows, supply)
     if not newest:
@@ -105,10 +117,13 @@ def _on_the_market(
         for part in (cluster.accelerator, supply.term, supply.provider, supply.region)
         if part is not UNSET
     )
-    rate = argument.ledger.derive_once(
-        median, name=f"market/{scope}/usd_per_device_hour", unit="usd/device_hour", inputs=terms
-    )
     count = len(terms)
+    rate = argument.ledger.derive_once(
+        at_level,
+        name=f"market/{scope}/usd_per_device_hour",
+        unit="usd/device_hour",
+        inputs={"market_level": argument.assume("rental.market_level", pointer=pointer), **terms},
+    )
     detail = (
         f"median of the newest {supply.term} price of each of {count} "
         f"provider{'s' if count > 1 else ''}"

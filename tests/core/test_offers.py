@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, PricedLine, UnpricedBill, UnpricedLine
 from service.core.errors import NotQuotable
-from service.core.offers import median
+from service.core.offers import at_level
 from tests.worlds import answer, device, offer, run_of, world
 
 METERED = {"work": {"kind": "metered", "device_hours": 10}}
@@ -140,8 +140,28 @@ def test_every_unknown_name_is_reported_at_once_with_its_neighbours():
 
 
 @given(prices=st.lists(st.floats(0.1, 100.0), min_size=1, max_size=9))
-def test_the_median_of_arrays_is_the_median_of_each_draw(prices):
-    one = median(**{f"p{index}": price for index, price in enumerate(prices)})
-    many = median(**{f"p{index}": np.array([price, 1.0]) for index, price in enumerate(prices)})
-    assert one == statistics.median(prices)
-    assert np.array_equal(many, np.array([one, 1.0]))
+def test_half_way_up_the_market_is_the_median_of_each_draw(prices):
+    named = {f"p{index}": price for index, price in enumerate(prices)}
+    drawn = {name: np.array([price, 1.0]) for name, price in named.items()}
+    one, many = at_level(market_level=0.5, **named), at_level(market_level=0.5, **drawn)
+    assert one == pytest.approx(statistics.median(prices), rel=1e-15)
+    assert np.allclose(many, [one, 1.0], rtol=1e-15)
+
+
+def test_the_market_runs_from_its_cheapest_seller_to_its_dearest():
+    prices = {"a": 4.0, "b": 1.0, "c": 2.0}
+    levels = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+    assert at_level(market_level=levels, **prices).tolist() == [1.0, 1.5, 2.0, 3.0, 4.0]
+
+
+def test_a_market_price_is_as_uncertain_as_its_sellers_differ():
+    prices = (1.0, 1.5, 2.0, 3.0, 8.0)
+    offers = tuple(offer(f"o{price}", f"p{price}", "d1", price) for price in prices)
+    quoted = answer(Case(None).request(), world(device("d1"), offers=offers))
+    bill = quoted.bases[0]
+    assert bill.total.amount == "20.00"
+    low, middle, high = (float(getattr(bill.interval, level)) for level in ("p10", "p50", "p90"))
+    assert 10.0 <= low < 16.0
+    assert middle == pytest.approx(20.0, rel=0.03)
+    assert 30.0 < high <= 80.0
+    assert [driver.figure for driver in bill.drivers] == ["assumptions/rental.market_level"]

@@ -106,5 +106,62 @@ def test_every_number_is_walked_back_to_print_a_judgement_or_the_request(request
         assert set(leaves(name, figures, set())) <= set(figures)
 
 
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "a region": {"site": {"id": "aws:us-east-1"}},
+    "a region that takes its tariff from a continent": {"site": {"id": "gcp:asia-east1"}},
+    "a country": {"site": {"id": "grid:no"}, "supply": {"kind": "market", "term": "spot"}},
+    "reserved": {"supply": {"kind": "market", "term": "reserved_1y"}},
+    "an offer": {"supply": {"kind": "offer", "id": ""}},
+    "owned": {"supply": {"kind": "owned"}},
+    "by ratings": {"supply": {"kind": "owned", "convention": "epoch-2024"}},
+}
+
+
+def in_other_places():
+    """The same run where other rows of the catalog speak for it."""
+    for name, cluster in ELSEWHERE.items():
+        request = json.loads(json.dumps(REQUESTS[2]))
+        request["cluster"] |= json.loads(json.dumps(cluster))
+        if request["cluster"].get("supply", {}).get("kind") == "offer":
+            request["cluster"]["supply"]["id"] = next(
+                row.id
+                for row in CATALOG.price_rows[request["cluster"]["accelerator"]]
+                if row.price_kind == "on_demand"
+            )
+        request["accounting"] = {"base_model": {"kind": "runs", "ids": ["deepseek-v3-pretrain"]}}
+        yield pytest.param(request, id=name)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        *(pytest.param(one, id=name) for one, name in zip(REQUESTS, NAMES, strict=True)),
+        *in_other_places(),
+    ],
+)
+def test_every_printed_or_judged_figure_has_a_range_or_says_that_it_is_exact(request_):
+    body = quoted(json.loads(json.dumps(request_)))
+    ranged = 0
+    for name, figure in body["figures"].items():
+        if figure["source"]["kind"] not in ("published", "judged"):
+            continue
+        assert figure["low"] <= figure["value"] <= figure["high"], name
+        basis = figure.get("range_basis", "")
+        assert (figure["low"] == figure["high"]) == basis.startswith("exact: "), name
+        ranged += figure["low"] < figure["high"]
+    assert ranged > 5
+
+
+def test_what_sellers_ask_moves_a_market_quote_and_a_given_rate_has_no_spread():
+    asked = json.loads(json.dumps(REQUESTS[-1]))  # of a market of few sellers
+    by_basis = {bill["basis"]: bill for bill in quoted(asked)["bases"]}
+    drivers = [driver["figure"] for driver in by_basis["rental"]["drivers"]]
+    assert drivers[0] == "assumptions/rental.market_level"
+    assert any(name.startswith("offers/") for name in drivers)
+    asked["cluster"]["supply"] = {"kind": "rate", "usd_per_device_hour": 2.0}
+    rental = next(bill for bill in quoted(asked)["bases"] if bill["basis"] == "rental")
+    assert set(rental["interval"].values()) == {rental["total"]["amount"]} == {"8192.00"}
+
+
 def test_there_are_twenty_of_these_quotes():
     assert len(REQUESTS) == 20
