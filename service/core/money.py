@@ -33,6 +33,14 @@ def printed(amount: Decimal) -> str:
     return format(amount, "f")
 
 
+def printed_estimate(usd: float) -> str:
+    """An amount that no sum is checked against, to the cent: a quantile, or a total at an end.
+
+    It is rounded as the float that it is; thousands of them are printed for each bill that adds up.
+    """
+    return f"{usd:.2f}"
+
+
 def printed_rate(rate: float) -> str:
     """A rate with every digit that counts, and at least two decimal places."""
     exact = decimal_of(rate)

@@ -1,10 +1,9 @@
 """From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from service.core.answer import (
     Acquisition,
@@ -40,7 +39,15 @@ from service.core.catalog import Exclusion as Excluded
 from service.core.hours import Held, Written
 from service.core.lines import DraftBill, DraftLine, Priced
 from service.core.meters import Draw
-from service.core.money import amount_of, decimal_of, printed, printed_rate, sum_of, to_cents
+from service.core.money import (
+    amount_of,
+    decimal_of,
+    printed,
+    printed_estimate,
+    printed_rate,
+    sum_of,
+    to_cents,
+)
 from service.core.parallelism import RECOMPUTE_NAME, Layout, devices_of
 from service.core.planning import Laid, Unlaid
 from service.core.provenance import Ledger, Term
@@ -49,38 +56,9 @@ from service.core.steps import Step
 from service.core.uncertainty import Interval, Spread
 
 
-def spread_of_quote(
-    ledger: Ledger,
-    bills: Sequence[DraftBill],
-    efforts: Sequence[Effort],
-    draws: Sequence[Draw | None],
-    ownerships: Sequence[owned.Ownership],
-) -> Spread:
-    """The joint draws of what the quote prints; what is listed here is looked at together."""
-    terms = [line.usd for bill in bills for line in bill.lines if isinstance(line, Priced)]
-    for effort in efforts:
-        hours = effort.hours
-        terms += _terms_in(effort, hours, hours.held, hours.step, hours.written)
-    for one in ownerships:
-        terms += _terms_in(one)
-    for draw in draws:
-        if draw is not None:
-            terms += (*draw.power_w.values(), *draw.kwh.values(), *draw.kg_co2e.values())
-    return Spread(
-        ledger,
-        wanted=[term.name for term in terms],
-        totals=[bill.total.name for bill in bills if bill.total is not None],
-    )
-
-
-def _terms_in(*parts: Struct | None) -> Iterator[Term]:
-    """The terms that these parts hold, alone or by name."""
-    for part in parts:
-        for member in () if part is None else msgspec.structs.asdict(part).values():
-            if isinstance(member, Term):
-                yield member
-            elif isinstance(member, dict):
-                yield from (term for term in member.values() if isinstance(term, Term))
+def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill]) -> Spread:
+    """The joint draws of the whole argument, with what moves the totals of the bills."""
+    return Spread(ledger, totals=[bill.total.name for bill in bills if bill.total is not None])
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
@@ -101,8 +79,8 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             Driver(
                 figure=driver.figure,
                 share=driver.share,
-                total_if_low=_dollars(driver.total_if_low),
-                total_if_high=_dollars(driver.total_if_high),
+                total_if_low=printed_estimate(driver.total_if_low),
+                total_if_high=printed_estimate(driver.total_if_high),
             )
             for driver in drivers.ranked
         ),
@@ -397,9 +375,7 @@ def _amounts(interval: Interval, *, central: Decimal) -> AmountInterval:
         amount = printed(central)
         return AmountInterval(p10=amount, p50=amount, p90=amount)
     return AmountInterval(
-        p10=_dollars(interval.p10), p50=_dollars(interval.p50), p90=_dollars(interval.p90)
+        p10=printed_estimate(interval.p10),
+        p50=printed_estimate(interval.p50),
+        p90=printed_estimate(interval.p90),
     )
-
-
-def _dollars(usd: float) -> str:
-    return printed(to_cents(decimal_of(usd)))

@@ -11,7 +11,8 @@ same functions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, TypeAlias
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -74,6 +75,18 @@ class Judged(Struct, tag_field="kind", tag="judged", frozen=True, kw_only=True):
 Source: TypeAlias = Published | Given | Derived | Judged
 
 
+class Range(Protocol):
+    """What the joint draws say of an entry."""
+
+    @property
+    def p10(self) -> float:
+        """The 10% quantile."""
+
+    @property
+    def p90(self) -> float:
+        """The 90% quantile."""
+
+
 class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A number as a quote shows it: value, unit, range, source, and what overrides it."""
 
@@ -82,6 +95,14 @@ class Figure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: Source
     low: Annotated[float | UnsetType, Meta(description="Lower end of the 90% interval.")] = UNSET
     high: Annotated[float | UnsetType, Meta(description="Upper end of the 90% interval.")] = UNSET
+    p10: Annotated[
+        float | UnsetType,
+        Meta(description="10% quantile of the joint draws; of derived figures that vary."),
+    ] = UNSET
+    p90: Annotated[
+        float | UnsetType,
+        Meta(description="90% quantile of the joint draws; of derived figures that vary."),
+    ] = UNSET
     pointer: Annotated[
         str | UnsetType,
         Meta(description="JSON pointer of the request member that sets it."),
@@ -275,14 +296,21 @@ class Ledger:
         """The term of an entry that is already written."""
         return Term(name, self._entries[name].central)
 
+    def entry(self, name: str) -> Entry:
+        """The entry of this name, which is written already."""
+        return self._entries[name]
+
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
-    def figures(self) -> dict[str, Figure]:
-        """Every entry as the quote shows it, by name, in the order of the argument."""
+    def figures(self, ranges: Mapping[str, Range] = MappingProxyType({})) -> dict[str, Figure]:
+        """Every entry as the quote shows it, by name, in the order of the argument.
+
+        `ranges` are p10 and p90 of those that are derived from something uncertain.
+        """
         return {
             entry.name: Figure(
                 value=entry.central,
@@ -290,6 +318,8 @@ class Ledger:
                 source=entry.source,
                 low=entry.low,
                 high=entry.high,
+                p10=ranges[entry.name].p10 if entry.name in ranges else UNSET,
+                p90=ranges[entry.name].p90 if entry.name in ranges else UNSET,
                 pointer=entry.pointer,
                 range_basis=entry.range_basis,
             )
@@ -310,7 +340,7 @@ class Ledger:
         Entries that depend on none of them keep their central value and cost nothing.
         """
         values: dict[str, Real] = {}
-        answers: dict[tuple[int, tuple[str, ...]], Any] = {}
+        answers: dict[int, Any] = {}
         moved = set(leaves)
         for entry in self:
             if entry.formula is None:
@@ -326,16 +356,17 @@ class Ledger:
     def _again(
         entry: Entry,
         values: Mapping[str, Real],
-        answers: dict[tuple[int, tuple[str, ...]], Any],
+        answers: dict[int, Any],
     ) -> Real:
         """One formula of the tape, computed once however many parts it has."""
         assert entry.formula is not None
-        arguments = {key: values[name] for key, name in entry.inputs.items()}
         if not entry.part:
+            arguments = {key: values[name] for key, name in entry.inputs.items()}
             value: Real = entry.formula(**arguments, **entry.fixed)
             return value
-        group = (id(entry.inputs), tuple(entry.inputs.values()))
+        group = id(entry.inputs)  # the parts of one answer hold the same inputs, and nothing else
         if group not in answers:
+            arguments = {key: values[name] for key, name in entry.inputs.items()}
             answers[group] = entry.formula(**arguments, **entry.fixed)
         part: Real = getattr(answers[group], entry.part)
         return part

@@ -86,13 +86,7 @@ def quote(
     schedule = schedule_of(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
     )
-    spread = spread_of_quote(
-        argument.ledger,
-        bills.drafts,
-        tuple(stage.effort for stage in stages),
-        (*(stage.draw for stage in stages), totals),
-        bills.ownerships,
-    )
+    spread = spread_of_quote(argument.ledger, bills.drafts)
     caution(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
     answer = Quote(
@@ -111,7 +105,7 @@ def quote(
         critical_path=()
         if schedule is None
         else tuple(request.run.stages[place].name for place in schedule.critical_path),
-        figures=argument.ledger.figures(),
+        figures=argument.ledger.figures(spread.derived),
         warnings=tuple(argument.warnings),
     )
     return as_asked(answer, request)

@@ -41,9 +41,12 @@ def variance_shares(values: Array, figures: tuple[str, ...], ends: Array) -> Sha
     basis, inverse = basis_of(tuple(figures[index] for index in regressed))
     centred = values - values.mean(axis=1, keepdims=True)
     draws = values.shape[1]
-    weights = inverse @ (basis @ centred.T)
+    projected = basis @ centred.T
+    weights = inverse @ projected
     parts = (weights.reshape(3, len(regressed), len(values)) ** 2 * FACTORIALS).sum(axis=0).T
-    rest = ((centred - weights.T @ basis) ** 2).sum(axis=1) / (draws - len(basis) - 1)
+    # |centred - weights' basis|^2, by what the weights solve, without another pass over the draws.
+    left = (centred**2).sum(axis=1) - (weights * (projected + RIDGE * DRAWS * weights)).sum(axis=0)
+    rest = np.maximum(left, 0.0) / (draws - len(basis) - 1)
     total = parts.sum(axis=1) + rest
     total = np.where(total > 0.0, total, 1.0)
     first_order = alone / total[:, None]

@@ -6,27 +6,37 @@ quantiles: what the columns of a finite sample have in common by chance is known
 linear part of an answer, and is taken out of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from numpy.typing import NDArray
 
 from service.core.arrays import Array
-from service.core.draws import DRAWS, SCORES, Z_90, draws_of, scores_of
-from service.core.provenance import Ledger
+from service.core.draws import DRAWS, SCORES, Z_90, draws_of, scores_of, values_at
+from service.core.provenance import Entry, Ledger
 from service.core.sensitivity import Shares, variance_shares
 from service.core.units import Unit
 
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
+PLACES: Final[Array] = LEVELS * DRAWS - 0.5
+"""Where a level falls among sorted draws; the i-th stands in the middle of the i-th stratum."""
+BELOW: Final[NDArray[np.intp]] = PLACES.astype(np.intp)
+BEYOND: Final[Array] = PLACES - BELOW
+LOOKED_AT: Final[NDArray[np.intp]] = np.array([*BELOW, *(BELOW + 1), 0, DRAWS - 1])
+"""The sorted draws that quantiles are read off: on either side of each level, least, most."""
 LEAST_SHARE: Final = 1e-3
-PROBED: Final = slice(0, DRAWS, DRAWS // 32)
+PROBED: Final = slice(0, 32)
 """Draws that tell whether two numbers are multiples of one another."""
+STEPS: Final = 1e11
+"""How finely, as parts of the largest of them."""
+MOST_ON_ONE_THREAD: Final = 1 << 18
+"""Multiplications in a matrix product that OpenBLAS leaves to one thread; more would only spin."""
 BLOCK: Final = 12
-"""Numbers sorted together; larger arrays would be new memory each time."""
+"""Numbers sorted together: 96 KiB, which stay in a core's own cache, and are used again."""
 
 
 class Interval(Struct, frozen=True):
@@ -63,69 +73,78 @@ class Leaf(NamedTuple):
     high: float
 
 
+def leaf_of(entry: Entry) -> Leaf | None:
+    """The entry as a leaf with a range of some width, if it is one."""
+    low, high = entry.low, entry.high
+    if low is UNSET or high is UNSET or low == high or entry.formula is not None:
+        return None
+    return Leaf(entry.name, entry.unit, low, entry.central, high)
+
+
 def uncertain_leaves(ledger: Ledger) -> tuple[Leaf, ...]:
     """The ledger's leaves that have a range of some width."""
-    return tuple(
-        Leaf(entry.name, entry.unit, entry.low, entry.central, entry.high)
-        for entry in ledger
-        if entry.is_leaf
-        and isinstance(entry.low, float)
-        and isinstance(entry.high, float)
-        and entry.low != entry.high
-    )
+    return tuple(leaf for entry in ledger if (leaf := leaf_of(entry)) is not None)
 
 
 class Spread:
-    """The joint draws of one ledger: intervals of the wanted entries, drivers of the totals."""
+    """The joint draws of one ledger: intervals of its entries, drivers of the totals."""
 
-    def __init__(
-        self, ledger: Ledger, *, wanted: Iterable[str] = (), totals: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, ledger: Ledger, *, totals: Sequence[str] = ()) -> None:
         self._ledger = ledger
         self._leaves = uncertain_leaves(ledger)
+        self._names_of_leaves = tuple(leaf.name for leaf in self._leaves)
         moved = ledger.replay(columns_of(self._leaves)) if self._leaves else {}
         self._moved = {name: row for name, row in moved.items() if isinstance(row, np.ndarray)}
         self._totals = [name for name in totals if name in self._moved]
-        self._intervals: dict[str, Interval] = {}
         self._drivers: dict[str, Drivers] = {}
-        self._look_at(name for name in dict.fromkeys((*totals, *wanted)) if name in self._moved)
+        of_leaves = frozenset(self._names_of_leaves)
+        self._intervals = self._found([name for name in self._moved if name not in of_leaves])
+
+    @property
+    def derived(self) -> Mapping[str, Interval]:
+        """p10, p50, p90 of every entry that is derived from something uncertain."""
+        return self._intervals
 
     def interval(self, name: str) -> Interval:
         """p10, p50, p90 of an entry; all the same where nothing uncertain enters."""
-        if name not in self._moved:
-            central = self._ledger.term(name).central
-            return Interval(central, central, central)
-        if name not in self._intervals:
-            self._look_at((name,))
-        return self._intervals[name]
+        found = self._intervals.get(name)
+        if found is not None:
+            return found
+        entry = self._ledger.entry(name)
+        leaf = leaf_of(entry)
+        if leaf is None:
+            return Interval(entry.central, entry.central, entry.central)
+        return interval_of_leaf(leaf)
 
-    def _look_at(self, names: Iterable[str]) -> None:
-        """Find the intervals of several entries at once.
+    def _found(self, names: Sequence[str]) -> dict[str, Interval]:
+        """The intervals of several entries at once.
 
         Entries that are positive multiples of one another, judged by some draws, are one to look
         at: stages differ in hours and lines in rates, but few differ in shape.
         """
-        wanted = tuple(names)
-        if not wanted:
-            return
-        probes = np.array([self._moved[name][PROBED] for name in wanted])
+        if not names:
+            return {}
+        probes = np.array([self._moved[name][PROBED] for name in names])
         sizes = np.abs(probes).max(axis=1)
-        shapes = np.round(probes / np.where(sizes > 0.0, sizes, 1.0)[:, None], 11)
+        sizes[sizes == 0.0] = 1.0
+        shapes = np.rint(probes / sizes[:, None] * STEPS)
+        width, packed = shapes.shape[1] * shapes.itemsize, shapes.tobytes()
         first: dict[bytes, int] = {}
-        like = [first.setdefault(row.tobytes(), index) for index, row in enumerate(shapes)]
-        looked_at = [wanted[index] for index in first.values()]
+        like = [
+            first.setdefault(packed[start : start + width], index)
+            for index, start in enumerate(range(0, len(packed), width))
+        ]
+        looked_at = list(first.values())
+        place = dict(zip(looked_at, range(len(looked_at)), strict=True))
+        rows = [self._moved[names[at]] for at in looked_at]
         found = quantiles(
-            [self._moved[name][:DRAWS] for name in looked_at],
-            [self._ends_of(name) for name in looked_at],
+            [row[:DRAWS] for row in rows],
+            np.array([row[DRAWS:] for row in rows]),
             scores_of(self._names_of_leaves),
         )
-        known = dict(zip(first.values(), found, strict=True))
-        for name, size, other in zip(wanted, sizes.tolist(), like, strict=True):
-            ratio = size / sizes.item(other) if sizes[other] > 0.0 else 1.0
-            interval = known[other]
-            self._intervals[name] = Interval(
-                interval.p10 * ratio, interval.p50 * ratio, interval.p90 * ratio
-            )
+        known = found[[place[at] for at in like]]
+        scaled = known * (sizes / sizes[like])[:, None]
+        return {name: Interval(*row) for name, row in zip(names, scaled.tolist(), strict=True)}
 
     def _ends_of(self, name: str) -> Array:
         """The entry with each figure alone at its low and at its high end, `[figures, 2]`."""
@@ -151,10 +170,6 @@ class Spread:
         ranked.sort(key=lambda driver: -driver.share)
         return Drivers(tuple(ranked), float(self._shares.interactions[row]))
 
-    @property
-    def _names_of_leaves(self) -> tuple[str, ...]:
-        return tuple(leaf.name for leaf in self._leaves)
-
     @cached_property
     def _shares(self) -> Shares:
         """Of all totals at once: their regressions have one matrix in common."""
@@ -167,83 +182,83 @@ class Spread:
 
 def columns_of(leaves: Sequence[Leaf]) -> dict[str, Array]:
     """For each leaf its draws, and behind them its centre, but for its own two ends."""
-    columns = {}
+    columns = np.empty((len(leaves), DRAWS + 2 * len(leaves)))
     for index, leaf in enumerate(leaves):
-        column = np.empty(DRAWS + 2 * len(leaves))
+        column = columns[index]
         column[:DRAWS] = draws_of(*leaf)
         column[DRAWS:] = leaf.central
         own = DRAWS + 2 * index
-        column[own : own + 2] = leaf.low, leaf.high
-        columns[leaf.name] = column
-    return columns
+        column[own], column[own + 1] = leaf.low, leaf.high
+    return dict(zip((leaf.name for leaf in leaves), columns, strict=True))
 
 
-def quantiles(draws: Sequence[Array], ends: Sequence[Array], scores: Array) -> list[Interval]:
-    """10%, 50% and 90% quantiles of numbers, each corrected by its slopes.
+def interval_of_leaf(leaf: Leaf) -> Interval:
+    """A leaf rises with its score, so its quantiles are its values at those of the score."""
+    values = values_at(
+        NORMAL_QUANTILES, unit=leaf.unit, low=leaf.low, central=leaf.central, high=leaf.high
+    )
+    return Interval(*values.tolist())
+
+
+def quantiles(draws: Sequence[Array], ends: Array, scores: Array) -> Array:
+    """10%, 50% and 90% quantiles of numbers, each corrected by its slopes; shape `[numbers, 3]`.
 
         u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
         quantile of f = drawn quantile of f - (drawn quantile of u - its quantile)
 
     where u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
-    sign. If f is linear in the scores the answer is exact, whatever the sample. `draws` has one
-    array of shape `[n]` for each number, `ends` one of shape `[figures, 2]`, `scores` has shape
-    `[figures, n]`.
+    sign. If f is linear in the scores the answer is exact, whatever the sample. Between two draws
+    a quantile is found linearly, of numbers of one sign by logarithms. `draws` are
+    of shape `[1024]`, `ends`, low and high of one figure after the other, `[numbers, 2 figures]`,
+    `scores` has shape `[figures, 1024]`.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
     """
-    found: list[Interval] = []
-    for start in range(0, len(draws), BLOCK):
-        block = slice(start, start + BLOCK)
-        rows = _quantiles_of_block(np.array(draws[block]), np.array(ends[block]), scores)
-        found += [Interval(*row) for row in rows.tolist()]
-    return found
-
-
-def _quantiles_of_block(draws: Array, ends: Array, scores: Array) -> Array:
-    """Quantiles of `draws` `[numbers, n]`, which are sorted in place; shape `[numbers, 3]`."""
-    draws.sort(axis=1)
-    least, most = draws[:, :1], draws[:, -1:]
-    positive = (np.minimum(least[:, 0], ends.min(axis=(1, 2))) > 0.0)[:, None]
-    negative = (np.maximum(most[:, 0], ends.max(axis=(1, 2))) < 0.0)[:, None]
-    with np.errstate(divide="ignore"):
-        heights = np.where((positive | negative)[..., None], np.log(np.abs(ends)), ends)
+    blocks = (draws[start : start + BLOCK] for start in range(0, len(draws), BLOCK))
+    below, above, least, most = _order_statistics(np.array(block) for block in blocks)
+    positive = (least[:, 0] > 0.0) & (ends.min(axis=1) > 0.0)
+    negative = (most[:, 0] < 0.0) & (ends.max(axis=1) < 0.0)
+    geometric = positive | negative
+    heights = ends.copy()
+    heights[geometric] = np.log(np.abs(ends[geometric]))
     excess = _excess(_slopes(heights), scores)
-    drawn = _at_levels(draws, geometric=positive | negative)
-    factor = np.exp(-np.where(negative, excess[:, ::-1], np.where(positive, excess, 0.0)))
-    corrected = np.where(positive | negative, drawn * factor, drawn - excess)
-    return np.sort(np.clip(corrected, least, most), axis=1)
+    excess[negative] = excess[negative, ::-1]
+    found = below + BEYOND * (above - below) - excess
+    factor = (above[geometric] / below[geometric]) ** BEYOND * np.exp(-excess[geometric])
+    found[geometric] = below[geometric] * factor
+    found = np.minimum(np.maximum(found, least), most)
+    found.sort(axis=1)
+    return found
 
 
 def _slopes(heights: Array) -> Array:
     """How much a number rises with each score; zero where it hangs on a single figure."""
-    slopes: Array = (heights[..., 1] - heights[..., 0]) / (2.0 * Z_90)
+    slopes: Array = (heights[:, 1::2] - heights[:, ::2]) / (2.0 * Z_90)
     slopes[np.count_nonzero(slopes, axis=1) < 2] = 0.0
     return slopes
 
 
 def _excess(slopes: Array, scores: Array) -> Array:
     """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is."""
-    distinct = {row.tobytes(): row for row in np.round(slopes, 12)}
-    combined = np.array(list(distinct.values())) @ scores
-    combined.sort(axis=1)
-    misses = dict(zip(distinct, _at_levels(combined), strict=True))
+    excess = np.zeros((len(slopes), len(LEVELS)))
+    mixed = slopes.any(axis=1)
+    if not mixed.any():
+        return excess
+    slopes = slopes[mixed]
+    size = min(BLOCK, max(1, MOST_ON_ONE_THREAD // scores.size))
+    blocks = (slopes[start : start + size] for start in range(0, len(slopes), size))
+    below, above, _, _ = _order_statistics(block @ scores for block in blocks)
     deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
-    found = np.array([misses[row.tobytes()] for row in np.round(slopes, 12)])
-    excess: Array = found - deviation * NORMAL_QUANTILES
+    excess[mixed] = below + BEYOND * (above - below) - deviation * NORMAL_QUANTILES
     return excess
 
 
-def _at_levels(ordered: Array, *, geometric: NDArray[np.bool_] | None = None) -> Array:
-    """Quantiles of sorted rows, the i-th value standing in the middle of the i-th stratum.
-
-    Between two values they are found linearly, in `geometric` rows, of one sign, by logarithms.
-    """
-    at = LEVELS * ordered.shape[1] - 0.5
-    place = at.astype(int)
-    below, above = ordered[:, place], ordered[:, place + 1]
-    found: Array = below + (at - place) * (above - below)
-    if geometric is None:
-        return found
-    ratio = np.where(geometric, above, 1.0) / np.where(geometric, below, 1.0)
-    return np.where(geometric, below * ratio ** (at - place), found)
+def _order_statistics(blocks: Iterable[Array]) -> tuple[Array, Array, Array, Array]:
+    """Of numbers in blocks `[numbers, 1024]`: the draws below and above each level, least, most."""
+    looked_at = []
+    for block in blocks:
+        block.sort(axis=1)
+        looked_at.append(block.take(LOOKED_AT, axis=1))
+    found = np.concatenate(looked_at)
+    return found[:, :3], found[:, 3:6], found[:, 6:7], found[:, 7:]

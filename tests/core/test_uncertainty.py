@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
-from service.core.draws import Z_90
+from service.core.draws import Z_90, draws_of
 from service.core.provenance import Ledger
 from service.core.uncertainty import Spread
 from tests.worlds import datum
@@ -32,7 +33,7 @@ def spread_of(formula, *leaves, unit="usd"):
         taken = ledger.take(datum(f"leaf {index}", central, unit, low=low, high=high))
         terms[f"x{index}"] = taken
     ledger.derive(formula, name="y", unit="usd", inputs=terms)
-    return Spread(ledger, wanted=["y"], totals=["y"])
+    return Spread(ledger, totals=["y"])
 
 
 def around(central, factor):
@@ -136,7 +137,7 @@ def test_an_entry_without_uncertain_leaves_has_no_spread_and_no_drivers():
     ledger = Ledger()
     leaf = ledger.take(datum("leaf", 3.0, "usd"))
     ledger.derive(total, name="y", unit="usd", inputs={"x": leaf})
-    spread = Spread(ledger, wanted=["y"], totals=["y"])
+    spread = Spread(ledger, totals=["y"])
     assert spread.interval("y").p10 == spread.interval("y").p90 == 3.0
     assert spread.drivers("y").ranked == ()
 
@@ -148,3 +149,60 @@ def test_a_negative_amount_has_its_quantiles_in_order():
     interval = spread_of(discount, around(2.0, 2.0), around(3.0, 1.5)).interval("y")
     assert interval.p10 < interval.p50 < interval.p90 < 0.0
     assert interval.p50 == pytest.approx(-6.0, rel=1e-4)
+
+
+def test_each_of_many_entries_has_the_quantiles_that_it_has_alone():
+    leaves = [around(1.0 + index, 1.1 + index / 10) for index in range(20)]
+    alone = [spread_of(total, *leaves[: index + 2]).interval("y") for index in range(18)]
+    ledger = Ledger()
+    terms = [
+        ledger.take(datum(f"leaf {index}", central, "usd", low=low, high=high))
+        for index, (low, central, high) in enumerate(leaves)
+    ]
+    for index in range(18):
+        inputs = {f"x{at}": term for at, term in enumerate(terms[: index + 2])}
+        ledger.derive(total, name=f"y{index}", unit="usd", inputs=inputs)
+    together = Spread(ledger)
+    for index, interval in enumerate(alone):
+        found = together.interval(f"y{index}")
+        assert found.p10 == pytest.approx(interval.p10, rel=1e-9)
+        assert found.p50 == pytest.approx(interval.p50, rel=1e-9)
+        assert found.p90 == pytest.approx(interval.p90, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("unit", "low", "central", "high"),
+    [("usd", 1.0, 3.0, 4.0), ("share", 0.2, 0.3, 0.9), ("usd", 0.0, 1.0, 2.0)],
+)
+def test_a_leaf_has_the_quantiles_of_its_own_draws(unit, low, central, high):
+    ledger = Ledger()
+    ledger.take(datum("leaf", central, unit, low=low, high=high))
+    interval = Spread(ledger).interval("leaf")
+    drawn = np.quantile(draws_of("leaf", unit, low, central, high), [0.1, 0.5, 0.9])
+    found = np.array([interval.p10, interval.p50, interval.p90])
+    assert np.abs(found - drawn).max() < 0.005 * (high - low)
+    assert interval.p50 == pytest.approx(central)
+
+
+def test_sums_and_products_that_change_sign_are_ordered_and_bracket_their_centre():
+    def saving(*, x0, x1):
+        return x0 - x1
+
+    interval = spread_of(saving, around(2.0, 1.5), around(2.0, 1.5)).interval("y")
+    assert interval.p10 < 0.0 < interval.p90
+    assert interval.p50 == pytest.approx(0.0, abs=0.05)
+    assert interval.p10 == pytest.approx(-interval.p90, rel=0.1)
+
+
+def test_what_is_derived_from_something_uncertain_has_a_range_and_nothing_else_has():
+    ledger = Ledger()
+    sure = ledger.take(datum("sure", 3.0, "usd"))
+    unsure = ledger.take(datum("unsure", 3.0, "usd", low=2.0, high=4.0))
+    ledger.derive(total, name="of sure", unit="usd", inputs={"x": sure})
+    ledger.derive(total, name="of both", unit="usd", inputs={"x": sure, "y": unsure})
+    spread = Spread(ledger)
+    assert list(spread.derived) == ["of both"]
+    figures = ledger.figures(spread.derived)
+    assert figures["of both"].p10 < 6.0 < figures["of both"].p90
+    for name in ("sure", "unsure", "of sure"):
+        assert figures[name].p10 is figures[name].p90 is UNSET
