@@ -215,25 +215,37 @@ def _rl_work(
     rl: Parts = run.facts.get("rl") or {}
     responses = {"mean_tokens": rl.get("mean_len"), "most_tokens": cap}
     algorithm = str(rl.get("algorithm") or "")
-    together = (rl.get("outputs_per_rollout") or 0.0) / (prompts * samples)
+    phases: Parts = rl.get("phase_seconds") or {}
     learned = rl.get("mini_batch") and prompts / rl["mini_batch"]
     learned = learned or (
         rl.get("train_global_batch") and prompts * samples / rl["train_global_batch"]
     )
-    return {
-        "kind": "reinforcement",
-        "model": model,
-        "steps": steps,
-        "prompts_per_step": prompts,
-        "samples_per_prompt": samples,
-        "responses": {name: value for name, value in responses.items() if value},
-        "steps_per_rollout": max(1, round(together)),
-        "updates_per_step": max(1, round(learned or 1)),
-        "reference_model": not any(name in algorithm for name in NO_REFERENCE),
-        "placement": _placement(run, str(rl.get("mode") or "")),
-        "software_year": _software_year(run),
-        "serving_precision": "bf16",
-    } | _losses(run)
+    return (
+        {
+            "kind": "reinforcement",
+            "model": model,
+            "steps": steps,
+            "prompts_per_step": prompts,
+            "samples_per_prompt": samples,
+            "responses": {name: value for name, value in responses.items() if value},
+            "updates_per_step": max(1, round(learned or 1)),
+            "reference_model": not any(name in algorithm for name in NO_REFERENCE),
+            "rollout_log_probabilities": "update" in phases and "old_logp" not in phases,
+            "placement": _placement(run, str(rl.get("mode") or "")),
+            "software_year": _software_year(run),
+            "serving_precision": "bf16",
+        }
+        | _together(rl, prompts * samples)
+        | _losses(run)
+    )
+
+
+def _together(rl: Parts, samples: float) -> Parts:
+    """Steps that share a rollout: as disclosed, or one where the source says how batches follow."""
+    outputs = rl.get("outputs_per_rollout")
+    if outputs:
+        return {"steps_per_rollout": max(1, round(outputs / samples))}
+    return {"steps_per_rollout": 1} if rl.get("mode") else {}
 
 
 def _steps(run: ReferenceRun, rl: Parts) -> float | None:

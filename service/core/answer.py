@@ -436,6 +436,7 @@ WarningCode: TypeAlias = Literal[
     "assumed_padding",
     "assumed_prompt_length",
     "assumed_response_length",
+    "assumed_rollout",
     "assumed_serving",
     "assumed_split",
     "batch_rounded",

@@ -18,7 +18,13 @@ from service.core.architecture import (
     params_total,
 )
 from service.core.arrays import Real, maximum, minimum, where
-from service.core.rollouts import Lengths, drain_seconds, longest_tokens, mean_tokens
+from service.core.rollouts import (
+    Lengths,
+    drain_seconds,
+    longest_tokens,
+    mean_tokens,
+    mean_tokens_so_far,
+)
 
 # Context, communicators and workspaces of the inference engine, beside weights and cache.
 RESERVE_BYTES: Final = 2.0e9
@@ -105,6 +111,8 @@ class Batch(NamedTuple):
     queue_seconds: Real  # all places taken: as one sample ends the next begins
     drain_seconds: Real  # no sample waits: until the longest is written
     seconds: Real
+    flow_seconds: Real  # the same samples where others follow them, so that no place is empty
+    longest_seconds: Real  # the longest sample among as many others as there are places
     concurrent: Real  # sequences of one replica at once, at most
     longest_tokens: Real
 
@@ -301,15 +309,17 @@ def batch_seconds(
     *,
     replica: Replica,
     replicas: Real,
-    samples: float,
-    prompts: float,
+    samples: Real,
+    prompts: Real,
     prompt_tokens: Real,
     lengths: Lengths,
 ) -> Batch:
     """Seconds until the last of `samples` responses to `prompts` is written.
 
-        queue  (n - B) mean / (B / step(B))   while more than B wait, n samples of a replica
-        drain  the last B, until the longest ends
+        queue    (n - B) mean / (B / step(B))   while more than B wait, n samples of a replica
+        drain    the last B, until the longest ends
+        flow     n mean / (B / step(B))         where the next batch takes the empty places
+        longest  longest * step(B)
 
     B is what memory holds of sequences of mean length. Prompts are read once each, and shared by
     the samples that answer them.
@@ -324,7 +334,7 @@ def batch_seconds(
         context = prompt_tokens + written
         return decode_step(replica=replica, active=active, context_tokens=context).seconds
 
-    full = step_seconds(concurrent, mean / 2.0)
+    full = step_seconds(concurrent, mean_tokens_so_far(lengths=lengths))
     queue = (share - concurrent) * mean / concurrent * full
     drain = drain_seconds(
         concurrent=concurrent,
@@ -340,6 +350,8 @@ def batch_seconds(
         queue_seconds=queue,
         drain_seconds=drain,
         seconds=prefill + queue + drain,
+        flow_seconds=share * mean / concurrent * full,
+        longest_seconds=longest * full,
         concurrent=concurrent,
         longest_tokens=longest,
     )

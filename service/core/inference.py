@@ -56,6 +56,8 @@ BATCH_UNITS: Final[dict[str, Unit]] = {
     "queue_seconds": "second",
     "drain_seconds": "second",
     "seconds": "second",
+    "flow_seconds": "second",
+    "longest_seconds": "second",
     "concurrent": "ratio",
     "longest_tokens": "token",
 }
@@ -82,11 +84,17 @@ Serviced: TypeAlias = Served | Unserved
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """A batch to be written: how many samples of how many prompts."""
+    """A batch to be written: how many samples of how many prompts, `times` over."""
 
     samples: float
     prompts: float
     texts: Texts
+    times: Term | None = None
+
+    @property
+    def inputs(self) -> dict[str, Term]:
+        """What the formulas take."""
+        return self.texts.inputs | ({} if self.times is None else {"times": self.times})
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -115,12 +123,13 @@ def batch_of_figures(
     replicas: Real,
     samples: float,
     prompts: float,
+    times: Real = 1.0,
     cap_tokens: Real = NO_CAP_TOKENS,
     **speed: Real,
 ) -> Batch:
     """Seconds of a batch from the figures of devices, links, inference engine and lengths.
 
-    Formula: `service.core.generation.batch_seconds`.
+    Formula: `service.core.generation.batch_seconds`, of `times` as many samples and prompts.
     """
     replica = Replica(
         architecture=architecture,
@@ -139,8 +148,8 @@ def batch_of_figures(
     return batch_seconds(
         replica=replica,
         replicas=replicas,
-        samples=samples,
-        prompts=prompts,
+        samples=samples * times,
+        prompts=prompts * times,
         prompt_tokens=prompt_tokens,
         lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
     )
@@ -191,7 +200,7 @@ def served(
         batch_of_figures,
         name=name,
         units=BATCH_UNITS,
-        inputs=dict(office.figures) | load.texts.inputs,
+        inputs=dict(office.figures) | load.inputs,
         fixed=fixed,
         stands={
             "architecture": office.described.stands_at,
@@ -277,7 +286,7 @@ def _serving_of(
         )
     t, n = (np.asarray(field)[fits] for field in every)
     fitting = Serving(tensor_parallel=t, devices=n)
-    numbers: dict[str, Any] = _central(office.figures) | _central(load.texts.inputs)
+    numbers: dict[str, Any] = _central(office.figures) | _central(load.inputs)
     fixed = _fixed(office, load, fitting, np.floor(devices / n))
     batch = batch_of_figures(**(numbers | fixed))
     best = int(np.argmin(np.broadcast_to(np.asarray(batch.seconds), n.shape)))

@@ -26,14 +26,18 @@ from service.core.inference import (
 from service.core.provenance import Term
 from service.core.reinforcement import (
     TRAINING_PASSES,
+    at_least_one,
     decoding_seconds,
     devices_learning,
     forward_seconds,
     generation_devices,
     reward_passes,
     run_device_hours,
+    samples_at_once,
     seconds_per_step,
     stepped,
+    steps_sharing_rollout,
+    streaming_seconds,
     tokens_per_update,
     training_pass_seconds,
     update_seconds,
@@ -46,6 +50,8 @@ from service.core.texts import Texts, texts_of
 
 SPLITS: Final = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
 """Shares of the devices that are tried for learning, where the others generate."""
+WHOLE: Final = ("queue_seconds", "drain_seconds")
+STREAMED: Final = (*WHOLE, "flow_seconds", "longest_seconds")
 
 
 class Split(Struct, frozen=True, kw_only=True):
@@ -59,6 +65,26 @@ class Split(Struct, frozen=True, kw_only=True):
     def side_by_side(self) -> bool:
         """Whether batches are written while others are learned from."""
         return self.batches_ahead > 0.0
+
+
+class Rollout(Struct, frozen=True, kw_only=True):
+    """How many steps share what is written at once, and how many such batches are under way.
+
+    Both are one where they are left out.
+    """
+
+    steps: Term | None = None
+    batches_ahead: Term | None = None
+
+    @property
+    def per_step(self) -> dict[str, Term]:
+        """What turns the seconds of a rollout into those of a step."""
+        return {} if self.steps is None else {"steps_per_rollout": self.steps}
+
+    @property
+    def ahead(self) -> dict[str, Term]:
+        """What turns the seconds of all that is under way into those of a rollout."""
+        return {} if self.batches_ahead is None else {"batches_ahead": self.batches_ahead}
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -117,7 +143,7 @@ def reinforced(argument: Argument, work: Reinforcement, place: Place) -> Hours:
     split = _split(argument, bench)
     if isinstance(split, Contradictory):
         return _contradicted(argument, split, tokens)
-    return _run(argument, bench, split, tokens)
+    return _run(argument, bench, split, _rollout(argument, bench, split), tokens)
 
 
 def _contradicted(argument: Argument, found: Contradictory, tokens: Mapping[str, Term]) -> Hours:
@@ -143,19 +169,22 @@ def _batch(argument: Argument, work: Reinforcement, place: Place) -> Batch:
     )
 
 
-def _load(bench: Bench, split: Split) -> Load:
+def _load(bench: Bench, split: Split, steps_per_rollout: Term | None) -> Load:
     """What is written at once: the responses of a rollout, and of the batches ahead."""
-    times = bench.work.steps_per_rollout * max(1.0, split.batches_ahead)
+    batches = max(1.0, split.batches_ahead)
     return Load(
-        samples=bench.batch.samples.central * times,
-        prompts=bench.batch.prompts.central * times,
+        samples=bench.batch.samples.central * batches,
+        prompts=bench.batch.prompts.central * batches,
         texts=bench.batch.texts,
+        times=steps_per_rollout,
     )
 
 
-def _run(argument: Argument, bench: Bench, split: Split, tokens: Mapping[str, Term]) -> Hours:
+def _run(
+    argument: Argument, bench: Bench, split: Split, rollout: Rollout, tokens: Mapping[str, Term]
+) -> Hours:
     work, place = bench.work, bench.place
-    found = _found(argument, bench, split)
+    found = _found(argument, bench, split, rollout)
     if isinstance(found, Hours):
         return Hours(
             device_hours=None,
@@ -166,7 +195,7 @@ def _run(argument: Argument, bench: Bench, split: Split, tokens: Mapping[str, Te
             does_not_fit=found.does_not_fit,
         )
     step, writing = found
-    phases = _phases(argument, bench, split, step, writing)
+    phases = _phases(argument, bench, rollout, step, writing)
     derive = argument.ledger.derive
     whole = argument.ledger.derive_parts(
         stepped,
@@ -201,7 +230,12 @@ def _run(argument: Argument, bench: Bench, split: Split, tokens: Mapping[str, Te
             argument,
             place,
             writing,
-            samples=_samples_written(argument, bench, split),
+            samples=argument.ledger.derive(
+                samples_at_once,
+                name=f"{place.prefix}/samples_written_at_once",
+                unit="count",
+                inputs={"samples": bench.batch.samples} | rollout.per_step | rollout.ahead,
+            ),
             texts=bench.batch.texts,
             devices=split.generating,
         ),
@@ -210,18 +244,7 @@ def _run(argument: Argument, bench: Bench, split: Split, tokens: Mapping[str, Te
     )
 
 
-def _samples_written(argument: Argument, bench: Bench, split: Split) -> Term:
-    load = _load(bench, split)
-    return argument.ledger.derive(
-        samples_of,
-        name=f"{bench.place.prefix}/samples_written_at_once",
-        unit="count",
-        inputs={"prompts": bench.batch.samples},
-        fixed={"samples_per_prompt": load.samples / bench.batch.samples.central},
-    )
-
-
-def _found(argument: Argument, bench: Bench, split: Split) -> Found:
+def _found(argument: Argument, bench: Bench, split: Split, rollout: Rollout) -> Found:
     """The update's step and the serving layout, or why there is none."""
     place = bench.place
     outcome = _update(argument, bench, split.learning, prefix=place.prefix)
@@ -237,7 +260,7 @@ def _found(argument: Argument, bench: Bench, split: Split) -> Found:
     writing = served(
         argument,
         bench.office,
-        _load(bench, split),
+        _load(bench, split, rollout.steps),
         bench.work.serving,
         devices=split.generating.central,
         pointer=f"{place.work_pointer}/serving",
@@ -295,30 +318,39 @@ def _update(
     )
 
 
-def _phases(
-    argument: Argument, bench: Bench, split: Split, step: Step, writing: Served
-) -> dict[str, Term]:
-    """Seconds of each phase of one step, as figures."""
+def _training_pass(argument: Argument, bench: Bench, seconds: Term) -> Term:
+    """Forward and backward over the samples of a step, from the seconds of one mini-batch."""
     work, place, batch = bench.work, bench.place, bench.batch
-    at, given, derive = place.work_pointer, argument.ledger.given, argument.ledger.derive
-    name = f"{place.prefix}/phases"
-    rollout = given(work.steps_per_rollout, pointer=f"{at}/steps_per_rollout", unit="count")
-    shared = {"steps_per_rollout": rollout}
-    ahead = shared | _ahead(argument, bench, split)
-    assert step.seconds is not None
-    one_pass = derive(
+    inputs = {
+        "seconds": seconds,
+        "updates": argument.ledger.given(
+            work.updates_per_step, pointer=f"{place.work_pointer}/updates_per_step", unit="count"
+        ),
+        "prompt_tokens": batch.texts.prompt_tokens,
+        "response_tokens": batch.texts.mean_tokens,
+        "slowdown": argument.assume("reinforcement.update_slowdown"),
+    }
+    if not isinstance(work.placement, Disaggregated):
+        inputs["colocated_slowdown"] = argument.assume("reinforcement.colocated_slowdown")
+    return argument.ledger.derive(
         training_pass_seconds,
-        name=f"{name}/training_pass",
+        name=f"{place.prefix}/phases/training_pass",
         unit="second",
-        inputs={
-            "seconds": step.seconds,
-            "updates": given(work.updates_per_step, pointer=f"{at}/updates_per_step", unit="count"),
-            "prompt_tokens": batch.texts.prompt_tokens,
-            "response_tokens": batch.texts.mean_tokens,
-            "slowdown": argument.assume("reinforcement.update_slowdown"),
-        },
+        inputs=inputs,
         fixed={"sequence_length": batch.sequence_length},
     )
+
+
+def _phases(
+    argument: Argument, bench: Bench, rollout: Rollout, step: Step, writing: Served
+) -> dict[str, Term]:
+    """Seconds of each phase of one step, as figures."""
+    work, place = bench.work, bench.place
+    at, given, derive = place.work_pointer, argument.ledger.given, argument.ledger.derive
+    name = f"{place.prefix}/phases"
+    shared = rollout.per_step
+    assert step.seconds is not None
+    one_pass = _training_pass(argument, bench, step.seconds)
     weights = derive(
         weight_bytes,
         name=f"{name}/weight_bytes",
@@ -354,14 +386,20 @@ def _phases(
 
     return {
         "prefill": seconds(
-            "prefill", seconds_per_step, {"seconds": writing.batch["prefill_seconds"]} | ahead
+            "prefill",
+            seconds_per_step,
+            {"seconds": writing.batch["prefill_seconds"]} | shared | rollout.ahead,
         ),
         "generation": seconds(
             "generation",
-            decoding_seconds,
-            {key: writing.batch[key] for key in ("queue_seconds", "drain_seconds")} | ahead,
+            streaming_seconds if rollout.batches_ahead else decoding_seconds,
+            {key: writing.batch[key] for key in (STREAMED if rollout.batches_ahead else WHOLE)}
+            | shared
+            | rollout.ahead,
         ),
-        "log_probabilities": forward("log_probabilities", 1.0),
+        "log_probabilities": forward(
+            "log_probabilities", 0.0 if work.rollout_log_probabilities else 1.0
+        ),
         "reference": forward("reference", 1.0 if work.reference_model else 0.0),
         "reward": forward("reward", _reward_passes(argument, bench)),
         "update": seconds(
@@ -385,12 +423,61 @@ def _phases(
     }
 
 
-def _ahead(argument: Argument, bench: Bench, split: Split) -> dict[str, Term]:
-    if not split.side_by_side:
-        return {}
-    pointer = f"{bench.place.work_pointer}/placement/off_policy_steps"
-    ahead = argument.ledger.given(split.batches_ahead, pointer=pointer, unit="count")
-    return {"batches_ahead": ahead}
+def _rollout(argument: Argument, bench: Bench, split: Split) -> Rollout:
+    """How many steps share a rollout: as given, or as many as fill the devices."""
+    work, at, given = bench.work, bench.place.work_pointer, argument.ledger.given
+    pointer = f"{at}/steps_per_rollout"
+    steps = None
+    if work.steps_per_rollout is not UNSET:
+        steps = given(work.steps_per_rollout, pointer=pointer, unit="count")
+    if split.side_by_side:
+        return Rollout(
+            steps=steps,
+            batches_ahead=argument.ledger.derive(
+                at_least_one,
+                name=f"{bench.place.prefix}/batches_ahead",
+                unit="count",
+                inputs={
+                    "steps": given(
+                        split.batches_ahead,
+                        pointer=f"{at}/placement/off_policy_steps",
+                        unit="count",
+                    )
+                },
+            ),
+        )
+    return Rollout(steps=steps or _widened(argument, bench, split, pointer=pointer))
+
+
+def _widened(argument: Argument, bench: Bench, split: Split, *, pointer: str) -> Term:
+    """Steps that share a rollout where the request is silent, with a warning."""
+    work, place = bench.work, bench.place
+    steps = argument.ledger.derive(
+        steps_sharing_rollout,
+        name=f"{place.prefix}/steps_per_rollout",
+        unit="ratio",
+        inputs={
+            "samples": bench.batch.samples,
+            "devices": split.generating,
+            "samples_per_device": argument.assume(
+                "reinforcement.samples_per_device", pointer=pointer
+            ),
+            "updates_per_rollout": argument.assume(
+                "reinforcement.updates_per_rollout", pointer=pointer
+            ),
+        },
+        fixed={"updates_per_step": work.updates_per_step, "steps": work.steps},
+        stands={
+            "updates_per_step": f"{place.work_pointer}/updates_per_step",
+            "steps": f"{place.work_pointer}/steps",
+        },
+    )
+    argument.warn(
+        "assumed_rollout",
+        f"how many steps share a rollout is not given; {steps.central:g} were taken",
+        pointer=pointer,
+    )
+    return steps
 
 
 def _reward_passes(argument: Argument, bench: Bench) -> float:
@@ -468,6 +555,10 @@ def _best_share(argument: Argument, bench: Bench, placement: Disaggregated) -> f
     else:
         return 0.5
 
+    asked = bench.work.steps_per_rollout
+    given = None if asked is UNSET else Term("steps_per_rollout", asked)
+    each = 1.0 if asked is UNSET else asked
+
     def seconds(share: float) -> float:
         learning = max(1.0, math.floor(devices * share))
         split = Split(
@@ -478,7 +569,7 @@ def _best_share(argument: Argument, bench: Bench, placement: Disaggregated) -> f
         writing = served(
             Argument(argument.catalog),
             bench.office,
-            _load(bench, split),
+            _load(bench, split, given),
             bench.work.serving,
             devices=devices - learning,
             pointer="",
@@ -486,10 +577,16 @@ def _best_share(argument: Argument, bench: Bench, placement: Disaggregated) -> f
         )
         if isinstance(writing, Unserved):
             return math.inf
-        times = bench.work.steps_per_rollout * max(1.0, split.batches_ahead)
-        generation = writing.batch["seconds"].central / times
+        batch = {key: term.central for key, term in writing.batch.items()}
         learn = timed * learners / learning
-        return max(generation, learn) if split.side_by_side else generation + learn
+        if not split.side_by_side:
+            return batch["seconds"] / each + learn
+        decoding = streaming_seconds(
+            **{key: batch[key] for key in STREAMED},
+            batches_ahead=max(1.0, split.batches_ahead),
+            steps_per_rollout=each,
+        )
+        return max(float(decoding), learn)
 
     for share in sorted(SPLITS, key=seconds):
         if share >= base or _learning_seconds(
@@ -506,6 +603,9 @@ def _learning_seconds(argument: Argument, bench: Bench, learners: float) -> floa
     if not isinstance(outcome, Step) or outcome.seconds is None:
         return None
     work = bench.work
-    passes = work.epochs_per_step + (1.0 + work.reference_model) / TRAINING_PASSES
+    forward = (not work.rollout_log_probabilities) + work.reference_model
+    passes = work.epochs_per_step + forward / TRAINING_PASSES
     slowdown = scratch.assume("reinforcement.update_slowdown").central
+    if not isinstance(work.placement, Disaggregated):
+        slowdown *= scratch.assume("reinforcement.colocated_slowdown").central
     return outcome.seconds.central * work.updates_per_step * passes * slowdown

@@ -2,15 +2,16 @@
 
 Colocated, the same devices generate, judge and learn in turn, and every phase waits for the one
 before. Disaggregated and off-policy by k steps, k batches are being written while an older one is
-learned from, so that a step takes as long as the slower side; the tail of a batch no longer holds
-up the trainer.
+learned from, so that a step takes as long as the slower side. Samples of a batch then end while
+those of the next are written, and its longest one has k steps to end in: the tail of a batch no
+longer holds up the trainer.
 """
 
 import math
 from typing import NamedTuple
 
 from service.core.architecture import Architecture, params_active, params_total
-from service.core.arrays import Real, maximum
+from service.core.arrays import Real, maximum, minimum
 
 TRAINING_PASSES = 3.0
 """Forward passes that a training step costs: one forward and twice as much backward."""
@@ -26,7 +27,7 @@ class StepPhases(NamedTuple):
     reward: Real
     update: Real
     weight_transfer: Real
-    fixed: Real  # scheduling, collecting, hand-over between engines
+    fixed: Real  # collecting, rewards by rule, logging, hand-over between engines
 
 
 class Step(NamedTuple):
@@ -79,14 +80,15 @@ def colocated_step(*, phases: StepPhases) -> Step:
 
 
 def off_policy_step(*, phases: StepPhases) -> Step:
-    """Side by side: max(generating, training) + weight transfer + fixed.
+    """Side by side: max(generating, training + fixed) + weight transfer.
 
-    `generation` is per batch where several are written at once.
+    `generation` is per batch where several are written at once. What a step costs beside is the
+    trainer's; only new weights stop both sides.
     """
-    generating, training = generating_seconds(phases), training_seconds(phases)
+    generating, training = generating_seconds(phases), training_seconds(phases) + phases.fixed
     slower = maximum(generating, training)
     return Step(
-        seconds=slower + phases.weight_transfer + phases.fixed,
+        seconds=slower + phases.weight_transfer,
         generating=generating,
         training=training,
         waiting_generators=slower - generating,
@@ -99,20 +101,73 @@ def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
     return step_seconds * steps * devices / 3600.0
 
 
-def seconds_per_step(*, seconds: Real, steps_per_rollout: Real, batches_ahead: Real = 1.0) -> Real:
+def seconds_per_step(
+    *, seconds: Real, steps_per_rollout: Real = 1.0, batches_ahead: Real = 1.0
+) -> Real:
     """A rollout's share of one step: seconds / (steps_per_rollout * batches_ahead)."""
     return seconds / (steps_per_rollout * batches_ahead)
 
 
 def decoding_seconds(
+    *, queue_seconds: Real, drain_seconds: Real, steps_per_rollout: Real = 1.0
+) -> Real:
+    """Decoding of one step, its rollout whole: (queue + drain) / steps_per_rollout."""
+    return (queue_seconds + drain_seconds) / steps_per_rollout
+
+
+def streaming_seconds(
     *,
     queue_seconds: Real,
     drain_seconds: Real,
-    steps_per_rollout: Real,
-    batches_ahead: Real = 1.0,
+    flow_seconds: Real,
+    longest_seconds: Real,
+    batches_ahead: Real,
+    steps_per_rollout: Real = 1.0,
 ) -> Real:
-    """Decoding of one step: (queue + drain) / (steps_per_rollout * batches_ahead)."""
-    return (queue_seconds + drain_seconds) / (steps_per_rollout * batches_ahead)
+    """Decoding of one step where k batches are under way and follow one another.
+
+        min(queue + drain, max(flow, longest)) / (k * steps_per_rollout)
+
+    The places of samples that end go to the next batch, so that generation is bound by its flow,
+    or by the longest sample, which k steps wait for. Batches that are written whole are the other
+    way to run; the faster is taken.
+    """
+    whole = queue_seconds + drain_seconds
+    streamed = maximum(flow_seconds, longest_seconds)
+    return minimum(whole, streamed) / (batches_ahead * steps_per_rollout)
+
+
+def steps_sharing_rollout(
+    *,
+    samples: Real,
+    devices: Real,
+    samples_per_device: Real,
+    updates_per_rollout: Real,
+    updates_per_step: float,
+    steps: float,
+) -> Real:
+    """Steps that share a rollout where nobody says: as many as give every device enough to write.
+
+        max(1, min(devices * samples_per_device / samples, updates_per_rollout / updates, steps))
+
+    A device that decodes few samples reads all weights for few tokens, and all devices wait for
+    the longest sample as often as they begin anew; so teams write for several updates at once,
+    as long as the last of them does not learn from samples that are too old.
+    """
+    filling = devices * samples_per_device / samples
+    return maximum(1.0, minimum(minimum(filling, updates_per_rollout / updates_per_step), steps))
+
+
+def at_least_one(*, steps: Real) -> Real:
+    """Batches under way for a policy so many steps behind: max(1, steps)."""
+    return maximum(1.0, steps)
+
+
+def samples_at_once(
+    *, samples: Real, steps_per_rollout: Real = 1.0, batches_ahead: Real = 1.0
+) -> Real:
+    """Samples under way together: samples * steps_per_rollout * batches_ahead."""
+    return samples * steps_per_rollout * batches_ahead
 
 
 def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:
@@ -128,16 +183,18 @@ def training_pass_seconds(
     response_tokens: Real,
     slowdown: Real,
     sequence_length: float,
+    colocated_slowdown: Real = 1.0,
 ) -> Real:
     """Forward and backward over all samples of a step once.
 
-        seconds * updates * (prompt + response) / sequence_length * slowdown
+        seconds * updates * (prompt + response) / sequence_length * slowdown * colocated_slowdown
 
     `seconds` is the engine's for one mini-batch of sequences of `sequence_length`. `slowdown` is
-    what samples of uneven length, short batches and switching cost against a training run.
+    what samples of uneven length and short batches cost against a training run,
+    `colocated_slowdown` what it costs to share the device's memory with an inference engine.
     """
     tokens = (prompt_tokens + response_tokens) / sequence_length
-    return seconds * updates * tokens * slowdown
+    return seconds * updates * tokens * slowdown * colocated_slowdown
 
 
 def update_seconds(*, training_pass: Real, epochs: Real) -> Real:

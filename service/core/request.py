@@ -374,7 +374,7 @@ class Disaggregated(Wire, tag_field="kind", tag="disaggregated", frozen=True, kw
     """Some devices generate and the others learn; the split is chosen where it is not given.
 
     With `off_policy_steps` 0 each side waits for the other; with k, k batches are written while an
-    older one is learned from.
+    older one is learned from, and of more than one the next fills the places that the last leaves.
     """
 
     generation_devices: Devices | UnsetType = UNSET
@@ -389,8 +389,11 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
 
     Each of `steps` learns from `prompts_per_step` x `samples_per_prompt` responses, in
     `updates_per_step` mini-batches, `epochs_per_step` times. `steps_per_rollout` steps share one
-    rollout: their responses are all written first. Without `reward_model`, rewards are computed
-    from rules, on processors that cost nothing here.
+    rollout: their responses are all written first; where it is not given, one step, or as many
+    as it takes to give every device enough to write at once, up to 16 updates. Without
+    `reward_model`, rewards are computed from rules, on processors that cost nothing here. With
+    `rollout_log_probabilities` those of the inference engine are learned from, and the trainer
+    does not compute them again.
     """
 
     model: Model
@@ -399,10 +402,11 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     samples_per_prompt: Samples
     prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
     responses: Responses = field(default_factory=Responses)
-    steps_per_rollout: Few = 1.0
+    steps_per_rollout: Few | UnsetType = UNSET
     updates_per_step: Few = 1.0
     epochs_per_step: Epochs = 1.0
     reference_model: bool = True
+    rollout_log_probabilities: bool = False
     reward_model: Model | UnsetType = UNSET
     placement: Placement = field(default_factory=Colocated)
     precision: TrainingPrecision = "bf16"

@@ -93,13 +93,40 @@ def share_longer(*, lengths: Lengths, tokens: Real) -> Real:
     return 1.0 - normal_share_below(z)
 
 
-def longest_tokens(*, lengths: Lengths, samples: float) -> Real:
+def mean_tokens_so_far(*, lengths: Lengths) -> Real:
+    """Tokens written of a sample that is met at a random moment of its writing.
+
+        E[L^2] / (2 E[L]),  E[L^2] = exp(2 m + 2 s^2) N(room - 2 s) + C^2 (1 - N(room))
+
+    Long samples are met more often than short ones, in proportion to their length.
+    Source: the mean age in a renewal process.
+    """
+    m, s, cap = lengths.log_median, lengths.sigma, lengths.cap_tokens
+    room = (np.log(cap) - m) / s
+    whole = np.exp(2.0 * (m + s * s)) * normal_share_below(room - 2.0 * s)
+    square = whole + cap * cap * (1.0 - normal_share_below(room))
+    return square / (2.0 * mean_tokens(lengths=lengths))
+
+
+def normal_quantile_above(*, share: Real) -> Real:
+    """The normal deviate that a share of at most one half exceeds, to 4.5e-4.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), formula 26.2.23.
+    """
+    t = np.sqrt(-2.0 * np.log(share))
+    above = 2.515517 + t * (0.802853 + t * 0.010328)
+    below = 1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))
+    z: Real = t - above / below
+    return z
+
+
+def longest_tokens(*, lengths: Lengths, samples: Real) -> Real:
     """Median length of the longest of so many samples.
 
     min(cap, exp(m + s z)),  z the 2^(-1/samples) quantile of the normal distribution
     """
-    above = -math.expm1(-math.log(2.0) / max(1.0, samples))
-    z = -NormalDist().inv_cdf(above)
+    above = -np.expm1(-math.log(2.0) / maximum(1.0, samples))
+    z = normal_quantile_above(share=above)
     return minimum(lengths.cap_tokens, np.exp(lengths.log_median + lengths.sigma * z))
 
 

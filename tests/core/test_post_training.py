@@ -234,9 +234,10 @@ def test_side_by_side_the_slower_half_sets_the_step():
     stage, _ = stage_of(LEARNING | {"placement": placement})
     phase = {name: estimate.central for name, estimate in stage.phases.items()}
     generating = phase["prefill"] + phase["generation"]
-    learning = sum(phase[name] for name in ("log_probabilities", "reference", "reward", "update"))
-    beside = phase["weight_transfer"] + phase["fixed"]
-    assert phase["step_seconds"] == pytest.approx(max(generating, learning) + beside)
+    own = ("log_probabilities", "reference", "reward", "update", "fixed")
+    learning = sum(phase[name] for name in own)
+    slower = max(generating, learning)
+    assert phase["step_seconds"] == pytest.approx(slower + phase["weight_transfer"])
 
 
 def test_a_split_that_is_not_given_is_chosen_and_said():
@@ -260,6 +261,89 @@ def test_reference_and_reward_passes_cost_time():
 
 def test_steps_that_share_a_rollout_share_its_tail():
     assert hours(LEARNING | {"steps_per_rollout": 4}) < hours(LEARNING)
+
+
+def rollout_of(work, **place):
+    """Steps that were taken to share a rollout, and whether that is said."""
+    _, quoted = stage_of(work, **place)
+    figure = quoted.figures["stages/0/steps_per_rollout"]
+    return figure.value, "assumed_rollout" in codes(quoted)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "updates", "steps", "shared"),
+    [(64, 1, 100, 2), (128, 1, 100, 1), (2, 1, 100, 16), (2, 4, 100, 4), (2, 1, 5, 5)],
+)
+def test_a_rollout_is_widened_until_every_device_has_sixteen_samples(
+    prompts, updates, steps, shared
+):
+    """On 64 devices, 8 samples a prompt; up to 16 updates, and no further than the run."""
+    work = LEARNING | {"prompts_per_step": prompts, "updates_per_step": updates, "steps": steps}
+    assert rollout_of(work) == (shared, True)
+
+
+def test_a_rollout_that_is_given_is_not_assumed():
+    stage, quoted = stage_of(LEARNING | {"steps_per_rollout": 4})
+    assert "assumed_rollout" not in codes(quoted)
+    writing = stage.generation
+    assert writing.concurrent_sequences.central * writing.replicas == pytest.approx(4 * 512)
+
+
+def test_batches_that_are_written_ahead_are_not_widened_too():
+    placement = {"kind": "disaggregated", "generation_devices": 32, "off_policy_steps": 2}
+    _, quoted = stage_of(LEARNING | {"placement": placement})
+    assert "assumed_rollout" not in codes(quoted)
+
+
+@settings(max_examples=15)
+@given(samples=st.integers(1, 64), devices=st.sampled_from([8, 16, 64]))
+def test_twice_the_samples_never_take_less_where_the_rollout_is_assumed(samples, devices):
+    work = LEARNING | {"prompts_per_step": 4, "samples_per_prompt": samples}
+    once, twice = (
+        hours(work | {"samples_per_prompt": n}, devices=devices) for n in (samples, 2 * samples)
+    )
+    assert twice >= once * (1 - 1e-9)
+
+
+@settings(max_examples=15)
+@given(
+    ahead=st.integers(1, 8),
+    mean=st.sampled_from([200, 1_000, 6_000]),
+    prompts=st.sampled_from([4, 64, 1_024]),
+)
+def test_batches_further_ahead_never_take_longer(ahead, mean, prompts):
+    few, more = (
+        hours(
+            LEARNING
+            | {
+                "prompts_per_step": prompts,
+                "responses": {"mean_tokens": mean, "most_tokens": 8_192},
+                "serving": {"tensor_parallel": 1, "devices_per_replica": 1},
+                "placement": {
+                    "kind": "disaggregated",
+                    "generation_devices": 32,
+                    "off_policy_steps": steps,
+                },
+            }
+        )
+        for steps in (ahead, 2 * ahead)
+    )
+    assert more <= few * (1 + 1e-9)
+
+
+def test_log_probabilities_of_the_engine_are_not_computed_again():
+    stage, _ = stage_of(LEARNING | {"rollout_log_probabilities": True})
+    assert stage.phases["log_probabilities"].central == 0.0
+
+
+def test_learning_beside_an_engine_on_the_same_devices_is_slower():
+    apart = LEARNING | {
+        "placement": {"kind": "disaggregated", "generation_devices": 32},
+        "layout": {"tensor_parallel": 1},
+    }
+    together, _ = stage_of(LEARNING | {"layout": {"tensor_parallel": 1}}, devices=32)
+    alone, _ = stage_of(apart)
+    assert together.phases["update"].central > alone.phases["update"].central
 
 
 def test_the_mean_length_is_assumed_with_a_warning_and_moves_the_answer_most():

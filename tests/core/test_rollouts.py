@@ -14,6 +14,7 @@ from service.core.rollouts import (
     lengths_of,
     longest_tokens,
     mean_tokens,
+    mean_tokens_so_far,
     normal_share_below,
     sigma_of_interval,
 )
@@ -62,6 +63,23 @@ def test_the_longest_of_more_samples_is_no_shorter_and_never_beyond_the_cap(
     short, long = (longest_tokens(lengths=lengths, samples=n) for n in (few, many))
     assert short <= long * (1 + 1e-12)
     assert long <= cap
+
+
+def test_the_longest_of_many_counts_at_once_is_that_of_each():
+    lengths = lengths_of(mean_tokens=2_000.0, cap_tokens=1e9, sigma=0.9)
+    counts = np.array([1.0, 16.0, 8_192.0, 1e6])
+    for n, longest in zip(counts, longest_tokens(lengths=lengths, samples=counts), strict=True):
+        z = NormalDist().inv_cdf(2.0 ** (-1.0 / n))
+        assert longest == pytest.approx(np.exp(lengths.log_median + 0.9 * z), rel=5e-4)
+
+
+@pytest.mark.parametrize(("cap", "sigma"), [(1e9, 0.5), (4_000.0, 0.9), (1_500.0, 1.2)])
+def test_what_is_written_of_a_sample_met_at_random_agrees_with_sampling(cap, sigma):
+    lengths = lengths_of(mean_tokens=1_000.0, cap_tokens=cap, sigma=sigma)
+    normal = np.array([NormalDist().inv_cdf((i + 0.5) / 200_000) for i in range(200_000)])
+    sampled = np.minimum(cap, np.exp(lengths.log_median + sigma * normal))
+    expected = (sampled**2).mean() / (2 * sampled.mean())
+    assert mean_tokens_so_far(lengths=lengths) == pytest.approx(expected, rel=3e-3)
 
 
 def test_the_longest_of_512_log_normal_samples_is_three_deviations_out():

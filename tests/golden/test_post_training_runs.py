@@ -55,6 +55,19 @@ def test_r1_zero_follows_from_its_description():
     assert float(bill.interval.p10) <= 101_000 <= float(bill.interval.p90)
 
 
+def test_r1_zero_follows_without_the_width_of_its_rollouts():
+    """The 8,192 outputs of a rollout are in the paper; who does not know them gets them assumed."""
+    run = RUNS["deepseek-r1-zero"]
+    rl = {name: fact for name, fact in run.facts["rl"].items() if name != "outputs_per_rollout"}
+    quote = quoted(msgspec.structs.replace(run, facts=run.facts | {"rl": rl}))
+    assert quote.figures["stages/0/steps_per_rollout"].value == 16
+    assert "assumed_rollout" in {warning.code for warning in quote.warnings}
+    hours = sum(stage.device_hours.central for stage in quote.stages)
+    assert 1 / 1.5 <= hours / 101_000 <= 1.5
+    (bill,) = (bill for bill in quote.bases if bill.basis == "rental")
+    assert float(bill.interval.p10) <= 101_000 <= float(bill.interval.p90)
+
+
 def test_r1_zero_s_quote_says_that_it_hangs_on_the_response_length():
     quote = quoted(RUNS["deepseek-r1-zero"])
     (bill,) = (bill for bill in quote.bases if bill.basis == "rental")
