@@ -46,11 +46,22 @@ def accuracy(
     fit: Annotated[
         bool, typer.Option("--fit", help="Fit the engine's constants anew and print the report.")
     ] = False,
+    fit_post_training: Annotated[
+        bool,
+        typer.Option(
+            "--fit-post-training",
+            help="With --runs: fit the constants of reinforcement to these runs, in minutes; "
+            "write them.",
+        ),
+    ] = False,
     ablate: Annotated[
         bool, typer.Option("--ablate", help="With --fit: also without each term, in minutes.")
     ] = False,
     dry: Annotated[
-        bool, typer.Option("--dry", help="With --fit: leave the data files as they are.")
+        bool,
+        typer.Option(
+            "--dry", help="With --fit, --fit-post-training: leave the data files as they are."
+        ),
     ] = False,
     calibrate: Annotated[
         bool,
@@ -79,6 +90,8 @@ def accuracy(
         _predict()
     elif ranges:
         _ranges()
+    elif runs is not None and fit_post_training:
+        _fit_post_training(runs, dry=dry)
     elif runs is not None:
         _runs(runs, report, calibrate=calibrate, as_json=as_json)
     elif steps is not None:
@@ -121,6 +134,26 @@ def fit_anew(*, ablate: bool, dry: bool) -> None:
         write_engine(done)
         if ablate:
             (ENGINE / "report.md").write_text(report, encoding="utf-8")
+    sys.stdout.write(report)
+
+
+def _fit_post_training(runs: Path, *, dry: bool) -> None:
+    """Fit the constants of reinforcement, print their worth and, unless `dry`, write all."""
+    from service.accuracy import post_training_fit as fitting  # noqa: PLC0415 - loads scipy
+    from service.accuracy.post_training_report import report_of  # noqa: PLC0415
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    catalog = load_catalog()
+    done = fitting.fit_post_training(
+        fitting.load_rows(catalog, runs), catalog, fitting.load_priors()
+    )
+    unseen = fitting.left_out(done, catalog)
+    report = report_of(done, unseen, catalog)
+    if not dry:
+        fitting.FITTED.write_text(fitting.table_of(done, as_of=catalog.version), encoding="utf-8")
+        fitting.COVARIANCE.write_text(fitting.covariance_of(done), encoding="utf-8")
+        fitting.LEFT_OUT.write_text(fitting.left_out_table(done, unseen), encoding="utf-8")
+        fitting.REPORT.write_text(report, encoding="utf-8")
     sys.stdout.write(report)
 
 
@@ -176,6 +209,7 @@ def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) ->
     from service.accuracy import calibration  # noqa: PLC0415 - loads the catalog
     from service.accuracy.runs import compare, score_of  # noqa: PLC0415
     from service.accuracy.runs_report import report_of  # noqa: PLC0415
+    from service.accuracy.unseen import unseen  # noqa: PLC0415
     from service.catalog_files import load_catalog  # noqa: PLC0415
 
     if calibrate:
@@ -183,7 +217,7 @@ def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) ->
     rows = compare(runs, load_catalog())
     score = score_of(rows)
     if report is not None:
-        report.write_text(report_of(rows, calibration.crossed(load_catalog(), runs)))
+        report.write_text(report_of(rows, unseen(load_catalog(), runs)))
     _show(score, print_runs, as_json=as_json)
 
 

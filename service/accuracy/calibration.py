@@ -5,9 +5,8 @@ whose hours hold nothing but steps, with a layout that the service chose. `run`:
 what `chosen` and the known losses lead to expect.
 """
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,7 +14,7 @@ import msgspec
 import numpy as np
 
 from service.accuracy.pretraining_runs import STEP_ONLY, THROUGHPUT, TIMED
-from service.accuracy.runs import EMBEDDED, Compared, compare, compared, scored
+from service.accuracy.runs import EMBEDDED, Compared, compare
 from service.catalog_files import DATA_DIRECTORY
 from service.core.arrays import Array
 from service.core.catalog import Catalog
@@ -107,25 +106,3 @@ def calibrated(catalog: Catalog, path: Path = EMBEDDED) -> str:
             f"sigma = {(high - low) / 2.0:.3f}\nquantiles = [{quantiles}]\n"
         )
     return text
-
-
-def crossed(catalog: Catalog, path: Path = EMBEDDED) -> tuple[Compared, ...]:
-    """Every scored run, quoted with error figures read off the runs of other developers alone."""
-    rows = compare(path, unbiased(catalog))
-    unseen = {
-        developer: _with(catalog, residuals([row for row in rows if row.developer != developer]))
-        for developer in {row.developer for row in rows}
-    }
-    return tuple(compared(run, unseen[run.developer]) for run in scored(path, catalog))
-
-
-def _with(catalog: Catalog, found: Mapping[str, Residuals]) -> Catalog:
-    """The catalog with other residuals behind the error figures."""
-    assumptions = dict(catalog.assumptions)
-    for kind, residuals_of_kind in found.items():
-        low, _, middle, _, high = map(math.exp, residuals_of_kind.spread())
-        name = FIGURES[kind]
-        assumptions[name] = msgspec.structs.replace(
-            assumptions[name], _value=middle, low=low, high=high
-        )
-    return msgspec.structs.replace(catalog, assumptions=assumptions)

@@ -35,8 +35,11 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
 def predicted(run: ReferenceRun, catalog: Catalog) -> Predicted | str:
     """Device-hours of a run from what was disclosed beside them, or why they are not expressed."""
     request = request_of(run, catalog)
-    if isinstance(request, str):
-        return request
+    return request if isinstance(request, str) else predicted_for(request, catalog)
+
+
+def predicted_for(request: QuoteRequest, catalog: Catalog) -> Predicted | str:
+    """Device-hours that a request takes, or why they are not known."""
     try:
         answer = quoted(request, catalog)
     except NotQuotable as error:

@@ -97,7 +97,13 @@ def generated(argument: Argument, work: Generation, place: Place) -> Hours:
         device_hours=held_hours(argument, useful, held, place),
         held=held,
         written=written_of(
-            argument, place, found, samples=samples, texts=texts, devices=place.devices
+            argument,
+            place,
+            found,
+            samples=samples,
+            texts=texts,
+            seconds=found.batch["seconds"],
+            devices=place.devices,
         ),
         tokens=tokens,
     )
@@ -148,9 +154,10 @@ def written_of(
     *,
     samples: Term,
     texts: Texts,
+    seconds: Term,
     devices: Term,
 ) -> Written:
-    """What the quote says of how a stage generates."""
+    """What the quote says of how a stage generates, which writes `samples` in so many seconds."""
     parts = ("prefill_seconds", "queue_seconds", "drain_seconds")
     return Written(
         serving=found.serving,
@@ -165,7 +172,7 @@ def written_of(
             inputs={
                 "samples": samples,
                 "response_tokens": texts.mean_tokens,
-                "seconds": found.batch["seconds"],
+                "seconds": seconds,
                 "devices": devices,
             },
         ),

@@ -163,11 +163,9 @@ def at_least_one(*, steps: Real) -> Real:
     return maximum(1.0, steps)
 
 
-def samples_at_once(
-    *, samples: Real, steps_per_rollout: Real = 1.0, batches_ahead: Real = 1.0
-) -> Real:
-    """Samples under way together: samples * steps_per_rollout * batches_ahead."""
-    return samples * steps_per_rollout * batches_ahead
+def generating_seconds_of_step(*, prefill: Real, generation: Real) -> Real:
+    """Seconds that a step's samples take to write: prefill + generation."""
+    return prefill + generation
 
 
 def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:

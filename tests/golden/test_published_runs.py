@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from service.accuracy import calibration
 from service.accuracy.runs import EMBEDDED, compare, score_of
 from service.accuracy.runs_report import report_of
+from service.accuracy.unseen import unseen as quoted_unseen
 from service.catalog_files import load_catalog
 from service.cli import app
 
@@ -22,7 +23,7 @@ def rows():
 
 @pytest.fixture(scope="module")
 def unseen():
-    return calibration.crossed(load_catalog())
+    return quoted_unseen(load_catalog())
 
 
 def test_the_committed_report_is_current(rows, unseen):
