@@ -23,6 +23,10 @@ Written by `runquote accuracy --runs service/data/runs/reference_runs.jsonl --fi
 Five constants, robust least squares of ln(predicted / disclosed device-hours), each constant drawn
 to what was believed before (`post_training_priors.toml`). `in the sample` is of the fit to all
 rows; `left out` of a fit that has seen no row of the same source.
+
+The form of the model and the defaults that stand beside the fit were chosen with all rows in view:
+16 samples a device is what R1-Zero wrote, so that its width is met by construction, and the
+slowdown of colocated trainers is read off verl's tables of phases. `left out` does not undo that.
 """
 
 

@@ -1,7 +1,8 @@
 """Steps of NeMo-RL 0.4 on H100, which no constant was fitted to, predicted from their table.
 
 Source: NVIDIA-NeMo/RL, docs/about/performance-summary.md at v0.4: model, policy, mean length, cap,
-devices, samples of a step, seconds of a step. Updates are of 512 samples.
+devices, samples of a step, seconds of a step. Updates are of 512 samples. The fit has seen steps
+of a later release of the same framework, so that these are new rows, but no new source.
 """
 
 import math
