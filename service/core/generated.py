@@ -57,10 +57,10 @@ def devices_of_replica(*, serving: Serving) -> Real:
 
 def generated(argument: Argument, work: Generation, place: Place) -> Hours:
     """Device-hours of one attempt at writing all responses."""
-    at, given, derive = place.work_pointer, argument.ledger.given, argument.ledger.derive
-    prompts = given(work.requests, pointer=f"{at}/requests", unit="count")
-    per_prompt = given(work.samples_per_prompt, pointer=f"{at}/samples_per_prompt", unit="count")
-    kept = argument.quantity(work.kept_share, pointer=f"{at}/kept_share", unit="share")
+    at, quantity, derive = place.work_pointer, argument.quantity, argument.ledger.derive
+    prompts = quantity(work.requests, pointer=f"{at}/requests", unit="count")
+    per_prompt = quantity(work.samples_per_prompt, pointer=f"{at}/samples_per_prompt", unit="count")
+    kept = quantity(work.kept_share, pointer=f"{at}/kept_share", unit="share")
     texts = texts_of(argument, work.prompt_tokens, work.responses, pointer=at, prefix=place.prefix)
     samples = derive(
         samples_of,
@@ -71,7 +71,7 @@ def generated(argument: Argument, work: Generation, place: Place) -> Hours:
     tokens = tokens_of(
         argument, place, prompts=prompts, samples=samples, texts=texts, kept_share=kept
     )
-    load = Load(samples=samples.central, prompts=prompts.central, texts=texts)
+    load = Load(samples=samples, prompts=prompts, texts=texts)
     found = _served(argument, work, place, load)
     if isinstance(found, Hours):
         return found_with(found, tokens)

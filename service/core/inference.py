@@ -84,17 +84,19 @@ Serviced: TypeAlias = Served | Unserved
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """A batch to be written: how many samples of how many prompts, `times` over."""
+    """A batch to be written: how many samples of how many prompts, `batches` and `times` over."""
 
-    samples: float
-    prompts: float
+    samples: Term
+    prompts: Term
     texts: Texts
+    batches: float = 1.0
     times: Term | None = None
 
     @property
     def inputs(self) -> dict[str, Term]:
         """What the formulas take."""
-        return self.texts.inputs | ({} if self.times is None else {"times": self.times})
+        counted = {"samples": self.samples, "prompts": self.prompts}
+        return counted | self.texts.inputs | ({} if self.times is None else {"times": self.times})
 
 
 class Office(Struct, frozen=True, kw_only=True):
@@ -121,15 +123,16 @@ def batch_of_figures(
     formats: Formats,
     domain_devices: float,
     replicas: Real,
-    samples: float,
-    prompts: float,
+    samples: Real,
+    prompts: Real,
+    batches: float = 1.0,
     times: Real = 1.0,
     cap_tokens: Real = NO_CAP_TOKENS,
     **speed: Real,
 ) -> Batch:
     """Seconds of a batch from the figures of devices, links, inference engine and lengths.
 
-    Formula: `service.core.generation.batch_seconds`, of `times` as many samples and prompts.
+    Formula: `service.core.generation.batch_seconds`, of all samples and prompts `batches * times`.
     """
     replica = Replica(
         architecture=architecture,
@@ -148,8 +151,8 @@ def batch_of_figures(
     return batch_seconds(
         replica=replica,
         replicas=replicas,
-        samples=samples * times,
-        prompts=prompts * times,
+        samples=samples * batches * times,
+        prompts=prompts * batches * times,
         prompt_tokens=prompt_tokens,
         lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
     )
@@ -222,8 +225,7 @@ def _fixed(office: Office, load: Load, serving: Serving, replicas: float | Array
         "formats": FORMATS[office.precision],
         "domain_devices": office.hardware.scale_up_domain,
         "replicas": replicas,
-        "samples": load.samples,
-        "prompts": load.prompts,
+        "batches": load.batches,
     }
 
 

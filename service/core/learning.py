@@ -73,9 +73,11 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 class Bench(Struct, frozen=True, kw_only=True):
-    """A stage's model on its devices, and what a step learns from."""
+    """A stage's model on its devices, what a step learns from, and how often."""
 
     work: Reinforcement
+    steps: Term
+    epochs: Term
     place: Place
     described: Described
     office: Office
@@ -84,11 +86,11 @@ class Bench(Struct, frozen=True, kw_only=True):
 
 def load_of(bench: Bench, split: Split, steps_per_rollout: Term | None) -> Load:
     """What is written at once: the responses of a rollout, and of the batches ahead."""
-    batches = max(1.0, split.batches_ahead)
     return Load(
-        samples=bench.batch.samples.central * batches,
-        prompts=bench.batch.prompts.central * batches,
+        samples=bench.batch.samples,
+        prompts=bench.batch.prompts,
         texts=bench.batch.texts,
+        batches=max(1.0, split.batches_ahead),
         times=steps_per_rollout,
     )
 
@@ -142,7 +144,7 @@ def learning_seconds(argument: Argument, bench: Bench, learners: float) -> float
         return None
     work = bench.work
     forward = (not work.rollout_log_probabilities) + work.reference_model
-    passes = work.epochs_per_step + forward / TRAINING_PASSES
+    passes = bench.epochs.central + forward / TRAINING_PASSES
     slowdown = scratch.assume("reinforcement.update_slowdown").central
     return outcome.seconds.central * work.updates_per_step * passes * slowdown
 
@@ -189,12 +191,10 @@ def _widened(argument: Argument, bench: Bench, split: Split, *, pointer: str) ->
             "updates_per_rollout": argument.assume(
                 "reinforcement.updates_per_rollout", pointer=pointer
             ),
+            "steps": bench.steps,
         },
-        fixed={"updates_per_step": work.updates_per_step, "steps": work.steps},
-        stands={
-            "updates_per_step": f"{place.work_pointer}/updates_per_step",
-            "steps": f"{place.work_pointer}/steps",
-        },
+        fixed={"updates_per_step": work.updates_per_step},
+        stands={"updates_per_step": f"{place.work_pointer}/updates_per_step"},
     )
     argument.warn(
         "assumed_rollout",

@@ -75,6 +75,10 @@ def reinforced(argument: Argument, work: Reinforcement, place: Place) -> Hours:
         return Hours(device_hours=None, tokens=tokens, unknown=hardware.detail)
     bench = Bench(
         work=work,
+        steps=argument.quantity(work.steps, pointer=f"{at}/steps", unit="count"),
+        epochs=argument.quantity(
+            work.epochs_per_step, pointer=f"{at}/epochs_per_step", unit="ratio"
+        ),
         place=place,
         described=described,
         office=office_of(argument, described, hardware, work.serving_precision),
@@ -144,9 +148,7 @@ def _run(
         unit="device_hour",
         inputs={
             "step_seconds": whole["seconds"],
-            "steps": argument.ledger.given(
-                work.steps, pointer=f"{place.work_pointer}/steps", unit="count"
-            ),
+            "steps": bench.steps,
             "devices": place.devices,
         },
     )
@@ -235,7 +237,7 @@ def _phases(
 ) -> dict[str, Term]:
     """Seconds of each phase of one step, as figures."""
     work, place = bench.work, bench.place
-    at, given, derive = place.work_pointer, argument.ledger.given, argument.ledger.derive
+    derive = argument.ledger.derive
     name = f"{place.prefix}/phases"
     shared = rollout.per_step
     assert step.seconds is not None
@@ -298,9 +300,7 @@ def _phases(
             update_seconds,
             {
                 "training_pass": one_pass,
-                "epochs": given(
-                    work.epochs_per_step, pointer=f"{at}/epochs_per_step", unit="ratio"
-                ),
+                "epochs": bench.epochs,
             },
         ),
         "weight_transfer": seconds(

@@ -143,8 +143,8 @@ def steps_sharing_rollout(
     devices: Real,
     samples_per_device: Real,
     updates_per_rollout: Real,
+    steps: Real,
     updates_per_step: float,
-    steps: float,
 ) -> Real:
     """Steps that share a rollout where nobody says: as many as give every device enough to write.
 

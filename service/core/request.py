@@ -357,8 +357,8 @@ class Generation(Losses, tag_field="kind", tag="generation", frozen=True, kw_onl
     """
 
     model: Model
-    requests: Requests
-    samples_per_prompt: Samples = 1.0
+    requests: Requests | Interval[Requests]
+    samples_per_prompt: Samples | Interval[Samples] = 1.0
     prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
     responses: Responses = field(default_factory=Responses)
     kept_share: KeptShare | Interval[KeptShare] = 1.0
@@ -397,14 +397,14 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     """
 
     model: Model
-    steps: Steps
+    steps: Steps | Interval[Steps]
     prompts_per_step: Prompts
     samples_per_prompt: Samples
     prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
     responses: Responses = field(default_factory=Responses)
     steps_per_rollout: Few | UnsetType = UNSET
     updates_per_step: Few = 1.0
-    epochs_per_step: Epochs = 1.0
+    epochs_per_step: Epochs | Interval[Epochs] = 1.0
     reference_model: bool = True
     rollout_log_probabilities: bool = False
     reward_model: Model | UnsetType = UNSET

@@ -371,3 +371,25 @@ def test_every_kind_is_answered_the_same_twice():
     for work in KINDS.values():
         once, again = (msgspec.json.encode(stage_of(work)[1]) for _ in range(2))
         assert once == again
+
+
+@pytest.mark.parametrize(
+    ("work", "member", "middle"),
+    [
+        (LEARNING, "steps", 100),
+        (LEARNING, "epochs_per_step", 2),
+        (WRITING, "requests", 10_000),
+        (WRITING, "samples_per_prompt", 4),
+    ],
+)
+def test_counts_that_are_no_structure_may_be_intervals(work, member, middle):
+    certain, _ = stage_of(work | {member: middle})
+    unsure = {"low": middle / 2, "central": middle, "high": middle * 2}
+    uncertain, quoted = stage_of(work | {member: unsure})
+    assert uncertain.device_hours.central == pytest.approx(certain.device_hours.central, rel=1e-9)
+    (driver,) = [each for each in quoted.bases[0].drivers if each.figure.endswith(f"/{member}")]
+    assert float(driver.total_if_low) < float(quoted.bases[0].total.amount)
+    for end, times in ((driver.total_if_low, 0.5), (driver.total_if_high, 2.0)):
+        alone, _ = stage_of(work | {member: middle * times})
+        best = 2.0 * alone.device_hours.central  # on the layout that is best for so many
+        assert best - 0.01 <= float(end) <= 1.1 * best
