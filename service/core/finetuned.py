@@ -17,10 +17,7 @@ from service.core.argument import Argument
 from service.core.arrays import Real, maximum, minimum
 from service.core.asks import Ask, Trained
 from service.core.described import Contradictory, Described, description_of
-from service.core.hardware import Unsuited
-from service.core.held import held_hours, held_of
 from service.core.hours import Hours, Place
-from service.core.planning import Unlaid
 from service.core.provenance import Term
 from service.core.request import (
     ExampleData,
@@ -31,7 +28,7 @@ from service.core.request import (
     QloraTuning,
 )
 from service.core.steps import step_of
-from service.core.training import device_hours_of_steps, steps_of
+from service.core.trained import trained
 
 
 def tokens_of_examples(*, examples: Real, mean_tokens: Real, epochs: Real) -> Real:
@@ -108,41 +105,7 @@ def finetuned(argument: Argument, work: Finetuning, place: Place) -> Hours:
             else argument.quantity(work.mfu, pointer=f"{at}/mfu", unit="share"),
         )
     )
-    if isinstance(outcome, Contradictory):
-        argument.warn("contradictory", outcome.detail, pointer=outcome.pointer)
-        return Hours(device_hours=None, tokens=counted, unknown=outcome.detail, contradictory=True)
-    if isinstance(outcome, Unsuited):
-        return Hours(device_hours=None, tokens=counted, unknown=outcome.detail)
-    held = held_of(argument, work, place, predicted=work.mfu is UNSET)
-    if outcome.seconds is None:
-        assert isinstance(outcome.placement, Unlaid)
-        return Hours(
-            device_hours=None,
-            held=held,
-            step=outcome,
-            tokens=counted,
-            unknown=outcome.placement.detail,
-        )
-    steps = argument.ledger.derive(
-        steps_of,
-        name=f"{place.prefix}/steps",
-        unit="count",
-        inputs={"tokens": processed, "tokens_per_step": outcome.tokens_per_step},
-    )
-    useful = argument.ledger.derive(
-        device_hours_of_steps,
-        name=f"{place.prefix}/device_hours_useful",
-        unit="device_hour",
-        inputs={"steps": steps, "seconds": outcome.seconds, "devices": place.devices},
-    )
-    return Hours(
-        device_hours=held_hours(argument, useful, held, place),
-        mfu=outcome.mfu,
-        held=held,
-        step=outcome,
-        steps=steps,
-        tokens=counted,
-    )
+    return trained(argument, work, place, outcome, processed=processed, counted=counted)
 
 
 def _tokens(argument: Argument, work: Finetuning, place: Place) -> tuple[Term, Term]:

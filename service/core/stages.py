@@ -10,10 +10,9 @@ from service.core.asks import ask_of
 from service.core.described import Contradictory, description_of
 from service.core.finetuned import finetuned
 from service.core.generated import generated
-from service.core.hardware import Unsuited, peak_of
+from service.core.hardware import peak_of
 from service.core.held import held_hours, held_of
 from service.core.hours import Hours, Place, prefix_of
-from service.core.planning import Unlaid
 from service.core.provenance import Term
 from service.core.reinforced import reinforced
 from service.core.request import (
@@ -28,7 +27,7 @@ from service.core.request import (
     Timed,
 )
 from service.core.steps import step_of
-from service.core.training import device_hours_of_steps, steps_of
+from service.core.trained import trained
 from service.core.units import SECONDS_PER_HOUR
 from service.core.wire import Interval
 
@@ -202,46 +201,22 @@ def _pretrained(argument: Argument, work: Pretraining, place: Place) -> Hours:
     at = place.work_pointer
     tokens = argument.quantity(work.tokens, pointer=f"{at}/tokens", unit="token")
     described = description_of(argument, work.model, pointer=f"{at}/model")
-    if isinstance(described, Contradictory):
-        return _contradicted(argument, described)
-    outcome = step_of(
-        argument,
-        ask_of(work, described, pointer=at, prefix=place.prefix),
-        place.cluster,
-        cluster_pointer=place.cluster_pointer,
-        devices=place.devices,
-        mfu=None
-        if work.mfu is UNSET
-        else argument.quantity(work.mfu, pointer=f"{at}/mfu", unit="share"),
-        anchor=work.anchor,
+    outcome = (
+        described
+        if isinstance(described, Contradictory)
+        else step_of(
+            argument,
+            ask_of(work, described, pointer=at, prefix=place.prefix),
+            place.cluster,
+            cluster_pointer=place.cluster_pointer,
+            devices=place.devices,
+            mfu=None
+            if work.mfu is UNSET
+            else argument.quantity(work.mfu, pointer=f"{at}/mfu", unit="share"),
+            anchor=work.anchor,
+        )
     )
-    if isinstance(outcome, Contradictory):
-        return _contradicted(argument, outcome)
-    if isinstance(outcome, Unsuited):
-        return Hours(device_hours=None, unknown=outcome.detail)
-    held = held_of(argument, work, place, predicted=work.mfu is UNSET)
-    if outcome.seconds is None:
-        assert isinstance(outcome.placement, Unlaid)
-        return Hours(device_hours=None, held=held, step=outcome, unknown=outcome.placement.detail)
-    steps = argument.ledger.derive(
-        steps_of,
-        name=f"{place.prefix}/steps",
-        unit="count",
-        inputs={"tokens": tokens, "tokens_per_step": outcome.tokens_per_step},
-    )
-    useful = argument.ledger.derive(
-        device_hours_of_steps,
-        name=f"{place.prefix}/device_hours_useful",
-        unit="device_hour",
-        inputs={"steps": steps, "seconds": outcome.seconds, "devices": place.devices},
-    )
-    once = held_hours(argument, useful, held, place)
-    return Hours(device_hours=once, mfu=outcome.mfu, held=held, step=outcome, steps=steps)
-
-
-def _contradicted(argument: Argument, found: Contradictory) -> Hours:
-    argument.warn("contradictory", found.detail, pointer=found.pointer)
-    return Hours(device_hours=None, unknown=found.detail, contradictory=True)
+    return trained(argument, work, place, outcome, processed=tokens, counted={})
 
 
 def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str) -> Term:

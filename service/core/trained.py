@@ -1,0 +1,66 @@
+"""A model trained on tokens: as many steps as they take, each as long as predicted or measured."""
+
+from collections.abc import Mapping
+
+from msgspec import UNSET
+
+from service.core.argument import Argument
+from service.core.described import Contradictory
+from service.core.hardware import Unsuited
+from service.core.held import held_hours, held_of
+from service.core.hours import Hours, Place
+from service.core.planning import Unlaid
+from service.core.provenance import Term
+from service.core.request import Finetuning, Pretraining
+from service.core.steps import Outcome
+from service.core.training import device_hours_of_steps, steps_of
+
+
+def trained(
+    argument: Argument,
+    work: Pretraining | Finetuning,
+    place: Place,
+    outcome: Outcome,
+    *,
+    processed: Term,
+    counted: Mapping[str, Term],
+) -> Hours:
+    """Device-hours of one attempt at `processed` tokens, or why they are not known.
+
+    `counted` are the tokens that the quote shows beside them.
+    """
+    if isinstance(outcome, Contradictory):
+        argument.warn("contradictory", outcome.detail, pointer=outcome.pointer)
+        return Hours(device_hours=None, tokens=counted, unknown=outcome.detail, contradictory=True)
+    if isinstance(outcome, Unsuited):
+        return Hours(device_hours=None, tokens=counted, unknown=outcome.detail)
+    held = held_of(argument, work, place, predicted=work.mfu is UNSET)
+    if outcome.seconds is None:
+        assert isinstance(outcome.placement, Unlaid)
+        return Hours(
+            device_hours=None,
+            held=held,
+            step=outcome,
+            tokens=counted,
+            unknown=outcome.placement.detail,
+        )
+    steps = argument.ledger.derive(
+        steps_of,
+        name=f"{place.prefix}/steps",
+        unit="count",
+        inputs={"tokens": processed, "tokens_per_step": outcome.tokens_per_step},
+    )
+    useful = argument.ledger.derive(
+        device_hours_of_steps,
+        name=f"{place.prefix}/device_hours_useful",
+        unit="device_hour",
+        inputs={"steps": steps, "seconds": outcome.seconds, "devices": place.devices},
+    )
+    return Hours(
+        device_hours=held_hours(argument, useful, held, place),
+        mfu=outcome.mfu,
+        held=held,
+        step=outcome,
+        steps=steps,
+        tokens=counted,
+    )
