@@ -14,7 +14,8 @@ from service.accuracy.post_training_fit import (
 )
 from service.core.arrays import Array
 from service.core.catalog import Catalog
-from service.core.request import QuoteRequest, Reinforcement
+from service.core.request import QuoteRequest
+from service.core.work import Reinforcement
 
 HEADER = """\
 # Constants of reinforcement, fitted to published runs

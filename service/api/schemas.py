@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
 import msgspec
 
-from service.core import accounting, request
+from service.core import accounting, quantities
 from service.core.wire import Interval
 
 Schema: TypeAlias = dict[str, Any]
@@ -41,7 +41,7 @@ def components_of(types: Iterable[Any]) -> dict[str, Schema]:
 def interval_names() -> dict[str, str]:
     """What msgspec calls each `Interval[quantity]`, and what we do: after the quantity."""
     names: dict[str, str] = {}
-    for alias, quantity in (vars(request) | vars(accounting)).items():
+    for alias, quantity in (vars(quantities) | vars(accounting)).items():
         if get_origin(quantity) is Annotated and get_args(quantity)[0] is float:
             interval = Interval[quantity]  # type: ignore[valid-type]
             _, (name, *_rest) = msgspec.json.schema_components([interval])

@@ -6,16 +6,16 @@ from service.core.argument import Argument
 from service.core.described import Contradictory, Described, Description, description_of
 from service.core.parallelism import whole_batch
 from service.core.provenance import Term
-from service.core.request import (
+from service.core.quantities import Year
+from service.core.wire import Interval
+from service.core.work import (
     Anchor,
     ExpertKernels,
     LayoutTerms,
     OptimizerName,
     Pretraining,
     TrainingPrecision,
-    Year,
 )
-from service.core.wire import Interval
 
 
 class Trained(Struct, frozen=True, kw_only=True):

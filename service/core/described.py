@@ -13,7 +13,7 @@ from service.core.architecture import (
     plausible_transformer,
 )
 from service.core.argument import Argument
-from service.core.request import Model, ParametersModel, PresetModel
+from service.core.work import Model, ParametersModel, PresetModel
 
 
 class Described(Struct, frozen=True, kw_only=True):

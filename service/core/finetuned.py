@@ -19,7 +19,9 @@ from service.core.asks import Ask, Trained
 from service.core.described import Contradictory, Described, description_of
 from service.core.hours import Hours, Place
 from service.core.provenance import Term
-from service.core.request import (
+from service.core.steps import step_of
+from service.core.trained import trained
+from service.core.work import (
     ExampleData,
     Finetuning,
     FrozenTuning,
@@ -27,8 +29,6 @@ from service.core.request import (
     LoraTuning,
     QloraTuning,
 )
-from service.core.steps import step_of
-from service.core.trained import trained
 
 
 def tokens_of_examples(*, examples: Real, mean_tokens: Real, epochs: Real) -> Real:

@@ -18,9 +18,9 @@ from service.core.inference import (
     served,
 )
 from service.core.provenance import Term
-from service.core.request import Generation
 from service.core.texts import Texts, texts_of
 from service.core.units import SECONDS_PER_HOUR
+from service.core.work import Generation
 
 
 def device_hours_generating(*, seconds: Real, devices: Real, kept_share: Real) -> Real:

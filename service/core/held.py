@@ -15,9 +15,10 @@ from service.core.reliability import (
     held_device_hours,
     spot_interruptions_per_device_day,
 )
-from service.core.request import CatalogOffer, Losses, Market
+from service.core.request import CatalogOffer, Market
 from service.core.units import Unit
 from service.core.wire import Interval
+from service.core.work import Losses
 
 FLEETS: Final = ("grace blackwell", "blackwell", "hopper", "ampere", "volta", "tpu")
 """Architectures whose failures somebody has published; the longer name first."""

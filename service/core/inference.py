@@ -27,10 +27,10 @@ from service.core.generation import (
 from service.core.hardware import Hardware
 from service.core.hours import Bound
 from service.core.provenance import Term
-from service.core.request import ServingPrecision, ServingTerms
 from service.core.rollouts import lengths_of
 from service.core.texts import NO_CAP_TOKENS, Texts
 from service.core.units import Unit
+from service.core.work import ServingPrecision, ServingTerms
 
 # Bytes per weight; four-bit weights carry their scales. Caches stay in 16 bits.
 FORMATS: Final[dict[ServingPrecision, Formats]] = {

@@ -17,9 +17,9 @@ from service.core.reinforcement import (
     steps_sharing_rollout,
     tokens_per_update,
 )
-from service.core.request import Reinforcement
 from service.core.steps import Step, step_of
 from service.core.texts import Texts
+from service.core.work import Reinforcement
 
 STREAMED: Final = ("queue_seconds", "drain_seconds", "flow_seconds", "longest_seconds")
 """What batches that follow one another take."""

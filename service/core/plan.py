@@ -11,9 +11,10 @@ from service.core.catalog import Catalog
 from service.core.described import Contradictory, description_of
 from service.core.hardware import Unsuited, hardware_of
 from service.core.layouts import Search, search_range
-from service.core.request import Cluster, Pretraining, QuoteRequest
+from service.core.request import Cluster, QuoteRequest
 from service.core.steps import Desk
 from service.core.steptime import StepParts
+from service.core.work import Pretraining
 
 
 class NothingToPlan(Exception):

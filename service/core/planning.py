@@ -9,7 +9,7 @@ from service.core.arrays import Real
 from service.core.layouts import Candidate, Problem, Search, search
 from service.core.memory import bytes_per_device
 from service.core.parallelism import Layout, illegalities, layouts_of
-from service.core.request import LayoutTerms
+from service.core.work import LayoutTerms
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30

@@ -30,20 +30,10 @@ from service.core.printing import (
     printed_totals,
     spread_of_quote,
 )
-from service.core.request import (
-    CatalogOffer,
-    Cluster,
-    Finetuning,
-    Generation,
-    Market,
-    Model,
-    PresetModel,
-    Pretraining,
-    QuoteRequest,
-    Reinforcement,
-)
+from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
 from service.core.stages import Effort, effort_of
 from service.core.summary import as_asked
+from service.core.work import Finetuning, Generation, Model, PresetModel, Pretraining, Reinforcement
 
 
 def quote(

@@ -44,10 +44,10 @@ from service.core.reinforcement import (
     weight_bytes,
     weight_transfer_seconds,
 )
-from service.core.request import Disaggregated, Reinforcement
 from service.core.splits import split_of
 from service.core.steps import Step
 from service.core.texts import texts_of
+from service.core.work import Disaggregated, Reinforcement
 
 WHOLE: Final = ("queue_seconds", "drain_seconds")
 

@@ -11,7 +11,7 @@ from service.core.inference import Unserved, served
 from service.core.learning import STREAMED, Bench, Split, learning_seconds, load_of
 from service.core.provenance import Term
 from service.core.reinforcement import devices_learning, generation_devices, streaming_seconds
-from service.core.request import Disaggregated
+from service.core.work import Disaggregated
 
 SPLITS: Final = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
 """Shares of the devices that are tried for learning, where the others generate."""

@@ -15,21 +15,20 @@ from service.core.held import held_hours, held_of
 from service.core.hours import Hours, Place, prefix_of
 from service.core.provenance import Term
 from service.core.reinforced import reinforced
-from service.core.request import (
-    Cluster,
+from service.core.request import Cluster, Stage
+from service.core.steps import step_of
+from service.core.trained import trained
+from service.core.units import SECONDS_PER_HOUR
+from service.core.wire import Interval
+from service.core.work import (
     Compute,
     Finetuning,
     Generation,
     Metered,
     Pretraining,
     Reinforcement,
-    Stage,
     Timed,
 )
-from service.core.steps import step_of
-from service.core.trained import trained
-from service.core.units import SECONDS_PER_HOUR
-from service.core.wire import Interval
 
 
 class Effort(Struct, frozen=True, kw_only=True):

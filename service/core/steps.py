@@ -29,9 +29,10 @@ from service.core.memory import (
 from service.core.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of
 from service.core.planning import Laid, Placement, Unlaid, placement_of
 from service.core.provenance import Term
-from service.core.request import Anchor, Cluster
+from service.core.request import Cluster
 from service.core.steptime import StepParts
 from service.core.units import Unit
+from service.core.work import Anchor
 
 ADAPTER_WEIGHT_BYTES: Final = 2.0
 BYTE_PARTS: Final = DeviceMemory._fields

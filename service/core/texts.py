@@ -8,9 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.provenance import Term
-from service.core.request import MeanTokens, Responses
+from service.core.quantities import MeanTokens
 from service.core.rollouts import Lengths, mean_tokens, sigma_of_interval
 from service.core.wire import Interval
+from service.core.work import Responses
 
 # Without a cap, none is in reach.
 NO_CAP_TOKENS: Final = 1e9

@@ -11,9 +11,9 @@ from service.core.held import held_hours, held_of
 from service.core.hours import Hours, Place
 from service.core.planning import Unlaid
 from service.core.provenance import Term
-from service.core.request import Finetuning, Pretraining
 from service.core.steps import Outcome
 from service.core.training import device_hours_of_steps, steps_of
+from service.core.work import Finetuning, Pretraining
 
 
 def trained(

@@ -11,7 +11,7 @@ from service.core.argument import Argument
 from service.core.layouts import search
 from service.core.parallelism import Layout
 from service.core.plan import desk_of
-from service.core.request import Pretraining
+from service.core.work import Pretraining
 from tests.bench.tables import print_ratios, side_by_side
 from tests.worlds import answer, asked
 

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from service.core.arrays import Real
 from service.core.memory import Precision
-from service.core.request import ExpertKernels
+from service.core.work import ExpertKernels
 
 Kind = Literal["gpu", "tpu"]
 Stack = Literal["megatron", "fsdp", "xla"]
