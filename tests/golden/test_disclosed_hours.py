@@ -7,6 +7,8 @@ grouped products at 1,099 to 1,297 TFLOP/s on an H800 (DeepGEMM, README of 2025-
 of this run is in the fit. Dense runs stand in test_published_runs.py.
 """
 
+from pathlib import Path
+
 import pytest
 
 from service.catalog_files import load_catalog
@@ -52,3 +54,11 @@ def test_the_hours_lie_in_the_interval_when_nothing_is_said_of_kernels():
 
 def test_grouped_kernels_are_what_stacks_have_for_plain_8_bits():
     assert predicted(expert_kernels="grouped") == predicted()
+
+
+def test_the_front_page_shows_these_hours():
+    fused, usual = predicted(expert_kernels="fused"), predicted()
+    page = " ".join(Path("README.md").read_text(encoding="utf-8").split())
+    assert f"{DISCLOSED_HOURS / 1e6:.2f} million hours" in page
+    shown = f"{fused.central / 1e6:.1f} million are predicted, and {usual.central / 1e6:.1f} where"
+    assert shown in page
