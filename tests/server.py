@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,8 @@ import httpx
 from tests.redis_server import unused_port
 
 START_TIMEOUT_S = 60.0
+SETTLE_TIMEOUT_S = 20.0
+"""What is counted and logged of a request stands there soon after its answer, not before."""
 
 
 class Service:
@@ -39,6 +41,15 @@ class Service:
                 if all(f'{key}="{label}"' in series for key, label in labels.items()):
                     return float(value)
         return 0.0
+
+    def settles(self, holds: Callable[[], bool]) -> bool:
+        """Whether something comes to hold of what it counts and logs."""
+        deadline = time.monotonic() + SETTLE_TIMEOUT_S
+        while not holds():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
     def stop(self) -> int:
         """End it as an orchestrator would, and give its exit status."""
