@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -84,32 +84,45 @@ def accuracy(
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
     """Score this engine against published or measured figures in FILE."""
-    if fit:
-        fit_anew(ablate=ablate, dry=dry)
-    elif predict:
-        _predict()
-    elif ranges:
-        _ranges()
-    elif runs is not None and fit_post_training:
-        _fit_post_training(runs, dry=dry)
-    elif runs is not None:
-        _runs(runs, report, calibrate=calibrate, as_json=as_json)
-    elif steps is not None:
-        from service.accuracy.score import score_steps  # noqa: PLC0415 - loads tables
-        from service.catalog_files import load_catalog  # noqa: PLC0415
+    from service.accuracy.lines import UnreadableRow  # noqa: PLC0415
 
-        _show(score_steps(steps, load_catalog()), print_steps, as_json=as_json)
-    elif epoch is not None:
-        from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
+    try:
+        if fit:
+            fit_anew(ablate=ablate, dry=dry)
+        elif predict:
+            _predict()
+        elif ranges:
+            _ranges()
+        elif runs is not None and fit_post_training:
+            _fit_post_training(runs, dry=dry)
+        elif runs is not None:
+            _runs(runs, report, calibrate=calibrate, as_json=as_json)
+        elif steps is not None:
+            _steps(steps, as_json=as_json)
+        elif epoch is not None:
+            _epoch(epoch, as_json=as_json)
+        else:
+            _refuse("name a file to score: --epoch FILE, --runs FILE or --steps FILE")
+    except (UnreadableRow, UnicodeDecodeError) as error:
+        _refuse(str(error))
 
-        _show(score_epoch(epoch), print_epoch, as_json=as_json)
-    else:
-        err.print(
-            "name a file to score: --epoch FILE, --runs FILE or --steps FILE",
-            style="red",
-            markup=False,
-        )
-        raise typer.Exit(2)
+
+def _refuse(why: str) -> NoReturn:
+    err.print(why, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def _steps(steps: Path, *, as_json: bool) -> None:
+    from service.accuracy.score import score_steps  # noqa: PLC0415 - loads tables
+    from service.catalog_files import load_catalog  # noqa: PLC0415
+
+    _show(score_steps(steps, load_catalog()), print_steps, as_json=as_json)
+
+
+def _epoch(epoch: Path, *, as_json: bool) -> None:
+    from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
+
+    _show(score_epoch(epoch), print_epoch, as_json=as_json)
 
 
 def _show(

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct, field
+
+from service.accuracy.lines import rows_of
 
 ARXIV = re.compile(r"arXiv (\d\d)(\d\d)\.")
 NEMO = re.compile(r"NeMo(?:\D*)? (\d\d)\.(\d\d)")
@@ -130,12 +131,9 @@ class Measurement(Struct):
 
 def read_measurements(path: Path) -> Iterator[Measurement]:
     """The rows of a file of measurements that may be scored."""
-    decoder = msgspec.json.Decoder(Measurement, strict=False)
-    for line in path.read_bytes().splitlines():
-        if line.strip():
-            row = decoder.decode(line)
-            if row.is_scored:
-                yield row
+    for row in rows_of(path, Measurement, strict=False):
+        if row.is_scored:
+            yield row
 
 
 def software_year(row: Measurement, *, released: float) -> float:

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET, Struct
 
+from service.accuracy.lines import rows_of
 from service.accuracy.predicted import Predicted, predicted
 from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.runs import RunRow, run_of
@@ -65,10 +65,8 @@ def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
 
 def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
     """The rows of a file of runs, one JSON object a line."""
-    for line in path.read_bytes().splitlines():
-        if line.strip():
-            row = msgspec.json.decode(line, type=RunRow)
-            yield run_of(row, catalog.accelerator_aliases)
+    for row in rows_of(path, RunRow):
+        yield run_of(row, catalog.accelerator_aliases)
 
 
 def compared(run: ReferenceRun, catalog: Catalog) -> Compared:

@@ -93,3 +93,13 @@ def test_rows_of_another_file_are_scored_the_same_way_whatever_is_wrong_with_the
 
 def test_nothing_to_score_is_said():
     assert RUN.invoke(app, ["accuracy"]).exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--runs", "--steps"])
+@pytest.mark.parametrize("line", ["{", '{"id": 1}', "\xff"])
+def test_a_row_that_cannot_be_read_is_named_by_file_and_line(option, line, tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"\n" + line.encode("latin-1") + b"\n")
+    done = RUN.invoke(app, ["accuracy", option, str(file), "--json"])
+    assert done.exit_code == 2
+    assert f"{file}, line 2: " in done.output

@@ -1,0 +1,27 @@
+"""Files of rows as JSON, one object a line."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+Row = TypeVar("Row")
+
+
+class UnreadableRow(Exception):
+    """A line that is no row of its format: the file, the line and why."""
+
+    def __init__(self, path: Path, line: int, why: str) -> None:
+        super().__init__(f"{path}, line {line}: {why}")
+
+
+def rows_of(path: Path, kind: type[Row], *, strict: bool = True) -> Iterator[Row]:
+    """The rows of a file; empty lines are passed over. Raises `UnreadableRow`."""
+    decoder = msgspec.json.Decoder(kind, strict=strict)
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if line.strip():
+            try:
+                yield decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise UnreadableRow(path, number, str(error)) from error
