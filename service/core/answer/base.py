@@ -1,0 +1,58 @@
+"""What all parts of an answer are made of."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+
+from service.core.provenance import FigureName
+
+Amount: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?\d+\.\d{2}$(?!\n)",
+        description="Decimal string in the currency's minor unit.",
+        examples=["294000.00"],
+    ),
+]
+UnitRate: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^-?\d+\.\d{2,}$(?!\n)",
+        description="Decimal string, at least two places: dollars for one unit of the line.",
+        examples=["2.00"],
+    ),
+]
+QuoteId: TypeAlias = Annotated[
+    str,
+    Meta(pattern=r"^q_[0-9a-f]{64}$(?!\n)", description="Content id of a quote."),
+]
+Pointer: TypeAlias = Annotated[str, Meta(description="JSON pointer into the request (RFC 6901).")]
+
+
+class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What all parts of an answer share; a member that does not apply is absent."""
+
+
+class Money(Answer, frozen=True, kw_only=True):
+    """An amount and its currency."""
+
+    amount: Amount
+    currency: Literal["USD"]
+
+
+class AmountInterval(Answer, frozen=True, kw_only=True):
+    """10%, 50% and 90% quantiles of an amount, read off joint draws; they do not add."""
+
+    p10: Amount
+    p50: Amount
+    p90: Amount
+
+
+class Estimate(Answer, frozen=True, kw_only=True):
+    """A number of a stage, its quantiles, and the figure it is walked back from."""
+
+    central: float
+    p10: float
+    p50: float
+    p90: float
+    figure: FigureName

@@ -1,0 +1,222 @@
+"""What a quote says of money: lines, bills, drivers, bridges and ownership."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType
+
+from service.core.answer.base import (
+    Amount,
+    AmountInterval,
+    Answer,
+    Estimate,
+    Money,
+    Pointer,
+    UnitRate,
+)
+from service.core.catalog import ExcludedItem
+from service.core.provenance import FigureName, Judged, Published
+from service.core.units import Unit
+from service.core.wire import BasisName
+
+UnpricedReason: TypeAlias = Literal[
+    "no_offer_for_device",
+    "no_offer_under_these_terms",
+    "offer_is_for_another_device",
+    "device_hours_unknown",
+    "no_purchase_price",
+    "power_unknown",
+    "base_model_cost_unknown",
+    "depends_on_an_unpriced_line",
+]
+Item: TypeAlias = Literal[
+    "device_rental",
+    "unused_commitment",
+    "discount",
+    "storage",
+    "transfer",
+    "support",
+    "uplift",
+    "accelerators",
+    "servers",
+    "cluster_network",
+    "capital",
+    "hosting",
+    "maintenance",
+    "energy",
+    "base_model",
+    "experiments",
+    "staff",
+    "data",
+]
+LineUnit: TypeAlias = Literal[
+    "device_hour",
+    "gigabyte_month",
+    "gigabyte",
+    "kilowatt_month",
+    "kwh",
+    "person_month",
+    "usd",
+    "lump_sum",
+]
+StageName: TypeAlias = Annotated[
+    str, Meta(description="The stage that the line belongs to; absent where it is the whole run.")
+]
+Label: TypeAlias = Annotated[
+    str, Meta(description="What the caller, or the catalog, calls this line.")
+]
+
+
+class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
+    """quantity x rate = amount, rounded half to even to the cent, once.
+
+    A line in `usd` is a share of other amounts: the quantity is what they come to, the rate is
+    the share, negative for a discount.
+    """
+
+    stage: StageName | UnsetType = UNSET
+    item: Item
+    label: Label | UnsetType = UNSET
+    quantity: float
+    unit: LineUnit
+    rate: UnitRate
+    amount: Amount
+    interval: AmountInterval
+    figures: tuple[FigureName, ...]
+    detail: str | UnsetType = UNSET
+
+
+class UnpricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="unpriced"):
+    """The need is known, the price is not: that is not zero dollars."""
+
+    stage: StageName | UnsetType = UNSET
+    item: Item
+    label: Label | UnsetType = UNSET
+    unit: LineUnit
+    reason: UnpricedReason
+    detail: str
+    quantity: Annotated[float | UnsetType, Meta(description="Absent while it is unknown.")] = UNSET
+    figures: tuple[FigureName, ...] = ()
+
+
+Line: TypeAlias = PricedLine | UnpricedLine
+
+
+class Magnitude(Answer, frozen=True, kw_only=True):
+    """An order of magnitude: from `low` to `high` in `unit`."""
+
+    low: float
+    high: float
+    unit: Unit
+
+
+class Exclusion(Answer, frozen=True, kw_only=True):
+    """Something that a bill leaves out, how much that is where somebody says, and who says it."""
+
+    item: ExcludedItem
+    what: str
+    source: Published | Judged
+    magnitude: Magnitude | UnsetType = UNSET
+
+
+class Driver(Answer, frozen=True, kw_only=True):
+    """An uncertain figure, and how much it moves a total.
+
+    `share` is its first-order share of the total's variance (first-order Sobol index), read off a
+    regression of the draws on Hermite polynomials of each figure's normal score. The two totals
+    are those with this figure at the low and the high end of its range and all others central.
+    """
+
+    figure: FigureName
+    share: Annotated[float, Meta(ge=0.0)]
+    total_if_low: Amount
+    total_if_high: Amount
+
+
+class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
+    """Every line has an amount; the total adds the amounts as printed."""
+
+    basis: BasisName
+    total: Money
+    interval: AmountInterval
+    figure: FigureName
+    lines: tuple[Line, ...]
+    drivers: Annotated[
+        tuple[Driver, ...],
+        Meta(description="Largest share first; shares below 0.001 are left out."),
+    ]
+    interactions: Annotated[
+        float,
+        Meta(ge=0.0, description="Share of the variance that no figure explains alone."),
+    ]
+    excludes: tuple[Exclusion, ...]
+
+
+class UnpricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="unpriced"):
+    """At least one line has no amount, so there is no total."""
+
+    basis: BasisName
+    lines: tuple[Line, ...]
+    excludes: tuple[Exclusion, ...]
+
+
+Bill: TypeAlias = PricedBill | UnpricedBill
+
+
+class BridgeStep(Answer, frozen=True, kw_only=True):
+    """What one component adds to the way from one total to the other, and where that leads."""
+
+    component: Item
+    amount: Amount
+    running_total: Amount
+
+
+class Bridge(Answer, frozen=True, kw_only=True):
+    """From the total of one basis to that of another: `start` plus all amounts is `end`, exactly.
+
+    What only the first counts is taken away, what only the second counts is added, and what both
+    count alike makes no step.
+    """
+
+    start_basis: BasisName
+    end_basis: BasisName
+    start: Money
+    steps: tuple[BridgeStep, ...]
+    end: Money
+
+
+class Acquisition(Answer, frozen=True, kw_only=True):
+    """What buying a cluster costs; the parts add up to the total, to the cent."""
+
+    accelerators: Amount
+    servers: Amount
+    cluster_network: Amount
+    total: Money
+    interval: AmountInterval
+    figure: FigureName
+
+
+class BreakEven(Answer, frozen=True, kw_only=True):
+    """Where owning costs what renting the same hours would.
+
+    `utilization` above 1 means that owning never pays; so does 1e9 of either. `months` pay back
+    the purchase out of what is not spent on rent, without interest or resale.
+    """
+
+    usd_per_device_hour_rented: Estimate
+    usd_per_device_hour_saved: Estimate
+    utilization: Estimate
+    months: Estimate
+
+
+class Ownership(Answer, frozen=True, kw_only=True):
+    """What owning one cluster comes to: the purchase, the rate it implies, where it breaks even."""
+
+    cluster: Annotated[Pointer, Meta(description="The cluster in the request.")]
+    accelerator: str
+    devices: int
+    convention: Literal["straight_line", "epoch-2024"]
+    acquisition: Acquisition
+    usd_per_device_hour: Estimate | UnsetType = UNSET
+    break_even: Annotated[
+        BreakEven | UnsetType, Meta(description="Absent where nobody rents the like.")
+    ] = UNSET

@@ -1,0 +1,167 @@
+"""What a quote says of stages: hours, steps, memory, layout, energy, carbon, power."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from service.core.answer.base import Answer, Estimate
+from service.core.provenance import FigureName
+
+
+class EnergyAnswer(Answer, frozen=True, kw_only=True):
+    """Kilowatt-hours: at the plugs of servers and switches, cooling and losses, and their sum."""
+
+    it: Estimate
+    overhead: Estimate
+    facility: Estimate
+
+
+class CarbonAnswer(Answer, frozen=True, kw_only=True):
+    """Kilograms of CO2 equivalent, by way of counting; the ways are alternatives and do not add.
+
+    `location_based` and `market_based` are scope 2 of the GHG Protocol for the facility's
+    electricity (scope 3 for who rents), by the grid's average and by contracts; `marginal` is what
+    one more kilowatt-hour causes. `embodied` is the run's share of making the hardware (scope 3)
+    and comes on top of any of them.
+    """
+
+    location_based: Estimate
+    market_based: Estimate | UnsetType = UNSET
+    marginal: Estimate | UnsetType = UNSET
+    embodied: Estimate | UnsetType = UNSET
+
+
+class PowerAnswer(Answer, frozen=True, kw_only=True):
+    """Watts of the whole cluster: under training load and at the most its ratings allow."""
+
+    average_it: Estimate
+    average_facility: Estimate
+    peak_it: Estimate
+    peak_facility: Estimate
+
+
+class Feasibility(Answer, frozen=True, kw_only=True):
+    """Whether the stage can run as described.
+
+    `contradictory`: the model or the layout cannot be what it is said to be; `does_not_fit`: no
+    layout, or not the one given, fits in memory; `unknown`: a figure is missing.
+    """
+
+    status: Literal["not_checked", "fits", "does_not_fit", "contradictory", "unknown"]
+    detail: str | UnsetType = UNSET
+
+
+class LayoutAnswer(Answer, frozen=True, kw_only=True):
+    """How a stage is spread over its devices."""
+
+    tensor_parallel: int
+    pipeline_parallel: int
+    data_parallel: int
+    context_parallel: int
+    expert_parallel: int
+    micro_batch: int
+    virtual_stages: int
+    zero_stage: int
+    sequence_parallel: bool
+    recompute: Literal["none", "selective", "full"]
+    recompute_share: float
+    offload_share: float
+    devices_used: int
+
+
+class RunnerUp(Answer, frozen=True, kw_only=True):
+    """Another layout that fits, and how much slower its step is predicted to be."""
+
+    layout: LayoutAnswer
+    step_time_ratio: Annotated[float, Meta(ge=0.0, description="Over the best one's step time.")]
+    memory_bytes: float
+
+
+class MemoryAnswer(Answer, frozen=True, kw_only=True):
+    """Bytes on the fullest device; the parts add up to the total."""
+
+    total_bytes: float
+    capacity_bytes: float
+    parts: dict[str, float]
+    figure: FigureName
+
+
+class StepAnswer(Answer, frozen=True, kw_only=True):
+    """One training step; the parts add up to `predicted_s`, which is before the engine's error.
+
+    Where the step time follows from a stated MFU and nothing fits, there is no prediction.
+    """
+
+    seconds: Estimate
+    steps: Estimate
+    parts: dict[str, float]
+    predicted_s: float | UnsetType = UNSET
+    binding: Annotated[str | UnsetType, Meta(description="The largest part.")] = UNSET
+
+
+class LossesAnswer(Answer, frozen=True, kw_only=True):
+    """Where the held time goes beside the steps: shares of it, and why."""
+
+    goodput: Estimate
+    evaluation_share: Estimate | UnsetType = UNSET
+    idle_share: Estimate | UnsetType = UNSET
+    checkpoint_share: Estimate | UnsetType = UNSET
+    restart_share: Estimate | UnsetType = UNSET
+    rework_share: Estimate | UnsetType = UNSET
+    mean_hours_between_failures: Estimate | UnsetType = UNSET
+    checkpoint_interval_seconds: Estimate | UnsetType = UNSET
+
+
+class GenerationAnswer(Answer, frozen=True, kw_only=True):
+    """How a stage generates: its replicas, its batch, its speed, and what binds it.
+
+    `parts` are seconds of one batch: reading prompts, full places with samples waiting, and the
+    last samples until the longest ends.
+    """
+
+    tensor_parallel: int
+    devices_per_replica: int
+    replicas: int
+    concurrent_sequences: Estimate
+    longest_tokens: Estimate
+    tokens_per_s_per_device: Estimate
+    parts: dict[str, float]
+    binding: Literal["memory_bandwidth", "flop", "exchange", "overhead"]
+
+
+class StageAnswer(Answer, frozen=True, kw_only=True):
+    """One stage of the run: how long it takes; absent numbers are unknown, and why is said."""
+
+    name: str
+    accelerator: str
+    devices: int
+    feasibility: Feasibility
+    device_hours: Estimate | UnsetType = UNSET
+    wall_clock_hours: Estimate | UnsetType = UNSET
+    mfu: Estimate | UnsetType = UNSET
+    hfu: Estimate | UnsetType = UNSET
+    goodput: Estimate | UnsetType = UNSET
+    power_w: PowerAnswer | UnsetType = UNSET
+    energy_kwh: EnergyAnswer | UnsetType = UNSET
+    carbon_kg_co2e: CarbonAnswer | UnsetType = UNSET
+    losses: LossesAnswer | UnsetType = UNSET
+    tokens: Annotated[
+        dict[str, Estimate], Meta(description="Trained, padding, prompt or response tokens.")
+    ] = field(default_factory=dict)
+    generation: GenerationAnswer | UnsetType = UNSET
+    phases: Annotated[
+        dict[str, Estimate],
+        Meta(description="Seconds of the phases of one reinforcement step, and of the step."),
+    ] = field(default_factory=dict)
+    tokens_per_s_per_device: Estimate | UnsetType = UNSET
+    step: StepAnswer | UnsetType = UNSET
+    memory: MemoryAnswer | UnsetType = UNSET
+    layout: LayoutAnswer | UnsetType = UNSET
+    runners_up: tuple[RunnerUp, ...] = ()
+
+
+class RunTotals(Answer, frozen=True, kw_only=True):
+    """Sums over all stages; absent where a stage lacks the number."""
+
+    energy_kwh: EnergyAnswer | UnsetType = UNSET
+    carbon_kg_co2e: CarbonAnswer | UnsetType = UNSET
