@@ -94,14 +94,17 @@ class Argument:
 def middle(low: float, high: float, *, unit: Unit) -> float:
     """The median of the distribution whose 90% interval runs from `low` to `high`.
 
-    The geometric mean of a log-normal, the logistic of the mean logit of a logit-normal, the
+    The geometric mean of a log-normal, the geometric mean of the odds of a logit-normal, the
     rounded mean of a count.
     """
     spread = spread_of(unit)
     if spread == "lognormal":
-        return math.sqrt(low) * math.sqrt(high)
-    if spread == "logitnormal" and low > 0.0 and high < 1.0:
-        logit = (math.log(low / (1.0 - low)) + math.log(high / (1.0 - high))) / 2.0
-        return 1.0 / (1.0 + math.exp(-logit))
-    mean = (low + high) / 2.0
-    return float(round(mean)) if spread == "discrete" else mean
+        found = math.sqrt(low) * math.sqrt(high)
+    elif spread == "logitnormal" and low > 0.0 and high < 1.0:
+        odds = math.sqrt(low / (1.0 - low)) * math.sqrt(high / (1.0 - high))
+        found = odds / (1.0 + odds)
+    elif spread == "discrete":
+        found = float(round((low + high) / 2.0))
+    else:
+        found = (low + high) / 2.0
+    return min(max(found, low), high)

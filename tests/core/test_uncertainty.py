@@ -5,16 +5,34 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from service.core.argument import middle
 from service.core.draws import Z_90, draws_of
 from service.core.provenance import Ledger
 from service.core.uncertainty import Spread
 from tests.worlds import datum
 
 Z_80 = NormalDist().inv_cdf(0.9)
+
+
+@given(
+    ends=st.tuples(st.floats(0.0, 1.0), st.floats(0.0, 1.0)).map(sorted),
+    unit=st.sampled_from(["share", "usd"]),
+)
+@example(ends=[2.225e-313, 2.225e-311], unit="share")
+def test_the_middle_of_an_interval_is_a_number_inside_it(ends, unit):
+    low, high = ends
+    assert low <= middle(low, high, unit=unit) <= high
+
+
+def test_middles_are_medians_of_their_distributions():
+    assert middle(1.0, 4.0, unit="usd") == 2.0
+    assert middle(0.2, 0.8, unit="share") == pytest.approx(0.5)
+    assert middle(0.5, 0.9, unit="share") == pytest.approx(0.75)  # odds 1 and 9, their middle 3
+    assert middle(1.0, 4.0, unit="count") == 2.0
 
 
 def product(**factors):
