@@ -24,6 +24,7 @@ from service.core.parallelism import (
     expert_data_parallel,
     layers_per_stage,
     micro_batches,
+    stage_copies,
     tokens_per_device,
 )
 
@@ -133,6 +134,7 @@ class MemoryRecipe(NamedTuple):
     stack: StackBytes = STACK_BYTES["megatron_core"]
     trained_share: float = 1.0  # of the parameters: only these have gradients and states
     weight_bytes: float = 0.0  # of frozen weights that are kept narrower; 0: as the precision says
+    fused_experts: bool = False  # experts keep what enters their activation in the product's format
 
 
 def memory_per_device(
@@ -200,6 +202,7 @@ def _first_and_last_stage(
         layout=layout,
         format_bytes=format_bytes,
         score_bytes=0.0 if recipe.stack.flash_attention else scores,
+        fused_experts=recipe.fused_experts,
     )
     batches = micro_batches(layout=layout, global_batch=global_batch)
     stage = _Stage(
@@ -214,7 +217,8 @@ def _first_and_last_stage(
         kept_per_token_layer=per_layer.kept,
         working_per_token=per_layer.working,
     )
-    only = where(layout.pipeline_parallel <= 1, 1.0, 0.0)
+    ends_meet = (layout.pipeline_parallel <= 1) | (stage_copies(layout) > 1)
+    only = where(ends_meet, 1.0, 0.0)
     return _stage_memory(stage, first=1.0, last=only), _stage_memory(stage, first=only, last=1.0)
 
 
@@ -231,6 +235,7 @@ def activation_bytes_per_token_layer(
     layout: Layout,
     format_bytes: FormatBytes,
     score_bytes: Real = 0.0,
+    fused_experts: bool = False,
 ) -> ActivationBytes:
     """Activation bytes of a mean layer, per token of the micro-batch on a device.
 
@@ -242,7 +247,8 @@ def activation_bytes_per_token_layer(
     For a GPT (w = 4d, no flash attention) this is the 34 d + 5 H s of Korthikanti et al. 2022
     (arXiv 2205.05198, equation 1) less the dropout masks. Selective recompute drops the scores, the
     outputs of norms and activation functions and what MLA projects up; full recompute keeps the
-    layer's input only.
+    layer's input only. Fused kernels keep the pre-activations of experts in the format of the
+    product (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
     """
     a, tp = architecture, layout.tensor_parallel
     wide = 1 + (tp - 1) * layout.sequence_parallel  # ranks that share the residual stream
@@ -254,7 +260,9 @@ def activation_bytes_per_token_layer(
     query = element * a.heads * a.head_dim / tp
     quantised_output = matmul if matmul < element else 0.0
     output = (element + quantised_output) * a.heads * a.v_head_dim / tp
-    pre_activations = element * (a.ffn_matrices - 1) * width.inner / tp
+    expert_element = matmul if fused_experts else element
+    inner = element * (width.inner - width.experts) + expert_element * width.experts
+    pre_activations = (a.ffn_matrices - 1) * inner / tp
     activated = matmul * width.inner / tp
     dispatched = (matmul * width.dispatched + 8 * a.experts * a.moe_layers / a.layers) / tp
     scores = score_bytes / tp
@@ -274,13 +282,15 @@ def activation_bytes_per_token_layer(
 def in_flight_first_stage(*, layout: Layout, micro_batches: Real) -> Real:
     """Micro-batches whose activations the first stage holds at once, in whole stages.
 
-        min(m, pp)  under 1F1B;  min(m, pp + (pp - 1) / vp)  interleaved
+        min(m, pp)  under 1F1B and zero bubble;  min(m, pp + (pp - 1) / vp)  interleaved
+        min(m, pp + 1)  under DualPipe, of its two stages together
 
-    Source: Korthikanti et al. 2022 (arXiv 2205.05198, section 4.2.3).
+    Source: Korthikanti et al. 2022 (arXiv 2205.05198, section 4.2.3); DeepSeek-V3 (arXiv
+    2412.19437, table 2).
     """
     pp, vp = layout.pipeline_parallel, layout.virtual_stages
     interleaved = where(vp > 1, (pp - 1) / vp, 0.0)
-    return minimum(micro_batches, pp + interleaved)
+    return minimum(micro_batches, pp + interleaved + stage_copies(layout) - 1)
 
 
 def in_flight_last_stage(*, layout: Layout, micro_batches: Real) -> Real:
@@ -296,6 +306,7 @@ def in_flight_last_stage(*, layout: Layout, micro_batches: Real) -> Real:
 
 class _FfnElements(NamedTuple):
     inner: float  # elements between the feed-forward's products, mean over layers
+    experts: float  # those of them in routed and shared experts
     dispatched: float  # elements sent to experts, mean over layers
 
 
@@ -304,6 +315,7 @@ def _ffn_elements_per_token(a: Architecture) -> _FfnElements:
     routed = a.experts_per_token * a.moe_ffn_size + a.shared_experts * a.shared_ffn_size
     return _FfnElements(
         inner=(1 - moe) * a.ffn_size + moe * routed,
+        experts=moe * routed,
         dispatched=moe * a.experts_per_token * a.hidden_size,
     )
 
@@ -329,15 +341,21 @@ class _Shard(NamedTuple):
 
 
 def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
-    """Memory of a device in a stage that holds the embedding (first), the head (last) or both."""
+    """Memory of a device in a stage that holds the embedding (first), the head (last) or both.
+
+    Under DualPipe a device has a stage from either end, and shares both with another device.
+    """
     a, layout = stage.architecture, stage.layout
+    copies = stage_copies(layout)
     weight, optimizer = stage.format_bytes.weight, stage.optimizer
     layers = layers_per_stage(layers=a.layers, pipeline_parallel=layout.pipeline_parallel)
     vocabulary = _vocabulary_params(a, layout, first=first, last=last)
-    moe_layers = _moe_layers_of_stage(a, layout, layers=layers, first=first)
-    shared = _shared_params(a, layout, layers=layers, moe_layers=moe_layers, last=last)
-    shared = shared._replace(params=shared.params + vocabulary)
+    held = copies * layers
+    moe_layers = copies * _moe_layers_of_stage(a, layout, layers=layers, first=first)
+    shared = _shared_params(a, layout, layers=held, moe_layers=moe_layers, last=last)
+    shared = _Shard(shared.params + vocabulary, copies * shared.ranks)
     routed = _routed_params(a, layout, moe_layers=moe_layers, last=last)
+    routed = _Shard(routed.params, copies * routed.ranks)
     sharded_weight = 0.0 if stage.stack.casts_weights else weight
     weights: Real = 0.0
     gradients: Real = 0.0
@@ -366,9 +384,7 @@ def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
         activations=stage.tokens * (kept + stage.working_per_token),
         logits=stage.tokens * logits,
         buffers=_collective_bytes(stage)
-        + _gathered_bytes(
-            stage, layers=layers, vocabulary=vocabulary, shared=shared, routed=routed
-        ),
+        + _gathered_bytes(stage, layers=held, vocabulary=vocabulary, shared=shared, routed=routed),
         reserve=RESERVE_BYTES,
     )
 

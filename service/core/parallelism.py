@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.core.architecture import Architecture
-from service.core.arrays import Array, Real
+from service.core.arrays import Array, Real, maximum, where
 
 RECOMPUTE_NONE = 0.0
 RECOMPUTE_SELECTIVE = (
@@ -32,6 +32,11 @@ RECOMPUTE_CODE: dict[Recompute, float] = {
     "full": RECOMPUTE_FULL,
 }
 RECOMPUTE_NAME: dict[float, Recompute] = {code: name for name, code in RECOMPUTE_CODE.items()}
+
+PipelineSchedule = Literal["1f1b", "zero_bubble", "dualpipe"]
+SCHEDULE_CODE: dict[PipelineSchedule, float] = {"1f1b": 0.0, "zero_bubble": 1.0, "dualpipe": 2.0}
+SCHEDULE_NAME: dict[float, PipelineSchedule] = {code: name for name, code in SCHEDULE_CODE.items()}
+ZERO_BUBBLE, DUALPIPE = SCHEDULE_CODE["zero_bubble"], SCHEDULE_CODE["dualpipe"]
 
 Degree = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
 
@@ -60,6 +65,8 @@ class Layout(NamedTuple):
     shard_ranks: Real = (
         0.0  # ranks over which ZeRO splits states; 0: all data- and context-parallel ones
     )
+    pipeline_schedule: Real = 0.0  # 0 1F1B or interleaved, 1 zero bubble, 2 DualPipe
+    expert_overlap: Real = 0.0  # 1: the all-to-all runs beside another micro-batch's compute
 
 
 class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +84,8 @@ class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     recompute: Recompute | UnsetType = UNSET  # the least that fits
     recompute_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     offload_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    pipeline_schedule: PipelineSchedule = "1f1b"  # interleaved where virtual_stages is above 1
+    expert_overlap: bool | UnsetType = UNSET  # on under dualpipe
 
 
 def layouts_of(request: LayoutRequest, *, devices: float) -> tuple[Layout, ...]:
@@ -92,6 +101,9 @@ def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
     sequence_parallel = request.sequence_parallel
     if sequence_parallel is UNSET:
         sequence_parallel = request.tensor_parallel > 1
+    expert_overlap = request.expert_overlap
+    if expert_overlap is UNSET:
+        expert_overlap = request.pipeline_schedule == "dualpipe"
     return Layout(
         tensor_parallel=request.tensor_parallel,
         pipeline_parallel=request.pipeline_parallel,
@@ -104,6 +116,8 @@ def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
         sequence_parallel=float(sequence_parallel),
         recompute_share=request.recompute_share,
         offload_share=request.offload_share,
+        pipeline_schedule=SCHEDULE_CODE[request.pipeline_schedule],
+        expert_overlap=float(expert_overlap),
     )
 
 
@@ -130,6 +144,31 @@ def tokens_per_device(*, layout: Layout, sequence_length: Real) -> Real:
 def layers_per_stage(*, layers: Real, pipeline_parallel: Real) -> Real:
     """Layers of the longest pipeline stage: layers / pp rounded up."""
     return -(-layers // pipeline_parallel)
+
+
+def stage_copies(layout: Layout) -> Real:
+    """Pipeline stages that one device holds: two under DualPipe, which is fed from both ends.
+
+    Source: DeepSeek-V3 (arXiv 2412.19437, table 2).
+    """
+    return where(layout.pipeline_schedule >= DUALPIPE, 2.0, 1.0)
+
+
+def stages_waited(*, layout: Layout, backward_share: Real, weight_share: Real) -> Real:
+    """What filling and draining the pipeline takes, in times that a stage takes for a micro-batch.
+
+        1F1B         (pp - 1) / vp
+        zero bubble  (pp - 1) (1 - 2 W)
+        DualPipe     (pp / 2 - 1) (1 + B - 3 W)
+
+    B, W: the backward pass and, within it, gradients of weights as shares of that time.
+    Source: DeepSeek-V3 (arXiv 2412.19437, table 2); vp as in Narayanan et al. 2021 (arXiv
+    2104.04473, section 2.2).
+    """
+    pp, schedule = layout.pipeline_parallel, layout.pipeline_schedule
+    dual = maximum(0.0, pp / 2 - 1) * (1 + backward_share - 3 * weight_share)
+    filled = where(schedule >= DUALPIPE, dual, (pp - 1) * (1 - 2 * weight_share))
+    return where(schedule >= ZERO_BUBBLE, filled, (pp - 1) / layout.virtual_stages)
 
 
 def expert_data_parallel(layout: Layout) -> Real:
@@ -230,6 +269,17 @@ def illegalities(
             "virtual_stages",
             "must not exceed the layers of a stage",
             layout.virtual_stages > layers_per_stage(layers=a.layers, pipeline_parallel=pp),
+        ),
+        (
+            "pipeline_schedule",
+            "needs a pipeline whose virtual_stages are 1",
+            layout.pipeline_schedule >= ZERO_BUBBLE and (pp <= 1 or layout.virtual_stages > 1),
+        ),
+        (
+            "pipeline_schedule",
+            "dualpipe needs an even number of stages and twice as many micro-batches",
+            layout.pipeline_schedule >= DUALPIPE
+            and (pp % 2 != 0 or sequences / layout.micro_batch < 2 * pp),
         ),
         (
             "context_parallel",

@@ -48,7 +48,7 @@ from service.core.money import (
     sum_of,
     to_cents,
 )
-from service.core.parallelism import RECOMPUTE_NAME, Layout, devices_of
+from service.core.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.planning import Laid, Unlaid
 from service.core.provenance import Ledger, Term
 from service.core.stages import Effort
@@ -259,6 +259,8 @@ def printed_layout(layout: Layout) -> LayoutAnswer:
         recompute=RECOMPUTE_NAME[float(layout.recompute)],
         recompute_share=float(layout.recompute_share),
         offload_share=float(layout.offload_share),
+        pipeline_schedule=SCHEDULE_NAME[float(layout.pipeline_schedule)],
+        expert_overlap=bool(layout.expert_overlap),
         devices_used=int(devices_of(layout)),
     )
 

@@ -168,6 +168,7 @@ class Desk:
             stack=STACK_BYTES[stack],
             trained_share=trained.params_share,
             weight_bytes=trained.weight_bytes,
+            fused_experts=self.ask.expert_kernels == "fused",
         )
 
     @property

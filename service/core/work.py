@@ -111,7 +111,10 @@ OptimizerName: TypeAlias = Literal[
 class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
     """How a step is spread over the devices; leave it out and the fastest that fits is chosen.
 
-    A layout without `recompute` takes the least that fits in memory.
+    A layout without `recompute` takes the least that fits in memory. `pipeline_schedule` is 1f1b,
+    interleaved where `virtual_stages` is above 1; with `expert_overlap` what experts exchange runs
+    beside the compute of another micro-batch, as it does under dualpipe unless said otherwise. A
+    search tries neither: they are for runs that are known to have had them.
     """
 
 
@@ -136,7 +139,8 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     `mfu` overrides the predicted step time, `goodput` the default. Phases of other sequence
     lengths or batches (context extension) are stages of their own. `expert_kernels` says how 8-bit
     products of routed experts run, where that is known: one `grouped` kernel after others that
-    quantise, or all `fused`; unless given, as stacks of the software's year do it.
+    quantise, or all `fused`, which keep less in memory too; unless given, as stacks of the
+    software's year do it.
     """
 
     model: Model

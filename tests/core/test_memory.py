@@ -215,6 +215,33 @@ def test_the_first_stage_holds_as_many_micro_batches_as_there_are_stages() -> No
     assert in_flight_last_stage(layout=interleaved, micro_batches=64.0) == (3 * 8 + 1) / 4
 
 
+def test_dualpipe_holds_a_stage_from_either_end_and_shares_both_with_another_device() -> None:
+    plain = Layout(pipeline_parallel=4.0, data_parallel=8.0)
+    dual = plain._replace(pipeline_schedule=2.0)
+    assert in_flight_first_stage(layout=dual, micro_batches=64.0) == 4 + 1
+    one, both = held(LLAMA_70B, plain), held(LLAMA_70B, dual)
+    assert both.weights == approx(2 * one.weights)  # the last stage has a head as large
+    assert both.optimizer_states == approx(one.optimizer_states)
+    assert both.logits == 4096 * 6 * 128256
+    layer = activation_bytes_per_token_layer(
+        architecture=architecture_of(LLAMA_70B), layout=dual, format_bytes=FORMAT_BYTES["bf16"]
+    )
+    assert both.activations - one.activations == approx(4096 * 20 * layer.kept)
+
+
+def test_fused_kernels_keep_what_enters_the_activation_of_experts_in_8_bits() -> None:
+    layout = Layout(data_parallel=8.0, expert_parallel=8.0, recompute=1.0)
+    plain, fused = (
+        held(DEEPSEEK_V3, layout, precision="fp8", fused_experts=fused).activations
+        for fused in (False, True)
+    )
+    moe_layers, per_layer = 3, 2 * (8 + 1) * 2048  # gate and up of eight experts and the shared one
+    assert plain - fused == approx(4096 * moe_layers * per_layer * 5 / 4)  # one more at work
+    for model in (LLAMA_70B, DEEPSEEK_V3):
+        bf16 = [held(model, layout, fused_experts=fused).total for fused in (False, True)]
+        assert bf16[0] == bf16[1]
+
+
 def test_logits_stand_on_the_last_stage_only() -> None:
     whole = held(LLAMA_70B, Layout(tensor_parallel=8.0))
     assert whole.logits == 4096 * 6 * 128256 / 8

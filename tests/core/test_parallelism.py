@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from service.core.architecture import MixtureOfExperts, Transformer, architecture_of
 from service.core.parallelism import (
+    SCHEDULE_CODE,
     Layout,
     LayoutRequest,
+    PipelineSchedule,
     context_degrees,
     devices_of,
     divisors_of,
@@ -22,6 +24,7 @@ from service.core.parallelism import (
     layouts_of,
     micro_batches,
     pipeline_degrees,
+    stages_waited,
     tensor_degrees,
     tokens_per_device,
     whole_batch,
@@ -77,6 +80,10 @@ def test_the_layout_of_llama_405b_is_legal_on_its_16384_devices() -> None:
         ({"expert_parallel": 2.0}, "expert_parallel"),
         ({"data_parallel": 100.0}, "data_parallel"),
         ({"micro_batch": 3.0}, "micro_batch"),
+        ({"pipeline_parallel": 1.0, "pipeline_schedule": 1.0}, "pipeline_schedule"),
+        ({"virtual_stages": 2.0, "pipeline_schedule": 1.0}, "pipeline_schedule"),
+        ({"pipeline_parallel": 9.0, "pipeline_schedule": 2.0}, "pipeline_schedule"),
+        ({"pipeline_schedule": 2.0}, "pipeline_schedule"),  # 16 micro-batches in 16 stages
     ],
 )
 def test_an_illegal_layout_is_told_where(changes: dict[str, float], member: str) -> None:
@@ -114,6 +121,16 @@ def test_sequences_are_cut_into_long_pieces_only() -> None:
 def test_expert_degrees_divide_the_experts() -> None:
     assert list(expert_degrees(LLAMA_405B)) == [1]
     assert list(expert_degrees(QWEN_30B)) == [1, 2, 4, 8, 16, 32, 64, 128]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "waited"), [("1f1b", 7.0), ("zero_bubble", 7 / 3), ("dualpipe", 3 * 2 / 3)]
+)
+def test_pipelines_wait_as_deepseek_counts_it(schedule: PipelineSchedule, waited: float) -> None:
+    """Forward 1, gradients of inputs 1, of weights 1: 7 of 3, 7 of 1, 3 of 2 times a third."""
+    layout = Layout(pipeline_parallel=8.0, pipeline_schedule=SCHEDULE_CODE[schedule])
+    found = stages_waited(layout=layout, backward_share=2 / 3, weight_share=1 / 3)
+    assert found == pytest.approx(waited)
 
 
 def test_experts_take_their_ranks_from_the_other_degrees() -> None:
@@ -165,6 +182,17 @@ def test_a_request_is_filled_in_from_the_devices() -> None:
 def test_recompute_that_is_left_open_is_tried_from_the_least() -> None:
     request = msgspec.json.decode(b'{"tensor_parallel": 8}', type=LayoutRequest)
     assert [layout.recompute for layout in layouts_of(request, devices=8.0)] == [0.0, 1.0, 2.0]
+
+
+def test_dualpipe_hides_what_experts_exchange_unless_told_otherwise() -> None:
+    for text, overlapped in (
+        (b'{"pipeline_schedule": "dualpipe"}', 1.0),
+        (b'{"pipeline_schedule": "dualpipe", "expert_overlap": false}', 0.0),
+        (b'{"pipeline_schedule": "zero_bubble"}', 0.0),
+        (b'{"expert_overlap": true}', 1.0),
+    ):
+        (layout, *_) = layouts_of(msgspec.json.decode(text, type=LayoutRequest), devices=8.0)
+        assert layout.expert_overlap == overlapped
 
 
 def test_a_request_for_what_does_not_exist_is_refused() -> None:

@@ -15,7 +15,7 @@ from service.core.architecture import (
     train_flop_per_token_causal,
 )
 from service.core.engine import Constants
-from service.core.parallelism import Layout, devices_of
+from service.core.parallelism import SCHEDULE_NAME, Layout, devices_of
 from service.core.steptime import (
     Machine,
     Recipe,
@@ -66,6 +66,8 @@ layouts = st.fixed_dictionaries(
         "zero_stage": st.sampled_from([0.0, 1.0, 2.0, 3.0]),
         "sequence_parallel": st.sampled_from([0.0, 1.0]),
         "recompute": st.sampled_from([0.0, 1.0, 2.0]),
+        "pipeline_schedule": st.sampled_from(sorted(SCHEDULE_NAME)),
+        "expert_overlap": st.sampled_from([0.0, 1.0]),
     }
 ).map(lambda members: Layout()._replace(**members))
 cases = st.fixed_dictionaries(
@@ -143,6 +145,29 @@ def test_more_recompute_is_never_faster(case):
         for code in (0.0, 1.0, 2.0)
     ]
     assert seconds == sorted(seconds)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases)
+def test_overlapping_the_exchange_of_experts_never_takes_longer(case):
+    apart, beside = (
+        parts(**{**case, "layout": case["layout"]._replace(expert_overlap=code)})
+        for code in (0.0, 1.0)
+    )
+    assert beside.expert_parallel <= apart.expert_parallel
+    assert beside.total <= apart.total * (1 + 1e-12)
+    assert (beside.expert_parallel > 0) == (apart.expert_parallel > 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(cases)
+def test_each_schedule_waits_less_for_the_pipeline_than_the_one_before(case):
+    layout = case["layout"]._replace(virtual_stages=1.0)
+    bubbles = [
+        parts(**{**case, "layout": layout._replace(pipeline_schedule=code)}).pipeline_bubble
+        for code in sorted(SCHEDULE_NAME)
+    ]
+    assert bubbles == sorted(bubbles, reverse=True)
 
 
 @settings(max_examples=20, deadline=None)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.answer.base import Answer, Estimate
+from service.core.parallelism import PipelineSchedule, Recompute
 from service.core.provenance import FigureName
 
 
@@ -63,9 +64,11 @@ class LayoutAnswer(Answer, frozen=True, kw_only=True):
     virtual_stages: int
     zero_stage: int
     sequence_parallel: bool
-    recompute: Literal["none", "selective", "full"]
+    recompute: Recompute
     recompute_share: float
     offload_share: float
+    pipeline_schedule: PipelineSchedule
+    expert_overlap: bool
     devices_used: int
 
 

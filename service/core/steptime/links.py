@@ -13,6 +13,9 @@ from service.core.steptime.machine import Machine
 from service.core.steptime.work import Work
 
 ACTIVATION_BYTES = 2.0
+# Kernels that exchange beside compute take 20 of an H800's 132 multiprocessors from it.
+# Source: DeepSeek-V3 (arXiv 2412.19437, section 3.2.2).
+EXCHANGING_SHARE = 20 / 132
 
 
 class MicroBatch(NamedTuple):
@@ -81,6 +84,22 @@ def expert_parallel_s(at: MicroBatch) -> Real:
     Modern dispatchers send a token once to each domain: (n - 1) (1 - (1 - 1/n)^k) of n domains,
     older ones once per expert: k (n - 1) / n.
     """
+    c = at.coefficients
+    return _exchange_s(at, inside=c.expert_exposed, outside=c.expert_exposed_out)
+
+
+def expert_parallel_beside_s(at: MicroBatch, *, compute: Real) -> Real:
+    """Seconds of `expert_parallel_s` that stay when it runs beside so many seconds of `compute`.
+
+    what is longer than the compute, and the compute that exchanging kernels take away
+    """
+    whole = _exchange_s(at, inside=1.0, outside=1.0)
+    hidden = minimum(whole, compute)
+    return minimum(expert_parallel_s(at), whole - (1 - EXCHANGING_SHARE) * hidden)
+
+
+def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
+    """Seconds of dispatch and combine, of which these shares inside and between domains count."""
     k, ep = at.work.experts_per_token, at.layout.expert_parallel
     domains = maximum(1.0, ep * at.layout.tensor_parallel / at.machine.scale_up_domain)
     elsewhere = 1 - 1 / domains
@@ -88,10 +107,8 @@ def expert_parallel_s(at: MicroBatch) -> Real:
     once = (domains - 1) * (1 - (1 - 1 / domains) ** maximum(k, 1.0))
     crossing = where(at.coefficients.expert_dedupes > 0, once, copies)
     volume = 2 * at.tokens / at.layout.tensor_parallel * at.work.dispatch_width * ACTIVATION_BYTES
-    inside = k * (ep - 1) / ep / domains * at.coefficients.expert_exposed
-    inside = inside / at.scale_up_rate
-    outside = crossing * at.coefficients.expert_exposed_out
-    outside = outside / at.scale_out_rate
+    inside = k * (ep - 1) / ep / domains * inside / at.scale_up_rate
+    outside = crossing * outside / at.scale_out_rate
     latency = 2 * at.coefficients.collective_s
     return where(ep > 1, volume * (inside + outside) + latency, 0.0)
 

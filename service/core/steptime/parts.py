@@ -18,6 +18,8 @@ from service.core.parallelism import (
     devices_of,
     layers_per_stage,
     micro_batches,
+    stage_copies,
+    stages_waited,
     tokens_per_device,
 )
 from service.core.steptime.constants import (
@@ -28,6 +30,7 @@ from service.core.steptime.constants import (
 from service.core.steptime.links import (
     MicroBatch,
     context_parallel_s,
+    expert_parallel_beside_s,
     expert_parallel_s,
     replica_rate,
     stage_transfer_s,
@@ -76,7 +79,7 @@ class StepParts(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """Seconds of a mean layer and micro-batch."""
+    """Seconds of a mean layer and micro-batch, forward and backward."""
 
     gemm: Real
     attention: Real
@@ -87,6 +90,20 @@ class _Layer(NamedTuple):
     tensor_parallel: Real
     context_parallel: Real
     expert_parallel: Real
+
+
+class _Passes(NamedTuple):
+    """Seconds of a mean layer by part, and what of them pipeline schedules move about."""
+
+    parts: _Layer
+    forward: Real
+    weight_gradients: Real
+
+    @property
+    def total(self) -> Real:
+        """Forward and backward."""
+        total: Real = sum(self.parts)
+        return total
 
 
 def step_seconds(
@@ -123,7 +140,7 @@ def step_parts(
 ) -> StepParts:
     """Seconds of one step by part; `global_batch` in sequences, `layout` numbers or arrays.
 
-    ((m + (pp - 1) / vp) * longest stage + replicas + optimizer + host) * stragglers
+    (m * longest stage + bubble + replicas + optimizer + host) * stragglers
     """
     traits = traits_of(machine=machine, recipe=recipe, constants=constants)
     return parts_of(
@@ -148,10 +165,10 @@ def parts_of(
     tokens = tokens_per_device(layout=layout, sequence_length=work.sequence_length)
     at = MicroBatch(work, layout, tokens, machine, coefficients)
     batches = maximum(1.0, micro_batches(layout=layout, global_batch=global_batch))
-    layer = _layer(at)
+    passes = _layer(at)
+    layer, seconds = passes.parts, passes.total
     vocabulary = _vocabulary_s(at)
     layers = work.layers + work.mtp_layers
-    seconds: Real = sum(layer)
     mean_stage = (layers * seconds + vocabulary) / pp
     longest = layers_per_stage(layers=work.layers, pipeline_parallel=pp) * seconds + vocabulary
     imbalance = where(pp > 1, c.stage_imbalance * maximum(0.0, longest - mean_stage), 0.0)
@@ -160,8 +177,9 @@ def parts_of(
     sharding = _sharding_s(at, params=params, stage=mean_stage + imbalance)
     replicas = _replicas_s(at, params=params)
     optimizer = _optimizer_s(at, params=params)
-    bubble = (pp - 1) / layout.virtual_stages * (mean_stage + imbalance + transfer + sharding)
-    step = batches * (mean_stage + imbalance + transfer + sharding) + bubble
+    stage = mean_stage + imbalance + transfer + sharding
+    bubble = _bubble_s(layout, stage=stage, passes=passes)
+    step = batches * stage + bubble
     step = step + replicas + optimizer + c.step_host_s
     doublings = np.log2(maximum(1.0, devices_of(layout) / SERVER_DEVICES))
     on_device = batches * layers / pp
@@ -186,12 +204,28 @@ def parts_of(
     )
 
 
-def _layer(at: MicroBatch) -> _Layer:
+def _bubble_s(layout: Layout, *, stage: Real, passes: _Passes) -> Real:
+    """Seconds per step that a device waits for others; backward has its share of a mean layer."""
+    waited = stages_waited(
+        layout=layout,
+        backward_share=1 - passes.forward / passes.total,
+        weight_share=passes.weight_gradients / passes.total,
+    )
+    return waited * stage
+
+
+def _layer(at: MicroBatch) -> _Passes:
     """Seconds of a mean layer: forward, backward and what is computed again."""
     c, moe = at.coefficients, at.moe_share
     gemm, attention, elementwise = _dense_gemm_s(at), _attention_s(at), _elementwise_s(at)
     experts = moe * _experts_s(at)
-    exchange = moe * expert_parallel_s(at)
+    products = (1 + c.weight_gradient) * gemm + 3 * experts
+    compute = products + (1 + c.attention_backward) * attention + elementwise
+    exchange = moe * where(
+        at.layout.expert_overlap > 0,
+        expert_parallel_beside_s(at, compute=compute / 2),
+        expert_parallel_s(at),
+    )
     context = context_parallel_s(at)
     tensor = tensor_parallel_s(at)
     forward = gemm + experts + attention + elementwise / 3 + exchange + context
@@ -206,7 +240,7 @@ def _layer(at: MicroBatch) -> _Layer:
     host = c.layer_host_s
     forward_s = _norm4(forward, host)
     backward_s = _norm4(backward, BACKWARD_HOST * host)
-    return _Layer(
+    parts = _Layer(
         gemm=(1 + c.weight_gradient) * gemm,
         attention=(1 + c.attention_backward) * attention,
         elementwise=elementwise,
@@ -217,6 +251,8 @@ def _layer(at: MicroBatch) -> _Layer:
         context_parallel=3 * context,
         expert_parallel=2 * exchange,
     )
+    weight_gradients = (c.weight_gradient - 1) * gemm + experts
+    return _Passes(parts, forward=forward_s + tensor, weight_gradients=weight_gradients)
 
 
 def _dense_gemm_s(at: MicroBatch) -> Real:
@@ -338,8 +374,9 @@ def _sharding_s(at: MicroBatch, *, params: Real, stage: Real) -> Real:
 
 def _replicas_s(at: MicroBatch, *, params: Real) -> Real:
     """Seconds per step of reducing gradients and, from ZeRO-1 on, gathering weights."""
-    c, ranks = at.coefficients, at.layout.data_parallel * at.layout.context_parallel
-    volume = c.data_bytes * params * (ranks - 1) / ranks
+    c, copies = at.coefficients, stage_copies(at.layout)
+    ranks = copies * at.layout.data_parallel * at.layout.context_parallel
+    volume = c.data_bytes * copies * params * (ranks - 1) / ranks
     exposed = volume / replica_rate(at) * c.data_exposed
     return where(at.layout.zero_stage < SHARDED_WEIGHTS, exposed, 0.0)
 
@@ -347,7 +384,7 @@ def _replicas_s(at: MicroBatch, *, params: Real) -> Real:
 def _optimizer_s(at: MicroBatch, *, params: Real) -> Real:
     """Seconds of updating the parameters that a device answers for, through memory."""
     ranks = at.layout.data_parallel * at.layout.context_parallel
-    mine = params / where(at.layout.zero_stage >= 1, ranks, 1.0)
+    mine = params / where(at.layout.zero_stage >= 1, ranks, 1 / stage_copies(at.layout))
     return OPTIMIZER_BYTES * mine / at.memory_rate
 
 
