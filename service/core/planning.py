@@ -13,14 +13,21 @@ from service.core.work import LayoutTerms
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30
+# Measured peaks lie within so much of those computed. Who names a layout has perhaps run it: it is
+# refused only where that cannot explain what is missing.
+MEMORY_ERROR: Final = 0.07
 
 
 class Laid(Struct, frozen=True, kw_only=True):
-    """A layout that fits, and if it was searched for, the next best ones."""
+    """A layout that fits, and if it was searched for, the next best ones.
+
+    `tight` says what it needs where that is more than there is, by less than the estimate may err.
+    """
 
     layout: Layout
     chosen: bool
     recompute_chosen: bool = False
+    tight: str = ""
     best_s: float = 0.0
     runners_up: tuple[Candidate, ...] = ()
 
@@ -80,12 +87,11 @@ def placement_of(
         )
         if needed <= problem.memory_bytes:
             return Laid(layout=layout, chosen=False, recompute_chosen=len(layouts) > 1)
-    return Unlaid(
-        contradictory=False,
-        detail=f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device",
-        pointer=pointer,
-        layout=layouts[-1],
-    )
+    layout = layouts[-1]
+    detail = f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device"
+    if needed <= (1 + MEMORY_ERROR) * problem.memory_bytes:
+        return Laid(layout=layout, chosen=False, recompute_chosen=len(layouts) > 1, tight=detail)
+    return Unlaid(contradictory=False, detail=detail, pointer=pointer, layout=layout)
 
 
 def _searched(found: Search, *, problem: Problem, pointer: str) -> Placement:

@@ -226,6 +226,12 @@ class Desk:
                 f"the layout leaves recompute open; {chosen} is the least that fits",
                 pointer=f"{pointer}/recompute",
             )
+        if placement.tight:
+            self.argument.warn(
+                "memory_tight",
+                f"{placement.tight}; that is within what the estimate errs by",
+                pointer=pointer,
+            )
         used = float(devices_of(placement.layout))
         if used < self.devices.central:
             self.argument.warn(

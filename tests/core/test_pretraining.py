@@ -154,6 +154,31 @@ def test_recompute_that_a_layout_leaves_open_is_the_least_that_fits():
     assert kept.feasibility.status == "does_not_fit"
 
 
+def test_a_layout_of_the_caller_may_need_more_by_what_the_estimate_errs():
+    """What DeepSeek ran (arXiv 2412.19437, section 3.2) is estimated to need 106% of the memory."""
+    layout = {"pipeline_parallel": 16, "expert_parallel": 64, "pipeline_schedule": "dualpipe"}
+    work = {
+        "accelerator": "nvidia-h800-sxm-80gb",
+        "devices": 2048,
+        "model": {"kind": "preset", "id": "deepseek-v3"},
+        "global_batch_tokens": 15360 * 4096,
+        "precision": "fp8",
+        "expert_kernels": "fused",
+        "optimizer": "adamw_bf16_states",
+    }
+    stated, quoted = stage_of(layout={**layout, "recompute": "selective"}, **work)
+    assert stated.memory.total_bytes > stated.memory.capacity_bytes
+    assert stated.feasibility.status == "fits"
+    (warning,) = [each for each in quoted.warnings if each.code == "memory_tight"]
+    assert warning.pointer == "/run/stages/0/work/layout"
+    open_, quoted = stage_of(layout=layout, **work)
+    assert open_.layout.recompute == "full"
+    assert open_.memory.total_bytes <= open_.memory.capacity_bytes
+    assert "memory_tight" not in codes(quoted)
+    whole, _ = stage_of(layout={**layout, "recompute": "none"}, **work)
+    assert whole.feasibility.status == "does_not_fit"
+
+
 def test_a_layout_of_the_caller_is_taken_as_it_is():
     stage, quoted = stage_of(layout={"tensor_parallel": 2, "recompute": "full"})
     assert stage.layout.tensor_parallel == 2

@@ -32,6 +32,7 @@ WarningCode: TypeAlias = Literal[
     "central_outside_interval",
     "low_confidence_price",
     "mean_above_cap",
+    "memory_tight",
     "rank_above_matrix",
     "market_price_used",
     "precision_substituted",
