@@ -241,6 +241,17 @@ def test_whole_numbers_may_be_written_as_floats_and_others_are_refused() -> None
             msgspec.json.decode(text.replace(b"3.2e1", wrong), type=Transformer)
 
 
+def routed(*, expert_groups: float = 1.0, groups_per_token: float = 1.0) -> MixtureOfExperts:
+    """Eight experts, of which a token needs four."""
+    return MixtureOfExperts(
+        experts=8,
+        experts_per_token=4,
+        moe_ffn_size=64,
+        expert_groups=expert_groups,
+        groups_per_token=groups_per_token,
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "member"),
     [
@@ -254,6 +265,9 @@ def test_whole_numbers_may_be_written_as_floats_and_others_are_refused() -> None
             {"moe": MixtureOfExperts(experts=2, experts_per_token=4, moe_ffn_size=64)},
             "moe/experts_per_token",
         ),
+        ({"moe": routed(expert_groups=3)}, "moe/expert_groups"),
+        ({"moe": routed(groups_per_token=2)}, "moe/groups_per_token"),
+        ({"moe": routed(expert_groups=4)}, "moe/groups_per_token"),
     ],
 )
 def test_a_description_that_contradicts_itself_is_told_where(

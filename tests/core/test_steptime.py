@@ -170,6 +170,32 @@ def test_each_schedule_waits_less_for_the_pipeline_than_the_one_before(case):
     assert bubbles == sorted(bubbles, reverse=True)
 
 
+def test_a_router_limited_to_groups_sends_to_fewer_domains():
+    """DeepSeek-V3 reaches 4 of 8 groups: 3.5 other domains of 8, instead of 7 (1 - (7/8)^8)."""
+    layout = Layout(data_parallel=64.0, expert_parallel=64.0)
+    limited = MODELS["deepseek-v3"]
+    free = limited._replace(expert_groups=1.0, groups_per_token=1.0)
+
+    def outside(architecture):
+        """Seconds of what crosses domains: the difference that a faster network makes."""
+        slow, fast = (
+            step_parts(
+                architecture=architecture,
+                layout=layout,
+                sequence_length=4096.0,
+                global_batch=1024.0,
+                machine=H100._replace(scale_out_byte_per_s=rate),
+                recipe=Recipe(),
+                constants=CONSTANTS,
+            ).expert_parallel
+            for rate in (50e9, 100e9)
+        )
+        return slow - fast
+
+    expected = 3.5 / (7 * (1 - (7 / 8) ** 8))
+    assert outside(limited) / outside(free) == pytest.approx(expected)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.lists(layouts, min_size=2, max_size=6), machines, recipes, models)
 def test_arrays_of_layouts_take_what_each_layout_takes(chosen, machine, recipe, model):

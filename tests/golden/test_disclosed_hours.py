@@ -46,6 +46,25 @@ def test_the_hours_of_deepseek_v3_are_met_from_its_description():
     assert hours.central == pytest.approx(DISCLOSED_HOURS, rel=0.15)
 
 
+def test_the_hours_are_met_with_the_layout_that_the_report_states_too():
+    """16 stages under DualPipe, experts over 64 devices, ZeRO-1, no tensor parallelism (3.2).
+
+    States of the optimizer in 16 bits, norms and latent projections recomputed (3.2.3, 3.3.3).
+    """
+    layout = {
+        "pipeline_parallel": 16,
+        "expert_parallel": 64,
+        "zero_stage": 1,
+        "pipeline_schedule": "dualpipe",
+        "recompute": "selective",
+    }
+    hours = predicted(expert_kernels="fused", optimizer="adamw_bf16_states", layout=layout)
+    assert hours.central == pytest.approx(DISCLOSED_HOURS, rel=0.15)
+    plain = layout | {"pipeline_schedule": "1f1b"}
+    slower = predicted(expert_kernels="fused", optimizer="adamw_bf16_states", layout=plain)
+    assert slower.central > 1.2 * hours.central
+
+
 def test_the_hours_lie_in_the_interval_when_nothing_is_said_of_kernels():
     hours = predicted()
     assert hours.p10 <= DISCLOSED_HOURS <= hours.p90

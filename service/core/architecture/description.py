@@ -17,7 +17,12 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class MixtureOfExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The feed-forward blocks of which each token uses a few."""
+    """The feed-forward blocks of which each token uses a few.
+
+    Where the router is limited to groups of experts, a token's are all in `groups_per_token` of
+    `expert_groups`, which bounds how many domains it is sent to.
+    Source: DeepSeek-V2 (arXiv 2405.04434, section 2.2.2).
+    """
 
     experts: PositiveCount
     experts_per_token: PositiveCount
@@ -28,6 +33,8 @@ class MixtureOfExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     moe_every: Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)] = 1.0
     router_bias: bool = False
     expert_bias: bool = False
+    expert_groups: PositiveCount = 1.0
+    groups_per_token: PositiveCount = 1.0
 
 
 class LatentAttention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,9 +102,22 @@ def contradictions(transformer: Transformer) -> tuple[tuple[str, str], ...]:
     moe = transformer.moe
     if moe is not UNSET and moe.experts_per_token > moe.experts:
         found.append(("moe/experts_per_token", "must not exceed experts"))
+    if moe is not UNSET:
+        found += _of_groups(moe)
     if moe is not UNSET and moe.first_dense_layers > transformer.layers:
         found.append(("moe/first_dense_layers", "must not exceed layers"))
     return tuple(found)
+
+
+def _of_groups(moe: MixtureOfExperts) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if moe.experts % moe.expert_groups:
+        found.append(("moe/expert_groups", "must divide experts"))
+    if moe.groups_per_token > moe.expert_groups:
+        found.append(("moe/groups_per_token", "must not exceed expert_groups"))
+    if moe.groups_per_token * moe.experts < moe.experts_per_token * moe.expert_groups:
+        found.append(("moe/groups_per_token", "must hold experts_per_token experts"))
+    return found
 
 
 def moe_layers(transformer: Transformer) -> float:

@@ -24,6 +24,8 @@ class Architecture(NamedTuple):
     tied_embeddings: bool
     experts: float
     experts_per_token: float
+    expert_groups: float
+    groups_per_token: float  # of the expert groups, those that a token's experts are in at most
     moe_ffn_size: float
     shared_experts: float
     shared_ffn_size: float
@@ -80,6 +82,8 @@ def architecture_of(transformer: Transformer) -> Architecture:
         tied_embeddings=transformer.tied_embeddings,
         experts=float(moe.experts) if moe else 0.0,
         experts_per_token=float(moe.experts_per_token) if moe else 0.0,
+        expert_groups=float(moe.expert_groups) if moe else 1.0,
+        groups_per_token=float(moe.groups_per_token) if moe else 1.0,
         moe_ffn_size=float(moe.moe_ffn_size) if moe else 0.0,
         shared_experts=float(moe.shared_experts) if moe else 0.0,
         shared_ffn_size=_shared_ffn_size(moe),

@@ -81,8 +81,8 @@ def expert_parallel_s(at: MicroBatch) -> Real:
         inside a domain    2 t k d / tp * 2 bytes * (ep - 1) / ep * share inside / rate * exposed
         between domains    as many copies as a token has other domains among its experts
 
-    Modern dispatchers send a token once to each domain: (n - 1) (1 - (1 - 1/n)^k) of n domains,
-    older ones once per expert: k (n - 1) / n.
+    Modern dispatchers send a token once to each domain: (n - 1) (1 - (1 - 1/n)^k) of n domains, or
+    to no more than its expert groups are in; older ones once per expert: k (n - 1) / n.
     """
     c = at.coefficients
     return _exchange_s(at, inside=c.expert_exposed, outside=c.expert_exposed_out)
@@ -105,6 +105,9 @@ def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
     elsewhere = 1 - 1 / domains
     copies = k * elsewhere
     once = (domains - 1) * (1 - (1 - 1 / domains) ** maximum(k, 1.0))
+    groups = at.work.expert_groups
+    reached = at.work.groups_per_token * maximum(1.0, domains / groups)
+    once = where(groups > 1, minimum(once, reached * elsewhere), once)
     crossing = where(at.coefficients.expert_dedupes > 0, once, copies)
     volume = 2 * at.tokens / at.layout.tensor_parallel * at.work.dispatch_width * ACTIVATION_BYTES
     inside = k * (ep - 1) / ep / domains * inside / at.scale_up_rate

@@ -40,6 +40,8 @@ class Work(NamedTuple):
     expert_width: Real
     experts: Real
     experts_per_token: Real
+    expert_groups: Real
+    groups_per_token: Real
     dispatch_width: Real  # elements per token and expert that experts exchange
     logits_flop: Real
     vocab_size: Real
@@ -97,6 +99,8 @@ def work_of(*, architecture: Architecture, sequence_length: float) -> Work:
         expert_width=a.moe_ffn_size,
         experts=a.experts,
         experts_per_token=a.experts_per_token,
+        expert_groups=a.expert_groups,
+        groups_per_token=a.groups_per_token,
         dispatch_width=a.hidden_size if a.moe_layers else 0.0,
         logits_flop=logits,
         vocab_size=a.vocab_size,
