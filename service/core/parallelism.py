@@ -154,20 +154,20 @@ def stage_copies(layout: Layout) -> Real:
     return where(layout.pipeline_schedule >= DUALPIPE, 2.0, 1.0)
 
 
-def stages_waited(*, layout: Layout, backward_share: Real, weight_share: Real) -> Real:
+def stages_waited(layout: Layout) -> Real:
     """What filling and draining the pipeline takes, in times that a stage takes for a micro-batch.
 
         1F1B         (pp - 1) / vp
-        zero bubble  (pp - 1) (1 - 2 W)
-        DualPipe     (pp / 2 - 1) (1 + B - 3 W)
+        zero bubble  (pp - 1) (F + B - 2 W)           = (pp - 1) / 3
+        DualPipe     (pp / 2 - 1) (F + B + B - 3 W)   = (pp / 2 - 1) 2 / 3
 
-    B, W: the backward pass and, within it, gradients of weights as shares of that time.
-    Source: DeepSeek-V3 (arXiv 2412.19437, table 2); vp as in Narayanan et al. 2021 (arXiv
-    2104.04473, section 2.2).
+    A third each is forward (F), gradients of inputs, and gradients of weights (W); B has the latter
+    two. Source: DeepSeek-V3 (arXiv 2412.19437, table 2), with the thirds of Qi et al. 2023 (arXiv
+    2401.10241, section 2); vp as in Narayanan et al. 2021 (arXiv 2104.04473, section 2.2).
     """
     pp, schedule = layout.pipeline_parallel, layout.pipeline_schedule
-    dual = maximum(0.0, pp / 2 - 1) * (1 + backward_share - 3 * weight_share)
-    filled = where(schedule >= DUALPIPE, dual, (pp - 1) * (1 - 2 * weight_share))
+    dual = maximum(0.0, pp / 2 - 1) * 2 / 3
+    filled = where(schedule >= DUALPIPE, dual, (pp - 1) / 3)
     return where(schedule >= ZERO_BUBBLE, filled, (pp - 1) / layout.virtual_stages)
 
 

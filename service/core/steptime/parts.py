@@ -79,7 +79,7 @@ class StepParts(NamedTuple):
 
 
 class _Layer(NamedTuple):
-    """Seconds of a mean layer and micro-batch, forward and backward."""
+    """Seconds of a mean layer and micro-batch."""
 
     gemm: Real
     attention: Real
@@ -90,20 +90,6 @@ class _Layer(NamedTuple):
     tensor_parallel: Real
     context_parallel: Real
     expert_parallel: Real
-
-
-class _Passes(NamedTuple):
-    """Seconds of a mean layer by part, and what of them pipeline schedules move about."""
-
-    parts: _Layer
-    forward: Real
-    weight_gradients: Real
-
-    @property
-    def total(self) -> Real:
-        """Forward and backward."""
-        total: Real = sum(self.parts)
-        return total
 
 
 def step_seconds(
@@ -165,10 +151,10 @@ def parts_of(
     tokens = tokens_per_device(layout=layout, sequence_length=work.sequence_length)
     at = MicroBatch(work, layout, tokens, machine, coefficients)
     batches = maximum(1.0, micro_batches(layout=layout, global_batch=global_batch))
-    passes = _layer(at)
-    layer, seconds = passes.parts, passes.total
+    layer = _layer(at)
     vocabulary = _vocabulary_s(at)
     layers = work.layers + work.mtp_layers
+    seconds: Real = sum(layer)
     mean_stage = (layers * seconds + vocabulary) / pp
     longest = layers_per_stage(layers=work.layers, pipeline_parallel=pp) * seconds + vocabulary
     imbalance = where(pp > 1, c.stage_imbalance * maximum(0.0, longest - mean_stage), 0.0)
@@ -178,7 +164,7 @@ def parts_of(
     replicas = _replicas_s(at, params=params)
     optimizer = _optimizer_s(at, params=params)
     stage = mean_stage + imbalance + transfer + sharding
-    bubble = _bubble_s(layout, stage=stage, passes=passes)
+    bubble = stages_waited(layout) * stage
     step = batches * stage + bubble
     step = step + replicas + optimizer + c.step_host_s
     doublings = np.log2(maximum(1.0, devices_of(layout) / SERVER_DEVICES))
@@ -204,17 +190,7 @@ def parts_of(
     )
 
 
-def _bubble_s(layout: Layout, *, stage: Real, passes: _Passes) -> Real:
-    """Seconds per step that a device waits for others; backward has its share of a mean layer."""
-    waited = stages_waited(
-        layout=layout,
-        backward_share=1 - passes.forward / passes.total,
-        weight_share=passes.weight_gradients / passes.total,
-    )
-    return waited * stage
-
-
-def _layer(at: MicroBatch) -> _Passes:
+def _layer(at: MicroBatch) -> _Layer:
     """Seconds of a mean layer: forward, backward and what is computed again."""
     c, moe = at.coefficients, at.moe_share
     gemm, attention, elementwise = _dense_gemm_s(at), _attention_s(at), _elementwise_s(at)
@@ -240,7 +216,7 @@ def _layer(at: MicroBatch) -> _Passes:
     host = c.layer_host_s
     forward_s = _norm4(forward, host)
     backward_s = _norm4(backward, BACKWARD_HOST * host)
-    parts = _Layer(
+    return _Layer(
         gemm=(1 + c.weight_gradient) * gemm,
         attention=(1 + c.attention_backward) * attention,
         elementwise=elementwise,
@@ -251,8 +227,6 @@ def _layer(at: MicroBatch) -> _Passes:
         context_parallel=3 * context,
         expert_parallel=2 * exchange,
     )
-    weight_gradients = (c.weight_gradient - 1) * gemm + experts
-    return _Passes(parts, forward=forward_s + tensor, weight_gradients=weight_gradients)
 
 
 def _dense_gemm_s(at: MicroBatch) -> Real:
