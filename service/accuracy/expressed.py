@@ -19,7 +19,7 @@ from service.core.architecture import (
     plausible_transformer,
 )
 from service.core.catalog import Accelerator, Catalog
-from service.core.memory import Precision
+from service.core.formats import Precision
 from service.core.parallelism import RECOMPUTE_CODE, Layout
 from service.core.provenance import Datum, Ledger
 from service.core.steptime import Machine, Recipe, Work, work_of

@@ -9,8 +9,8 @@ from service.core.architecture import Architecture
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.asks import Ask
+from service.core.formats import Precision
 from service.core.hardware import Hardware, generation_of, kind_of
-from service.core.memory import Precision
 from service.core.parallelism import Layout
 from service.core.provenance import Term
 from service.core.steptime import Constants, Machine, Recipe, StepParts, step_parts

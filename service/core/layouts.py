@@ -13,12 +13,8 @@ from numpy.typing import NDArray
 
 from service.core.architecture import Architecture
 from service.core.arrays import Array, Real
-from service.core.memory import (
-    DeviceMemory,
-    MemoryRecipe,
-    bytes_per_device,
-    memory_per_device,
-)
+from service.core.formats import MemoryRecipe
+from service.core.memory import DeviceMemory, bytes_per_device, memory_per_device
 from service.core.parallelism import (
     MAX_TENSOR_PARALLEL,
     RECOMPUTE_FULL,

@@ -16,16 +16,10 @@ from service.core.argument import Argument
 from service.core.asks import Ask, ask_of_anchor, sequences_of
 from service.core.bench import bench_of, timed_parts
 from service.core.described import Contradictory
+from service.core.formats import OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe, Stack
 from service.core.hardware import Hardware, Unsuited, hardware_of
 from service.core.layouts import Problem
-from service.core.memory import (
-    OPTIMIZER_BYTES,
-    STACK_BYTES,
-    DeviceMemory,
-    MemoryRecipe,
-    Stack,
-    memory_per_device,
-)
+from service.core.memory import DeviceMemory, memory_per_device
 from service.core.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of
 from service.core.planning import Laid, Placement, Unlaid, placement_of
 from service.core.provenance import Term

@@ -10,7 +10,7 @@ from service.core.architecture import (
     forward_flop_per_token_causal,
 )
 from service.core.arrays import Real, where
-from service.core.memory import BYTES_PER_GB_OF_MEMORY
+from service.core.formats import BYTES_PER_GB_OF_MEMORY
 from service.core.parallelism import RECOMPUTE_FULL, RECOMPUTE_SELECTIVE, Layout, whole_batch
 from service.core.units import SECONDS_PER_HOUR
 

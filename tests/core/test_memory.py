@@ -15,13 +15,10 @@ from service.core.architecture import (
     architecture_of,
     params_total,
 )
+from service.core.formats import FORMAT_BYTES, OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe
 from service.core.memory import (
-    FORMAT_BYTES,
-    OPTIMIZER_BYTES,
     RESERVE_BYTES,
-    STACK_BYTES,
     DeviceMemory,
-    MemoryRecipe,
     activation_bytes_per_token_layer,
     bytes_per_device,
     in_flight_first_stage,

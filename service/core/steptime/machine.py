@@ -3,7 +3,7 @@
 from typing import Literal, NamedTuple
 
 from service.core.arrays import Real
-from service.core.memory import Precision
+from service.core.formats import Precision
 from service.core.work import ExpertKernels
 
 Kind = Literal["gpu", "tpu"]
