@@ -137,6 +137,8 @@ def _terms(terms: dict[str, dict[str, Any]]) -> list[str]:
         "mean soft loss per row: a term earns its place where the loss rises without it.",
         "Links (hand-over, context and expert traffic), stragglers and the loss stay in it",
         "although rows hardly tell: a search for layouts would take them to be free.",
+        "Filled pipelines, exchange beside compute and expert groups are in no row: a request may",
+        "say them, and they follow published formulas without a constant of this fit.",
         "",
         "| without | median | p90 | bias | loss |",
         "| --- | --- | --- | --- | --- |",
