@@ -13,8 +13,9 @@ from service.core.work import LayoutTerms
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30
-# Measured peaks lie within so much of those computed. Who names a layout has perhaps run it: it is
-# refused only where that cannot explain what is missing.
+# Peaks that SimuMax measured lie within so much of those computed, all sixteen that
+# tests/core/test_memory.py holds. Who names a layout has perhaps run it: it is refused only where
+# that cannot explain what is missing.
 MEMORY_ERROR: Final = 0.07
 
 
