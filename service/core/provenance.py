@@ -5,14 +5,13 @@ A `Datum` is a sealed number of the catalog. A `Ledger` belongs to one quote: it
 each of them. What it hands out is a `Term`: a name in the ledger with its central value. A quote's
 `figures` are the ledger's entries, so they are complete without anybody listing them.
 
-The ledger is also a tape. Every entry is a leaf or a formula over earlier entries, so `replay`
-computes the whole argument again with an array of draws in place of any leaf, through the very
-same functions.
+The ledger is also a tape: it keeps each formula as it was applied, so `replay` computes the whole
+argument again with an array of draws in place of any leaf, through the very same functions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -140,11 +139,7 @@ class Term(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One line of the ledger; a leaf has no formula.
-
-    `part` names the member of the formula's answer that this entry holds (`""` is all of it),
-    `fixed` the formula's arguments that are structure rather than numbers.
-    """
+    """One line of the ledger: a leaf, or what a formula answered."""
 
     name: str
     unit: Unit
@@ -154,25 +149,31 @@ class Entry(Struct, frozen=True, kw_only=True):
     high: float | UnsetType = UNSET
     pointer: str | UnsetType = UNSET
     range_basis: str = ""
-    formula: Callable[..., Any] | None = None
-    inputs: dict[str, str] = msgspec.field(default_factory=dict)
-    fixed: dict[str, Any] = msgspec.field(default_factory=dict)
-    part: str = ""
 
-    @property
-    def is_leaf(self) -> bool:
-        """Whether the entry stands on its own, derived from nothing."""
-        return self.formula is None
+
+class Application(NamedTuple):
+    """A formula as it was applied, to be applied again.
+
+    `inputs` are its arguments that stand in the ledger (argument name to entry name), `fixed` those
+    that are structure rather than numbers, `parts` the entries that hold its answer (member of the
+    answer to entry name; under `""` the answer as it is).
+    """
+
+    formula: Callable[..., Any]
+    inputs: dict[str, str]
+    fixed: dict[str, Any]
+    parts: dict[str, str]
 
 
 class Ledger:
     """Every number of one quote, in the order of the argument."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_applied", "_entries")
     GIVEN_PREFIX: ClassVar[str] = "request"
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._applied: list[Application] = []
 
     def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
         """Open a catalog datum; `pointer` says which request member would override it."""
@@ -230,23 +231,8 @@ class Ledger:
 
         `stands` says where those come from, for the reader who walks the figure back.
         """
-        structure = dict(fixed or {})
-        value = formula(**{key: term.central for key, term in inputs.items()}, **structure)
-        names = {key: term.name for key, term in inputs.items()}
-        self._write(
-            Entry(
-                name=name,
-                unit=unit,
-                central=float(value),
-                source=Derived(
-                    formula=title_of(formula), inputs=names, structure=dict(stands or {})
-                ),
-                formula=formula,
-                inputs=names,
-                fixed=structure,
-            )
-        )
-        return self.term(name)
+        answer, source = self._apply(formula, {"": name}, inputs, fixed, stands)
+        return self._answered(name, unit, float(answer), source)
 
     def derive_once(
         self,
@@ -272,25 +258,33 @@ class Ledger:
         stands: Mapping[str, str] | None = None,
     ) -> dict[str, Term]:
         """Apply a formula that answers with a named tuple; one entry `name/part` for each unit."""
+        names = {part: f"{name}/{part}" for part in units}
+        answer, source = self._apply(formula, names, inputs, fixed, stands)
+        return {
+            part: self._answered(names[part], unit, float(getattr(answer, part)), source)
+            for part, unit in units.items()
+        }
+
+    def _apply(
+        self,
+        formula: Callable[..., Any],
+        parts: dict[str, str],
+        inputs: Mapping[str, Term],
+        fixed: Mapping[str, Any] | None,
+        stands: Mapping[str, str] | None,
+    ) -> tuple[Any, Derived]:
+        """What a formula answers, and the source of that; kept for a replay."""
         structure = dict(fixed or {})
         answer = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
-        source = Derived(formula=title_of(formula), inputs=names, structure=dict(stands or {}))
-        terms = {}
-        for part, unit in units.items():
-            entry = Entry(
-                name=f"{name}/{part}",
-                unit=unit,
-                central=float(getattr(answer, part)),
-                source=source,
-                formula=formula,
-                inputs=names,
-                fixed=structure,
-                part=part,
-            )
-            self._write(entry)
-            terms[part] = self.term(entry.name)
-        return terms
+        self._applied.append(Application(formula, names, structure, parts))
+        return answer, Derived(
+            formula=title_of(formula), inputs=names, structure=dict(stands or {})
+        )
+
+    def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:
+        self._write(Entry(name=name, unit=unit, central=central, source=source))
+        return Term(name, central)
 
     def term(self, name: str) -> Term:
         """The term of an entry that is already written."""
@@ -329,47 +323,29 @@ class Ledger:
     def upstream_of(self, names: Iterable[str]) -> set[str]:
         """These entries and all that they are derived from."""
         found = set(names)
-        for entry in reversed(self._entries.values()):
-            if entry.name in found:
-                found.update(entry.inputs.values())
+        for applied in reversed(self._applied):
+            if not found.isdisjoint(applied.parts.values()):
+                found.update(applied.inputs.values())
         return found
 
     def replay(self, leaves: Mapping[str, Array]) -> dict[str, Real]:
-        """The whole argument again, with arrays of shape `[draws]` in place of the named leaves.
+        """The argument again, with arrays of shape `[draws]` in place of the named leaves.
 
-        Entries that depend on none of them keep their central value and cost nothing.
+        The answer has these leaves and what depends on them, in the order of the argument; all
+        other entries keep their central value and cost nothing.
         """
-        values: dict[str, Real] = {}
-        answers: dict[int, Any] = {}
-        moved = set(leaves)
-        for entry in self:
-            if entry.formula is None:
-                values[entry.name] = leaves.get(entry.name, entry.central)
-            elif moved.isdisjoint(entry.inputs.values()):
-                values[entry.name] = entry.central
-            else:
-                moved.add(entry.name)
-                values[entry.name] = self._again(entry, values, answers)
-        return values
-
-    @staticmethod
-    def _again(
-        entry: Entry,
-        values: Mapping[str, Real],
-        answers: dict[int, Any],
-    ) -> Real:
-        """One formula of the tape, computed once however many parts it has."""
-        assert entry.formula is not None
-        if not entry.part:
-            arguments = {key: values[name] for key, name in entry.inputs.items()}
-            value: Real = entry.formula(**arguments, **entry.fixed)
-            return value
-        group = id(entry.inputs)  # the parts of one answer hold the same inputs, and nothing else
-        if group not in answers:
-            arguments = {key: values[name] for key, name in entry.inputs.items()}
-            answers[group] = entry.formula(**arguments, **entry.fixed)
-        part: Real = getattr(answers[group], entry.part)
-        return part
+        entries, again = self._entries, dict[str, Real](leaves)
+        for formula, inputs, fixed, parts in self._applied:
+            if again.keys().isdisjoint(inputs.values()):
+                continue
+            arguments = {
+                key: again[name] if name in again else entries[name].central
+                for key, name in inputs.items()
+            }
+            answer = formula(**arguments, **fixed)
+            for part, name in parts.items():
+                again[name] = getattr(answer, part) if part else answer
+        return again
 
     def _write(self, entry: Entry) -> None:
         """Add an entry; the same name twice would make two figures one."""

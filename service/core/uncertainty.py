@@ -6,8 +6,8 @@ quantiles: what the columns of a finite sample have in common by chance is known
 linear part of an answer, and is taken out of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,14 +29,14 @@ BEYOND: Final[Array] = PLACES - BELOW
 LOOKED_AT: Final[NDArray[np.intp]] = np.array([*BELOW, *(BELOW + 1), 0, DRAWS - 1])
 """The sorted draws that quantiles are read off: on either side of each level, least, most."""
 LEAST_SHARE: Final = 1e-3
-PROBED: Final = slice(0, 32)
-"""Draws that tell whether two numbers are multiples of one another."""
+PROBED: Final = slice(DRAWS - 16, None)
+"""Draws that tell, with the ends behind them, whether two numbers are multiples of one another."""
 STEPS: Final = 1e11
 """How finely, as parts of the largest of them."""
-MOST_ON_ONE_THREAD: Final = 1 << 18
-"""Multiplications in a matrix product that OpenBLAS leaves to one thread; more would only spin."""
+DIRECTION_STEPS: Final = 1e9
+"""How finely slopes are told apart, in parts of their length."""
 BLOCK: Final = 12
-"""Numbers sorted together: 96 KiB, which stay in a core's own cache, and are used again."""
+"""Numbers sorted together: 96 KiB, which stay in a core's own cache."""
 
 
 class Interval(Struct, frozen=True):
@@ -76,7 +76,7 @@ class Leaf(NamedTuple):
 def leaf_of(entry: Entry) -> Leaf | None:
     """The entry as a leaf with a range of some width, if it is one."""
     low, high = entry.low, entry.high
-    if low is UNSET or high is UNSET or low == high or entry.formula is not None:
+    if low is UNSET or high is UNSET or low == high:
         return None
     return Leaf(entry.name, entry.unit, low, entry.central, high)
 
@@ -93,12 +93,12 @@ class Spread:
         self._ledger = ledger
         self._leaves = uncertain_leaves(ledger)
         self._names_of_leaves = tuple(leaf.name for leaf in self._leaves)
-        moved = ledger.replay(columns_of(self._leaves)) if self._leaves else {}
-        self._moved = {name: row for name, row in moved.items() if isinstance(row, np.ndarray)}
+        columns = dict(zip(self._names_of_leaves, columns_of(self._leaves), strict=True))
+        again = ledger.replay(columns) if columns else {}
+        self._moved = {name: row for name, row in again.items() if isinstance(row, np.ndarray)}
         self._totals = [name for name in totals if name in self._moved]
         self._drivers: dict[str, Drivers] = {}
-        of_leaves = frozenset(self._names_of_leaves)
-        self._intervals = self._found([name for name in self._moved if name not in of_leaves])
+        self._intervals = self._found([name for name in self._moved if name not in columns])
 
     @property
     def derived(self) -> Mapping[str, Interval]:
@@ -119,15 +119,16 @@ class Spread:
     def _found(self, names: Sequence[str]) -> dict[str, Interval]:
         """The intervals of several entries at once.
 
-        Entries that are positive multiples of one another, judged by some draws, are one to look
-        at: stages differ in hours and lines in rates, but few differ in shape.
+        Entries that are positive multiples of one another, judged by some draws and the ends, are
+        one to look at: stages differ in hours and lines in rates, but few differ in shape.
         """
         if not names:
             return {}
-        probes = np.array([self._moved[name][PROBED] for name in names])
+        rows = [self._moved[name] for name in names]
+        probes = np.array([row[PROBED] for row in rows])
         sizes = np.abs(probes).max(axis=1)
         sizes[sizes == 0.0] = 1.0
-        shapes = np.rint(probes / sizes[:, None] * STEPS)
+        shapes = np.rint(probes * (STEPS / sizes)[:, None])
         width, packed = shapes.shape[1] * shapes.itemsize, shapes.tobytes()
         first: dict[bytes, int] = {}
         like = [
@@ -135,15 +136,13 @@ class Spread:
             for index, start in enumerate(range(0, len(packed), width))
         ]
         looked_at = list(first.values())
-        place = dict(zip(looked_at, range(len(looked_at)), strict=True))
-        rows = [self._moved[names[at]] for at in looked_at]
-        found = quantiles(
-            [row[:DRAWS] for row in rows],
-            np.array([row[DRAWS:] for row in rows]),
-            scores_of(self._names_of_leaves),
+        known = np.empty((len(names), len(LEVELS)))
+        known[looked_at] = quantiles(
+            [rows[index][:DRAWS] for index in looked_at],
+            probes[looked_at, -2 * len(self._leaves) :],
+            self._names_of_leaves,
         )
-        known = found[[place[at] for at in like]]
-        scaled = known * (sizes / sizes[like])[:, None]
+        scaled = known[like] * (sizes / sizes[like])[:, None]
         return {name: Interval(*row) for name, row in zip(names, scaled.tolist(), strict=True)}
 
     def _ends_of(self, name: str) -> Array:
@@ -180,8 +179,12 @@ class Spread:
         return variance_shares(np.array(drawn), self._names_of_leaves, np.array(deviations))
 
 
-def columns_of(leaves: Sequence[Leaf]) -> dict[str, Array]:
-    """For each leaf its draws, and behind them its centre, but for its own two ends."""
+@lru_cache(maxsize=32)
+def columns_of(leaves: tuple[Leaf, ...]) -> Array:
+    """Of each leaf the draws, and behind them its centre, but for its own two ends.
+
+    Shape `[leaves, 1024 + 2 leaves]`; like questions have like leaves.
+    """
     columns = np.empty((len(leaves), DRAWS + 2 * len(leaves)))
     for index, leaf in enumerate(leaves):
         column = columns[index]
@@ -189,7 +192,8 @@ def columns_of(leaves: Sequence[Leaf]) -> dict[str, Array]:
         column[DRAWS:] = leaf.central
         own = DRAWS + 2 * index
         column[own], column[own + 1] = leaf.low, leaf.high
-    return dict(zip((leaf.name for leaf in leaves), columns, strict=True))
+    columns.setflags(write=False)
+    return columns
 
 
 def interval_of_leaf(leaf: Leaf) -> Interval:
@@ -200,7 +204,7 @@ def interval_of_leaf(leaf: Leaf) -> Interval:
     return Interval(*values.tolist())
 
 
-def quantiles(draws: Sequence[Array], ends: Array, scores: Array) -> Array:
+def quantiles(draws: Sequence[Array], ends: Array, figures: tuple[str, ...]) -> Array:
     """10%, 50% and 90% quantiles of numbers, each corrected by its slopes; shape `[numbers, 3]`.
 
         u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
@@ -209,20 +213,19 @@ def quantiles(draws: Sequence[Array], ends: Array, scores: Array) -> Array:
     where u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
     sign. If f is linear in the scores the answer is exact, whatever the sample. Between two draws
     a quantile is found linearly, of numbers of one sign by logarithms. `draws` are
-    of shape `[1024]`, `ends`, low and high of one figure after the other, `[numbers, 2 figures]`,
-    `scores` has shape `[figures, 1024]`.
+    of shape `[1024]`, drawn over the columns of `figures`; `ends`, low and high of one figure after
+    the other, `[numbers, 2 figures]`.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
     """
-    blocks = (draws[start : start + BLOCK] for start in range(0, len(draws), BLOCK))
-    below, above, least, most = _order_statistics(np.array(block) for block in blocks)
+    below, above, least, most = _order_statistics(draws)
     positive = (least[:, 0] > 0.0) & (ends.min(axis=1) > 0.0)
     negative = (most[:, 0] < 0.0) & (ends.max(axis=1) < 0.0)
     geometric = positive | negative
     heights = ends.copy()
     heights[geometric] = np.log(np.abs(ends[geometric]))
-    excess = _excess(_slopes(heights), scores)
+    excess = _excess(_slopes(heights), figures)
     excess[negative] = excess[negative, ::-1]
     found = below + BEYOND * (above - below) - excess
     factor = (above[geometric] / below[geometric]) ** BEYOND * np.exp(-excess[geometric])
@@ -239,25 +242,36 @@ def _slopes(heights: Array) -> Array:
     return slopes
 
 
-def _excess(slopes: Array, scores: Array) -> Array:
-    """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is."""
+def _excess(slopes: Array, figures: tuple[str, ...]) -> Array:
+    """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is.
+
+    They miss by the length of the slopes times what they would miss by at length one.
+    """
     excess = np.zeros((len(slopes), len(LEVELS)))
-    mixed = slopes.any(axis=1)
-    if not mixed.any():
-        return excess
-    slopes = slopes[mixed]
-    size = min(BLOCK, max(1, MOST_ON_ONE_THREAD // scores.size))
-    blocks = (slopes[start : start + size] for start in range(0, len(slopes), size))
-    below, above, _, _ = _order_statistics(block @ scores for block in blocks)
-    deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
-    excess[mixed] = below + BEYOND * (above - below) - deviation * NORMAL_QUANTILES
+    length = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
+    mixed = np.flatnonzero(length)
+    if mixed.size:
+        steps = np.rint(slopes[mixed] * (DIRECTION_STEPS / length[mixed]))
+        missed = [_excess_of(row.tobytes(), figures) for row in steps]
+        excess[mixed] = length[mixed] * np.array(missed)
     return excess
 
 
-def _order_statistics(blocks: Iterable[Array]) -> tuple[Array, Array, Array, Array]:
-    """Of numbers in blocks `[numbers, 1024]`: the draws below and above each level, least, most."""
+@lru_cache(maxsize=4096)
+def _excess_of(steps: bytes, figures: tuple[str, ...]) -> tuple[float, ...]:
+    """The excess for slopes of length one, packed as steps: quotes differ little in directions."""
+    slopes = np.frombuffer(steps) / DIRECTION_STEPS
+    drawn = np.sort(slopes @ scores_of(figures))
+    below, above = drawn[BELOW], drawn[BELOW + 1]
+    excess = below + BEYOND * (above - below) - np.sqrt(slopes @ slopes) * NORMAL_QUANTILES
+    return tuple(excess.tolist())
+
+
+def _order_statistics(draws: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
+    """Of numbers over their draws: the draws below and above each level, the least and the most."""
     looked_at = []
-    for block in blocks:
+    for start in range(0, len(draws), BLOCK):
+        block = np.array(draws[start : start + BLOCK])
         block.sort(axis=1)
         looked_at.append(block.take(LOOKED_AT, axis=1))
     found = np.concatenate(looked_at)

@@ -56,7 +56,7 @@ def test_a_replay_is_the_same_formula_over_draws(a, b, draws):
     ledger.derive(product, name="ab", unit="ratio", inputs={"a": first, "b": second})
     replayed = ledger.replay({"a": np.array(draws)})
     assert np.array_equal(replayed["ab"], [draw * b for draw in draws])
-    assert replayed["b"] == b
+    assert set(replayed) == {"a", "ab"}
 
 
 def test_a_replay_leaves_alone_what_does_not_move():
@@ -65,7 +65,7 @@ def test_a_replay_leaves_alone_what_does_not_move():
     ledger.derive(product, name="still2", unit="ratio", inputs={"a": still, "b": still})
     ledger.derive(product, name="moving2", unit="ratio", inputs={"a": moving, "b": still})
     replayed = ledger.replay({"moving": np.array([1.0, 3.0])})
-    assert replayed["still2"] == 4.0
+    assert "still2" not in replayed
     assert np.array_equal(replayed["moving2"], [2.0, 6.0])
 
 
