@@ -28,8 +28,6 @@ class ClusterPower(NamedTuple):
 class Energy(NamedTuple):
     """Kilowatt-hours in parts: IT is servers plus network, the facility is IT plus overhead."""
 
-    server_kwh: Real
-    network_kwh: Real
     it_kwh: Real
     overhead_kwh: Real
     facility_kwh: Real
@@ -59,22 +57,14 @@ def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
 def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) -> Energy:
     """Energy of a stage in parts; watts are per device.
 
-        it = device_hours * (server_w + network_w) / 1000
+        it = device_hours / 1000 * (server_w + network_w)
         facility = it * pue
 
     Source: PUE as in ISO/IEC 30134-2.
     """
-    servers = device_hours * server_w / WATTS_PER_KILOWATT
-    network = device_hours * network_w / WATTS_PER_KILOWATT
-    it = servers + network
+    it = device_hours / WATTS_PER_KILOWATT * (server_w + network_w)
     overhead = it * (pue - 1.0)
-    return Energy(
-        server_kwh=servers,
-        network_kwh=network,
-        it_kwh=it,
-        overhead_kwh=overhead,
-        facility_kwh=it + overhead,
-    )
+    return Energy(it_kwh=it, overhead_kwh=overhead, facility_kwh=it + overhead)
 
 
 def kwh_per_device_hour(*, server_w: Real, network_w: Real, pue: Real) -> Real:
@@ -139,9 +129,9 @@ def in_usd_per_kwh(*, price_per_kwh: Real, usd_per_unit: Real) -> Real:
 def kilowatt_months(*, device_hours: Real, rated_w: Real, utilisation: Real) -> Real:
     """Hosted power that a run takes up, in kilowatt-months.
 
-        device_hours / utilisation / 730.5 * rated_w / 1000
+        device_hours / 730.5 / 1000 * rated_w / utilisation
 
     A rack is paid for by its rated power and by the month, whether its devices are busy or not.
     """
-    months = device_hours / utilisation / HOURS_PER_MONTH
-    return months * rated_w / WATTS_PER_KILOWATT
+    months = device_hours / HOURS_PER_MONTH
+    return months / WATTS_PER_KILOWATT * rated_w / utilisation

@@ -16,7 +16,7 @@ from service.core.bases.owned.straight_line import (
     energy_usd,
     hosting_usd,
     purchase_rates,
-    straight_line_usd,
+    written_off_per_hour,
 )
 
 BOUGHT: dict[str, Any] = {
@@ -71,8 +71,8 @@ def test_full_use_is_cheaper_than_half():
 
 
 def test_straight_line_writes_the_price_off_over_the_hours_used():
-    rate = straight_line_usd(price_usd=30_000, residual_share=0.1, life_years=5, utilisation=0.8)
-    assert rate == pytest.approx(30_000 * 0.9 / (5 * 8_766 * 0.8))
+    share = written_off_per_hour(residual_share=0.1, life_years=5, utilisation=0.8)
+    assert share == pytest.approx(0.9 / (5 * 8_766 * 0.8))
 
 
 def test_interest_is_on_half_the_price_where_nothing_remains():
@@ -87,9 +87,7 @@ def test_an_annuity_costs_a_little_more_than_straight_line_with_average_interest
     interest, life, residual
 ):
     hours = 8_766.0
-    line = straight_line_usd(
-        price_usd=1.0, residual_share=residual, life_years=life, utilisation=1.0
-    )
+    line = written_off_per_hour(residual_share=residual, life_years=life, utilisation=1.0)
     average = capital_usd(
         price_usd=1.0,
         residual_share=residual,

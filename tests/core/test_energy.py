@@ -45,7 +45,7 @@ def test_a_device_alone_draws_what_olmo_3_metered():
 @given(device_hours=hours, pue=st.floats(1.0, 2.0))
 def test_the_parts_add_up(device_hours, pue):
     used = energy(device_hours=device_hours, server_w=877.0, network_w=10.8, pue=pue)
-    assert used.server_kwh + used.network_kwh == pytest.approx(used.it_kwh)
+    assert used.it_kwh == pytest.approx(device_hours * (877.0 + 10.8) / 1000.0)
     assert used.it_kwh + used.overhead_kwh == pytest.approx(used.facility_kwh)
     assert used.facility_kwh == pytest.approx(used.it_kwh * pue)
     rate = kwh_per_device_hour(server_w=877.0, network_w=10.8, pue=pue)

@@ -66,36 +66,28 @@ def acquisition(
     `server_share` is the host's share of a server's price, `network_share` that of the cluster
     network (switches, optics, cables, NICs) in the whole cluster's.
     """
-    whole = price_usd_per_device * server_share
-    on_top = whole / (1.0 - server_share)
-    servers = whole if price_includes_server else on_top
-    accelerators = price_usd_per_device - (whole if price_includes_server else 0.0)
-    network = (accelerators + servers) * network_share / (1.0 - network_share)
+    if price_includes_server:
+        servers = price_usd_per_device * server_share
+        accelerators = price_usd_per_device - servers
+    else:
+        servers = price_usd_per_device * server_share / (1.0 - server_share)
+        accelerators = price_usd_per_device
+    nodes = accelerators + servers
+    network = nodes * network_share / (1.0 - network_share)
     return Acquisition(
         accelerators_usd=devices * accelerators,
         servers_usd=devices * servers,
         network_usd=devices * network,
-        total_usd=devices * (accelerators + servers + network),
+        total_usd=devices * (nodes + network),
     )
 
 
-def hours_of_use(*, life_years: Real, utilisation: Real) -> Real:
-    """Hours in which a device is used over its life.
+def written_off_per_hour(*, residual_share: Real, life_years: Real, utilisation: Real) -> Real:
+    """Share of the purchase price that is written off for one hour of use.
 
-    life_years * 8766 * utilisation
+    (1 - residual_share) / (life_years * 8766 * utilisation)
     """
-    return life_years * HOURS_PER_YEAR * utilisation
-
-
-def straight_line_usd(
-    *, price_usd: Real, residual_share: Real, life_years: Real, utilisation: Real
-) -> Real:
-    """Write-off per hour of use.
-
-    price_usd * (1 - residual_share) / (life_years * 8766 * utilisation)
-    """
-    written_off = price_usd * (1.0 - residual_share)
-    return written_off / hours_of_use(life_years=life_years, utilisation=utilisation)
+    return (1.0 - residual_share) / (life_years * HOURS_PER_YEAR * utilisation)
 
 
 def capital_usd(
@@ -161,19 +153,13 @@ def purchase_rates(
         network_share=network_share,
         price_includes_server=price_includes_server,
     )
-    accelerators, servers, network = (
-        straight_line_usd(
-            price_usd=part,
-            residual_share=residual_share,
-            life_years=life_years,
-            utilisation=utilisation,
-        )
-        for part in (bought.accelerators_usd, bought.servers_usd, bought.network_usd)
+    written_off = written_off_per_hour(
+        residual_share=residual_share, life_years=life_years, utilisation=utilisation
     )
     return PurchaseRates(
-        accelerators_usd=accelerators,
-        servers_usd=servers,
-        network_usd=network,
+        accelerators_usd=bought.accelerators_usd * written_off,
+        servers_usd=bought.servers_usd * written_off,
+        network_usd=bought.network_usd * written_off,
         capital_usd=capital_usd(
             price_usd=bought.total_usd,
             residual_share=residual_share,
