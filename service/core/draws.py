@@ -22,7 +22,7 @@ them, and the largest correlation of two independent figures:
     scrambled Sobol, dimensions in order        1.14    -    -     (a new figure moves all others)
     orders by name, quantiles corrected         1.03    7   0.16   (what a quote does)
 
-`service.core.uncertainty` has the correction.
+`service.core.quantiles` has the correction.
 """
 
 from collections.abc import Callable

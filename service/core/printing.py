@@ -51,9 +51,10 @@ from service.core.money import (
 from service.core.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.planning import Laid, Unlaid
 from service.core.provenance import Ledger, Term
+from service.core.rows import Interval
 from service.core.stages import Effort
 from service.core.steps import Step
-from service.core.uncertainty import Interval, Spread
+from service.core.uncertainty import Spread
 
 
 def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill]) -> Spread:

@@ -5,8 +5,8 @@ A `Datum` is a sealed number of the catalog. A `Ledger` belongs to one quote: it
 each of them. What it hands out is a `Term`: a name in the ledger with its central value. A quote's
 `figures` are the ledger's entries, so they are complete without anybody listing them.
 
-The ledger is also a tape: it keeps each formula as it was applied, so `replay` computes the whole
-argument again with an array of draws in place of any leaf, through the very same functions.
+The ledger also keeps a tape of its formulas as they were applied, so that `replay` computes the
+argument again with a row of draws in place of any leaf, through the very same functions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -154,26 +154,40 @@ class Entry(Struct, frozen=True, kw_only=True):
 class Application(NamedTuple):
     """A formula as it was applied, to be applied again.
 
-    `inputs` are its arguments that stand in the ledger (argument name to entry name), `fixed` those
-    that are structure rather than numbers, `parts` the entries that hold its answer (member of the
-    answer to entry name; under `""` the answer as it is).
+    `names` and `centrals` are its arguments that stand in the ledger, `fixed` those that are
+    structure rather than numbers. `parts` are the entries that hold its answer: member of the
+    answer to entry name; under `""` the answer as it is.
     """
 
     formula: Callable[..., Any]
-    inputs: dict[str, str]
+    names: dict[str, str]
+    centrals: dict[str, float]
     fixed: dict[str, Any]
     parts: dict[str, str]
+
+
+class Tape(NamedTuple):
+    """Applied formulas in the order of the argument; those of the run hang on what is run.
+
+    The others hang on the cluster, the accounting and the catalog alone, and nothing of theirs on
+    one of the run.
+    """
+
+    standing: list[Application]
+    of_run: list[Application]
 
 
 class Ledger:
     """Every number of one quote, in the order of the argument."""
 
-    __slots__ = ("_applied", "_entries")
+    __slots__ = ("_entries", "_of_run", "tape")
     GIVEN_PREFIX: ClassVar[str] = "request"
+    RUN: ClassVar[str] = "/run/"
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._applied: list[Application] = []
+        self._of_run: set[str] = set()
+        self.tape = Tape([], [])
 
     def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
         """Open a catalog datum; `pointer` says which request member would override it."""
@@ -204,6 +218,8 @@ class Ledger:
         """Accept a number of the request, found at `pointer`."""
         name = self.GIVEN_PREFIX + pointer
         if name not in self._entries:
+            if pointer.startswith(self.RUN):
+                self._of_run.add(name)
             self._write(
                 Entry(
                     name=name,
@@ -274,13 +290,17 @@ class Ledger:
         stands: Mapping[str, str] | None,
     ) -> tuple[Any, Derived]:
         """What a formula answers, and the source of that; kept for a replay."""
-        structure = dict(fixed or {})
-        answer = formula(**{key: term.central for key, term in inputs.items()}, **structure)
         names = {key: term.name for key, term in inputs.items()}
-        self._applied.append(Application(formula, names, structure, parts))
-        return answer, Derived(
-            formula=title_of(formula), inputs=names, structure=dict(stands or {})
-        )
+        centrals = {key: term.central for key, term in inputs.items()}
+        applied = Application(formula, names, centrals, dict(fixed or {}), parts)
+        plain = all(isinstance(value, float | str) for value in applied.fixed.values())
+        if plain and self._of_run.isdisjoint(names.values()):
+            self.tape.standing.append(applied)
+        else:
+            self.tape.of_run.append(applied)
+            self._of_run.update(parts.values())
+        source = Derived(formula=title_of(formula), inputs=names, structure=dict(stands or {}))
+        return formula(**centrals, **applied.fixed), source
 
     def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:
         self._write(Entry(name=name, unit=unit, central=central, source=source))
@@ -323,34 +343,35 @@ class Ledger:
     def upstream_of(self, names: Iterable[str]) -> set[str]:
         """These entries and all that they are derived from."""
         found = set(names)
-        for applied in reversed(self._applied):
+        for applied in (*reversed(self.tape.of_run), *reversed(self.tape.standing)):
             if not found.isdisjoint(applied.parts.values()):
-                found.update(applied.inputs.values())
+                found.update(applied.names.values())
         return found
 
-    def replay(self, leaves: Mapping[str, Array]) -> dict[str, Real]:
-        """The argument again, with arrays of shape `[draws]` in place of the named leaves.
-
-        The answer has these leaves and what depends on them, in the order of the argument; all
-        other entries keep their central value and cost nothing.
-        """
-        entries, again = self._entries, dict[str, Real](leaves)
-        for formula, inputs, fixed, parts in self._applied:
-            if again.keys().isdisjoint(inputs.values()):
-                continue
-            arguments = {
-                key: again[name] if name in again else entries[name].central
-                for key, name in inputs.items()
-            }
-            answer = formula(**arguments, **fixed)
-            for part, name in parts.items():
-                again[name] = getattr(answer, part) if part else answer
-        return again
+    def hangs_on_run(self, name: str) -> bool:
+        """Whether an entry is what the request says of the run, or derived from that."""
+        return name in self._of_run
 
     def _write(self, entry: Entry) -> None:
         """Add an entry; the same name twice would make two figures one."""
         assert entry.name not in self._entries, f"figure {entry.name!r} is written twice"
         self._entries[entry.name] = entry
+
+
+def replay(tape: Iterable[Application], rows: Mapping[str, Array]) -> dict[str, Real]:
+    """Formulas again, with rows of draws in place of the entries of these names.
+
+    The answer has these rows and what depends on them, in the order of the tape; all other entries
+    keep their central value and cost nothing.
+    """
+    again: dict[str, Real] = dict(rows)
+    for formula, names, centrals, fixed, parts in tape:
+        drawn = {key: again[name] for key, name in names.items() if name in again}
+        if drawn:
+            answer = formula(**{**centrals, **drawn}, **fixed)
+            for part, name in parts.items():
+                again[name] = getattr(answer, part) if part else answer
+    return again
 
 
 def title_of(formula: Callable[..., Any]) -> str:

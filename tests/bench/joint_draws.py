@@ -1,7 +1,8 @@
 """What joint draws add to a quote, and what bare draws of as many figures cost in other tools.
 
 A quote is made twice in turn, with its draws and with every figure at its central value. Its
-numbers change from one time to the next, so that nothing that hangs on them is remembered.
+numbers change from one time to the next, so that nothing that hangs on them is remembered; what
+hangs on the cluster alone is, but for the case whose hardware has a new price every time.
 The others have as many figures and numbers as R1, without formulas, sources, drivers or text.
 """
 
@@ -50,22 +51,32 @@ PRETRAINING = {
 }
 
 
-def changed(request: dict[str, Any], by: float, *, ranges: bool = False) -> dict[str, Any]:
-    """The request with other hours or tokens, as intervals if `ranges`."""
+def changed(
+    request: dict[str, Any], by: float, *, ranges: bool = False, prices: bool = False
+) -> dict[str, Any]:
+    """The request with other hours or tokens, as intervals if `ranges`.
+
+    With `prices`, another interval for the price of the hardware too.
+    """
     other = copy.deepcopy(request)
+    if prices:
+        usd = 30_000.0 * (1.0 + by)
+        owned = {"usd_per_device": {"low": usd / 1.2, "high": usd * (1.3 + by)}}
+        other["accounting"] = {"owned": owned}
     for index, stage in enumerate(other["run"]["stages"]):
         for name in {"device_hours", "tokens"} & stage["work"].keys():
             value = stage["work"][name] * (1.0 + (index + 1) * by)
-            stage["work"][name] = {"low": value / 1.2, "high": value * 1.3} if ranges else value
+            wide = {"low": value / 1.2, "high": value * (1.3 + by)}
+            stage["work"][name] = wide if ranges else value
     return other
 
 
 def quotes(
-    request: dict[str, Any], catalog: Catalog, *, ranges: bool = False
+    request: dict[str, Any], catalog: Catalog, **new: bool
 ) -> Iterator[Callable[[], object]]:
     """Quotes of the request, no two of them of the same numbers; each is made twice."""
     for index in count(1):
-        one = asked(changed(request, index * 1e-4, ranges=ranges))
+        one = asked(changed(request, index * 1e-4, **new))
 
         def make(one: Any = one) -> object:
             return quote(
@@ -134,6 +145,7 @@ def joint_draws() -> None:
     cases = {
         "R1, three bases": quotes(R1, catalog),
         "R1, three bases, hours as ranges": quotes(R1, catalog, ranges=True),
+        "R1, hours and hardware's price as ranges": quotes(R1, catalog, ranges=True, prices=True),
         "pre-training, layout chosen": quotes(PRETRAINING, catalog),
     }
     task = task_of(R1, catalog)

@@ -1,0 +1,136 @@
+"""Rows of draws: the same as the formulas over draws, whatever is remembered of other quotes."""
+
+import itertools
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.catalog_files import load_catalog
+from service.core import quantiles
+from service.core.draws import DRAWS, draws_of, scores_of
+from service.core.provenance import Ledger, replay
+from service.core.rows import CENTRE, ENDS, replayed, standing_of, uncertain_leaves
+from tests.requests import R1
+from tests.worlds import answer, datum
+
+CATALOG = load_catalog()
+REMEMBERED = (standing_of, quantiles._excess_of, scores_of, draws_of)
+WIDE = {"low": 80_000.0, "high": 130_000.0}
+OWNED = {"owned": {"usd_per_device": {"low": 25_000.0, "high": 45_000.0}}}
+
+
+def product(*, a, b):
+    return a * b
+
+
+def total(**terms):
+    return sum(terms.values())
+
+
+def ledger_of(*, run, cluster, catalog):
+    """A bill of hours times an owned rate, with a price beside it; each leaf low, central, high."""
+    ledger = Ledger()
+    (low, central, high), term = catalog, {}
+    term["price"] = ledger.take(datum("price", central, "usd", low=low, high=high))
+    for name, pointer, (low, central, high) in (
+        ("hours", "/run/stages/0/hours", run),
+        ("years", "/accounting/years", cluster),
+    ):
+        term[name] = ledger.given(central, pointer=pointer, unit="hour", low=low, high=high)
+    for name, a, b in (
+        ("rate", "price", "years"),
+        ("cost", "hours", "rate"),
+        ("dearer", "cost", "years"),
+        ("kept", "rate", "years"),
+    ):
+        inputs = {"a": term[a], "b": term[b]}
+        term[name] = ledger.derive(product, name=name, unit="usd", inputs=inputs)
+    inputs = {name: term[name] for name in ("cost", "dearer", "kept")}
+    ledger.derive(total, name="total", unit="usd", inputs=inputs)
+    return ledger
+
+
+ranges = st.tuples(st.floats(0.5, 50.0), st.floats(1.0, 3.0), st.floats(1.0, 3.0)).map(
+    lambda drawn: (drawn[0] / drawn[1], drawn[0], drawn[0] * drawn[2])
+)
+
+
+@given(run=ranges, cluster=ranges, catalog=ranges)
+def test_rows_are_the_formulas_over_draws_centres_and_ends(run, cluster, catalog):
+    ledger = ledger_of(run=run, cluster=cluster, catalog=catalog)
+    leaves = uncertain_leaves(ledger)
+    found = replayed(ledger, leaves).rows
+    tape = (*ledger.tape.standing, *ledger.tape.of_run)
+    drawn = replay(tape, {leaf.name: draws_of(*leaf) for leaf in leaves})
+    for name in ("rate", "cost", "dearer", "kept", "total"):
+        if name not in drawn:
+            assert name not in found
+            continue
+        assert np.array_equal(found[name][:DRAWS], drawn[name])
+        assert found[name][CENTRE] == pytest.approx(ledger.entry(name).central, rel=1e-12)
+        for leaf, ends in zip(leaves, found[name][ENDS].reshape(-1, 2), strict=True):
+            at_ends = replay(tape, {leaf.name: np.array([leaf.low, leaf.high])})
+            alone = at_ends.get(name, [ledger.entry(name).central] * 2)
+            assert ends == pytest.approx(alone, rel=1e-12)
+
+
+def test_what_hangs_on_the_run_is_not_kept_for_the_next():
+    ledger = ledger_of(run=(1.0, 2.0, 3.0), cluster=(1.0, 2.0, 3.0), catalog=(1.0, 2.0, 3.0))
+    standing = {name for applied in ledger.tape.standing for name in applied.parts.values()}
+    assert standing == {"rate", "kept"}
+    assert [leaf.name for leaf in uncertain_leaves(ledger)][-1] == "request/run/stages/0/hours"
+
+
+def requests():
+    """R1 with other hours, with hours as a range, with terms of ownership as a range."""
+    for hours, accounting in itertools.product((101_000.0, 90_000.0, WIDE), ({}, OWNED)):
+        request = msgspec.json.decode(msgspec.json.encode(R1))
+        request["run"]["stages"][0]["work"]["device_hours"] = hours
+        yield request | {"accounting": accounting}
+
+
+def answers(asked):
+    return [msgspec.json.encode(answer(request, CATALOG)) for request in asked]
+
+
+def test_what_is_remembered_of_other_quotes_changes_no_byte():
+    asked = list(requests())
+    fresh = []
+    for request in asked:
+        for remembered in REMEMBERED:
+            remembered.cache_clear()
+        fresh += answers([request])
+    assert answers(asked) == fresh
+    assert answers(reversed(asked)) == fresh[::-1]
+    assert len(set(fresh)) == len(asked)
+
+
+def test_quotes_of_one_cluster_share_what_stands():
+    standing_of.cache_clear()
+    for request in requests():
+        if not request["accounting"]:
+            answer(request, CATALOG)
+    assert standing_of.cache_info().misses == 1
+    assert standing_of.cache_info().hits == 2
+
+
+@given(sizes=st.lists(st.sampled_from([1e-300, 1e-9, 1.0, 1e9]), min_size=2, max_size=4))
+def test_multiples_of_a_row_have_its_quantiles_times_their_factor(sizes):
+    ledger = Ledger()
+    leaf = ledger.take(datum("leaf", 2.0, "usd", low=1.0, high=5.0))
+    other = ledger.take(datum("other", 3.0, "usd", low=2.0, high=4.0))
+    shape = ledger.derive(product, name="shape", unit="usd", inputs={"a": leaf, "b": other})
+    for index, size in enumerate(sizes):
+        factor = ledger.take(datum(f"factor {index}", size, "ratio"))
+        inputs = {"a": shape, "b": factor}
+        ledger.derive(product, name=f"multiple {index}", unit="usd", inputs=inputs)
+    found = replayed(ledger, uncertain_leaves(ledger)).intervals
+    for index, size in enumerate(sizes):
+        multiple = found[f"multiple {index}"]
+        for level in ("p10", "p50", "p90"):
+            expected = size * getattr(found["shape"], level)
+            assert math.isclose(getattr(multiple, level), expected, rel_tol=1e-9)
