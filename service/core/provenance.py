@@ -167,10 +167,10 @@ class Application(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """Applied formulas in the order of the argument; those of the run hang on what is run.
+    """Applied formulas, each list in the order of the argument.
 
-    The others hang on the cluster, the accounting and the catalog alone, and nothing of theirs on
-    one of the run.
+    `of_run` hang on what the request says of the run, `standing` on the cluster, the accounting and
+    the catalog alone; so the standing ones can all be applied before.
     """
 
     standing: list[Application]
@@ -292,15 +292,15 @@ class Ledger:
         """What a formula answers, and the source of that; kept for a replay."""
         names = {key: term.name for key, term in inputs.items()}
         centrals = {key: term.central for key, term in inputs.items()}
-        applied = Application(formula, names, centrals, dict(fixed or {}), parts)
-        plain = all(isinstance(value, float | str) for value in applied.fixed.values())
-        if plain and self._of_run.isdisjoint(names.values()):
+        structure = dict(fixed or {})
+        applied = Application(formula, names, centrals, structure, parts)
+        if self._of_run.isdisjoint(names.values()) and _is_plain(structure):
             self.tape.standing.append(applied)
         else:
             self.tape.of_run.append(applied)
             self._of_run.update(parts.values())
         source = Derived(formula=title_of(formula), inputs=names, structure=dict(stands or {}))
-        return formula(**centrals, **applied.fixed), source
+        return formula(**centrals, **structure), source
 
     def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:
         self._write(Entry(name=name, unit=unit, central=central, source=source))
@@ -356,6 +356,11 @@ class Ledger:
         """Add an entry; the same name twice would make two figures one."""
         assert entry.name not in self._entries, f"figure {entry.name!r} is written twice"
         self._entries[entry.name] = entry
+
+
+def _is_plain(structure: Mapping[str, Any]) -> bool:
+    """Whether arguments that are no numbers are told apart by their values."""
+    return not structure or all(isinstance(value, float | str) for value in structure.values())
 
 
 def replay(tape: Iterable[Application], rows: Mapping[str, Array]) -> dict[str, Real]:

@@ -24,6 +24,8 @@ LOOKED_AT: Final[NDArray[np.intp]] = np.array([*BELOW, *(BELOW + 1), 0, DRAWS - 
 """The sorted draws that quantiles are read off: on either side of each level, least, most."""
 DIRECTION_STEPS: Final = 1e9
 """How finely slopes are told apart, in parts of their length."""
+MOST_KNOWN: Final = 1024
+"""Directions remembered for a set of figures, before all of them are forgotten."""
 BLOCK: Final = 12
 """Numbers sorted together: 96 KiB, which stay in a core's own cache."""
 
@@ -75,26 +77,43 @@ def _excess(slopes: Array, figures: tuple[str, ...]) -> Array:
     length = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
     mixed = np.flatnonzero(length)
     if mixed.size:
-        steps = np.rint(slopes[mixed] / length[mixed] * DIRECTION_STEPS)
-        missed = [_excess_of(row.tobytes(), figures) for row in steps]
-        excess[mixed] = length[mixed] * np.array(missed)
+        directions = np.rint(slopes[mixed] / length[mixed] * DIRECTION_STEPS)
+        excess[mixed] = length[mixed] * _excess_of(directions, figures)
     return excess
 
 
-@lru_cache(maxsize=4096)
-def _excess_of(steps: bytes, figures: tuple[str, ...]) -> tuple[float, ...]:
-    """The excess for slopes of length one, packed as steps: quotes differ little in directions.
+def _excess_of(directions: Array, figures: tuple[str, ...]) -> Array:
+    """The excess for slopes of length one, in steps; quotes differ little in directions.
 
-    Summed figure by figure, which no number of threads changes.
+    What is not known yet is computed together, and summed figure by figure, so that a direction's
+    excess is the same in any company and on any number of threads.
     """
-    slopes = np.frombuffer(steps) / DIRECTION_STEPS
-    drawn = np.sort(np.einsum("f,fd->d", slopes, scores_of(figures)))
-    below, above = drawn[BELOW], drawn[BELOW + 1]
-    excess = below + BEYOND * (above - below) - np.sqrt(slopes @ slopes) * NORMAL_QUANTILES
-    return tuple(excess.tolist())
+    known = known_excess(figures)
+    keys = [direction.tobytes() for direction in directions]
+    found = [known.get(key) for key in keys]
+    new = [index for index, row in enumerate(found) if row is None]
+    if new:
+        slopes = directions[new] / DIRECTION_STEPS
+        drawn = np.einsum("nf,fd->nd", slopes, scores_of(figures))
+        below, above, _, _ = _order_statistics(drawn)
+        deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
+        computed = below + BEYOND * (above - below) - deviation * NORMAL_QUANTILES
+        if len(known) > MOST_KNOWN:
+            known.clear()
+        for index, row in zip(new, computed.tolist(), strict=True):
+            known[keys[index]] = found[index] = row
+    return np.array(found)
 
 
-def _order_statistics(draws: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
+@lru_cache(maxsize=32)
+def known_excess(
+    figures: tuple[str, ...],  # noqa: ARG001 - what the cache tells them apart by
+) -> dict[bytes, list[float]]:
+    """What was found so far for sums over these figures, by direction."""
+    return {}
+
+
+def _order_statistics(draws: Sequence[Array] | Array) -> tuple[Array, Array, Array, Array]:
     """Of numbers over their draws: the draws below and above each level, the least and the most."""
     looked_at = []
     for start in range(0, len(draws), BLOCK):

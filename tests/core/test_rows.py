@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalog_files import load_catalog
-from service.core import quantiles
 from service.core.draws import DRAWS, draws_of, scores_of
 from service.core.provenance import Ledger, replay
+from service.core.quantiles import known_excess
 from service.core.rows import CENTRE, ENDS, replayed, standing_of, uncertain_leaves
 from tests.requests import R1
 from tests.worlds import answer, datum
 
 CATALOG = load_catalog()
-REMEMBERED = (standing_of, quantiles._excess_of, scores_of, draws_of)
+REMEMBERED = (standing_of, known_excess, scores_of, draws_of)
 WIDE = {"low": 80_000.0, "high": 130_000.0}
 OWNED = {"owned": {"usd_per_device": {"low": 25_000.0, "high": 45_000.0}}}
 
