@@ -10,6 +10,7 @@ so its rows are kept for the next quote.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import floor, log10
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -28,6 +29,16 @@ PROBED: Final = slice(0, 32)
 """Draws that tell whether two numbers are multiples of one another."""
 STEPS: Final = 1e11
 """How finely, as parts of the largest of them."""
+DIGITS: Final = 12
+"""Digits of a quantile that are kept at least: the last that a float has differ by processor."""
+EXPONENTS: Final = range(-1074, 1025)
+"""Those that floats have in base two."""
+DECIMALS: Final = [DIGITS - 1 - floor((exponent - 1) * log10(2.0)) for exponent in EXPONENTS]
+"""Those that keep the first digits of a number with each of these exponents."""
+RAISED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300)}") for at in DECIMALS])
+"""Ten to the power of the decimals, as far as a float goes."""
+LOWERED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300) - at}") for at in DECIMALS])
+"""What is left: ten to the power of the digits before the point that are not kept."""
 
 
 class Interval(Struct, frozen=True):
@@ -206,7 +217,19 @@ def look_at(
         )
     like = [after[key] for key in keys]
     factors = sizes / [one.size for one in like]
-    scaled = np.array([one.quantiles for one in like]) * factors[:, None]
+    scaled = rounded(np.array([one.quantiles for one in like]) * factors[:, None])
     return Look(
         {name: Interval(*row) for name, row in zip(rows, scaled.tolist(), strict=True)}, after
     )
+
+
+def rounded(numbers: Array) -> Array:
+    """Numbers to their first 12 digits, some to 13, as decimals are rounded.
+
+    Logarithms and sums differ between processors in the last digit of a float, and the answer to
+    the same question is to be the same on all of them.
+    """
+    exponents = np.frexp(numbers)[1] - EXPONENTS.start
+    raised, lowered = RAISED[exponents], LOWERED[exponents]
+    nearest: Array = np.rint(numbers * raised / lowered) / raised * lowered
+    return nearest

@@ -22,6 +22,8 @@ from service.core.rows import (
 from service.core.sensitivity import Shares, variance_shares
 
 LEAST_SHARE: Final = 1e-3
+SHARE_DECIMALS: Final = 6
+"""Decimals of a share. Further ones are noise of the draws and differ between processors."""
 
 
 class Driver(Struct, frozen=True, kw_only=True):
@@ -80,12 +82,18 @@ class Spread:
         shares = self._shares.first_order[row].tolist()
         ends = self._rows[total][ENDS].reshape(-1, 2).tolist()
         ranked = [
-            Driver(figure=leaf.name, share=share, total_if_low=low, total_if_high=high)
+            Driver(
+                figure=leaf.name,
+                share=round(share, SHARE_DECIMALS),
+                total_if_low=low,
+                total_if_high=high,
+            )
             for leaf, share, (low, high) in zip(self._leaves, shares, ends, strict=True)
             if share >= LEAST_SHARE
         ]
         ranked.sort(key=lambda driver: -driver.share)
-        return Drivers(tuple(ranked), float(self._shares.interactions[row]))
+        interactions = float(self._shares.interactions[row])
+        return Drivers(tuple(ranked), round(interactions, SHARE_DECIMALS))
 
     @cached_property
     def _shares(self) -> Shares:

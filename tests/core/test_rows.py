@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from decimal import Decimal
 
 import msgspec
 import numpy as np
@@ -13,7 +14,15 @@ from service.catalog_files import load_catalog
 from service.core.draws import DRAWS, draws_of, scores_of
 from service.core.provenance import Ledger, replay
 from service.core.quantiles import known_excess
-from service.core.rows import CENTRE, ENDS, replayed, standing_of, uncertain_leaves
+from service.core.rows import (
+    CENTRE,
+    DIGITS,
+    ENDS,
+    replayed,
+    rounded,
+    standing_of,
+    uncertain_leaves,
+)
 from tests.requests import R1
 from tests.worlds import answer, datum
 
@@ -134,3 +143,13 @@ def test_multiples_of_a_row_have_its_quantiles_times_their_factor(sizes):
         for level in ("p10", "p50", "p90"):
             expected = size * getattr(found["shape"], level)
             assert math.isclose(getattr(multiple, level), expected, rel_tol=1e-9)
+
+
+@given(st.floats(-1e33, 1e33), st.integers(-30, 30))
+def test_quantiles_keep_their_first_digits_and_no_others(drawn, power):
+    number = drawn * 10.0**power
+    (kept,) = rounded(np.array([number]))
+    assert kept == pytest.approx(number, rel=0.5e-11)
+    assert rounded(np.array([kept])) == kept
+    if 1e-8 < abs(number) < 1e30:
+        assert len(Decimal(repr(float(kept))).normalize().as_tuple().digits) <= DIGITS + 1
