@@ -112,7 +112,7 @@ def interval_of_leaf(leaf: Leaf) -> Interval:
     values = values_at(
         NORMAL_QUANTILES, unit=leaf.unit, low=leaf.low, central=leaf.central, high=leaf.high
     )
-    return Interval(*values.tolist())
+    return Interval(*rounded(values).tolist())
 
 
 def replayed(ledger: Ledger, leaves: tuple[Leaf, ...]) -> Replayed:

@@ -23,6 +23,7 @@ from service.core.rows import (
     standing_of,
     uncertain_leaves,
 )
+from service.core.uncertainty import Spread
 from tests.requests import R1
 from tests.worlds import answer, datum
 
@@ -149,7 +150,17 @@ def test_multiples_of_a_row_have_its_quantiles_times_their_factor(sizes):
 def test_quantiles_keep_their_first_digits_and_no_others(drawn, power):
     number = drawn * 10.0**power
     (kept,) = rounded(np.array([number]))
-    assert kept == pytest.approx(number, rel=0.5e-11)
+    assert kept == pytest.approx(number, rel=0.5e-11, abs=0.0)
     assert rounded(np.array([kept])) == kept
     if 1e-8 < abs(number) < 1e30:
         assert len(Decimal(repr(float(kept))).normalize().as_tuple().digits) <= DIGITS + 1
+
+
+@given(run=ranges, cluster=ranges, catalog=ranges)
+def test_quantiles_of_leaves_have_no_more_digits_than_those_of_what_follows(run, cluster, catalog):
+    ledger = ledger_of(run=run, cluster=cluster, catalog=catalog)
+    spread = Spread(ledger)
+    for leaf in uncertain_leaves(ledger):
+        found = np.array(msgspec.structs.astuple(spread.interval(leaf.name)))
+        assert np.array_equal(found, rounded(found))
+        assert found[1] == pytest.approx(leaf.central, rel=1e-11)

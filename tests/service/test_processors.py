@@ -15,15 +15,10 @@ import pytest
 from service.api.examples import REQUESTS
 from service.local import quote_bytes
 
-ANSWER = """
-import json, sys
-import msgspec
-from service.api.examples import REQUESTS
-from service.local import quote_bytes
 
-answers = [quote_bytes(msgspec.json.encode(example.request)).decode() for example in REQUESTS]
-json.dump(answers, sys.stdout)
-"""
+def answers() -> list[str]:
+    """Of the examples, in their order."""
+    return [quote_bytes(msgspec.json.encode(example.request)).decode() for example in REQUESTS]
 
 
 @pytest.mark.parametrize(
@@ -36,12 +31,16 @@ json.dump(answers, sys.stdout)
 )
 def test_another_processor_answers_with_the_same_bytes(environment):
     done = subprocess.run(
-        [sys.executable, "-c", ANSWER],
+        [sys.executable, "-m", __name__],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=True,
         timeout=300,
     )
-    for example, elsewhere in zip(REQUESTS, json.loads(done.stdout), strict=True):
-        assert elsewhere == quote_bytes(msgspec.json.encode(example.request)).decode(), example.name
+    for example, here, elsewhere in zip(REQUESTS, answers(), json.loads(done.stdout), strict=True):
+        assert elsewhere == here, example.name
+
+
+if __name__ == "__main__":
+    json.dump(answers(), sys.stdout)
