@@ -26,6 +26,7 @@ from tests.contract.document import (
 )
 
 SCHEMAS = document()["components"]["schemas"]
+INTERVALS = PUBLISHED.parent / "docs" / "intervals.md"
 
 
 @pytest.mark.parametrize("name", ["openapi.json", "openapi.yaml"])
@@ -112,6 +113,33 @@ def test_requests_refuse_unknown_members_everywhere_and_bound_everything():
                 assert "maxItems" in node, name
             elif kind == "string":
                 assert {"enum", "pattern", "maxLength"} & node.keys(), name
+
+
+def numbers_of(name: str) -> dict[str, bool]:
+    """The numeric members of a component, and whether they take an interval."""
+    found = {}
+    for member, schema in SCHEMAS[name].get("properties", {}).items():
+        kinds = {component(branch).get("type") for branch in schema.get("anyOf", [schema])}
+        if kinds & {"number", "integer"}:
+            found[member] = "object" in kinds
+    return found
+
+
+def test_every_number_of_a_request_takes_an_interval_but_those_that_the_docs_list():
+    listed = {}
+    for line in INTERVALS.read_text().partition("**Numbers only.**")[2].splitlines():
+        if row := re.fullmatch(r"\| (`\w+`.*) \| (.*) \|", line):
+            members = re.findall(r"`(\w+)`", row[2])
+            for name in re.findall(r"`(\w+)`", row[1]):
+                listed[name] = set(members) if row[2] != "all" else set(numbers_of(name))
+    numbers = {name: numbers_of(name) for name in request_components() if "Interval" not in name}
+    alone = {
+        name: {member for member, interval in members.items() if not interval}
+        for name, members in numbers.items()
+        if not all(members.values())
+    }
+    assert alone == listed
+    assert numbers["Metered"] == {"device_hours": True}
 
 
 def test_alternatives_are_told_apart_by_a_tag_that_each_requires():
