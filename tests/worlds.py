@@ -3,9 +3,10 @@
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
 from service.catalog_files import load_catalog
-from service.core.answer import Quote
+from service.core.answer import Bill, PricedBill, Quote
 from service.core.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
 from service.core.provenance import Datum, Judged
 from service.core.quote import quote
@@ -107,6 +108,18 @@ def run_of(
         "accounting": accounting,
         "options": {"bases": bases},
     }
+
+
+def priced(bill: Bill) -> PricedBill:
+    """This bill, which has to have a total."""
+    assert isinstance(bill, PricedBill)
+    return bill
+
+
+def number(datum: Datum | UnsetType) -> float:
+    """The value of a datum, which has to be there."""
+    assert isinstance(datum, Datum)
+    return datum._value
 
 
 def answer(request: dict[str, Any], catalog: Catalog) -> Quote:

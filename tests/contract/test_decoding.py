@@ -144,6 +144,7 @@ def test_all_mistakes_are_named_at_once_and_are_those_of_the_kind_that_was_meant
 def test_a_misspelt_member_is_told_its_neighbour():
     (fault,) = refused(with_member(("cluster", "suplly"), {})).errors
     assert fault.nearest == ("supply",)
+    assert isinstance(fault.allowed, tuple)
     assert "supply" in fault.allowed
 
 

@@ -286,7 +286,7 @@ def test_patterns_are_understood_by_both_engines():
     """Nothing that only Python's engine knows, such as named groups or \\Z."""
     for node in every_schema(SCHEMAS):
         if isinstance(pattern := node.get("pattern"), str):
-            assert re.compile(pattern)
+            re.compile(pattern)
             assert not re.search(r"\(\?P|\\Z|\\A|\(\?[aiLmsux]", pattern)
 
 

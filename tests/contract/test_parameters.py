@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.parameters import CATALOG_LISTS, MOST_ROWS, USUAL_ROWS, catalog_lists, read_query
+from service.api.parameters import (
+    CATALOG_LISTS,
+    MOST_ROWS,
+    USUAL_ROWS,
+    Choice,
+    catalog_lists,
+    read_query,
+)
 from service.api.refusals import InvalidQuery
 from tests.contract.document import catalog
 
@@ -54,6 +61,7 @@ def test_an_unknown_value_is_told_its_neighbours_and_never_answered_with_nothing
     with pytest.raises(InvalidQuery) as caught:
         read_query([("accelerator", "h100")], OFFERS)
     (fault,) = caught.value.errors
+    assert isinstance(fault.nearest, tuple)
     assert all("h100" in name for name in fault.nearest[:2])
 
 
@@ -71,6 +79,7 @@ def test_every_filter_is_a_member_of_the_rows_and_finds_some():
     for listing in catalog_lists(catalog()):
         rows = getattr(catalog(), listing.rows).values()
         for parameter in listing.parameters[: len(listing.filters)]:
+            assert isinstance(parameter, Choice)
             assert parameter.values, parameter.name
             for value in parameter.values:
                 assert any(getattr(row, parameter.name) == value for row in rows)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -54,7 +54,7 @@ def test_statuses_say_who_is_to_blame():
 
 def test_every_code_belongs_to_a_kind():
     used = {code for kind in KINDS.values() for code in kind.codes}
-    assert used == set(Code.__args__)
+    assert used == set(get_args(Code))
 
 
 @pytest.mark.parametrize("slug", sorted(KINDS))

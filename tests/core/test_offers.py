@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.core.answer import PricedBill, PricedLine, UnpricedBill, UnpricedLine
 from service.core.errors import NotQuotable
 from service.core.offers import at_level
-from tests.worlds import answer, device, offer, run_of, world
+from tests.worlds import answer, device, offer, priced, run_of, world
 
 METERED = {"work": {"kind": "metered", "device_hours": 10}}
 
@@ -145,20 +145,20 @@ def test_half_way_up_the_market_is_the_median_of_each_draw(prices):
     drawn = {name: np.array([price, 1.0]) for name, price in named.items()}
     one, many = at_level(market_level=0.5, **named), at_level(market_level=0.5, **drawn)
     assert one == pytest.approx(statistics.median(prices), rel=1e-15)
-    assert np.allclose(many, [one, 1.0], rtol=1e-15)
+    assert np.allclose(many, [float(one), 1.0], rtol=1e-15)
 
 
 def test_the_market_runs_from_its_cheapest_seller_to_its_dearest():
     prices = {"a": 4.0, "b": 1.0, "c": 2.0}
     levels = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-    assert at_level(market_level=levels, **prices).tolist() == [1.0, 1.5, 2.0, 3.0, 4.0]
+    assert np.asarray(at_level(market_level=levels, **prices)).tolist() == [1.0, 1.5, 2.0, 3.0, 4.0]
 
 
 def test_a_market_price_is_as_uncertain_as_its_sellers_differ():
     prices = (1.0, 1.5, 2.0, 3.0, 8.0)
     offers = tuple(offer(f"o{price}", f"p{price}", "d1", price) for price in prices)
     quoted = answer(Case(None).request(), world(device("d1"), offers=offers))
-    bill = quoted.bases[0]
+    bill = priced(quoted.bases[0])
     assert bill.total.amount == "20.00"
     low, middle, high = (float(getattr(bill.interval, level)) for level in ("p10", "p50", "p90"))
     assert 10.0 <= low < 16.0

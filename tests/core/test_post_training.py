@@ -1,5 +1,7 @@
 """Fine-tuning, generation and reinforcement through whole quotes: states, sums and laws."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -32,7 +34,11 @@ LEARNING = {
     "prompt_tokens": 200,
     "responses": {"mean_tokens": 1_000, "most_tokens": 8_192},
 }
-KINDS = {"finetuning": TUNING, "generation": WRITING, "reinforcement": LEARNING}
+KINDS: dict[str, dict[str, Any]] = {
+    "finetuning": TUNING,
+    "generation": WRITING,
+    "reinforcement": LEARNING,
+}
 
 
 def stage_of(work, devices=64, accelerator="nvidia-h100-sxm-80gb"):

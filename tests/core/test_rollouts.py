@@ -68,7 +68,8 @@ def test_the_longest_of_more_samples_is_no_shorter_and_never_beyond_the_cap(
 def test_the_longest_of_many_counts_at_once_is_that_of_each():
     lengths = lengths_of(mean_tokens=2_000.0, cap_tokens=1e9, sigma=0.9)
     counts = np.array([1.0, 16.0, 8_192.0, 1e6])
-    for n, longest in zip(counts, longest_tokens(lengths=lengths, samples=counts), strict=True):
+    found = longest_tokens(lengths=lengths, samples=counts)
+    for n, longest in zip(counts, np.asarray(found), strict=True):
         z = NormalDist().inv_cdf(2.0 ** (-1.0 / n))
         assert longest == pytest.approx(np.exp(lengths.log_median + 0.9 * z), rel=5e-4)
 
@@ -101,7 +102,7 @@ def test_tokens_written_while_a_batch_drains_are_the_tokens_of_the_batch(cap, sh
         longest_tokens=longest,
         step_seconds=lambda active, position: active,
     )
-    tail = longest  # one sample stays on until the end
+    tail = float(longest)  # one sample stays on until the end
     assert written == pytest.approx(n * share * cap, rel=0.03, abs=tail)
 
 

@@ -11,9 +11,8 @@ from decimal import Decimal
 import pytest
 
 from service.catalog_files import load_catalog
-from service.core.answer import PricedBill
 from tests.requests import R1
-from tests.worlds import answer, run_of
+from tests.worlds import answer, priced, run_of
 
 CATALOG = load_catalog()
 V3_RUNS = ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"]
@@ -37,9 +36,7 @@ GPT_4 = run_of(
 
 
 def bills(request):
-    found = {bill.basis: bill for bill in answer(request, CATALOG).bases}
-    assert all(isinstance(bill, PricedBill) for bill in found.values())
-    return found
+    return {bill.basis: priced(bill) for bill in answer(request, CATALOG).bases}
 
 
 def amounts(bill, *items):
@@ -90,8 +87,9 @@ def test_the_rental_of_r1_leaves_out_what_its_critics_count():
 def test_gpt_4_comes_out_of_a_quote_as_out_of_the_published_calculation():
     quoted = answer(GPT_4, CATALOG)
     (owned,) = (bill for bill in quoted.bases if bill.basis == "owned")
-    assert round(float(owned.total.amount)) == pytest.approx(40_155_934, abs=1)
+    assert round(float(priced(owned).total.amount)) == pytest.approx(40_155_934, abs=1)
     (ownership,) = quoted.ownership
+    assert ownership.usd_per_device_hour
     assert round(ownership.usd_per_device_hour.central, 5) == 0.70449
 
 
@@ -111,6 +109,8 @@ def test_a_server_of_eight_draws_what_was_metered_within_a_tenth(accelerator, le
     cluster = {"accelerator": accelerator, "devices": 8, "site": {"pue": 1.0}}
     request = run_of({"work": {"kind": "timed", "hours": 1}}, cluster=cluster)
     (stage,) = answer(request, CATALOG).stages
+    assert stage.power_w
+    assert stage.energy_kwh
     drawn = stage.power_w.average_it.central
     assert 0.9 * most_w < drawn < 1.1 * least_w
     assert stage.energy_kwh.it.central == pytest.approx(drawn / 1000)

@@ -6,9 +6,8 @@ import pytest
 from msgspec import UNSET
 
 from service.catalog_files import load_catalog
-from service.core.answer import PricedBill
 from tests.requests import R1, V3
-from tests.worlds import answer, run_of
+from tests.worlds import answer, number, priced, run_of
 
 CATALOG = load_catalog()
 STATED = sorted(
@@ -20,8 +19,7 @@ STATED = sorted(
 
 def rental(request):
     (bill,) = (bill for bill in answer(request, CATALOG).bases if bill.basis == "rental")
-    assert isinstance(bill, PricedBill)
-    return bill
+    return priced(bill)
 
 
 def test_there_are_runs_that_state_hours_and_a_rate():
@@ -31,7 +29,7 @@ def test_there_are_runs_that_state_hours_and_a_rate():
 @pytest.mark.parametrize("id", STATED)
 def test_a_stated_run_costs_its_hours_times_its_rate(id):
     run = CATALOG.runs[id]
-    hours, rate = run.device_hours._value, run.usd_per_device_hour._value
+    hours, rate = number(run.device_hours), number(run.usd_per_device_hour)
     cluster = {
         "accelerator": run.accelerator,
         "devices": run.facts.get("device_count") or 1,
@@ -47,8 +45,8 @@ def test_a_stated_run_costs_its_hours_times_its_rate(id):
 def test_the_stated_dollars_agree_with_hours_times_rate():
     for id in ("deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"):
         run = CATALOG.runs[id]
-        product = run.device_hours._value * run.usd_per_device_hour._value
-        assert product == run.stated_cost_usd._value
+        product = number(run.device_hours) * number(run.usd_per_device_hour)
+        assert product == number(run.stated_cost_usd)
 
 
 def test_r1_and_v3_are_quoted_as_they_were_disclosed():

@@ -28,6 +28,7 @@ from service.accuracy.post_training_fit import (
 )
 from service.accuracy.post_training_report import with_steps_per_rollout
 from service.catalog_files import load_catalog
+from service.core.work import Reinforcement
 
 CATALOG = load_catalog()
 PRIORS = load_priors()
@@ -138,11 +139,12 @@ def test_the_report_shows_what_is_left_out(left_out):
 
 def test_an_assumed_rollout_moves_no_run_away_from_what_its_source_says():
     for row in ROWS:
-        given = row.request.run.stages[0].work.steps_per_rollout
+        work = row.request.run.stages[0].work
+        assert isinstance(work, Reinforcement)
         assumed = central_hours(with_steps_per_rollout(row.request, UNSET), CATALOG)
         one_each = central_hours(with_steps_per_rollout(row.request, 1.0), CATALOG)
         as_described = central_hours(row.request, CATALOG)
-        if given is not UNSET:
+        if work.steps_per_rollout is not UNSET:
             assert assumed == pytest.approx(as_described, rel=0.01)
         if row.id == "deepseek-r1-zero":
             assert one_each > 5.0 * assumed
@@ -154,6 +156,8 @@ def test_constants_of_a_vector_stand_in_the_catalog_with_their_ranges():
     for prior, log in zip(PRIORS, logs, strict=True):
         datum = moved.assumption(prior.name)
         assert datum._value == pytest.approx(math.exp(log))
+        assert isinstance(datum.low, float)
+        assert isinstance(datum.high, float)
         assert datum.low <= datum._value <= datum.high
     assert committed_logs(moved, PRIORS) == pytest.approx(logs)
 

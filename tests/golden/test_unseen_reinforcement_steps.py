@@ -11,7 +11,7 @@ import statistics
 import msgspec
 import pytest
 
-from service.accuracy.predicted import predicted_for
+from service.accuracy.predicted import Predicted, predicted_for
 from service.catalog_files import load_catalog
 from service.core.request import QuoteRequest
 
@@ -55,6 +55,7 @@ def steps():
         quoted = predicted_for(
             msgspec.convert({"run": run, "cluster": cluster}, QuoteRequest), CATALOG
         )
+        assert isinstance(quoted, Predicted), quoted
         hours = seconds * devices / 3_600
         found.append((math.log(quoted.central / hours), quoted.p10 <= hours <= quoted.p90))
     return found

@@ -41,6 +41,8 @@ def test_the_settings_of_the_readme_are_the_settings():
     expected = []
     for field in msgspec.structs.fields(Settings):
         info = msgspec.inspect.type_info(field.type)
+        assert isinstance(info, msgspec.inspect.Metadata)
+        assert info.extra_json_schema
         described = info.extra_json_schema["description"]
         default = "" if field.default is None else str(field.default)
         expected.append((PREFIX + field.name.upper(), default, described))
