@@ -8,6 +8,7 @@ from msgspec import UnsetType
 from service.catalog_files import load_catalog
 from service.core.answer import Bill, PricedBill, Quote
 from service.core.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
+from service.core.formulas import WHOLE, Formula
 from service.core.provenance import Datum, Judged
 from service.core.quote import quote
 from service.core.request import QuoteRequest
@@ -132,3 +133,8 @@ def answer(request: dict[str, Any], catalog: Catalog) -> Quote:
         engine="test",
         valid_until="2026-02-01T00:00:00Z",
     )
+
+
+def unregistered(function, unit="usd"):
+    """A function as a formula of one number that no registry holds."""
+    return Formula(function, name=function.__name__, units={WHOLE: unit})

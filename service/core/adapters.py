@@ -13,6 +13,7 @@ from service.core.architecture import (
     params_total,
 )
 from service.core.arrays import Real, minimum
+from service.core.formulas import formula
 
 Target = Literal["attention", "query_value", "mlp", "all_linear"]
 
@@ -114,6 +115,7 @@ def trained_share_of_adapters(*, architecture: Architecture, rank: Real, target:
     return trained / params_total(architecture=architecture)
 
 
+@formula("adapter_flop_per_token", unit="flop/token")
 def adapter_flop_per_token(
     *, architecture: Architecture, sequence_length: Real, rank: Real, target: Target
 ) -> Real:
@@ -131,6 +133,7 @@ def adapter_flop_per_token(
     return 2.0 * forward.total + forward.attention_core + 3.0 * added
 
 
+@formula("frozen_flop_per_token", unit="flop/token")
 def frozen_flop_per_token(
     *, architecture: Architecture, sequence_length: Real, frozen_share: Real
 ) -> Real:

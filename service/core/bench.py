@@ -10,6 +10,7 @@ from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.asks import Ask
 from service.core.formats import Precision
+from service.core.formulas import formula
 from service.core.hardware import Hardware, generation_of, kind_of
 from service.core.parallelism import Layout
 from service.core.provenance import Term
@@ -35,6 +36,7 @@ class Bench(Struct, frozen=True, kw_only=True):
     constants: Constants
 
 
+@formula("step_parts", parts=dict.fromkeys(StepParts._fields, "second"))
 def timed_parts(
     *,
     peak_flop_per_s: Real,

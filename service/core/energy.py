@@ -11,6 +11,7 @@ ones exist (MLPerf Training power results, Olmo 3, GLaM, PaLM, Apertus).
 from typing import NamedTuple
 
 from service.core.arrays import Real
+from service.core.formulas import formula
 from service.core.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
 WATTS_PER_KILOWATT = 1000.0
@@ -33,6 +34,7 @@ class Energy(NamedTuple):
     facility_kwh: Real
 
 
+@formula("server_w", unit="watt")
 def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) -> Real:
     """What a device draws at the server's plug while it trains, with its share of the server.
 
@@ -46,6 +48,7 @@ def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) 
     return tdp_w * device_load_share * server_power_ratio
 
 
+@formula("rated_w", unit="watt")
 def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
     """The most that a device with its share of the server is rated for: what a rack must carry.
 
@@ -54,6 +57,7 @@ def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
     return tdp_w * rated_power_ratio
 
 
+@formula("energy", parts=dict.fromkeys(Energy._fields, "kwh"))
 def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) -> Energy:
     """Energy of a stage in parts; watts are per device.
 
@@ -67,6 +71,7 @@ def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) ->
     return Energy(it_kwh=it, overhead_kwh=overhead, facility_kwh=it + overhead)
 
 
+@formula("kwh_per_device_hour", unit="kwh")
 def kwh_per_device_hour(*, server_w: Real, network_w: Real, pue: Real) -> Real:
     """Energy at the facility's meter for one device-hour.
 
@@ -75,6 +80,7 @@ def kwh_per_device_hour(*, server_w: Real, network_w: Real, pue: Real) -> Real:
     return (server_w + network_w) / WATTS_PER_KILOWATT * pue
 
 
+@formula("cluster_power", parts=dict.fromkeys(ClusterPower._fields, "watt"))
 def cluster_power(
     *, devices: Real, server_w: Real, rated_w: Real, network_w: Real, pue: Real
 ) -> ClusterPower:
@@ -94,6 +100,7 @@ def cluster_power(
     )
 
 
+@formula("operational_kg_co2e", unit="kg_co2e")
 def kg_co2e(*, kwh: Real, kg_co2e_per_kwh: Real) -> Real:
     """Carbon of the facility's electricity under one way of counting (the intensity says which).
 
@@ -104,6 +111,7 @@ def kg_co2e(*, kwh: Real, kg_co2e_per_kwh: Real) -> Real:
     return kwh * kg_co2e_per_kwh
 
 
+@formula("embodied_kg_co2e", unit="kg_co2e")
 def embodied_kg_co2e(
     *,
     device_hours: Real,
@@ -121,11 +129,13 @@ def embodied_kg_co2e(
     return device_hours * kg_co2e_per_device / working_hours
 
 
+@formula("electricity_price_in_usd", unit="usd/kwh")
 def in_usd_per_kwh(*, price_per_kwh: Real, usd_per_unit: Real) -> Real:
     """A tariff in dollars, from another currency: price_per_kwh * usd_per_unit."""
     return price_per_kwh * usd_per_unit
 
 
+@formula("kilowatt_months", unit="kilowatt_month")
 def kilowatt_months(*, device_hours: Real, rated_w: Real, utilisation: Real) -> Real:
     """Hosted power that a run takes up, in kilowatt-months.
 

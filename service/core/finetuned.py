@@ -17,6 +17,7 @@ from service.core.argument import Argument
 from service.core.arrays import Real, maximum, minimum
 from service.core.asks import Ask, Trained
 from service.core.described import Contradictory, Described, description_of
+from service.core.formulas import formula
 from service.core.hours import Hours, Place
 from service.core.provenance import Term
 from service.core.steps import step_of
@@ -31,21 +32,25 @@ from service.core.work import (
 )
 
 
+@formula("tokens_of_examples", unit="token")
 def tokens_of_examples(*, examples: Real, mean_tokens: Real, epochs: Real) -> Real:
     """Tokens that examples have, repeats counted: examples * mean_tokens * epochs."""
     return examples * mean_tokens * epochs
 
 
+@formula("tokens_processed", unit="token")
 def tokens_processed(*, tokens: Real, padding_share: Real) -> Real:
     """Tokens that run through the model, padding among them: tokens / (1 - padding_share)."""
     return tokens / (1.0 - padding_share)
 
 
+@formula("tokens_padded", unit="token")
 def tokens_padded(*, tokens: Real, processed_tokens: Real) -> Real:
     """Padding: processed_tokens - tokens."""
     return processed_tokens - tokens
 
 
+@formula("padding_of_sequences", unit="share")
 def padding_of_sequences(*, mean_tokens: Real, sequence_length: Real) -> Real:
     """Share of padding where each example takes a whole sequence, at most 99%.
 
@@ -56,6 +61,7 @@ def padding_of_sequences(*, mean_tokens: Real, sequence_length: Real) -> Real:
     return maximum(0.0, minimum(1.0 - mean_tokens / sequence_length, 0.99))
 
 
+@formula("adapter_flop_ratio", unit="ratio")
 def adapter_flop_ratio(
     *, architecture: Architecture, sequence_length: Real, rank: Real, target: Target
 ) -> Real:
@@ -72,6 +78,7 @@ def adapter_flop_ratio(
     return flop(rank) / flop(0.0)
 
 
+@formula("frozen_flop_ratio", unit="ratio")
 def frozen_flop_ratio(*, frozen_share: Real) -> Real:
     """FLOP of partly frozen training over full training: (3 - 2 frozen_share) / 3."""
     return (3.0 - 2.0 * frozen_share) / 3.0
@@ -87,7 +94,6 @@ def finetuned(argument: Argument, work: Finetuning, place: Place) -> Hours:
         "padding": argument.ledger.derive(
             tokens_padded,
             name=f"{place.prefix}/padding_tokens",
-            unit="token",
             inputs={"tokens": tokens, "processed_tokens": processed},
         ),
     }
@@ -117,7 +123,6 @@ def _tokens(argument: Argument, work: Finetuning, place: Place) -> tuple[Term, T
         tokens = argument.ledger.derive(
             tokens_of_examples,
             name=f"{place.prefix}/trained_tokens",
-            unit="token",
             inputs={
                 "examples": argument.quantity(
                     data.examples, pointer=f"{at}/examples", unit="count"
@@ -131,7 +136,6 @@ def _tokens(argument: Argument, work: Finetuning, place: Place) -> tuple[Term, T
     processed = argument.ledger.derive(
         tokens_processed,
         name=f"{place.prefix}/processed_tokens",
-        unit="token",
         inputs={
             "tokens": tokens,
             "padding_share": _padding_share(argument, work, place, mean=mean),
@@ -150,7 +154,6 @@ def _padding_share(
         return argument.ledger.derive(
             padding_of_sequences,
             name=f"{place.prefix}/padding_share",
-            unit="share",
             inputs={
                 "mean_tokens": mean,
                 "sequence_length": argument.ledger.given(
@@ -202,13 +205,11 @@ def _trained(argument: Argument, work: Finetuning, described: Described, place: 
             flop_ratio=derive(
                 frozen_flop_ratio,
                 name=f"{place.prefix}/flop_ratio",
-                unit="ratio",
                 inputs={"frozen_share": frozen},
             ),
             flop_per_token=derive(
                 frozen_flop_per_token,
                 name=f"{place.prefix}/flop_per_token",
-                unit="flop/token",
                 inputs={"frozen_share": frozen},
                 fixed=fixed,
                 stands=stands,
@@ -229,13 +230,10 @@ def _trained(argument: Argument, work: Finetuning, described: Described, place: 
         ),
         adapters=True,
         weight_bytes=QLORA_BYTES_PER_WEIGHT if isinstance(method, QloraTuning) else 0.0,
-        flop_ratio=derive(
-            adapter_flop_ratio, name=f"{place.prefix}/flop_ratio", unit="ratio", **of_rank
-        ),
+        flop_ratio=derive(adapter_flop_ratio, name=f"{place.prefix}/flop_ratio", **of_rank),
         flop_per_token=derive(
             adapter_flop_per_token,
             name=f"{place.prefix}/flop_per_token",
-            unit="flop/token",
             **of_rank,
         ),
     )

@@ -5,6 +5,7 @@ from msgspec import UNSET
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.described import Contradictory, description_of
+from service.core.formulas import formula
 from service.core.generation import Serving
 from service.core.hardware import Unsuited, hardware_of
 from service.core.held import held_hours, held_of
@@ -23,26 +24,31 @@ from service.core.units import SECONDS_PER_HOUR
 from service.core.work import Generation
 
 
+@formula("device_hours_generating", unit="device_hour")
 def device_hours_generating(*, seconds: Real, devices: Real, kept_share: Real) -> Real:
     """Device-hours of a batch of which only a share is kept: seconds * devices / kept / 3600."""
     return seconds * devices / kept_share / SECONDS_PER_HOUR
 
 
+@formula("tokens_prompted", unit="token")
 def tokens_prompted(*, prompts: Real, prompt_tokens: Real, kept_share: Real = 1.0) -> Real:
     """Tokens of all prompts, each read once: prompts * prompt_tokens / kept_share."""
     return prompts * prompt_tokens / kept_share
 
 
+@formula("tokens_written", unit="token")
 def tokens_written(*, samples: Real, response_tokens: Real, kept_share: Real = 1.0) -> Real:
     """Tokens of all responses, rejected ones too: samples * response_tokens / kept_share."""
     return samples * response_tokens / kept_share
 
 
+@formula("samples", unit="count")
 def samples_of(*, prompts: Real, samples_per_prompt: Real) -> Real:
     """Responses: prompts * samples_per_prompt."""
     return prompts * samples_per_prompt
 
 
+@formula("generated_tokens_per_s_per_device", unit="token/s")
 def tokens_per_s_per_device(
     *, samples: Real, response_tokens: Real, seconds: Real, devices: Real
 ) -> Real:
@@ -50,6 +56,7 @@ def tokens_per_s_per_device(
     return samples * response_tokens / (seconds * devices)
 
 
+@formula("devices_of_replica", unit="count")
 def devices_of_replica(*, serving: Serving) -> Real:
     """Devices that one failure stops: those of its replica."""
     return serving.devices
@@ -65,7 +72,6 @@ def generated(argument: Argument, work: Generation, place: Place) -> Hours:
     samples = derive(
         samples_of,
         name=f"{place.prefix}/samples",
-        unit="count",
         inputs={"prompts": prompts, "samples_per_prompt": per_prompt},
     )
     tokens = tokens_of(
@@ -78,7 +84,6 @@ def generated(argument: Argument, work: Generation, place: Place) -> Hours:
     replica = derive(
         devices_of_replica,
         name=f"{place.prefix}/devices_of_replica",
-        unit="count",
         inputs={},
         fixed={"serving": found.serving},
     )
@@ -86,7 +91,6 @@ def generated(argument: Argument, work: Generation, place: Place) -> Hours:
     useful = derive(
         device_hours_generating,
         name=f"{place.prefix}/device_hours_useful",
-        unit="device_hour",
         inputs={
             "seconds": found.batch["seconds"],
             "devices": place.devices,
@@ -135,13 +139,11 @@ def tokens_of(
         "prompt": argument.ledger.derive(
             tokens_prompted,
             name=f"{place.prefix}/tokens_prompted",
-            unit="token",
             inputs={"prompts": prompts, "prompt_tokens": texts.prompt_tokens} | kept,
         ),
         "response": argument.ledger.derive(
             tokens_written,
             name=f"{place.prefix}/tokens_written",
-            unit="token",
             inputs={"samples": samples, "response_tokens": texts.mean_tokens} | kept,
         ),
     }
@@ -168,7 +170,6 @@ def written_of(
         tokens_per_s_per_device=argument.ledger.derive(
             tokens_per_s_per_device,
             name=f"{place.prefix}/generated_tokens_per_s_per_device",
-            unit="token/s",
             inputs={
                 "samples": samples,
                 "response_tokens": texts.mean_tokens,

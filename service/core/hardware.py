@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Accelerator
+from service.core.formulas import formula
 from service.core.provenance import Datum, Term
 from service.core.request import Cluster
 from service.core.steptime import Kind
@@ -120,6 +121,7 @@ def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]
     return device.peak_dense_flop_per_s[precision], precision
 
 
+@formula("byte_per_s", unit="byte/s")
 def bytes_per_s(*, gbit_per_s: Real) -> Real:
     """Bytes per second of a link whose rate is printed in gigabit per second: 1e9 / 8 each."""
     return gbit_per_s * BYTES_PER_GIGABIT
@@ -134,7 +136,6 @@ def _network(argument: Argument, cluster: Cluster, device: Accelerator, *, point
         return argument.ledger.derive_once(
             bytes_per_s,
             name=f"network/{pointer.removeprefix('/').replace('/', '.')}/byte_per_s_per_device",
-            unit="byte/s",
             inputs={"gbit_per_s": rate},
         )
     term = argument.assume(f"network.byte_per_s_per_device.{network_of(device)}", pointer=where)

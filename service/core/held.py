@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Accelerator, SpotReclaim
+from service.core.formulas import formula
 from service.core.hours import Held, Place
 from service.core.provenance import Datum, Term
 from service.core.reliability import (
@@ -68,7 +69,6 @@ def held_hours(argument: Argument, useful: Term, held: Held, place: Place) -> Te
     return argument.ledger.derive(
         held_device_hours,
         name=f"{place.prefix}/device_hours_once",
-        unit="device_hour",
         inputs={"useful_device_hours": useful, "goodput": held.goodput}
         | {name: share for name, share in shares.items() if share is not None},
     )
@@ -102,7 +102,6 @@ def _goodput(argument: Argument, losses: Losses, place: Place, *, devices: Term)
     found = argument.ledger.derive_parts(
         goodput_of_cluster,
         name=f"{place.prefix}/reliability",
-        units=LOSS_UNITS,
         inputs={"devices": devices} | _reliability(argument, place),
     )
     argument.warn(
@@ -114,6 +113,7 @@ def _goodput(argument: Argument, losses: Losses, place: Place, *, devices: Term)
     return found
 
 
+@formula("goodput_of_cluster", parts=LOSS_UNITS)
 def goodput_of_cluster(
     *,
     devices: Real,

@@ -12,6 +12,7 @@ from service.core.architecture import Architecture
 from service.core.argument import Argument
 from service.core.arrays import Array, Real
 from service.core.described import Described
+from service.core.formulas import formula
 from service.core.generation import (
     Batch,
     DecodeStep,
@@ -108,6 +109,7 @@ class Office(Struct, frozen=True, kw_only=True):
     figures: Mapping[str, Term]
 
 
+@formula("served_batch", parts=BATCH_UNITS)
 def batch_of_figures(
     *,
     peak_flop_per_s: Real,
@@ -165,7 +167,6 @@ def office_of(
     capacity = argument.ledger.derive_once(
         training.capacity_bytes,
         name=f"accelerators/{hardware.device.id}/capacity_bytes",
-        unit="byte",
         inputs={"memory_bytes": hardware.memory_bytes},
     )
     return Office(
@@ -202,7 +203,6 @@ def served(
     batch = argument.ledger.derive_parts(
         batch_of_figures,
         name=name,
-        units=BATCH_UNITS,
         inputs=dict(office.figures) | load.inputs,
         fixed=fixed,
         stands={

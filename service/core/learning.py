@@ -105,7 +105,6 @@ def update_of(
     tokens = argument.ledger.derive(
         tokens_per_update,
         name=f"{prefix}/tokens_per_update",
-        unit="token",
         inputs={},
         fixed={"sequences": sequences, "sequence_length": length},
         stands={
@@ -162,7 +161,6 @@ def rollout_of(argument: Argument, bench: Bench, split: Split) -> Rollout:
             batches_ahead=argument.ledger.derive(
                 at_least_one,
                 name=f"{bench.place.prefix}/batches_ahead",
-                unit="count",
                 inputs={
                     "steps": given(
                         split.batches_ahead,
@@ -181,7 +179,6 @@ def _widened(argument: Argument, bench: Bench, split: Split, *, pointer: str) ->
     steps = argument.ledger.derive(
         steps_sharing_rollout,
         name=f"{place.prefix}/steps_per_rollout",
-        unit="ratio",
         inputs={
             "samples": bench.batch.samples,
             "devices": split.generating,

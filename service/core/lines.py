@@ -9,6 +9,7 @@ from service.core.answer import Item, LineUnit, UnpricedReason
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Exclusion
+from service.core.formulas import formula
 from service.core.provenance import Term
 from service.core.wire import BasisName
 
@@ -50,16 +51,19 @@ class DraftBill(Struct, frozen=True, kw_only=True):
     excludes: tuple[Exclusion, ...]
 
 
+@formula("line_usd", unit="usd")
 def line_usd(*, quantity: Real, rate: Real) -> Real:
     """What a line costs before it is rounded to the cent: quantity * rate."""
     return quantity * rate
 
 
+@formula("total_usd", unit="usd")
 def total_usd(**usd: Real) -> Real:
     """The sum of the lines of a bill; the keywords number the lines."""
     return sum(usd.values(), start=0.0)
 
 
+@formula("once", unit="count")
 def once() -> float:
     """A lump sum is counted once."""
     return 1.0
@@ -93,7 +97,6 @@ class Book:
         usd = self._argument.ledger.derive(
             line_usd,
             name=f"{self._basis}/lines/{len(self._lines)}/usd",
-            unit="usd",
             inputs={"quantity": quantity, "rate": rate},
         )
         self._lines.append(
@@ -111,7 +114,7 @@ class Book:
 
     def lump_sum(self, *, item: Item, usd: Term, label: str = "", detail: str = "") -> None:
         """Write an amount that is no product."""
-        one = self._argument.ledger.derive_once(once, name="once", unit="count", inputs={})
+        one = self._argument.ledger.derive_once(once, name="once", inputs={})
         self.price(item=item, unit="lump_sum", quantity=one, rate=usd, label=label, detail=detail)
 
     def leave_unpriced(
@@ -166,4 +169,4 @@ def subtotal(argument: Argument, lines: Iterable[DraftLine], *, name: str) -> Te
         if not isinstance(line, Priced):
             return None
         amounts[f"line_{index}"] = line.usd
-    return argument.ledger.derive(total_usd, name=name, unit="usd", inputs=amounts)
+    return argument.ledger.derive(total_usd, name=name, inputs=amounts)

@@ -25,6 +25,7 @@ from service.core.formats import (
     OptimizerBytes,
     StackBytes,
 )
+from service.core.formulas import formula
 from service.core.parallelism import (
     RECOMPUTE_FULL,
     RECOMPUTE_NONE,
@@ -58,6 +59,7 @@ class DeviceMemory(NamedTuple):
         return total
 
 
+@formula("memory_per_device", parts=dict.fromkeys((*DeviceMemory._fields, "total"), "byte"))
 def memory_per_device(
     *,
     architecture: Architecture,

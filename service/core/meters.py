@@ -9,6 +9,7 @@ from service.core import energy as formulas
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Accelerator, Catalog, Site
+from service.core.formulas import formula
 from service.core.provenance import Datum, Term
 from service.core.request import Cluster
 from service.core.stages import Effort
@@ -48,6 +49,7 @@ class Draw(Struct, frozen=True, kw_only=True):
     power_w: Mapping[str, Term]
 
 
+@formula("sum")
 def sum_of(**parts: Real) -> Real:
     """The sum over stages; the keywords number them."""
     return sum(parts.values(), start=0.0)
@@ -131,7 +133,6 @@ def draw_of(argument: Argument, effort: Effort, plug: Plug | None) -> Draw | Non
     kwh = ledger.derive_parts(
         formulas.energy,
         name=f"{prefix}/energy",
-        units=dict.fromkeys(ENERGY_PARTS, "kwh"),
         inputs={
             "device_hours": effort.device_hours,
             "server_w": plug.loaded_w,
@@ -143,7 +144,6 @@ def draw_of(argument: Argument, effort: Effort, plug: Plug | None) -> Draw | Non
         scope: ledger.derive(
             formulas.kg_co2e,
             name=f"{prefix}/carbon/{scope}_kg_co2e",
-            unit="kg_co2e",
             inputs={"kwh": kwh["facility_kwh"], "kg_co2e_per_kwh": intensity},
         )
         for scope, intensity in plug.place.kg_co2e_per_kwh.items()
@@ -159,7 +159,6 @@ def with_embodied(
     embodied = argument.ledger.derive(
         formulas.embodied_kg_co2e,
         name=f"{effort.prefix}/carbon/embodied_kg_co2e",
-        unit="kg_co2e",
         inputs={
             "device_hours": effort.device_hours,
             "kg_co2e_per_device": argument.assume("energy.embodied_kg_co2e_per_device"),
@@ -199,7 +198,6 @@ def _power(argument: Argument, effort: Effort, plug: Plug) -> dict[str, Term]:
     return argument.ledger.derive_parts(
         formulas.cluster_power,
         name=name,
-        units=dict.fromkeys(POWER_PARTS, "watt"),
         inputs={
             "devices": effort.devices,
             "server_w": plug.loaded_w,
@@ -229,7 +227,6 @@ def _tariff(argument: Argument, site: Site) -> Term | None:
     return argument.ledger.derive_once(
         formulas.in_usd_per_kwh,
         name=f"{native.name}/usd",
-        unit="usd/kwh",
         inputs={"price_per_kwh": native, "usd_per_unit": argument.assume(currency)},
     )
 
@@ -244,7 +241,6 @@ def _loaded_w(argument: Argument, device: Accelerator) -> Term | None:
     return argument.ledger.derive_once(
         formulas.server_w,
         name=f"power/{device.id}/loaded_w",
-        unit="watt",
         inputs={
             "tdp_w": argument.ledger.take(device.tdp_w),
             "device_load_share": argument.assume("energy.device_load_share"),
@@ -260,7 +256,6 @@ def _rated_w(argument: Argument, device: Accelerator, loaded: Term) -> Term:
     return argument.ledger.derive_once(
         formulas.rated_w,
         name=f"power/{device.id}/rated_w",
-        unit="watt",
         inputs={
             "tdp_w": argument.ledger.take(device.tdp_w),
             "rated_power_ratio": argument.assume("energy.rated_power_ratio"),

@@ -9,6 +9,7 @@ from service.core.answer import UnpricedReason
 from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.catalog import Offer, ProviderKind
+from service.core.formulas import formula
 from service.core.provenance import Term
 from service.core.request import CatalogOffer, Cluster, Market, Owned, Rate, Supply
 
@@ -39,11 +40,13 @@ class NoPrice(Struct, frozen=True):
     detail: str
 
 
+@formula("price_in_usd", unit="usd/device_hour")
 def in_usd(*, eur_per_device_hour: Real, usd_per_eur: Real) -> Real:
     """A price in dollars: eur_per_device_hour * usd_per_eur."""
     return eur_per_device_hour * usd_per_eur
 
 
+@formula("price_at_market_level", unit="usd/device_hour")
 def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
     """The price below which a share of the providers ask, one price each; at one half, the median.
 
@@ -121,7 +124,6 @@ def _on_the_market(
     rate = argument.ledger.derive_once(
         at_level,
         name=f"market/{scope}/usd_per_device_hour",
-        unit="usd/device_hour",
         inputs={"market_level": argument.assume("rental.market_level", pointer=pointer), **terms},
     )
     detail = (
@@ -167,7 +169,6 @@ def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
     return ledger.derive_once(
         in_usd,
         name=f"{native.name}/usd",
-        unit="usd/device_hour",
         inputs={"eur_per_device_hour": native, "usd_per_eur": argument.assume("usd_per_eur")},
     )
 

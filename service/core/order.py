@@ -9,6 +9,7 @@ from msgspec import UNSET
 from service.core.argument import Argument
 from service.core.arrays import Real, maximum
 from service.core.errors import QuoteError, StageCycle, UnknownStage
+from service.core.formulas import formula
 from service.core.provenance import Term
 from service.core.request import Run
 
@@ -20,6 +21,7 @@ class Schedule(NamedTuple):
     critical_path: tuple[int, ...]
 
 
+@formula("finish_hours", unit="hour")
 def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
     """When a stage ends, from the start of the run: own_hours + the latest end before it."""
     latest: Real = 0.0
@@ -28,6 +30,7 @@ def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
     return own_hours + latest
 
 
+@formula("latest_hours", unit="hour")
 def latest_hours(**ends: Real) -> Real:
     """When the last of several stages ends."""
     return reduce(maximum, ends.values())
@@ -107,7 +110,6 @@ def schedule_of(argument: Argument, run: Run, hours: Sequence[Term | None]) -> S
         ends[place] = argument.ledger.derive(
             finish_hours,
             name=f"stages/{place}/finish_hours",
-            unit="hour",
             inputs={"own_hours": own}
             | {f"stage_{other}": ends[other] for other in sorted(earlier)},
         )
@@ -115,7 +117,6 @@ def schedule_of(argument: Argument, run: Run, hours: Sequence[Term | None]) -> S
         wall_clock_hours=argument.ledger.derive(
             latest_hours,
             name="run/wall_clock_hours",
-            unit="hour",
             inputs={f"stage_{place}": end for place, end in ends.items()},
         ),
         critical_path=_critical_path(ends, before),

@@ -9,7 +9,7 @@ The ledger also keeps a tape of its formulas as they were applied, so that `repl
 argument again with a row of draws in place of any leaf, through the very same functions.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
@@ -17,6 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.core.arrays import Array, Real
+from service.core.formulas import WHOLE, Formula
 from service.core.units import Unit
 
 AsOf: TypeAlias = Annotated[
@@ -159,7 +160,7 @@ class Application(NamedTuple):
     answer to entry name; under `""` the answer as it is.
     """
 
-    formula: Callable[..., Any]
+    formula: Formula[..., Any]
     names: dict[str, str]
     centrals: dict[str, float]
     fixed: dict[str, Any]
@@ -235,28 +236,29 @@ class Ledger:
 
     def derive(
         self,
-        formula: Callable[..., Real],
+        formula: Formula[..., Real],
         *,
         name: str,
-        unit: Unit,
         inputs: Mapping[str, Term],
+        unit: Unit | None = None,
         fixed: Mapping[str, Any] | None = None,
         stands: Mapping[str, str] | None = None,
     ) -> Term:
         """Apply a formula to terms; `fixed` are its arguments that are not numbers.
 
-        `stands` says where those come from, for the reader who walks the figure back.
+        `unit` is for a formula that answers in the unit of its arguments.
+        `stands` says where the fixed arguments come from, for who walks the figure back.
         """
-        answer, source = self._apply(formula, {"": name}, inputs, fixed, stands)
-        return self._answered(name, unit, float(answer), source)
+        answer, source = self._apply(formula, {WHOLE: name}, inputs, fixed, stands)
+        return self._answered(name, unit or formula.units[WHOLE], float(answer), source)
 
     def derive_once(
         self,
-        formula: Callable[..., Real],
+        formula: Formula[..., Real],
         *,
         name: str,
-        unit: Unit,
         inputs: Mapping[str, Term],
+        unit: Unit | None = None,
     ) -> Term:
         """The term of this name if it is written already, else `derive`: for shared figures."""
         if name in self._entries:
@@ -265,25 +267,24 @@ class Ledger:
 
     def derive_parts(
         self,
-        formula: Callable[..., Any],
+        formula: Formula[..., Any],
         *,
         name: str,
-        units: Mapping[str, Unit],
         inputs: Mapping[str, Term],
         fixed: Mapping[str, Any] | None = None,
         stands: Mapping[str, str] | None = None,
     ) -> dict[str, Term]:
-        """Apply a formula that answers with a named tuple; one entry `name/part` for each unit."""
-        names = {part: f"{name}/{part}" for part in units}
+        """Apply a formula that answers with a named tuple; one entry `name/part` for each part."""
+        names = {part: f"{name}/{part}" for part in formula.units}
         answer, source = self._apply(formula, names, inputs, fixed, stands)
         return {
             part: self._answered(names[part], unit, float(getattr(answer, part)), source)
-            for part, unit in units.items()
+            for part, unit in formula.units.items()
         }
 
     def _apply(
         self,
-        formula: Callable[..., Any],
+        formula: Formula[..., Any],
         parts: dict[str, str],
         inputs: Mapping[str, Term],
         fixed: Mapping[str, Any] | None,
@@ -299,8 +300,8 @@ class Ledger:
         else:
             self.tape.of_run.append(applied)
             self._of_run.update(parts.values())
-        source = Derived(formula=title_of(formula), inputs=names, structure=dict(stands or {}))
-        return formula(**centrals, **structure), source
+        source = Derived(formula=formula.name, inputs=names, structure=dict(stands or {}))
+        return formula.function(**centrals, **structure), source
 
     def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:
         self._write(Entry(name=name, unit=unit, central=central, source=source))
@@ -373,13 +374,7 @@ def replay(tape: Iterable[Application], rows: Mapping[str, Array]) -> dict[str, 
     for formula, names, centrals, fixed, parts in tape:
         drawn = {key: again[name] for key, name in names.items() if name in again}
         if drawn:
-            answer = formula(**{**centrals, **drawn}, **fixed)
+            answer = formula.function(**{**centrals, **drawn}, **fixed)
             for part, name in parts.items():
                 again[name] = getattr(answer, part) if part else answer
     return again
-
-
-def title_of(formula: Callable[..., Any]) -> str:
-    """A formula's name as figures cite it: module and function, without the package's own path."""
-    module = formula.__module__.removeprefix("service.core.")
-    return f"{module}.{formula.__qualname__}"

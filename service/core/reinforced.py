@@ -6,7 +6,9 @@ from typing import Final, TypeAlias
 from msgspec import UNSET
 
 from service.core.argument import Argument
+from service.core.arrays import Real
 from service.core.described import Contradictory, description_of
+from service.core.formulas import Formula
 from service.core.generated import samples_of, tokens_of, unserved, written_of
 from service.core.hardware import Unsuited, hardware_of
 from service.core.held import held_hours, held_of
@@ -104,7 +106,6 @@ def _batch(argument: Argument, work: Reinforcement, place: Place) -> Batch:
         samples=argument.ledger.derive(
             samples_of,
             name=f"{place.prefix}/samples_per_step",
-            unit="count",
             inputs={"prompts": prompts, "samples_per_prompt": per_prompt},
         ),
         texts=texts_of(
@@ -133,11 +134,6 @@ def _run(
     whole = argument.ledger.derive_parts(
         stepped,
         name=f"{place.prefix}/rl_step",
-        units={
-            "seconds": "second",
-            "waiting_generators": "second",
-            "waiting_trainers": "second",
-        },
         inputs=phases,
         fixed={"side_by_side": split.side_by_side},
     )
@@ -145,7 +141,6 @@ def _run(
     useful = derive(
         run_device_hours,
         name=f"{place.prefix}/device_hours_useful",
-        unit="device_hour",
         inputs={
             "step_seconds": whole["seconds"],
             "steps": bench.steps,
@@ -166,7 +161,6 @@ def _run(
             seconds=derive(
                 generating_seconds_of_step,
                 name=f"{place.prefix}/generating_seconds_of_step",
-                unit="second",
                 inputs={name: phases[name] for name in ("prefill", "generation")},
             ),
             devices=split.generating,
@@ -226,7 +220,6 @@ def _training_pass(argument: Argument, bench: Bench, seconds: Term) -> Term:
     return argument.ledger.derive(
         training_pass_seconds,
         name=f"{place.prefix}/phases/training_pass",
-        unit="second",
         inputs=inputs,
         fixed={"sequence_length": batch.sequence_length},
     )
@@ -245,7 +238,6 @@ def _phases(
     weights = derive(
         weight_bytes,
         name=f"{name}/weight_bytes",
-        unit="byte",
         inputs={},
         fixed={
             "architecture": bench.described.architecture,
@@ -256,7 +248,6 @@ def _phases(
     transfer = derive(
         weight_transfer_seconds,
         name=f"{name}/weight_transfer_of_rollout",
-        unit="second",
         inputs={
             "weight_bytes": weights,
             "byte_per_s": argument.assume(
@@ -265,11 +256,12 @@ def _phases(
         },
     )
 
-    def seconds(phase: str, formula: object, inputs: Mapping[str, Term], **fixed: object) -> Term:
+    def seconds(
+        phase: str, formula: Formula[..., Real], inputs: Mapping[str, Term], **fixed: object
+    ) -> Term:
         return derive(
-            formula,  # type: ignore[arg-type]
+            formula,
             name=f"{name}/{phase}",
-            unit="second",
             inputs=inputs,
             fixed=fixed,
         )

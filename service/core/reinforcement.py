@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from service.core.architecture import Architecture, params_active, params_total
 from service.core.arrays import Real, maximum, minimum
+from service.core.formulas import formula
 
 TRAINING_PASSES = 3.0
 """Forward passes that a training step costs: one forward and twice as much backward."""
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     waiting_trainers: Real
 
 
+@formula("forward_seconds", unit="second")
 def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
     """Seconds of so many forward passes over what a training step of these seconds learns from.
 
@@ -48,6 +50,7 @@ def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
     return training_seconds * passes / TRAINING_PASSES
 
 
+@formula("weight_transfer_seconds", unit="second")
 def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
     """Seconds until the generating engines hold the new weights: weight_bytes / byte_per_s.
 
@@ -96,11 +99,13 @@ def off_policy_step(*, phases: StepPhases) -> Step:
     )
 
 
+@formula("run_device_hours", unit="device_hour")
 def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
     """Device-hours of all steps, failures apart: step_seconds * steps * devices / 3600."""
     return step_seconds * steps * devices / 3600.0
 
 
+@formula("seconds_per_step", unit="second")
 def seconds_per_step(
     *, seconds: Real, steps_per_rollout: Real = 1.0, batches_ahead: Real = 1.0
 ) -> Real:
@@ -108,6 +113,7 @@ def seconds_per_step(
     return seconds / (steps_per_rollout * batches_ahead)
 
 
+@formula("decoding_seconds", unit="second")
 def decoding_seconds(
     *, queue_seconds: Real, drain_seconds: Real, steps_per_rollout: Real = 1.0
 ) -> Real:
@@ -115,6 +121,7 @@ def decoding_seconds(
     return (queue_seconds + drain_seconds) / steps_per_rollout
 
 
+@formula("streaming_seconds", unit="second")
 def streaming_seconds(
     *,
     queue_seconds: Real,
@@ -137,6 +144,7 @@ def streaming_seconds(
     return minimum(whole, streamed) / (batches_ahead * steps_per_rollout)
 
 
+@formula("steps_sharing_rollout", unit="ratio")
 def steps_sharing_rollout(
     *,
     samples: Real,
@@ -158,21 +166,25 @@ def steps_sharing_rollout(
     return maximum(1.0, minimum(minimum(filling, updates_per_rollout / updates_per_step), steps))
 
 
+@formula("batches_ahead", unit="count")
 def at_least_one(*, steps: Real) -> Real:
     """Batches under way for a policy so many steps behind: max(1, steps)."""
     return maximum(1.0, steps)
 
 
+@formula("generating_seconds_of_step", unit="second")
 def generating_seconds_of_step(*, prefill: Real, generation: Real) -> Real:
     """Seconds that a step's samples take to write: prefill + generation."""
     return prefill + generation
 
 
+@formula("tokens_per_update", unit="token")
 def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:
     """Tokens of one mini-batch, samples of mean length: sequences * sequence_length."""
     return sequences * sequence_length
 
 
+@formula("training_pass_seconds", unit="second")
 def training_pass_seconds(
     *,
     seconds: Real,
@@ -195,6 +207,7 @@ def training_pass_seconds(
     return seconds * updates * tokens * slowdown * colocated_slowdown
 
 
+@formula("update_seconds", unit="second")
 def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
     """The update: training_pass * epochs."""
     return training_pass * epochs
@@ -205,22 +218,26 @@ def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
     return params_active(architecture=reward) / params_active(architecture=policy)
 
 
+@formula("weight_bytes", unit="byte")
 def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
     """All weights, which pass every device on their way: parameters * bytes_per_weight."""
     return params_total(architecture=architecture) * bytes_per_weight
 
 
+@formula("reinforcement_step", parts=dict.fromkeys(Step._fields, "second"))
 def stepped(*, side_by_side: bool, **phases: Real) -> Step:
     """Seconds of a step from its phases: `off_policy_step` side by side, else `colocated_step`."""
     whole = StepPhases(**phases)
     return off_policy_step(phases=whole) if side_by_side else colocated_step(phases=whole)
 
 
+@formula("devices_learning", unit="count")
 def devices_learning(*, devices: Real, generation_devices: Real) -> Real:
     """Devices that learn: devices - generation_devices."""
     return devices - generation_devices
 
 
+@formula("generation_devices", unit="count")
 def generation_devices(*, devices: Real, learning_share: float) -> Real:
     """Devices that generate, of a chosen split: devices - max(1, floor(devices * share))."""
     return devices - max(1.0, math.floor(float(devices) * learning_share))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from service.core.arrays import Real, maximum, minimum, where
+from service.core.formulas import formula
 from service.core.units import HOURS_PER_DAY, SECONDS_PER_HOUR
 
 SECONDS_PER_DAY = HOURS_PER_DAY * SECONDS_PER_HOUR
@@ -133,6 +134,7 @@ def _with_losses(
     )
 
 
+@formula("held_device_hours", unit="device_hour")
 def held_device_hours(
     *,
     useful_device_hours: Real,

@@ -44,7 +44,6 @@ def split_of(argument: Argument, bench: Bench) -> Split | Contradictory:
         generating = argument.ledger.derive(
             generation_devices,
             name=f"{prefix}/generation_devices",
-            unit="count",
             inputs={"devices": devices},
             fixed={"learning_share": share},
             stands={"learning_share": "splits.best_share"},
@@ -60,7 +59,6 @@ def split_of(argument: Argument, bench: Bench) -> Split | Contradictory:
         learning=argument.ledger.derive(
             devices_learning,
             name=f"{prefix}/learning_devices",
-            unit="count",
             inputs={"devices": devices, "generation_devices": generating},
         ),
         batches_ahead=placement.off_policy_steps,

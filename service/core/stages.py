@@ -9,6 +9,7 @@ from service.core.arrays import Real
 from service.core.asks import ask_of
 from service.core.described import Contradictory, description_of
 from service.core.finetuned import finetuned
+from service.core.formulas import formula
 from service.core.generated import generated
 from service.core.hardware import peak_of
 from service.core.held import held_hours, held_of
@@ -54,16 +55,19 @@ class Effort(Struct, frozen=True, kw_only=True):
         return self.hours.unknown
 
 
+@formula("device_hours_of_attempts", unit="device_hour")
 def repeated(*, device_hours: Real, repeat: Real) -> Real:
     """Device-hours of all attempts: device_hours * repeat."""
     return device_hours * repeat
 
 
+@formula("device_hours_held", unit="device_hour")
 def device_hours_held(*, hours: Real, devices: Real) -> Real:
     """Device-hours of devices held for some hours, busy or not: hours * devices."""
     return hours * devices
 
 
+@formula("device_hours_for_flop", unit="device_hour")
 def device_hours_for_flop(
     *, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real = 1.0
 ) -> Real:
@@ -79,6 +83,7 @@ def device_hours_for_flop(
     return flop / (peak_flop_per_s * mfu * goodput) / SECONDS_PER_HOUR
 
 
+@formula("wall_clock_hours", unit="hour")
 def wall_clock_hours(*, device_hours: Real, devices: Real) -> Real:
     """Hours on the clock when all devices are held together: device_hours / devices."""
     return device_hours / devices
@@ -107,7 +112,6 @@ def effort_of(
     wall_clock = total and argument.ledger.derive(
         wall_clock_hours,
         name=f"{place.prefix}/wall_clock_hours",
-        unit="hour",
         inputs={"device_hours": total, "devices": devices},
     )
     return Effort(
@@ -159,7 +163,6 @@ def _timed(argument: Argument, work: Timed, devices: Term, *, pointer: str) -> T
     return argument.ledger.derive(
         device_hours_held,
         name=f"{prefix_of(pointer)}/device_hours_once",
-        unit="device_hour",
         inputs={"hours": hours, "devices": devices},
     )
 
@@ -189,7 +192,6 @@ def _computed(argument: Argument, work: Compute, place: Place) -> Hours:
     useful = argument.ledger.derive(
         device_hours_for_flop,
         name=f"{place.prefix}/device_hours_useful",
-        unit="device_hour",
         inputs={"flop": flop, "peak_flop_per_s": peak, "mfu": mfu},
     )
     return Hours(device_hours=held_hours(argument, useful, held, place), mfu=mfu, held=held)
@@ -227,6 +229,5 @@ def _all_attempts(argument: Argument, stage: Stage, once: Term, *, pointer: str)
     return argument.ledger.derive(
         repeated,
         name=f"{prefix_of(pointer)}/device_hours",
-        unit="device_hour",
         inputs={"device_hours": once, "repeat": attempts},
     )

@@ -25,7 +25,6 @@ from service.core.planning import Laid, Placement, Unlaid, placement_of
 from service.core.provenance import Term
 from service.core.request import Cluster
 from service.core.steptime import StepParts
-from service.core.units import Unit
 from service.core.work import Anchor
 
 ADAPTER_WEIGHT_BYTES: Final = 2.0
@@ -115,7 +114,6 @@ class Desk:
         self.flop_per_token = ask.trained.flop_per_token or self.ledger.derive(
             train_flop_per_token_causal,
             name=f"{ask.prefix}/flop_per_token",
-            unit="flop/token",
             inputs={},
             fixed={
                 "architecture": ask.described.architecture,
@@ -126,7 +124,6 @@ class Desk:
         self.capacity = self.ledger.derive_once(
             training.capacity_bytes,
             name=f"accelerators/{hardware.device.id}/capacity_bytes",
-            unit="byte",
             inputs={"memory_bytes": hardware.memory_bytes},
         )
 
@@ -138,7 +135,6 @@ class Desk:
         return self.ledger.derive(
             training.whole_batch_tokens,
             name=f"{ask.prefix}/tokens_per_step",
-            unit="token",
             inputs={
                 "global_batch_tokens": given(
                     ask.global_batch_tokens, pointer=f"{at}/global_batch_tokens", unit="token"
@@ -241,16 +237,13 @@ class Desk:
         return self.ledger.derive(
             training.sum_of_parts_s,
             name=f"{prefix}/predicted_s",
-            unit="second",
             inputs=self.parts,
         )
 
     def _timed(self, ask: Ask, layout: Layout, batch: float, *, prefix: str) -> Mapping[str, Term]:
-        units: dict[str, Unit] = dict.fromkeys(SECOND_PARTS, "second")
         return self.ledger.derive_parts(
             timed_parts,
             name=f"{prefix}/parts",
-            units=units,
             inputs=self.bench.figures,
             fixed={
                 "architecture": ask.described.architecture,
@@ -271,7 +264,6 @@ class Desk:
         return self.ledger.derive(
             training.scaled_s,
             name=f"{self.ask.prefix}/step/seconds",
-            unit="second",
             inputs={
                 "predicted_s": predicted,
                 "measured_over_predicted": self.argument.assume(self._error_of()),
@@ -298,7 +290,6 @@ class Desk:
         return self.ledger.derive(
             training.seconds_at_mfu,
             name=f"{self.ask.prefix}/step/seconds",
-            unit="second",
             inputs={
                 "flop_per_token": self.flop_per_token,
                 "tokens_per_step": self.tokens_per_step,
@@ -337,7 +328,6 @@ class Desk:
         return self.ledger.derive(
             training.anchored_s,
             name=f"{self.ask.prefix}/step/seconds",
-            unit="second",
             inputs={
                 "predicted_s": predicted,
                 "anchor_predicted_s": desk.predicted_s(placement),
@@ -365,7 +355,6 @@ class Desk:
             rate = self.ledger.derive(
                 training.tokens_per_s_per_device,
                 name=f"{prefix}/tokens_per_s_per_device",
-                unit="token/s",
                 inputs={
                     "tokens_per_step": self.tokens_per_step,
                     "seconds": seconds,
@@ -389,7 +378,6 @@ class Desk:
         return self.ledger.derive(
             training.mfu_of_step,
             name=f"{self.ask.prefix}/mfu",
-            unit="share",
             inputs={
                 "flop_per_token": self.flop_per_token,
                 "tokens_per_step": self.tokens_per_step,
@@ -403,7 +391,6 @@ class Desk:
         executed = self.ledger.derive(
             training.executed_over_model_flop,
             name=f"{self.ask.prefix}/executed_over_model_flop",
-            unit="ratio",
             inputs={},
             fixed={
                 "architecture": self.ask.described.architecture,
@@ -415,16 +402,13 @@ class Desk:
         return self.ledger.derive(
             training.hfu_of_mfu,
             name=f"{self.ask.prefix}/hfu",
-            unit="share",
             inputs={"mfu": mfu, "executed_over_model_flop": executed},
         )
 
     def _memory(self, layout: Layout) -> Mapping[str, Term]:
-        units: dict[str, Unit] = dict.fromkeys((*BYTE_PARTS, "total"), "byte")
         return self.ledger.derive_parts(
             memory_per_device,
             name=f"{self.ask.prefix}/memory",
-            units=units,
             inputs={},
             fixed={
                 "architecture": self.ask.described.architecture,

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from service.core.argument import Argument
 from service.core.arrays import Real
+from service.core.formulas import formula
 from service.core.provenance import Term
 from service.core.quantities import MeanTokens
 from service.core.rollouts import Lengths, mean_tokens, sigma_of_interval
@@ -36,6 +37,7 @@ class Texts(Struct, frozen=True, kw_only=True):
         return found if self.cap_tokens is None else found | {"cap_tokens": self.cap_tokens}
 
 
+@formula("length_sigma", unit="ratio")
 def sigma_between(*, low: Real, high: Real) -> Real:
     """Spread of the logarithm of lengths of which nine in ten lie between two.
 
@@ -44,18 +46,21 @@ def sigma_between(*, low: Real, high: Real) -> Real:
     return np.clip(sigma_of_interval(low=low, high=high), 0.05, 3.0)
 
 
+@formula("mean_tokens_of_interval", unit="token")
 def mean_between(*, low: Real, high: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
     """Mean length of a cut log-normal of which nine in ten lie between two lengths."""
     log_median = (np.log(low) + np.log(high)) / 2.0
     return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
 
 
+@formula("mean_tokens_after_cap", unit="token")
 def mean_after_cap(*, uncut_tokens: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
     """Mean length after the cut, of lengths whose mean would be `uncut_tokens` without it."""
     log_median = np.log(uncut_tokens) - sigma * sigma / 2.0
     return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
 
 
+@formula("mean_tokens_below_cap", unit="token")
 def kept_below_cap(*, mean_tokens: Real, cap_tokens: Real) -> Real:
     """A mean length that the cap allows: at most 98% of it."""
     return np.minimum(mean_tokens, 0.98 * cap_tokens)
@@ -88,9 +93,7 @@ def texts_of(
     sigma = (
         argument.assume("inference.length_sigma", pointer=f"{at}/between_tokens")
         if ends is None
-        else argument.ledger.derive(
-            sigma_between, name=f"{prefix}/length_sigma", unit="ratio", inputs=ends
-        )
+        else argument.ledger.derive(sigma_between, name=f"{prefix}/length_sigma", inputs=ends)
     )
     return Texts(
         prompt_tokens=prompt,
@@ -145,18 +148,13 @@ def _mean(
                 f"{capped['cap_tokens'].central:g}; 98% of the cap was taken",
                 pointer=at,
             )
-        return derive(
-            kept_below_cap, name=name, unit="token", inputs={"mean_tokens": mean} | capped
-        )
+        return derive(kept_below_cap, name=name, inputs={"mean_tokens": mean} | capped)
     if ends is not None:
-        return derive(
-            mean_between, name=name, unit="token", inputs=ends | {"sigma": sigma} | capped
-        )
+        return derive(mean_between, name=name, inputs=ends | {"sigma": sigma} | capped)
     uncut = argument.assume("inference.response_tokens", pointer=at)
     mean = derive(
         mean_after_cap,
         name=name,
-        unit="token",
         inputs={"uncut_tokens": uncut, "sigma": sigma} | capped,
     )
     argument.warn(

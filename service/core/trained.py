@@ -47,13 +47,11 @@ def trained(
     steps = argument.ledger.derive(
         steps_of,
         name=f"{place.prefix}/steps",
-        unit="count",
         inputs={"tokens": processed, "tokens_per_step": outcome.tokens_per_step},
     )
     useful = argument.ledger.derive(
         device_hours_of_steps,
         name=f"{place.prefix}/device_hours_useful",
-        unit="device_hour",
         inputs={"steps": steps, "seconds": outcome.seconds, "devices": place.devices},
     )
     return Hours(

@@ -11,12 +11,14 @@ from service.core.architecture import (
 )
 from service.core.arrays import Real, where
 from service.core.formats import BYTES_PER_GB_OF_MEMORY
+from service.core.formulas import formula
 from service.core.parallelism import RECOMPUTE_FULL, RECOMPUTE_SELECTIVE, Layout, whole_batch
 from service.core.units import SECONDS_PER_HOUR
 
 BYTES_PER_GB: Final = 1e9
 
 
+@formula("capacity_bytes", unit="byte")
 def capacity_bytes(*, memory_bytes: Real) -> Real:
     """Bytes that a device offers.
 
@@ -27,6 +29,7 @@ def capacity_bytes(*, memory_bytes: Real) -> Real:
     return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY
 
 
+@formula("whole_batch_tokens", unit="token")
 def whole_batch_tokens(*, global_batch_tokens: float, sequence_length: float) -> float:
     """Tokens of a step in whole sequences: whole_batch(...) * sequence_length."""
     sequences = whole_batch(
@@ -35,11 +38,13 @@ def whole_batch_tokens(*, global_batch_tokens: float, sequence_length: float) ->
     return sequences * sequence_length
 
 
+@formula("step_seconds_of_parts", unit="second")
 def sum_of_parts_s(**parts: Real) -> Real:
     """Seconds of a step: its parts one after another, each as far as nothing hides it."""
     return sum(parts.values(), start=0.0)
 
 
+@formula("step_seconds_with_error", unit="second")
 def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Real = 1.0) -> Real:
     """Seconds of a step with what the engine misses.
 
@@ -50,6 +55,7 @@ def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Re
     return predicted_s * measured_over_predicted * flop_ratio
 
 
+@formula("step_seconds_anchored", unit="second")
 def anchored_s(
     *,
     predicted_s: Real,
@@ -68,6 +74,7 @@ def anchored_s(
     return predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
 
 
+@formula("step_seconds_at_mfu", unit="second")
 def seconds_at_mfu(
     *, flop_per_token: Real, tokens_per_step: Real, devices: Real, peak_flop_per_s: Real, mfu: Real
 ) -> Real:
@@ -80,6 +87,7 @@ def seconds_at_mfu(
     return flop_per_token * tokens_per_step / (devices * peak_flop_per_s * mfu)
 
 
+@formula("mfu", unit="share")
 def mfu_of_step(
     *,
     flop_per_token: Real,
@@ -97,11 +105,13 @@ def mfu_of_step(
     return flop_per_token * tokens_per_step / (devices * peak_flop_per_s * seconds)
 
 
+@formula("hfu", unit="share")
 def hfu_of_mfu(*, mfu: Real, executed_over_model_flop: Real) -> Real:
     """MFU with what is computed again for the backward pass: mfu * executed_over_model_flop."""
     return mfu * executed_over_model_flop
 
 
+@formula("executed_over_model_flop", unit="ratio")
 def executed_over_model_flop(
     *, architecture: Architecture, layout: Layout, sequence_length: Real
 ) -> Real:
@@ -123,16 +133,19 @@ def executed_over_model_flop(
     return 1.0 + layout.recompute_share * again / (3.0 * forward.total)
 
 
+@formula("tokens_per_s_per_device", unit="token/s")
 def tokens_per_s_per_device(*, tokens_per_step: Real, seconds: Real, devices: Real) -> Real:
     """Throughput of a device: tokens_per_step / (seconds * devices)."""
     return tokens_per_step / (seconds * devices)
 
 
+@formula("steps", unit="count")
 def steps_of(*, tokens: Real, tokens_per_step: Real) -> Real:
     """Optimizer steps that tokens take: tokens / tokens_per_step."""
     return tokens / tokens_per_step
 
 
+@formula("device_hours_of_steps", unit="device_hour")
 def device_hours_of_steps(
     *, steps: Real, seconds: Real, devices: Real, goodput: Real = 1.0
 ) -> Real:

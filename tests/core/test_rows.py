@@ -25,7 +25,7 @@ from service.core.rows import (
 )
 from service.core.uncertainty import Spread
 from tests.requests import R1
-from tests.worlds import answer, datum
+from tests.worlds import answer, datum, unregistered
 
 CATALOG = load_catalog()
 REMEMBERED = (standing_of, known_excess, scores_of, draws_of)
@@ -33,10 +33,12 @@ WIDE = {"low": 80_000.0, "high": 130_000.0}
 OWNED = {"owned": {"usd_per_device": {"low": 25_000.0, "high": 45_000.0}}}
 
 
+@unregistered
 def product(*, a, b):
     return a * b
 
 
+@unregistered
 def total(**terms):
     return sum(terms.values())
 
@@ -58,9 +60,9 @@ def ledger_of(*, run, cluster, catalog):
         ("kept", "rate", "years"),
     ):
         inputs = {"a": term[a], "b": term[b]}
-        term[name] = ledger.derive(product, name=name, unit="usd", inputs=inputs)
+        term[name] = ledger.derive(product, name=name, inputs=inputs)
     inputs = {name: term[name] for name in ("cost", "dearer", "kept")}
-    ledger.derive(total, name="total", unit="usd", inputs=inputs)
+    ledger.derive(total, name="total", inputs=inputs)
     return ledger
 
 
@@ -133,11 +135,11 @@ def test_multiples_of_a_row_have_its_quantiles_times_their_factor(sizes):
     ledger = Ledger()
     leaf = ledger.take(datum("leaf", 2.0, "usd", low=1.0, high=5.0))
     other = ledger.take(datum("other", 3.0, "usd", low=2.0, high=4.0))
-    shape = ledger.derive(product, name="shape", unit="usd", inputs={"a": leaf, "b": other})
+    shape = ledger.derive(product, name="shape", inputs={"a": leaf, "b": other})
     for index, size in enumerate(sizes):
         factor = ledger.take(datum(f"factor {index}", size, "ratio"))
         inputs = {"a": shape, "b": factor}
-        ledger.derive(product, name=f"multiple {index}", unit="usd", inputs=inputs)
+        ledger.derive(product, name=f"multiple {index}", inputs=inputs)
     found = replayed(ledger, uncertain_leaves(ledger)).intervals
     for index, size in enumerate(sizes):
         multiple = found[f"multiple {index}"]

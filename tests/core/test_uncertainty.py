@@ -13,7 +13,7 @@ from service.core.argument import middle
 from service.core.draws import Z_90, draws_of
 from service.core.provenance import Ledger
 from service.core.uncertainty import Spread
-from tests.worlds import datum
+from tests.worlds import datum, unregistered
 
 Z_80 = NormalDist().inv_cdf(0.9)
 
@@ -35,10 +35,12 @@ def test_middles_are_medians_of_their_distributions():
     assert middle(1.0, 4.0, unit="count") == 2.0
 
 
+@unregistered
 def product(**factors):
     return math.prod(factors.values())
 
 
+@unregistered
 def total(**terms):
     return sum(terms.values())
 
@@ -50,7 +52,7 @@ def spread_of(formula, *leaves, unit="usd"):
     for index, (low, central, high) in enumerate(leaves):
         taken = ledger.take(datum(f"leaf {index}", central, unit, low=low, high=high))
         terms[f"x{index}"] = taken
-    ledger.derive(formula, name="y", unit="usd", inputs=terms)
+    ledger.derive(formula, name="y", inputs=terms)
     return Spread(ledger, totals=["y"])
 
 
@@ -100,6 +102,7 @@ def test_widening_a_summand_never_narrows_the_interval_of_the_sum(parts, wider):
 def test_quantiles_agree_with_a_million_draws():
     leaves = [(1.0, 2.0, 3.5), (0.5, 1.0, 4.0), (2.0, 2.2, 3.0), (0.1, 1.0, 2.0)]
 
+    @unregistered
     def bill(*, x0, x1, x2, x3):
         return x0 * x1 + x2 * x3
 
@@ -136,10 +139,11 @@ def test_figures_that_act_only_together_are_reported_as_interactions():
     ledger = Ledger()
     pair = {name: ledger.take(datum(name, 1.0, "usd", low=0.25, high=4.0)) for name in ("a", "b")}
 
+    @unregistered
     def product_of_logs(*, a, b):
         return np.log(a) * np.log(b)
 
-    ledger.derive(product_of_logs, name="y", unit="ratio", inputs=pair)
+    ledger.derive(product_of_logs, name="y", inputs=pair)
     drivers = Spread(ledger, totals=["y"]).drivers("y")
     assert drivers.interactions > 0.9
 
@@ -154,13 +158,14 @@ def test_drivers_are_ranked_and_say_what_the_total_is_at_their_ends():
 def test_an_entry_without_uncertain_leaves_has_no_spread_and_no_drivers():
     ledger = Ledger()
     leaf = ledger.take(datum("leaf", 3.0, "usd"))
-    ledger.derive(total, name="y", unit="usd", inputs={"x": leaf})
+    ledger.derive(total, name="y", inputs={"x": leaf})
     spread = Spread(ledger, totals=["y"])
     assert spread.interval("y").p10 == spread.interval("y").p90 == 3.0
     assert spread.drivers("y").ranked == ()
 
 
 def test_a_negative_amount_has_its_quantiles_in_order():
+    @unregistered
     def discount(*, x0, x1):
         return -x0 * x1
 
@@ -179,7 +184,7 @@ def test_each_of_many_entries_has_the_quantiles_that_it_has_alone():
     ]
     for index in range(18):
         inputs = {f"x{at}": term for at, term in enumerate(terms[: index + 2])}
-        ledger.derive(total, name=f"y{index}", unit="usd", inputs=inputs)
+        ledger.derive(total, name=f"y{index}", inputs=inputs)
     together = Spread(ledger)
     for index, interval in enumerate(alone):
         found = together.interval(f"y{index}")
@@ -203,6 +208,7 @@ def test_a_leaf_has_the_quantiles_of_its_own_draws(unit, low, central, high):
 
 
 def test_sums_and_products_that_change_sign_are_ordered_and_bracket_their_centre():
+    @unregistered
     def saving(*, x0, x1):
         return x0 - x1
 
@@ -216,8 +222,8 @@ def test_what_is_derived_from_something_uncertain_has_a_range_and_nothing_else_h
     ledger = Ledger()
     sure = ledger.take(datum("sure", 3.0, "usd"))
     unsure = ledger.take(datum("unsure", 3.0, "usd", low=2.0, high=4.0))
-    ledger.derive(total, name="of sure", unit="usd", inputs={"x": sure})
-    ledger.derive(total, name="of both", unit="usd", inputs={"x": sure, "y": unsure})
+    ledger.derive(total, name="of sure", inputs={"x": sure})
+    ledger.derive(total, name="of both", inputs={"x": sure, "y": unsure})
     spread = Spread(ledger)
     assert list(spread.derived) == ["of both"]
     figures = ledger.figures(spread.derived)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from service.core.architecture.parameters import layer_params, matrix_params_attention
 from service.core.architecture.shape import Architecture
 from service.core.arrays import Real, minimum
+from service.core.formulas import formula
 
 
 class FlopPerToken(NamedTuple):
@@ -78,6 +79,7 @@ def backward_flop_per_token(*, forward: FlopPerToken) -> FlopPerToken:
     return FlopPerToken(*(2 * part for part in forward))
 
 
+@formula("train_flop_per_token_causal", unit="flop/token")
 def train_flop_per_token_causal(*, architecture: Architecture, sequence_length: Real) -> Real:
     """Model FLOP per trained token, forward and backward, causal attention: what MFU counts here.
 

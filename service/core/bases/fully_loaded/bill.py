@@ -126,14 +126,12 @@ def _write_experiments(
     beyond = argument.ledger.derive(
         formulas.share_beyond_final_run,
         name="fully_loaded/experiments_over_final_run",
-        unit="ratio",
         inputs={"experiment_factor": factor},
     )
     book.price(item="experiments", unit="usd", quantity=hardware, rate=beyond)
     return argument.ledger.derive(
         formulas.compute_usd,
         name="fully_loaded/compute_usd",
-        unit="usd",
         inputs={"hardware_usd": hardware, "experiment_factor": factor},
     )
 
@@ -158,7 +156,6 @@ def _write_staff(
             rate=argument.ledger.derive(
                 formulas.staff_over_compute,
                 name="fully_loaded/staff_over_compute",
-                unit="ratio",
                 inputs={
                     "staff_share": argument.stated_or_default(
                         staff.share,
@@ -195,7 +192,6 @@ def _write_people(argument: Argument, book: Book, staff: StaffByPeople) -> None:
     work = ledger.derive(
         formulas.person_months,
         name="fully_loaded/person_months",
-        unit="person_month",
         inputs={
             "people": argument.quantity(staff.people, pointer=f"{STAFF}/people", unit="person"),
             "months": argument.quantity(staff.months, pointer=f"{STAFF}/months", unit="month"),
@@ -209,7 +205,6 @@ def _write_people(argument: Argument, book: Book, staff: StaffByPeople) -> None:
         rate=ledger.derive(
             formulas.usd_per_person_month,
             name="fully_loaded/usd_per_person_month",
-            unit="usd/person_month",
             inputs={"usd_per_person_year": pay, "overhead": overhead},
         ),
     )

@@ -6,9 +6,11 @@ the base model, the people and the data. Each has a sourced default with a wide 
 """
 
 from service.core.arrays import Real
+from service.core.formulas import formula
 from service.core.units import MONTHS_PER_YEAR
 
 
+@formula("share_beyond_final_run", unit="ratio")
 def share_beyond_final_run(*, experiment_factor: Real) -> Real:
     """Hardware for research, ablations and failed runs, over that of the final run.
 
@@ -22,6 +24,7 @@ def share_beyond_final_run(*, experiment_factor: Real) -> Real:
     return experiment_factor - 1.0
 
 
+@formula("compute_usd", unit="usd")
 def compute_usd(*, hardware_usd: Real, experiment_factor: Real) -> Real:
     """Hardware of the whole development.
 
@@ -30,6 +33,7 @@ def compute_usd(*, hardware_usd: Real, experiment_factor: Real) -> Real:
     return hardware_usd * experiment_factor
 
 
+@formula("person_months", unit="person_month")
 def person_months(*, people: Real, months: Real, time_share: Real) -> Real:
     """Work of the people named, by the share of their time.
 
@@ -38,6 +42,7 @@ def person_months(*, people: Real, months: Real, time_share: Real) -> Real:
     return people * months * time_share
 
 
+@formula("usd_per_person_month", unit="usd/person_month")
 def usd_per_person_month(*, usd_per_person_year: Real, overhead: Real) -> Real:
     """What a month of a person costs.
 
@@ -48,6 +53,7 @@ def usd_per_person_month(*, usd_per_person_year: Real, overhead: Real) -> Real:
     return usd_per_person_year / MONTHS_PER_YEAR * overhead
 
 
+@formula("staff_over_compute", unit="ratio")
 def staff_over_compute(*, staff_share: Real) -> Real:
     """What the people cost over compute, where only their share of development cost is known.
 

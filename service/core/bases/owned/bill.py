@@ -15,6 +15,7 @@ from service.core.argument import Argument
 from service.core.arrays import Real
 from service.core.bases.owned import straight_line
 from service.core.bases.owned.desk import Holding
+from service.core.formulas import formula
 from service.core.lines import Book
 from service.core.meters import Draw
 from service.core.offers import NoPrice, Price
@@ -42,6 +43,7 @@ class Ownership(Struct, frozen=True, kw_only=True):
     break_even: Mapping[str, Term] | None
 
 
+@formula("stage_kwh", unit="kwh")
 def stage_kwh(*, device_hours: Real, kwh_per_device_hour: Real) -> Real:
     """Energy of a stage: device_hours * kwh_per_device_hour."""
     return device_hours * kwh_per_device_hour
@@ -95,7 +97,6 @@ def _write_hosting(book: Book, effort: Effort, holding: Holding) -> None:
             quantity=argument.ledger.derive(
                 energy.kilowatt_months,
                 name=f"{effort.prefix}/kilowatt_months",
-                unit="kilowatt_month",
                 inputs={
                     "device_hours": effort.device_hours,
                     "rated_w": holding.hosted_w,
@@ -121,7 +122,6 @@ def _write_energy(book: Book, effort: Effort, holding: Holding, draw: Draw | Non
         kwh = argument.ledger.derive(
             stage_kwh,
             name=f"{effort.prefix}/epoch_2024_kwh",
-            unit="kwh",
             inputs={
                 "device_hours": hours,
                 "kwh_per_device_hour": holding.kwh_per_device_hour,
@@ -182,7 +182,6 @@ def _implied_rate(argument: Argument, holding: Holding) -> dict[str, Term] | Non
     power = ledger.derive(
         straight_line.energy_usd,
         name=f"{prefix}/energy_usd_per_device_hour",
-        unit="usd/device_hour",
         inputs={
             "kwh_per_device_hour": holding.kwh_per_device_hour,
             "usd_per_kwh": holding.usd_per_kwh,
@@ -193,7 +192,6 @@ def _implied_rate(argument: Argument, holding: Holding) -> dict[str, Term] | Non
         parts["hosting_usd"] = ledger.derive(
             straight_line.hosting_usd,
             name=f"{prefix}/hosting_usd_per_device_hour",
-            unit="usd/device_hour",
             inputs={
                 "rated_w": holding.hosted_w,
                 "usd_per_kilowatt_month": holding.usd_per_kilowatt_month,
@@ -206,7 +204,6 @@ def _implied_rate(argument: Argument, holding: Holding) -> dict[str, Term] | Non
         return ledger.derive(
             straight_line.device_hour_usd,
             name=f"{prefix}/{name}",
-            unit="usd/device_hour",
             inputs=rates,
         )
 
@@ -236,11 +233,6 @@ def _break_even(
     return argument.ledger.derive_parts(
         straight_line.break_even,
         name=f"{holding.desk.prefix}/break_even",
-        units={
-            "utilisation": "ratio",
-            "months": "month",
-            "saving_usd_per_device_hour": "usd/device_hour",
-        },
         inputs=inputs,
         fixed=always,
     )

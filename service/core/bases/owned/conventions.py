@@ -55,7 +55,6 @@ def _metered_kwh(desk: Desk) -> Term | None:
     return desk.argument.ledger.derive(
         energy.kwh_per_device_hour,
         name=f"{desk.prefix}/kwh_per_device_hour",
-        unit="kwh",
         inputs={
             "server_w": desk.plug.loaded_w,
             "network_w": desk.plug.network_w,
@@ -76,7 +75,6 @@ def _acquisition(desk: Desk, price: PurchasePrice) -> Mapping[str, Term]:
     return desk.argument.ledger.derive_parts(
         straight_line.acquisition,
         name=f"{desk.prefix}/acquisition",
-        units=ACQUISITION,
         inputs={"devices": desk.effort.devices, **_straight_line_inputs(desk, price)},
         fixed={"price_includes_server": float(price.includes_server)},
     )
@@ -87,7 +85,6 @@ def _straight_line_rates(desk: Desk, price: PurchasePrice, utilisation: Term) ->
     return desk.argument.ledger.derive_parts(
         straight_line.purchase_rates,
         name=f"{desk.prefix}/usd_per_device_hour",
-        units=dict.fromkeys(straight_line.PurchaseRates._fields, "usd/device_hour"),
         inputs={
             **_straight_line_inputs(desk, price),
             "utilisation": utilisation,
@@ -148,7 +145,6 @@ def _epoch_price(desk: Desk, price: PurchasePrice) -> Term:
     return desk.argument.ledger.derive_once(
         epoch.server_price_usd,
         name=f"{desk.prefix}/server_price_usd",
-        unit="usd/device",
         inputs={"price_usd": price.usd, "server_overhead": of_family(desk, "server_overhead")},
     )
 
@@ -165,7 +161,6 @@ def _epoch_acquisition(desk: Desk, price: PurchasePrice) -> Mapping[str, Term]:
     return desk.argument.ledger.derive_parts(
         epoch.acquisition,
         name=f"{desk.prefix}/acquisition",
-        units=ACQUISITION,
         inputs={"devices": desk.effort.devices, **_epoch_inputs(desk, price)},
     )
 
@@ -174,7 +169,6 @@ def _epoch_rates(desk: Desk, price: PurchasePrice) -> Mapping[str, Term]:
     return desk.argument.ledger.derive_parts(
         epoch.purchase_rates,
         name=f"{desk.prefix}/usd_per_device_hour",
-        units=dict.fromkeys(epoch.PurchaseRates._fields, "usd/device_hour"),
         inputs={
             **_epoch_inputs(desk, price),
             "years": desk.number(
@@ -197,7 +191,6 @@ def _epoch_kwh(desk: Desk) -> Term | None:
     return desk.argument.ledger.derive(
         epoch.kwh_per_device_hour,
         name=f"{desk.prefix}/kwh_per_device_hour",
-        unit="kwh",
         inputs={
             "tdp_w": desk.argument.ledger.take(device.tdp_w),
             "server_power_ratio": of_family(desk, "server_power_ratio"),

@@ -13,6 +13,7 @@ from math import log
 from typing import NamedTuple
 
 from service.core.arrays import Real, maximum
+from service.core.formulas import formula
 from service.core.units import DAYS_PER_YEAR, HOURS_PER_YEAR, SECONDS_PER_HOUR
 
 WATTS_PER_KILOWATT = 1000.0
@@ -67,6 +68,7 @@ def years_of_use(*, days_from_acquisition_to_start: Real, floored: float) -> Rea
     return maximum(years, 0.0) if floored else years
 
 
+@formula("epoch_2024_server_price", unit="usd/device")
 def server_price_usd(*, price_usd: Real, server_overhead: Real) -> Real:
     """Price of a device with its share of the server, from the price of the bare card.
 
@@ -126,6 +128,7 @@ def energy_usd(
     return kwh * usd_per_kwh
 
 
+@formula("epoch_2024_kwh_per_device_hour", unit="kwh")
 def kwh_per_device_hour(
     *, tdp_w: Real, server_power_ratio: Real, mean_power_share: Real, pue: Real
 ) -> Real:
@@ -136,6 +139,7 @@ def kwh_per_device_hour(
     return tdp_w / WATTS_PER_KILOWATT * server_power_ratio * mean_power_share * pue
 
 
+@formula("epoch_2024_purchase_rates", parts=dict.fromkeys(PurchaseRates._fields, "usd/device_hour"))
 def purchase_rates(
     *,
     price_usd: Real,
@@ -164,6 +168,7 @@ def purchase_rates(
     )
 
 
+@formula("epoch_2024_acquisition", parts=dict.fromkeys(Acquisition._fields, "usd"))
 def acquisition(
     *, devices: Real, price_usd: Real, server_overhead: Real, network_share: Real
 ) -> Acquisition:

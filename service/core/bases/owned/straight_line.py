@@ -12,6 +12,7 @@ utilisation, so an owned device never costs more per hour the more it is used.
 from typing import NamedTuple
 
 from service.core.arrays import Real, maximum, minimum, where
+from service.core.formulas import formula
 from service.core.units import HOURS_PER_MONTH, HOURS_PER_YEAR
 
 WATTS_PER_KILOWATT = 1000.0
@@ -49,6 +50,7 @@ class BreakEven(NamedTuple):
     saving_usd_per_device_hour: Real
 
 
+@formula("straight_line_acquisition", parts=dict.fromkeys(Acquisition._fields, "usd"))
 def acquisition(
     *,
     devices: Real,
@@ -109,6 +111,7 @@ def capital_usd(
     return balance * cost_of_capital_per_year / (HOURS_PER_YEAR * utilisation)
 
 
+@formula("hosting_usd_per_device_hour", unit="usd/device_hour")
 def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Real) -> Real:
     """Space, cooling and power capacity per hour of use, without the electricity.
 
@@ -130,6 +133,9 @@ def maintenance_usd(
     return price_usd * maintenance_share_per_year / (HOURS_PER_YEAR * utilisation)
 
 
+@formula(
+    "straight_line_purchase_rates", parts=dict.fromkeys(PurchaseRates._fields, "usd/device_hour")
+)
 def purchase_rates(
     *,
     price_usd_per_device: Real,
@@ -174,6 +180,7 @@ def purchase_rates(
     )
 
 
+@formula("energy_usd_per_device_hour", unit="usd/device_hour")
 def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
     """Electricity of one hour of use, at the facility's meter.
 
@@ -182,11 +189,20 @@ def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
     return kwh_per_device_hour * usd_per_kwh
 
 
+@formula("owned_device_hour_usd", unit="usd/device_hour")
 def device_hour_usd(**usd: Real) -> Real:
     """What a device-hour of use costs in all: the sum of the lines' rates for one device-hour."""
     return sum(usd.values(), start=0.0)
 
 
+@formula(
+    "break_even",
+    parts={
+        "utilisation": "ratio",
+        "months": "month",
+        "saving_usd_per_device_hour": "usd/device_hour",
+    },
+)
 def break_even(
     *,
     owned_usd_per_device_hour: Real,

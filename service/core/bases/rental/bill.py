@@ -105,7 +105,6 @@ def _write_commitment(
     unused = argument.ledger.derive(
         formulas.unused_device_hours,
         name=f"rental{effort.cluster_pointer}/unused_device_hours",
-        unit="device_hour",
         inputs={"devices": effort.devices, "term_hours": term, "run_hours": used},
     )
     book.price(
@@ -154,7 +153,6 @@ def _adjust(argument: Argument, book: Book, item: Item, asked: Adjustment, point
         share = argument.ledger.derive(
             formulas.taken_off,
             name=f"rental{pointer}/rate",
-            unit="ratio",
             inputs={"discount_share": share},
         )
     _write_share(book, item, share, pointer, label=asked.label)
@@ -231,14 +229,12 @@ def _gigabyte_months(
         return argument.ledger.derive(
             formulas.gigabyte_months_kept,
             name=name,
-            unit="gigabyte_month",
             inputs={"gigabytes": size, "months": months},
         )
     hours = run_hours(argument, tuple(one.effort for one in rented), name="")
     return hours and argument.ledger.derive(
         formulas.gigabyte_months,
         name=name,
-        unit="gigabyte_month",
         inputs={"gigabytes": size, "hours": hours},
     )
 

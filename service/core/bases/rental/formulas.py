@@ -5,9 +5,11 @@ offer or the caller declares them; what is a share of other lines multiplies the
 """
 
 from service.core.arrays import Real, maximum
+from service.core.formulas import formula
 from service.core.units import HOURS_PER_MONTH
 
 
+@formula("unused_device_hours", unit="device_hour")
 def unused_device_hours(*, devices: Real, term_hours: Real, run_hours: Real) -> Real:
     """Device-hours of a reserved or minimum term that the run does not use but pays for.
 
@@ -16,6 +18,7 @@ def unused_device_hours(*, devices: Real, term_hours: Real, run_hours: Real) -> 
     return devices * maximum(term_hours - run_hours, 0.0)
 
 
+@formula("gigabyte_months", unit="gigabyte_month")
 def gigabyte_months(*, gigabytes: Real, hours: Real) -> Real:
     """Storage held while the run lasts, in gigabyte-months of 730.5 hours.
 
@@ -24,6 +27,7 @@ def gigabyte_months(*, gigabytes: Real, hours: Real) -> Real:
     return gigabytes * hours / HOURS_PER_MONTH
 
 
+@formula("gigabyte_months_kept", unit="gigabyte_month")
 def gigabyte_months_kept(*, gigabytes: Real, months: Real) -> Real:
     """Storage held for some months.
 
@@ -32,6 +36,7 @@ def gigabyte_months_kept(*, gigabytes: Real, months: Real) -> Real:
     return gigabytes * months
 
 
+@formula("discount_rate", unit="ratio")
 def taken_off(*, discount_share: Real) -> Real:
     """A discount as the rate of its line, which the bill shows with its sign.
 
