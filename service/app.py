@@ -20,7 +20,7 @@ from service.api.problems import exception_handlers
 from service.api.quotes import get_quote, post_quote
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 from service.metrics import Metrics
 from service.quoting import Quoting
 from service.settings import Settings

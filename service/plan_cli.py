@@ -16,13 +16,13 @@ from service.api.decoding import decode_request
 from service.api.problems import explain
 from service.api.refusals import Refused
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
-from service.core.errors import QuoteError
-from service.core.layouts import Candidate
-from service.core.parallelism import RECOMPUTE_NAME
-from service.core.plan import NothingToPlan, Plan, plans
-from service.core.request import Cluster, QuoteRequest, Run
-from service.core.steptime import StepParts
-from service.core.units import HOURS_PER_DAY
+from service.core.catalog.errors import QuoteError
+from service.core.figures.units import HOURS_PER_DAY
+from service.core.request.request import Cluster, QuoteRequest, Run
+from service.core.training.parallelism import RECOMPUTE_NAME
+from service.core.training.plan import NothingToPlan, Plan, plans
+from service.core.training.search import Candidate
+from service.core.training.steptime import StepParts
 from service.local import local_quoting, quote_bytes
 
 DEGREES: Final = (

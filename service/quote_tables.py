@@ -16,7 +16,7 @@ from service.core.answer import (
     Quote,
     StageAnswer,
 )
-from service.core.provenance import Figure
+from service.core.figures.sources import Figure
 
 LISTED_DRIVERS = 3
 

@@ -11,12 +11,12 @@ from service import __version__
 from service.cache import QuoteCache
 from service.cache.identity import canonical_request, quote_id
 from service.cache.memory import MemoryTier
-from service.core.accounting import BaseQuote
 from service.core.answer import PricedBill, Quote
-from service.core.catalog import Catalog
-from service.core.errors import BaseQuoteNotKept, NotQuotable
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
 from service.core.quote import quote
-from service.core.request import QuoteRequest
+from service.core.request.accounting import BaseQuote
+from service.core.request.request import QuoteRequest
 from service.metrics import Metrics
 
 VALIDITY: Final = timedelta(days=30)

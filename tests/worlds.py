@@ -7,12 +7,12 @@ from msgspec import UnsetType
 
 from service.catalog_files import load_catalog
 from service.core.answer import Bill, PricedBill, Quote
-from service.core.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
-from service.core.formulas import WHOLE, Formula
-from service.core.provenance import Datum, Judged
+from service.core.catalog.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
+from service.core.figures.formulas import WHOLE, Formula
+from service.core.figures.sources import Datum, Judged
+from service.core.figures.units import Unit
 from service.core.quote import quote
-from service.core.request import QuoteRequest
-from service.core.units import Unit
+from service.core.request.request import QuoteRequest
 
 DEFAULTS = load_catalog().assumptions
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")

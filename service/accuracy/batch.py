@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.accuracy.expressed import Expressed
-from service.core.arrays import Array
-from service.core.engine import Constants
-from service.core.parallelism import Layout
-from service.core.steptime import (
+from service.core.catalog.engine import Constants
+from service.core.figures.arrays import Array
+from service.core.training.parallelism import Layout
+from service.core.training.steptime import (
     Machine,
     Traits,
     Work,

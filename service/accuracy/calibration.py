@@ -16,8 +16,8 @@ import numpy as np
 from service.accuracy.pretraining_runs import STEP_ONLY, THROUGHPUT, TIMED
 from service.accuracy.runs import EMBEDDED, Compared, compare
 from service.catalog_files import DATA_DIRECTORY
-from service.core.arrays import Array
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
+from service.core.figures.arrays import Array
 
 FILE: Final = DATA_DIRECTORY / "engine" / "run_errors.toml"
 CHOSEN: Final = "engine.measured_over_predicted.chosen"

@@ -1,6 +1,6 @@
 """From what is known of a training run to the inputs of `epoch-2024`, and its amounts.
 
-The formulas are in `service.core.bases.epoch`. What stands here is the method's bookkeeping: which
+The formulas are in `service.core.bills.owned.epoch`. This module does the bookkeeping: which
 dated price it takes, when hardware was acquired and training started, whose data centre it was,
 whose cloud price, and the dollars of which month. Read from the authors' repository
 (github epoch-research/training-cost-trends, 2026-02) and held to a rerun of their calculation.
@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.core.bases.owned import epoch
+from service.core.bills.owned import epoch
 
 DATA = Path(__file__).parent.parent / "data"
 DOLLARS_OF = "2025-06"

@@ -10,19 +10,14 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType
 
 from service.accuracy.measurements import Arch, Measurement, software_year
-from service.core.architecture import (
-    Architecture,
-    LatentAttention,
-    MixtureOfExperts,
-    Transformer,
-    architecture_of,
-    plausible_transformer,
-)
-from service.core.catalog import Accelerator, Catalog
-from service.core.formats import Precision
-from service.core.parallelism import RECOMPUTE_CODE, Layout
-from service.core.provenance import Datum, Ledger
-from service.core.steptime import Machine, Recipe, Work, work_of
+from service.core.catalog.catalog import Accelerator, Catalog
+from service.core.figures.ledger import Ledger
+from service.core.figures.sources import Datum
+from service.core.model import Architecture, architecture_of, plausible_transformer
+from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
+from service.core.training.formats import Precision
+from service.core.training.parallelism import RECOMPUTE_CODE, Layout
+from service.core.training.steptime import Machine, Recipe, Work, work_of
 
 UNKNOWN_ACCELERATOR = "nvidia-h100-sxm-80gb"
 GIGABIT = 1e9 / 8

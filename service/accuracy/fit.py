@@ -14,9 +14,9 @@ from scipy.optimize import least_squares
 
 from service.accuracy.batch import ATTENTION, GEMM, Batch, predicted_s
 from service.catalog_files.engine import ConstantRow, EffectRow
-from service.core.arrays import Array
-from service.core.engine import Constants
-from service.core.steptime import Machine, effect_names
+from service.core.catalog.engine import Constants
+from service.core.figures.arrays import Array
+from service.core.training.steptime import Machine, effect_names
 
 # Log residuals are weighed by this spread: the noise of measurements from release to release.
 NOISE_LOG = 0.07

@@ -21,12 +21,13 @@ from service.accuracy.predicted import Predicted, predicted_for, request_of
 from service.accuracy.runs import EMBEDDED, SCORED_GRADES, read
 from service.catalog_files import DATA_DIRECTORY
 from service.core.argument import Argument
-from service.core.arrays import Array
-from service.core.catalog import Catalog, ReferenceRun
-from service.core.provenance import Judged, Ledger
-from service.core.request import QuoteRequest
-from service.core.stages import effort_of
-from service.core.units import Unit
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.figures.arrays import Array
+from service.core.figures.ledger import Ledger
+from service.core.figures.sources import Judged
+from service.core.figures.units import Unit
+from service.core.request.request import QuoteRequest
+from service.core.stages.effort import effort_of
 
 PRIORS: Final = DATA_DIRECTORY / "accuracy" / "post_training_priors.toml"
 FITTED: Final = DATA_DIRECTORY / "assumptions" / "post_training_fitted.toml"

@@ -12,10 +12,10 @@ from service.accuracy.post_training_fit import (
     central_hours,
     with_constants,
 )
-from service.core.arrays import Array
-from service.core.catalog import Catalog
-from service.core.request import QuoteRequest
-from service.core.work import Reinforcement
+from service.core.catalog.catalog import Catalog
+from service.core.figures.arrays import Array
+from service.core.request.request import QuoteRequest
+from service.core.request.work import Reinforcement
 
 HEADER = """\
 # Constants of reinforcement, fitted to published runs

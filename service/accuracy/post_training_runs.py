@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from service.core.catalog import Catalog, ReferenceRun
-from service.core.request import QuoteRequest
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.request.request import QuoteRequest
 
 STEP_ONLY: Final = ("one_step_stated_step_time", "logged_step_time", "stated_from_logged_step_time")
 """Bases of disclosed hours that hold no failures, evaluations or waiting."""

@@ -5,10 +5,10 @@ from msgspec import Struct
 
 from service.accuracy import post_training_runs, pretraining_runs
 from service.core.answer import PricedBill, Quote
-from service.core.catalog import Catalog, ReferenceRun
-from service.core.errors import NotQuotable
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.catalog.errors import NotQuotable
 from service.core.quote import quote
-from service.core.request import QuoteRequest, Rate
+from service.core.request.request import QuoteRequest, Rate
 
 POST_TRAINING = frozenset(("rl", "sft", "generation"))
 USD_PER_DEVICE_HOUR = pretraining_runs.USD_PER_DEVICE_HOUR

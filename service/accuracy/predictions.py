@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from service.accuracy.predicted import Predicted, predicted
 from service.catalog_files import DATA_DIRECTORY
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 FILE: Final = DATA_DIRECTORY / "accuracy" / "predicted_runs.csv"
 COLUMNS: Final = ("run", "device_hours", "p10", "p90")

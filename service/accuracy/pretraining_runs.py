@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from service.accuracy.post_training_runs import model_of
-from service.core.catalog import Accelerator, Catalog, ReferenceRun
-from service.core.provenance import Ledger
-from service.core.request import QuoteRequest
+from service.core.catalog.catalog import Accelerator, Catalog, ReferenceRun
+from service.core.figures.ledger import Ledger
+from service.core.request.request import QuoteRequest
 
 STEP_ONLY: Final = ("stated_from_logged_step_time", "logged_step_time", "derived_tokens_over_rate")
 """Bases of disclosed hours that hold no failures, evaluations or waiting."""

@@ -16,8 +16,8 @@ from service.accuracy.measurements import read_measurements
 from service.accuracy.score import group_of, kind_of, source_of
 from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.engine import ConstantRow, EffectRow
-from service.core.arrays import Array
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
+from service.core.figures.arrays import Array
 
 MEASUREMENTS = DATA_DIRECTORY / "accuracy" / "step_measurements.jsonl"
 ENGINE = DATA_DIRECTORY / "engine"

@@ -7,7 +7,7 @@ import numpy as np
 from service.accuracy.fit import fit, folds_of, left_out
 from service.accuracy.refit import Refit, errors_of, load_space
 from service.accuracy.score import group_of, kind_of, score_of, summary
-from service.core.arrays import Array
+from service.core.figures.arrays import Array
 
 # A term is taken out by holding the constants that make it up at a value at which it does nothing.
 ABSENT: dict[str, dict[str, float]] = {

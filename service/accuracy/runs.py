@@ -13,8 +13,8 @@ from service.accuracy.lines import rows_of
 from service.accuracy.predicted import Predicted, predicted
 from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.runs import RunRow, run_of
-from service.core.catalog import Catalog, ReferenceRun
-from service.core.provenance import Ledger
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.figures.ledger import Ledger
 
 EMBEDDED: Final = DATA_DIRECTORY / "runs" / "reference_runs.jsonl"
 SCORED_GRADES: Final = ("A", "B")

@@ -12,8 +12,8 @@ import numpy as np
 from service.accuracy.batch import Batch, batch_of, predicted_by
 from service.accuracy.expressed import Expressed, expressed
 from service.accuracy.measurements import read_measurements
-from service.core.arrays import Array
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
+from service.core.figures.arrays import Array
 
 WORST = 15
 

@@ -11,7 +11,7 @@ from service.accuracy.calibration import FIGURES, Residuals, residuals, unbiased
 from service.accuracy.post_training_fit import LEFT_OUT
 from service.accuracy.predicted import Predicted
 from service.accuracy.runs import EMBEDDED, Compared, compare, compared, scored
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 
 def unseen(catalog: Catalog, path: Path = EMBEDDED) -> tuple[Compared, ...]:

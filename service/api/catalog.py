@@ -13,7 +13,7 @@ from service.api.negotiation import JSON, check_accepts
 from service.api.parameters import CatalogList, catalog_lists, read_query
 from service.api.refusals import EntryNotFound
 from service.core.answer import CatalogStamp
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 CACHE_CONTROL: Final = "public, max-age=300"
 

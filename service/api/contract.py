@@ -21,7 +21,7 @@ from service.api.problems import Problem
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.cache.tiers import QuoteCache
 from service.core.answer import CatalogStamp, Quote
-from service.core.catalog import (
+from service.core.catalog.catalog import (
     Accelerator,
     Catalog,
     ModelPreset,
@@ -29,7 +29,7 @@ from service.core.catalog import (
     ReferenceRun,
     Site,
 )
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 from service.metrics import Metrics
 from service.quoting import Quoting
 

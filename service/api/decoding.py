@@ -22,7 +22,7 @@ from msgspec import UNSET, UnsetType
 from service.api.judging import faults_of
 from service.api.pointers import Pointer, pointer_of, shown
 from service.api.refusals import MOST_FAULTS, Code, Fault, Refused, summary_of
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 
 LARGEST_BODY_BYTES: Final = 2**20
 LONGEST_INTEGER_DIGITS: Final = 400

@@ -19,7 +19,7 @@ from service.api.refusals import (
     Refused,
     UnsupportedMediaType,
 )
-from service.core.errors import (
+from service.core.catalog.errors import (
     BaseQuoteNotKept,
     NotQuotable,
     StageCycle,

@@ -20,7 +20,7 @@ from msgspec import UNSET
 from service.api.pointers import pointer_of, shown
 from service.api.refusals import MOST_FAULTS, Code, Fault
 from service.api.schemas import REFERENCE, Schema, components_of
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 
 Mistakes: TypeAlias = Iterator[ValidationError]
 Rule: TypeAlias = Callable[[ValidationError, Any], Fault]

@@ -6,7 +6,7 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from service.api.negotiation import JSON
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 from service.metrics import Metrics
 
 NO_STORE = {"Cache-Control": "no-store"}

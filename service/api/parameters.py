@@ -8,8 +8,8 @@ from msgspec import UNSET, Struct
 
 from service.api.pointers import shown
 from service.api.refusals import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
-from service.core.catalog import Catalog
-from service.core.errors import nearest
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import nearest
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
 MOST_ROWS: Final = 200

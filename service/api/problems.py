@@ -23,8 +23,8 @@ from service.api.refusals import (
     Refused,
     summary_of,
 )
-from service.core import errors as domain
-from service.core.errors import NotQuotable, QuoteError, UnknownName
+from service.core.catalog import errors as domain
+from service.core.catalog.errors import NotQuotable, QuoteError, UnknownName
 from service.metrics import Metrics
 
 log = structlog.get_logger("runquote.http")

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.pointers import shown
-from service.core.errors import nearest
+from service.core.catalog.errors import nearest
 
 MOST_FAULTS: Final = 100
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
 import msgspec
 
-from service.core import accounting, quantities
-from service.core.wire import Interval
+from service.core.request import accounting, quantities
+from service.core.request.wire import Interval
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -25,8 +25,8 @@ LARGEST_EXACT_INTEGER: Final = 2.0**53
 CHILD_SCHEMAS: Final = ("properties",)
 DROPPED: Final = ("title",)
 NAMES_OF_NAMESAKES: Final = {
-    "service.core.request.Site": "ClusterSite",
-    "service.core.catalog.Site": "Site",
+    "service.core.request.request.Site": "ClusterSite",
+    "service.core.catalog.catalog.Site": "Site",
 }
 """Component names where two types of ours have the same one."""
 

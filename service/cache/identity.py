@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import rfc8785
 
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 
 DOMAIN: Final = b"runquote/quote/1"
 

@@ -20,7 +20,7 @@ from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 __all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]
 

@@ -8,9 +8,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges
 from service.catalog_files.sources import LOW, Sources, Text
-from service.core.catalog import Accelerator, ScaleUp, Slug
-from service.core.provenance import AsOf, Datum, Published
-from service.core.units import Unit
+from service.core.catalog.catalog import Accelerator, ScaleUp, Slug
+from service.core.figures.sources import AsOf, Datum, Published
+from service.core.figures.units import Unit
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Format = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4", "nvfp4", "int8"]

@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
 from service.catalog_files.ranges import ExactName, Ranges
-from service.core.provenance import Datum, Judged, Published
-from service.core.units import Unit
+from service.core.figures.sources import Datum, Judged, Published
+from service.core.figures.units import Unit
 
 Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*$(?!\n)")]

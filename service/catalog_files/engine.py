@@ -7,8 +7,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
-from service.core.engine import Constants, Engine, EngineError
-from service.core.provenance import Datum, Published
+from service.core.catalog.engine import Constants, Engine, EngineError
+from service.core.figures.sources import Datum, Published
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_./-]*$(?!\n)")]
 Log = Annotated[float, Meta(ge=-5, le=5)]

@@ -7,10 +7,10 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, RefusedError
-from service.core.catalog import ExcludedItem, Exclusion, Slug
-from service.core.provenance import Judged, Published
-from service.core.units import Unit
-from service.core.wire import BasisName
+from service.core.catalog.catalog import ExcludedItem, Exclusion, Slug
+from service.core.figures.sources import Judged, Published
+from service.core.figures.units import Unit
+from service.core.figures.vocabulary import BasisName
 
 Bound = Annotated[float, Meta(ge=0.0, le=1e15)]
 

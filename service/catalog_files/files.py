@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
-from service.core.catalog import Policy
+from service.core.catalog.catalog import Policy
 
 Row = TypeVar("Row", bound=Struct)
 

@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import HIGH, LOW, Text, Url
-from service.core.catalog import ModelPreset, Slug
-from service.core.provenance import AsOf, Datum, Published
+from service.core.catalog.catalog import ModelPreset, Slug
+from service.core.figures.sources import AsOf, Datum, Published
 
 Count = Annotated[int, Meta(ge=1, le=10**15)]
 Billions = Annotated[float, Meta(gt=0, le=1e6)]

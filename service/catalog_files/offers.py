@@ -9,9 +9,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError
 from service.catalog_files.ranges import LISTED, Range, Ranges, RuleName
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
-from service.core.catalog import Offer, PriceKind, Provider, ProviderKind, Slug
-from service.core.provenance import AsOf, Datum
-from service.core.units import Unit
+from service.core.catalog.catalog import Offer, PriceKind, Provider, ProviderKind, Slug
+from service.core.figures.sources import AsOf, Datum
+from service.core.figures.units import Unit
 
 Price = Annotated[float, Meta(gt=0, le=1e6)]
 Currency = Literal["USD", "EUR"]

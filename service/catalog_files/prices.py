@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.offers import PRICE_UNITS, Currency, Price
 from service.catalog_files.sources import MEDIUM, Sources, Text
-from service.core.catalog import PriceKind, PricePoint, Slug, SpotReclaim
-from service.core.provenance import AsOf, Datum
+from service.core.catalog.catalog import PriceKind, PricePoint, Slug, SpotReclaim
+from service.core.figures.sources import AsOf, Datum
 
 Indexed = TypeVar("Indexed", PricePoint, SpotReclaim)
 Percent = Annotated[float, Meta(ge=-100, le=100)]

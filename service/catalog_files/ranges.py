@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
 from service.catalog_files.sources import Text
-from service.core.dates import days_between
-from service.core.units import DAYS_PER_YEAR
+from service.core.catalog.dates import days_between
+from service.core.figures.units import DAYS_PER_YEAR
 
 RuleName = Literal[
     "list_price",

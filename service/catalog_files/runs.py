@@ -11,9 +11,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError
 from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import LOW, Text, Url
-from service.core.catalog import PredictedHours, ReferenceRun, Slug
-from service.core.provenance import AsOf, Datum, Published
-from service.core.units import Unit
+from service.core.catalog.catalog import PredictedHours, ReferenceRun, Slug
+from service.core.figures.sources import AsOf, Datum, Published
+from service.core.figures.units import Unit
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._:-]{0,127}")
 Amount = Annotated[float, Meta(gt=0, le=1e15)]

@@ -8,9 +8,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges, RuleName
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
-from service.core.catalog import FleetPue, Site, Slug
-from service.core.provenance import AsOf, Datum, Published
-from service.core.units import Unit
+from service.core.catalog.catalog import FleetPue, Site, Slug
+from service.core.figures.sources import AsOf, Datum, Published
+from service.core.figures.units import Unit
 
 Year = Annotated[str, Meta(pattern=r"^20\d{2}$(?!\n)")]
 Carbon = Annotated[float, Meta(ge=0, le=3000)]

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct
 
 from service.catalog_files.files import DataFiles, Place
-from service.core.catalog import Slug
-from service.core.provenance import AsOf, Published
+from service.core.catalog.catalog import Slug
+from service.core.figures.sources import AsOf, Published
 
 Text = Annotated[str, Meta(min_length=1)]
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$(?!\n)")]

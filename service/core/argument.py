@@ -6,10 +6,10 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from service.core.answer import QuoteWarning, WarningCode
-from service.core.catalog import Catalog
-from service.core.provenance import Ledger, Term
-from service.core.units import Unit, spread_of
-from service.core.wire import Interval
+from service.core.catalog.catalog import Catalog
+from service.core.figures.ledger import Ledger, Term
+from service.core.figures.units import Unit, spread_of
+from service.core.request.wire import Interval
 
 
 class Argument:

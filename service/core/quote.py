@@ -11,18 +11,16 @@ from collections.abc import Callable, Iterator
 
 from msgspec import UNSET, Raw
 
-from service.core.accounting import BaseRuns
 from service.core.answer import CatalogStamp, Quote
 from service.core.argument import Argument
-from service.core.bills import Held, bills_of, working_life
-from service.core.bridges import bridges
-from service.core.catalog import Catalog
-from service.core.cautions import caution
-from service.core.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
-from service.core.meters import Place, draw_of, place_of, plug_of, totals_of, with_embodied
-from service.core.offers import price_of
-from service.core.order import order_errors, schedule_of
-from service.core.printing import (
+from service.core.bills.bills import Held, bills_of, working_life
+from service.core.bills.power import Place, draw_of, place_of, plug_of, totals_of, with_embodied
+from service.core.bills.prices import price_of
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
+from service.core.printing.bridges import bridges
+from service.core.printing.cautions import caution
+from service.core.printing.printing import (
     estimate,
     printed_bill,
     printed_ownership,
@@ -30,10 +28,19 @@ from service.core.printing import (
     printed_totals,
     spread_of_quote,
 )
-from service.core.request import CatalogOffer, Cluster, Market, QuoteRequest
-from service.core.stages import Effort, effort_of
-from service.core.summary import as_asked
-from service.core.work import Finetuning, Generation, Model, PresetModel, Pretraining, Reinforcement
+from service.core.printing.summary import as_asked
+from service.core.request.accounting import BaseRuns
+from service.core.request.request import CatalogOffer, Cluster, Market, QuoteRequest
+from service.core.request.work import (
+    Finetuning,
+    Generation,
+    Model,
+    PresetModel,
+    Pretraining,
+    Reinforcement,
+)
+from service.core.stages.effort import Effort, effort_of
+from service.core.stages.schedule import order_errors, schedule_of
 
 
 def quote(

@@ -9,7 +9,7 @@ import structlog
 from litestar import Litestar, Request, post
 
 from service.app import build_app
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 from service.settings import Settings
 from tests.bench.tables import print_ratios, side_by_side
 from tests.requests import R1

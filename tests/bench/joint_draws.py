@@ -23,9 +23,9 @@ import numpy as np
 from rich.table import Table
 
 from service.catalog_files import load_catalog
-from service.core import uncertainty
-from service.core.catalog import Catalog
-from service.core.draws import DRAWS, Z_90
+from service.core.catalog.catalog import Catalog
+from service.core.draws import spread as uncertainty
+from service.core.draws.columns import DRAWS, Z_90
 from service.core.quote import quote
 from tests.bench.tables import console, cpu_us
 from tests.requests import R1

@@ -8,10 +8,10 @@ import numpy as np
 from service.api.examples import REQUESTS
 from service.catalog_files import load_catalog
 from service.core.argument import Argument
-from service.core.layouts import search
-from service.core.parallelism import Layout
-from service.core.plan import desk_of
-from service.core.work import Pretraining
+from service.core.request.work import Pretraining
+from service.core.training.parallelism import Layout
+from service.core.training.plan import desk_of
+from service.core.training.search import search
 from tests.bench.tables import print_ratios, side_by_side
 from tests.worlds import answer, asked
 

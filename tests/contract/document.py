@@ -7,7 +7,7 @@ from typing import Any
 
 from service.api.contract import build_document, documents
 from service.catalog_files import load_catalog
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 PUBLISHED = Path(__file__).parents[2] / "openapi"
 

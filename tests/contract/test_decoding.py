@@ -14,7 +14,7 @@ from service.api.examples import REQUESTS
 from service.api.judging import faults_of
 from service.api.pointers import pointer_of
 from service.api.refusals import MOST_FAULTS, Fault, Refused
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 from tests.requests import R1
 
 BODY = json.dumps(R1).encode()

@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.api.problems import KINDS
 from service.api.schemas import NAMES_OF_NAMESAKES
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 from tests.contract.document import (
     PUBLISHED,
     catalog,

@@ -12,8 +12,8 @@ from service.api import refusals
 from service.api.examples import PROBLEMS, problem_example
 from service.api.problems import DOMAIN, KINDS, Problem, kind_of, refusal_of, render
 from service.api.refusals import Code, Fault, MethodNotAllowed, Refused
-from service.core import errors as domain
-from service.core.errors import NotQuotable, QuoteError, UnknownAccelerator, UnknownProvider
+from service.core.catalog import errors as domain
+from service.core.catalog.errors import NotQuotable, QuoteError, UnknownAccelerator, UnknownProvider
 
 
 def every_subclass(of: type[Any]) -> set[type[Any]]:

@@ -4,20 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.adapters import (
+from service.core.model import (
+    architecture_of,
+    forward_flop_per_token_causal,
+    train_flop_per_token_causal,
+)
+from service.core.model.adapters import (
     adapter_flop_per_token,
     adapters,
     frozen_flop_per_token,
     largest_rank,
     trained_share_of_adapters,
 )
-from service.core.architecture import (
-    MixtureOfExperts,
-    Transformer,
-    architecture_of,
-    forward_flop_per_token_causal,
-    train_flop_per_token_causal,
-)
+from service.core.request.transformer import MixtureOfExperts, Transformer
 
 LLAMA_2_70B = architecture_of(
     Transformer(layers=80, hidden_size=8192, heads=64, kv_heads=8, ffn_size=28672, vocab_size=32000)

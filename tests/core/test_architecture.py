@@ -9,14 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.architecture import (
+from service.core.model import (
     Architecture,
-    LatentAttention,
-    MixtureOfExperts,
-    Transformer,
     architecture_of,
     backward_flop_per_token,
-    contradictions,
     forward_flop_per_token_causal,
     forward_flop_per_token_full_attention,
     layer_params,
@@ -27,6 +23,12 @@ from service.core.architecture import (
     plausible_transformer,
     train_flop_per_token_causal,
     train_flop_per_token_full_attention,
+)
+from service.core.request.transformer import (
+    LatentAttention,
+    MixtureOfExperts,
+    Transformer,
+    contradictions,
 )
 
 approx = pytest.approx

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.bases.owned.epoch import (
+from service.core.bills.owned.epoch import (
     acquisition_usd,
     committed_price_usd,
     device_hour_usd,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.bases.fully_loaded.formulas import (
+from service.core.bills.fully_loaded.formulas import (
     compute_usd,
     person_months,
     share_beyond_final_run,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.bases.owned.straight_line import (
+from service.core.bills.owned.straight_line import (
     NEVER,
     acquisition,
     break_even,

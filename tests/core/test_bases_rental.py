@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.bases.rental.formulas import (
+from service.core.bills.rental.formulas import (
     gigabyte_months,
     gigabyte_months_kept,
     taken_off,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.catalog_files import load_catalog
 from service.core.answer import PricedBill, UnpricedLine
-from service.core.wire import BASES
+from service.core.figures.vocabulary import BASES
 from tests.worlds import answer, device, run_of, world
 
 CATALOG = load_catalog()

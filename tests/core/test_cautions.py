@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalog_files import load_catalog, under_policy
-from service.core.dates import days_between
-from service.core.provenance import Published
+from service.core.catalog.dates import days_between
+from service.core.figures.sources import Published
 from tests.requests import R1
 from tests.worlds import answer, priced, run_of
 

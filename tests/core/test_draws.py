@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.draws import DRAWS, SCORES, column_of, draws_of, scores_of, values_at
+from service.core.draws.columns import DRAWS, SCORES, column_of, draws_of, scores_of, values_at
 
 names = st.text(min_size=1, max_size=40)
 

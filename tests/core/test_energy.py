@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.energy import (
+from service.core.cluster.energy import (
     cluster_power,
     embodied_kg_co2e,
     energy,

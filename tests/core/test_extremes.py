@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from service.catalog_files import load_catalog
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 from tests.requests import R1
 from tests.worlds import answer
 

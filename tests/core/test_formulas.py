@@ -3,7 +3,7 @@
 import pytest
 
 from service.catalog_files import load_catalog
-from service.core.formulas import REGISTRY, WHOLE, formula
+from service.core.figures.formulas import REGISTRY, WHOLE, formula
 from tests.requests import R1
 from tests.worlds import answer
 

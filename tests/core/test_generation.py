@@ -5,14 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.architecture import (
-    LatentAttention,
-    MixtureOfExperts,
-    Transformer,
-    architecture_of,
-    params_total,
-)
-from service.core.generation import (
+from service.core.model import architecture_of, params_total
+from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
+from service.core.serving.decoding import (
     Formats,
     Replica,
     Server,
@@ -27,7 +22,7 @@ from service.core.generation import (
     prefill_seconds,
     weight_params_read,
 )
-from service.core.rollouts import lengths_of
+from service.core.serving.length_formulas import lengths_of
 
 LLAMA_3_8B = Transformer(
     layers=32, hidden_size=4096, heads=32, kv_heads=8, ffn_size=14336, vocab_size=128256

@@ -7,15 +7,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.architecture import (
-    LatentAttention,
-    MixtureOfExperts,
-    Transformer,
-    architecture_of,
-    train_flop_per_token_causal,
+from service.core.figures.arrays import Real
+from service.core.model import architecture_of, train_flop_per_token_causal
+from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
+from service.core.training.memory import bytes_per_device
+from service.core.training.parallelism import (
+    Layout,
+    devices_of,
+    illegalities,
+    layers_per_stage,
+    micro_batches,
 )
-from service.core.arrays import Real
-from service.core.layouts import (
+from service.core.training.search import (
     CHUNK_LAYERS,
     MICRO_BATCHES,
     Problem,
@@ -23,14 +26,6 @@ from service.core.layouts import (
     StepTime,
     search,
     search_range,
-)
-from service.core.memory import bytes_per_device
-from service.core.parallelism import (
-    Layout,
-    devices_of,
-    illegalities,
-    layers_per_stage,
-    micro_batches,
 )
 
 GIB = 2.0**30

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, PricedLine
-from service.core.money import amount_of, decimal_of, printed_rate, sum_of
-from service.core.quantities import DeviceHours, UsdPerDeviceHour
+from service.core.printing.money import amount_of, decimal_of, printed_rate, sum_of
+from service.core.request.quantities import DeviceHours, UsdPerDeviceHour
 from tests.bounds import between
 from tests.worlds import answer, device, run_of, world
 

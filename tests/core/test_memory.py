@@ -8,15 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.architecture import (
-    LatentAttention,
-    MixtureOfExperts,
-    Transformer,
-    architecture_of,
-    params_total,
-)
-from service.core.formats import FORMAT_BYTES, OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe
-from service.core.memory import (
+from service.core.model import architecture_of, params_total
+from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
+from service.core.training.formats import FORMAT_BYTES, OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe
+from service.core.training.memory import (
     RESERVE_BYTES,
     DeviceMemory,
     activation_bytes_per_token_layer,
@@ -25,7 +20,7 @@ from service.core.memory import (
     in_flight_last_stage,
     memory_per_device,
 )
-from service.core.parallelism import Layout
+from service.core.training.parallelism import Layout
 
 approx = pytest.approx
 LLAMA_70B = Transformer(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, PricedLine, UnpricedBill, UnpricedLine
-from service.core.errors import NotQuotable
-from service.core.offers import at_level
+from service.core.bills.prices import at_level
+from service.core.catalog.errors import NotQuotable
 from tests.worlds import answer, device, offer, priced, run_of, world
 
 METERED = {"work": {"kind": "metered", "device_hours": 10}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.errors import NotQuotable, StageCycle, UnknownStage
+from service.core.catalog.errors import NotQuotable, StageCycle, UnknownStage
 from tests.worlds import answer, device, run_of, world
 
 CLUSTER = {"accelerator": "d1", "devices": 8, "supply": {"kind": "rate", "usd_per_device_hour": 2}}

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.architecture import MixtureOfExperts, Transformer, architecture_of
-from service.core.parallelism import (
+from service.core.model import architecture_of
+from service.core.request.layout import LayoutRequest, PipelineSchedule
+from service.core.request.transformer import MixtureOfExperts, Transformer
+from service.core.training.parallelism import (
     SCHEDULE_CODE,
     Layout,
-    LayoutRequest,
-    PipelineSchedule,
     context_degrees,
     devices_of,
     divisors_of,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.provenance import Datum, Derived, Given, Ledger, replay
+from service.core.figures.ledger import Ledger, replay
+from service.core.figures.sources import Datum, Derived, Given
 from tests.worlds import datum, unregistered
 
 numbers = st.floats(min_value=1e-3, max_value=1e6)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.reinforcement import (
+from service.core.stages.reinforcement.formulas import (
     StepPhases,
     colocated_step,
     forward_seconds,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.reliability import (
+from service.core.cluster.failures import (
     goodput,
     held_device_hours,
     optimal_interval_seconds,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.rollouts import (
+from service.core.serving.length_formulas import (
     Lengths,
     drain_seconds,
     lengths_of,

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalog_files import load_catalog
-from service.core.draws import DRAWS, draws_of, scores_of
-from service.core.provenance import Ledger, replay
-from service.core.quantiles import known_excess
-from service.core.rows import (
+from service.core.draws.columns import DRAWS, draws_of, scores_of
+from service.core.draws.quantiles import known_excess
+from service.core.draws.rows import (
     CENTRE,
     DIGITS,
     ENDS,
@@ -23,7 +22,8 @@ from service.core.rows import (
     standing_of,
     uncertain_leaves,
 )
-from service.core.uncertainty import Spread
+from service.core.draws.spread import Spread
+from service.core.figures.ledger import Ledger, replay
 from tests.requests import R1
 from tests.worlds import answer, datum, unregistered
 

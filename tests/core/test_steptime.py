@@ -9,14 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.catalog_files import load_catalog
-from service.core.architecture import (
-    Transformer,
-    architecture_of,
-    train_flop_per_token_causal,
-)
-from service.core.engine import Constants
-from service.core.parallelism import SCHEDULE_NAME, Layout, devices_of
-from service.core.steptime import (
+from service.core.catalog.engine import Constants
+from service.core.model import architecture_of, train_flop_per_token_causal
+from service.core.request.transformer import Transformer
+from service.core.training.parallelism import SCHEDULE_NAME, Layout, devices_of
+from service.core.training.steptime import (
     Machine,
     Recipe,
     coefficients_of,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from service.core.argument import middle
-from service.core.draws import Z_90, draws_of
-from service.core.provenance import Ledger
-from service.core.uncertainty import Spread
+from service.core.draws.columns import Z_90, draws_of
+from service.core.draws.spread import Spread
+from service.core.figures.ledger import Ledger
 from tests.worlds import datum, unregistered
 
 Z_80 = NormalDist().inv_cdf(0.9)

@@ -3,7 +3,7 @@
 import pytest
 
 from service.catalog_files import load_catalog
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 import service
-from service.core.energy import server_w
-from service.core.provenance import Datum, Judged, Published
-from service.core.reliability import goodput
+from service.core.cluster.energy import server_w
+from service.core.cluster.failures import goodput
+from service.core.figures.sources import Datum, Judged, Published
 
 DATA = Path(service.__file__).parent / "data"
 FILES = ["energy", "epoch_2024", "fully_loaded", "owned", "reliability", "rental"]

@@ -14,9 +14,9 @@ import pytest
 from msgspec import UNSET
 
 from service.catalog_files import DATA_DIRECTORY
-from service.core.catalog import Accelerator, Catalog
-from service.core.provenance import Datum, Published
-from service.core.units import UNITS
+from service.core.catalog.catalog import Accelerator, Catalog
+from service.core.figures.sources import Datum, Published
+from service.core.figures.units import UNITS
 
 
 def every_datum(value: Any) -> Iterator[Datum]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.catalog_files import DATA_DIRECTORY, CatalogError, Problem, load_catalog
 from service.catalog_files.files import scaled
-from service.core.catalog import Catalog
+from service.core.catalog.catalog import Catalog
 
 Edit = Callable[[str], str]
 

@@ -3,17 +3,16 @@
 import msgspec
 import pytest
 
-from service.core.architecture import (
+from service.core.catalog.catalog import Catalog
+from service.core.figures.sources import Datum
+from service.core.model import (
     Architecture,
-    Transformer,
     architecture_of,
-    contradictions,
     params_active,
     params_embedding,
     params_total,
 )
-from service.core.catalog import Catalog
-from service.core.provenance import Datum
+from service.core.request.transformer import Transformer, contradictions
 
 Presets = dict[str, Transformer]
 

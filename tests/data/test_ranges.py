@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from service.accuracy import ranges as rules
 from service.catalog_files.ranges import LISTED, RangeRow, Ranges, ends, on_scale
-from service.core.catalog import Catalog
-from service.core.provenance import Datum, Published
+from service.core.catalog.catalog import Catalog
+from service.core.figures.sources import Datum, Published
 from tests.data.test_catalog_facts import every_datum, opened
 
 UNQUOTED = ("price_history/", "spot/", "sites/")

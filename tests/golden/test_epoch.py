@@ -23,7 +23,7 @@ import pytest
 import service
 from service.accuracy.epoch import COLUMNS, score_epoch
 from service.accuracy.epoch_method import NotExpressedError, estimate, load_tables
-from service.core.bases.owned.epoch import (
+from service.core.bills.owned.epoch import (
     amortised_usd,
     chip_hours,
     device_hour_usd,

@@ -13,11 +13,11 @@ from service.accuracy.expressed import Expressed, architecture_of_row, expressed
 from service.accuracy.measurements import Measurement, read_measurements
 from service.accuracy.refit import MEASUREMENTS
 from service.catalog_files import load_catalog
-from service.core.formats import STACK_BYTES, MemoryRecipe, Stack
-from service.core.memory import bytes_per_device
-from service.core.parallelism import RECOMPUTE_CODE, Layout
-from service.core.provenance import Ledger
-from service.core.training import capacity_bytes
+from service.core.cluster.hardware import capacity_bytes
+from service.core.figures.ledger import Ledger
+from service.core.training.formats import STACK_BYTES, MemoryRecipe, Stack
+from service.core.training.memory import bytes_per_device
+from service.core.training.parallelism import RECOMPUTE_CODE, Layout
 
 CATALOG = load_catalog()
 MOST_INFEASIBLE = 0.03

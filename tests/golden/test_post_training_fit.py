@@ -28,7 +28,7 @@ from service.accuracy.post_training_fit import (
 )
 from service.accuracy.post_training_report import with_steps_per_rollout
 from service.catalog_files import load_catalog
-from service.core.work import Reinforcement
+from service.core.request.work import Reinforcement
 
 CATALOG = load_catalog()
 PRIORS = load_priors()

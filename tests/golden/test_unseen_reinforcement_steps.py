@@ -13,7 +13,7 @@ import pytest
 
 from service.accuracy.predicted import Predicted, predicted_for
 from service.catalog_files import load_catalog
-from service.core.request import QuoteRequest
+from service.core.request.request import QuoteRequest
 
 CATALOG = load_catalog()
 STEPS = [

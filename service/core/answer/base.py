@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from service.core.provenance import FigureName
+from service.core.figures.sources import FigureName
 
 Amount: TypeAlias = Annotated[
     str,

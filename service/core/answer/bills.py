@@ -13,10 +13,10 @@ from service.core.answer.base import (
     Pointer,
     UnitRate,
 )
-from service.core.catalog import ExcludedItem
-from service.core.provenance import FigureName, Judged, Published
-from service.core.units import Unit
-from service.core.wire import BasisName
+from service.core.catalog.catalog import ExcludedItem
+from service.core.figures.sources import FigureName, Judged, Published
+from service.core.figures.units import Unit
+from service.core.figures.vocabulary import BasisName
 
 UnpricedReason: TypeAlias = Literal[
     "no_offer_for_device",

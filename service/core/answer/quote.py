@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from service.core.answer.base import Answer, Estimate, Pointer, QuoteId
 from service.core.answer.bills import Bill, Bridge, Ownership
 from service.core.answer.stages import RunTotals, StageAnswer
-from service.core.provenance import Figure
+from service.core.figures.sources import Figure
 
 WarningCode: TypeAlias = Literal[
     "assumed_mfu",

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.answer.base import Answer, Estimate
-from service.core.parallelism import PipelineSchedule, Recompute
-from service.core.provenance import FigureName
+from service.core.figures.sources import FigureName
+from service.core.request.layout import PipelineSchedule, Recompute
 
 
 class EnergyAnswer(Answer, frozen=True, kw_only=True):

@@ -1,1 +1,0 @@
-"""Ways of accounting over the same device-hours, one module each; they do not know each other."""

@@ -1,0 +1,1 @@
+"""Device-hours become lines and totals, by each way of accounting."""

@@ -1,0 +1,143 @@
+"""The bills of one run side by side: what each basis writes, carries over and leaves out."""
+
+from collections.abc import Mapping
+
+from msgspec import UNSET, Struct
+
+from service.core.argument import Argument
+from service.core.bills.fully_loaded.bill import write_extras
+from service.core.bills.lines import Book, DraftBill
+from service.core.bills.owned.bill import Ownership, ownership_of, write_stage
+from service.core.bills.owned.conventions import holding_of
+from service.core.bills.owned.terms import Holding, desk_of, terms_of
+from service.core.bills.power import Draw, Place, Plug
+from service.core.bills.prices import NoPrice, Price
+from service.core.bills.rental.bill import Rented, write_rental
+from service.core.catalog.catalog import Exclusion
+from service.core.figures.ledger import Term
+from service.core.figures.vocabulary import BASES, BasisName
+from service.core.request.accounting import BaseRuns, OwnedTerms
+from service.core.request.request import Owned, QuoteRequest
+from service.core.stages.effort import Effort
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """A stage with all that its cluster brings: place, power, price."""
+
+    effort: Effort
+    place: Place
+    plug: Plug | None
+    draw: Draw | None
+    price: Price | NoPrice
+
+
+class Bills(Struct, frozen=True, kw_only=True):
+    """The bills that were asked for, in their order, and what owning each cluster comes to."""
+
+    drafts: tuple[DraftBill, ...]
+    ownerships: tuple[Ownership, ...]
+
+
+def bills_of(
+    argument: Argument,
+    request: QuoteRequest,
+    stages: tuple[Held, ...],
+    *,
+    base_quote_usd: float | None,
+) -> Bills:
+    """Every basis that the request asks for; the fully loaded one builds on the chosen hardware."""
+    asked = set(request.options.bases)
+    hardware = hardware_of(request)
+    books: dict[BasisName, Book] = {}
+    ownerships: tuple[Ownership, ...] = ()
+    if "rental" in asked or ("fully_loaded" in asked and hardware == "rental"):
+        book = books["rental"] = Book(argument, "rental")
+        rented = tuple(Rented(stage.effort, stage.price) for stage in stages)
+        write_rental(argument, book, rented, request.accounting)
+    if "owned" in asked or ("fully_loaded" in asked and hardware == "owned"):
+        book = books["owned"] = Book(argument, "owned")
+        holdings = holdings_of(argument, stages, request.accounting.owned)
+        for stage in stages:
+            holding = holdings[stage.effort.cluster_pointer]
+            write_stage(book, stage.effort, holding, stage.draw)
+        ownerships = _ownerships(argument, holdings, stages)
+    if "fully_loaded" in asked:
+        book = Book(argument, "fully_loaded", carried=books[hardware].lines)
+        books["fully_loaded"] = book
+        write_extras(argument, book, request.accounting, base_quote_usd=base_quote_usd)
+    return Bills(
+        drafts=tuple(
+            books[basis].close(excludes=excluded(argument, request, basis, hardware=hardware))
+            for basis in BASES
+            if basis in asked
+        ),
+        ownerships=ownerships,
+    )
+
+
+def hardware_of(request: QuoteRequest) -> BasisName:
+    """What the fully loaded basis builds on: as chosen, or as the run's cluster is obtained."""
+    if request.accounting.hardware is not UNSET:
+        return request.accounting.hardware
+    return "owned" if isinstance(request.cluster.supply, Owned) else "rental"
+
+
+def holdings_of(
+    argument: Argument, stages: tuple[Held, ...], terms: OwnedTerms
+) -> dict[str, Holding]:
+    """What owning comes to for each cluster, by its pointer."""
+    return {
+        stage.effort.cluster_pointer: holding_of(
+            desk_of(argument, stage.effort, stage.place, stage.plug, terms=terms)
+        )
+        for stage in {stage.effort.cluster_pointer: stage for stage in stages}.values()
+    }
+
+
+def working_life(argument: Argument, effort: Effort, request: QuoteRequest) -> tuple[Term, Term]:
+    """Years of use and utilisation over which the making of a stage's hardware is shared out."""
+    terms, pointer = terms_of(effort, request.accounting.owned)
+    return (
+        argument.stated_or_default(
+            terms.years, pointer=f"{pointer}/years", unit="year", assumption="owned.life_years"
+        ),
+        argument.stated_or_default(
+            terms.utilization,
+            pointer=f"{pointer}/utilization",
+            unit="share",
+            assumption="owned.utilisation",
+        ),
+    )
+
+
+def _ownerships(
+    argument: Argument, holdings: Mapping[str, Holding], stages: tuple[Held, ...]
+) -> tuple[Ownership, ...]:
+    prices = {stage.effort.cluster_pointer: stage.price for stage in stages}
+    found = (
+        ownership_of(argument, holding, prices[pointer]) for pointer, holding in holdings.items()
+    )
+    return tuple(ownership for ownership in found if ownership is not None)
+
+
+def excluded(
+    argument: Argument, request: QuoteRequest, basis: BasisName, *, hardware: BasisName
+) -> tuple[Exclusion, ...]:
+    """What a bill leaves out: what the catalog says of its basis, less what the request brings."""
+    accounting = request.accounting
+    base = accounting.base_model
+    inside = set()
+    if basis == "rental" or (basis == "fully_loaded" and hardware == "rental"):
+        inside |= {name for name in ("storage", "transfer") if getattr(accounting, name)}
+        inside |= {"tax"} if accounting.uplifts else set()
+    if basis == "fully_loaded":
+        inside |= {"capital"} if hardware == "owned" else set()
+        inside |= {"base_model_development"} if base is UNSET else {"base_model"}
+    runs = set(base.ids) if isinstance(base, BaseRuns) else set()
+    return tuple(
+        row
+        for row in argument.catalog.exclusions
+        if basis in row.bases
+        and row.item not in inside
+        and (not row.base_runs or runs.intersection(row.base_runs))
+    )

@@ -1,0 +1,64 @@
+"""The basis `fully_loaded`: the run with what a headline leaves out.
+
+On top of the hardware of the final run (rented or owned, as chosen): experiments and failed runs,
+the base model, the people and the data. Each has a sourced default with a wide interval
+(`fully_loaded.*`); what is still not in the bill is in `excludes`, with its order of magnitude.
+"""
+
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+from service.core.figures.units import MONTHS_PER_YEAR
+
+
+@formula("share_beyond_final_run", unit="ratio")
+def share_beyond_final_run(*, experiment_factor: Real) -> Real:
+    """Hardware for research, ablations and failed runs, over that of the final run.
+
+        experiment_factor - 1
+
+    `experiment_factor` is the compute of the whole development over that of the final run.
+
+    Source: Cottier et al. (arXiv 2405.21015, development cost); Olmo 3, SmolLM3, BLOOM and OPT
+    disclose shares that make factors of 5.6, 1.6, 2.7 and about 2.
+    """
+    return experiment_factor - 1.0
+
+
+@formula("compute_usd", unit="usd")
+def compute_usd(*, hardware_usd: Real, experiment_factor: Real) -> Real:
+    """Hardware of the whole development.
+
+    hardware_usd * experiment_factor
+    """
+    return hardware_usd * experiment_factor
+
+
+@formula("person_months", unit="person_month")
+def person_months(*, people: Real, months: Real, time_share: Real) -> Real:
+    """Work of the people named, by the share of their time.
+
+    people * months * time_share
+    """
+    return people * months * time_share
+
+
+@formula("usd_per_person_month", unit="usd/person_month")
+def usd_per_person_month(*, usd_per_person_year: Real, overhead: Real) -> Real:
+    """What a month of a person costs.
+
+        usd_per_person_year / 12 * overhead
+
+    `usd_per_person_year` is pay with equity; `overhead` adds the employer's other costs.
+    """
+    return usd_per_person_year / MONTHS_PER_YEAR * overhead
+
+
+@formula("staff_over_compute", unit="ratio")
+def staff_over_compute(*, staff_share: Real) -> Real:
+    """What the people cost over compute, where only their share of development cost is known.
+
+        staff_share / (1 - staff_share)
+
+    Source: Cottier et al. (arXiv 2405.21015): 29 to 49% of the cost of frontier models.
+    """
+    return staff_share / (1.0 - staff_share)

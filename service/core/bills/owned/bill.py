@@ -1,0 +1,238 @@
+"""The owned bill: purchase, capital, hosting, upkeep and electricity of the hours that were used.
+
+The lines of a stage are its device-hours at the rates of its cluster's holding: what the purchase
+makes of a device-hour, the rated power that is hosted, and the energy at the meter.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from service.core.answer import Item, LineUnit
+from service.core.argument import Argument
+from service.core.bills.lines import Book
+from service.core.bills.owned import straight_line
+from service.core.bills.owned.terms import Holding
+from service.core.bills.power import Draw
+from service.core.bills.prices import NoPrice, Price
+from service.core.cluster import energy
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
+from service.core.stages.effort import Effort
+
+PURCHASE: Final[Mapping[str, Item]] = {
+    "accelerators_usd": "accelerators",
+    "servers_usd": "servers",
+    "network_usd": "cluster_network",
+    "capital_usd": "capital",
+}
+"""What the purchase makes of a device-hour, by item."""
+UPKEEP: Final[Mapping[str, Item]] = {"maintenance_usd": "maintenance"}
+"""What goes on by the purchase price after the purchase, by item."""
+
+
+class Ownership(Struct, frozen=True, kw_only=True):
+    """What owning one cluster comes to: the purchase, the rate it implies, where it breaks even."""
+
+    holding: Holding
+    acquisition: Mapping[str, Term]
+    usd_per_device_hour: Term | None
+    rented: Term | None
+    break_even: Mapping[str, Term] | None
+
+
+@formula("stage_kwh", unit="kwh")
+def stage_kwh(*, device_hours: Real, kwh_per_device_hour: Real) -> Real:
+    """Energy of a stage: device_hours * kwh_per_device_hour."""
+    return device_hours * kwh_per_device_hour
+
+
+def write_stage(book: Book, effort: Effort, holding: Holding, draw: Draw | None) -> None:
+    """What a stage costs whoever owns its cluster, line by line."""
+    stage, hours = effort.stage.name, effort.device_hours
+    items = {**PURCHASE, **UPKEEP} if holding.has_hosting else dict(list(PURCHASE.items())[:3])
+    for part, item in items.items():
+        if hours is None:
+            _unknown_hours(book, effort, item, "device_hour")
+        elif holding.purchase_rates is None:
+            book.leave_unpriced(
+                stage=stage,
+                item=item,
+                unit="device_hour",
+                quantity=hours,
+                reason="no_purchase_price",
+                detail=f"the catalog has no purchase price of {effort.cluster.accelerator}; "
+                "give usd_per_device",
+                pointer=f"{holding.desk.pointer}/usd_per_device",
+            )
+        else:
+            book.price(
+                stage=stage,
+                item=item,
+                unit="device_hour",
+                quantity=hours,
+                rate=holding.purchase_rates[part],
+            )
+    if holding.has_hosting:
+        _write_hosting(book, effort, holding)
+    _write_energy(book, effort, holding, draw)
+
+
+def _write_hosting(book: Book, effort: Effort, holding: Holding) -> None:
+    """Rated kilowatts by the month, for the hours used and their share of the idle ones."""
+    argument = holding.desk.argument
+    if effort.device_hours is None:
+        _unknown_hours(book, effort, "hosting", "kilowatt_month")
+    elif holding.hosted_w is None:
+        _unknown_power(book, effort, "hosting", "kilowatt_month")
+    else:
+        assert holding.utilisation is not None
+        assert holding.usd_per_kilowatt_month is not None
+        book.price(
+            stage=effort.stage.name,
+            item="hosting",
+            unit="kilowatt_month",
+            quantity=argument.ledger.derive(
+                energy.kilowatt_months,
+                name=f"{effort.prefix}/kilowatt_months",
+                inputs={
+                    "device_hours": effort.device_hours,
+                    "rated_w": holding.hosted_w,
+                    "utilisation": holding.utilisation,
+                },
+            ),
+            rate=holding.usd_per_kilowatt_month,
+        )
+
+
+def _write_energy(book: Book, effort: Effort, holding: Holding, draw: Draw | None) -> None:
+    """Energy at the facility's meter; under `epoch-2024` by its own ratings."""
+    argument, hours = holding.desk.argument, effort.device_hours
+    if hours is None:
+        _unknown_hours(book, effort, "energy", "kwh")
+        return
+    if holding.kwh_per_device_hour is None:
+        _unknown_power(book, effort, "energy", "kwh")
+        return
+    if holding.has_hosting and draw is not None:
+        kwh = draw.kwh["facility_kwh"]
+    else:
+        kwh = argument.ledger.derive(
+            stage_kwh,
+            name=f"{effort.prefix}/epoch_2024_kwh",
+            inputs={
+                "device_hours": hours,
+                "kwh_per_device_hour": holding.kwh_per_device_hour,
+            },
+        )
+    book.price(
+        stage=effort.stage.name, item="energy", unit="kwh", quantity=kwh, rate=holding.usd_per_kwh
+    )
+
+
+def _unknown_hours(book: Book, effort: Effort, item: Item, unit: LineUnit) -> None:
+    book.leave_unpriced(
+        stage=effort.stage.name,
+        item=item,
+        unit=unit,
+        quantity=None,
+        reason="device_hours_unknown",
+        detail=effort.unknown,
+        pointer=effort.pointer,
+    )
+
+
+def _unknown_power(book: Book, effort: Effort, item: Item, unit: LineUnit) -> None:
+    book.leave_unpriced(
+        stage=effort.stage.name,
+        item=item,
+        unit=unit,
+        quantity=None,
+        reason="power_unknown",
+        detail=f"the catalog has no power of {effort.cluster.accelerator}",
+        pointer=f"{effort.cluster_pointer}/accelerator",
+    )
+
+
+def ownership_of(argument: Argument, holding: Holding, price: Price | NoPrice) -> Ownership | None:
+    """What owning the cluster comes to beside renting it; None if nobody prices the purchase."""
+    if holding.acquisition is None or holding.purchase_rates is None:
+        return None
+    rate = _implied_rate(argument, holding)
+    rented = price.usd_per_device_hour if isinstance(price, Price) else None
+    return Ownership(
+        holding=holding,
+        acquisition=holding.acquisition,
+        usd_per_device_hour=None if rate is None else rate["device_hour"],
+        rented=rented,
+        break_even=None
+        if rate is None or rented is None
+        else _break_even(argument, holding, rate, rented),
+    )
+
+
+def _implied_rate(argument: Argument, holding: Holding) -> dict[str, Term] | None:
+    """Dollars for one device-hour of use in all, its energy, and its part of the purchase."""
+    ledger, prefix = argument.ledger, holding.desk.prefix
+    assert holding.purchase_rates is not None
+    if holding.kwh_per_device_hour is None:
+        return None
+    power = ledger.derive(
+        straight_line.energy_usd,
+        name=f"{prefix}/energy_usd_per_device_hour",
+        inputs={
+            "kwh_per_device_hour": holding.kwh_per_device_hour,
+            "usd_per_kwh": holding.usd_per_kwh,
+        },
+    )
+    parts = {**holding.purchase_rates, "energy_usd": power}
+    if holding.hosted_w and holding.usd_per_kilowatt_month and holding.utilisation:
+        parts["hosting_usd"] = ledger.derive(
+            straight_line.hosting_usd,
+            name=f"{prefix}/hosting_usd_per_device_hour",
+            inputs={
+                "rated_w": holding.hosted_w,
+                "usd_per_kilowatt_month": holding.usd_per_kilowatt_month,
+                "utilisation": holding.utilisation,
+            },
+        )
+    bought = {part: rate for part, rate in holding.purchase_rates.items() if part in PURCHASE}
+
+    def total(name: str, rates: Mapping[str, Term]) -> Term:
+        return ledger.derive(
+            straight_line.device_hour_usd,
+            name=f"{prefix}/{name}",
+            inputs=rates,
+        )
+
+    return {
+        "device_hour": total("total_usd_per_device_hour", parts),
+        "purchase": total("purchase_usd_per_device_hour", bought),
+        "energy": power,
+    }
+
+
+def _break_even(
+    argument: Argument, holding: Holding, rate: Mapping[str, Term], rented: Term
+) -> dict[str, Term]:
+    """Where owning breaks even; `epoch-2024` writes off by the calendar hour, as if always used."""
+    assert holding.acquisition is not None
+    inputs = {
+        "owned_usd_per_device_hour": rate["device_hour"],
+        "purchase_usd_per_device_hour": rate["purchase"],
+        "energy_usd_per_device_hour": rate["energy"],
+        "price_usd": holding.acquisition["total_usd"],
+        "devices": holding.desk.effort.devices,
+        "rental_usd_per_device_hour": rented,
+    }
+    always = {"utilisation": 1.0} if holding.utilisation is None else {}
+    if holding.utilisation is not None:
+        inputs["utilisation"] = holding.utilisation
+    return argument.ledger.derive_parts(
+        straight_line.break_even,
+        name=f"{holding.desk.prefix}/break_even",
+        inputs=inputs,
+        fixed=always,
+    )

@@ -1,0 +1,236 @@
+"""The basis `owned`, convention `straight_line`: what a device-hour costs whoever owns the cluster.
+
+The way a finance department files it: purchase price less residual value, written off evenly over
+a stated life, over the hours in which the fleet is used; interest on the average balance; hosting
+by rated kilowatts; maintenance and operations by the purchase price; electricity of the hours used
+by the meter.
+
+Every rate is in US dollars per device-hour of use. Costs that run by the calendar are divided by
+utilisation, so an owned device never costs more per hour the more it is used.
+"""
+
+from typing import NamedTuple
+
+from service.core.figures.arrays import Real, maximum, minimum, where
+from service.core.figures.formulas import formula
+from service.core.figures.units import HOURS_PER_MONTH, HOURS_PER_YEAR
+
+WATTS_PER_KILOWATT = 1000.0
+NEVER = 1e9
+
+
+class Acquisition(NamedTuple):
+    """Purchase of a cluster in US dollars, in parts and in sum."""
+
+    accelerators_usd: Real
+    servers_usd: Real
+    network_usd: Real
+    total_usd: Real
+
+
+class PurchaseRates(NamedTuple):
+    """US dollars for one device-hour of use, as far as the purchase price makes them."""
+
+    accelerators_usd: Real
+    servers_usd: Real
+    network_usd: Real
+    capital_usd: Real
+    maintenance_usd: Real
+
+
+class BreakEven(NamedTuple):
+    """Where owning costs as much as renting.
+
+    `utilisation` above 1 and `months` of 1e9 mean never; `saving_usd_per_device_hour` is
+    the rental rate less the owned one, and may be negative.
+    """
+
+    utilisation: Real
+    months: Real
+    saving_usd_per_device_hour: Real
+
+
+@formula("straight_line_acquisition", parts=dict.fromkeys(Acquisition._fields, "usd"))
+def acquisition(
+    *,
+    devices: Real,
+    price_usd_per_device: Real,
+    server_share: Real,
+    network_share: Real,
+    price_includes_server: float,
+) -> Acquisition:
+    """What the cluster costs to buy.
+
+        servers = price * server_share where the price is a share of a complete server,
+                  price * server_share / (1 - server_share) on top of a bare device
+        network = (accelerators + servers) * network_share / (1 - network_share)
+
+    `server_share` is the host's share of a server's price, `network_share` that of the cluster
+    network (switches, optics, cables, NICs) in the whole cluster's.
+    """
+    if price_includes_server:
+        servers = price_usd_per_device * server_share
+        accelerators = price_usd_per_device - servers
+    else:
+        servers = price_usd_per_device * server_share / (1.0 - server_share)
+        accelerators = price_usd_per_device
+    nodes = accelerators + servers
+    network = nodes * network_share / (1.0 - network_share)
+    return Acquisition(
+        accelerators_usd=devices * accelerators,
+        servers_usd=devices * servers,
+        network_usd=devices * network,
+        total_usd=devices * (nodes + network),
+    )
+
+
+def written_off_per_hour(*, residual_share: Real, life_years: Real, utilisation: Real) -> Real:
+    """Share of the purchase price that is written off for one hour of use.
+
+    (1 - residual_share) / (life_years * 8766 * utilisation)
+    """
+    return (1.0 - residual_share) / (life_years * HOURS_PER_YEAR * utilisation)
+
+
+def capital_usd(
+    *,
+    price_usd: Real,
+    residual_share: Real,
+    cost_of_capital_per_year: Real,
+    utilisation: Real,
+) -> Real:
+    """Interest on the average balance, per hour of use.
+
+        price_usd * (1 + residual_share) / 2 * cost_of_capital_per_year / (8766 * utilisation)
+
+    The money tied up falls evenly from the price to the residual value. Interest on the average
+    balance, not an annuity, because it adds to a straight-line write-off without changing it; an
+    annuity (capital recovery) is the other convention, and a few per cent dearer.
+    """
+    balance = price_usd * (1.0 + residual_share) / 2.0
+    return balance * cost_of_capital_per_year / (HOURS_PER_YEAR * utilisation)
+
+
+@formula("hosting_usd_per_device_hour", unit="usd/device_hour")
+def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Real) -> Real:
+    """Space, cooling and power capacity per hour of use, without the electricity.
+
+        rated_w / 1000 * usd_per_kilowatt_month / 730.5 / utilisation
+
+    Contracts are by rated kilowatts and by the month, used or not.
+    """
+    per_hour = rated_w / WATTS_PER_KILOWATT * usd_per_kilowatt_month / HOURS_PER_MONTH
+    return per_hour / utilisation
+
+
+def maintenance_usd(
+    *, price_usd: Real, maintenance_share_per_year: Real, utilisation: Real
+) -> Real:
+    """Maintenance, spares, software and operating staff, per hour of use.
+
+    price_usd * maintenance_share_per_year / (8766 * utilisation)
+    """
+    return price_usd * maintenance_share_per_year / (HOURS_PER_YEAR * utilisation)
+
+
+@formula(
+    "straight_line_purchase_rates", parts=dict.fromkeys(PurchaseRates._fields, "usd/device_hour")
+)
+def purchase_rates(
+    *,
+    price_usd_per_device: Real,
+    server_share: Real,
+    network_share: Real,
+    life_years: Real,
+    residual_share: Real,
+    utilisation: Real,
+    cost_of_capital_per_year: Real,
+    maintenance_share_per_year: Real,
+    price_includes_server: float,
+) -> PurchaseRates:
+    """What one device-hour of use costs because the cluster was bought.
+
+    The three parts of the purchase are written off alike; capital and maintenance are on their sum.
+    """
+    bought = acquisition(
+        devices=1.0,
+        price_usd_per_device=price_usd_per_device,
+        server_share=server_share,
+        network_share=network_share,
+        price_includes_server=price_includes_server,
+    )
+    written_off = written_off_per_hour(
+        residual_share=residual_share, life_years=life_years, utilisation=utilisation
+    )
+    return PurchaseRates(
+        accelerators_usd=bought.accelerators_usd * written_off,
+        servers_usd=bought.servers_usd * written_off,
+        network_usd=bought.network_usd * written_off,
+        capital_usd=capital_usd(
+            price_usd=bought.total_usd,
+            residual_share=residual_share,
+            cost_of_capital_per_year=cost_of_capital_per_year,
+            utilisation=utilisation,
+        ),
+        maintenance_usd=maintenance_usd(
+            price_usd=bought.total_usd,
+            maintenance_share_per_year=maintenance_share_per_year,
+            utilisation=utilisation,
+        ),
+    )
+
+
+@formula("energy_usd_per_device_hour", unit="usd/device_hour")
+def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
+    """Electricity of one hour of use, at the facility's meter.
+
+    kwh_per_device_hour * usd_per_kwh
+    """
+    return kwh_per_device_hour * usd_per_kwh
+
+
+@formula("owned_device_hour_usd", unit="usd/device_hour")
+def device_hour_usd(**usd: Real) -> Real:
+    """What a device-hour of use costs in all: the sum of the lines' rates for one device-hour."""
+    return sum(usd.values(), start=0.0)
+
+
+@formula(
+    "break_even",
+    parts={
+        "utilisation": "ratio",
+        "months": "month",
+        "saving_usd_per_device_hour": "usd/device_hour",
+    },
+)
+def break_even(
+    *,
+    owned_usd_per_device_hour: Real,
+    purchase_usd_per_device_hour: Real,
+    energy_usd_per_device_hour: Real,
+    price_usd: Real,
+    devices: Real,
+    rental_usd_per_device_hour: Real,
+    utilisation: Real,
+) -> BreakEven:
+    """Utilisation and months at which owning costs what renting at the same use would.
+
+        held = (owned - energy) * utilisation, by the calendar hour, used or not
+        break-even utilisation = held / (rental - energy)
+        upkeep = owned - purchase: hosting, maintenance and electricity
+        months = price / devices / ((rental - upkeep) * utilisation * 730.5)
+
+    `owned` is the rate at `utilisation`, `purchase` its part of write-off and interest. Months pay
+    back the purchase without interest or resale.
+    """
+    held = (owned_usd_per_device_hour - energy_usd_per_device_hour) * utilisation
+    margin = rental_usd_per_device_hour - energy_usd_per_device_hour
+    upkeep = owned_usd_per_device_hour - purchase_usd_per_device_hour
+    kept = (rental_usd_per_device_hour - upkeep) * utilisation * HOURS_PER_MONTH
+    return BreakEven(
+        utilisation=minimum(where(margin > 0.0, held / maximum(margin, 1.0 / NEVER), NEVER), NEVER),
+        months=minimum(
+            where(kept > 0.0, price_usd / devices / maximum(kept, 1.0 / NEVER), NEVER), NEVER
+        ),
+        saving_usd_per_device_hour=rental_usd_per_device_hour - owned_usd_per_device_hour,
+    )

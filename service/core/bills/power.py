@@ -1,0 +1,264 @@
+"""What a stage draws from the grid: power, energy and carbon, where its cluster stands."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec import UNSET, Struct, UnsetType
+
+from service.core.argument import Argument
+from service.core.catalog.catalog import Accelerator, Catalog, Site
+from service.core.cluster import energy as formulas
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
+from service.core.figures.sources import Datum
+from service.core.figures.units import Unit
+from service.core.request.request import Cluster
+from service.core.request.wire import Interval
+from service.core.stages.effort import Effort
+
+CURRENCY_OF_TARIFF: Final = {"eur/kwh": "usd_per_eur", "gbp/kwh": "usd_per_gbp"}
+"""The rate of exchange by which a tariff becomes dollars."""
+NOWHERE: Final = Site(id="nowhere", kind="grid_zone", name="a site of which nothing is known")
+ENERGY_PARTS: Final = ("it_kwh", "overhead_kwh", "facility_kwh")
+POWER_PARTS: Final = ("average_it_w", "average_facility_w", "peak_it_w", "peak_facility_w")
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """The numbers of a cluster's site; `assumes_pue` where nobody says what it is."""
+
+    pue: Term
+    usd_per_kwh: Term
+    kg_co2e_per_kwh: Mapping[str, Term]
+    assumes_pue: bool
+
+
+class Plug(Struct, frozen=True, kw_only=True):
+    """Power of one device with its share of server and network, in watts, and its site."""
+
+    loaded_w: Term
+    rated_w: Term
+    network_w: Term
+    place: Place
+
+
+class Draw(Struct, frozen=True, kw_only=True):
+    """Energy, carbon and power of one stage, by the names that the answer gives them."""
+
+    kwh: Mapping[str, Term]
+    kg_co2e: Mapping[str, Term]
+    power_w: Mapping[str, Term]
+
+
+@formula("sum")
+def sum_of(**parts: Real) -> Real:
+    """The sum over stages; the keywords number them."""
+    return sum(parts.values(), start=0.0)
+
+
+def place_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Place:
+    """The numbers of a cluster's site: the caller's, else the catalog's, else assumed ones."""
+    asked, where = cluster.site, f"{pointer}/site"
+    site = NOWHERE
+    if asked.id is not UNSET:
+        site = argument.catalog.site(asked.id, pointer=f"{where}/id")
+    assumed: list[str] = []
+
+    def number(
+        member: str, given: float | Interval[Any] | UnsetType, known: Term | None, unit: Unit
+    ) -> Term:
+        if given is not UNSET:
+            return argument.quantity(given, pointer=f"{where}/{member}", unit=unit)
+        if known is not None:
+            return known
+        term = argument.assume(f"energy.{member}", pointer=f"{where}/{member}")
+        assumed.append(f"{member} {term.central:g}")
+        return term
+
+    def opened(datum: Datum | UnsetType, member: str) -> Term | None:
+        if datum is UNSET:
+            return None
+        return argument.ledger.take(datum, pointer=f"{where}/{member}")
+
+    carbon = "carbon_kg_co2e_per_kwh"
+    pue = number("pue", asked.pue, opened(_pue(argument.catalog, site), "pue"), "ratio")
+    tariff = number("usd_per_kwh", asked.usd_per_kwh, _tariff(argument, site), "usd/kwh")
+    location = number(
+        carbon,
+        asked.carbon_kg_co2e_per_kwh,
+        opened(site.carbon_kg_co2e_per_kwh, carbon),
+        "kg_co2e/kwh",
+    )
+    intensities = {
+        "location_based": location,
+        "market_based": opened(site.market_based_carbon_kg_co2e_per_kwh, "id"),
+        "marginal": opened(site.marginal_carbon_kg_co2e_per_kwh, "id"),
+    }
+    if assumed:
+        words = ", ".join(assumed)
+        argument.warn(
+            "assumed_site", f"the catalog's defaults stand for the site: {words}", pointer=where
+        )
+    return Place(
+        pue=pue,
+        usd_per_kwh=tariff,
+        kg_co2e_per_kwh={scope: term for scope, term in intensities.items() if term is not None},
+        assumes_pue=any(words.startswith("pue ") for words in assumed),
+    )
+
+
+def plug_of(argument: Argument, cluster: Cluster, place: Place, *, pointer: str) -> Plug | None:
+    """The power of a cluster's device at its place; None if no power is known."""
+    device = argument.catalog.accelerator(cluster.accelerator, pointer=f"{pointer}/accelerator")
+    loaded = _loaded_w(argument, device)
+    if loaded is None:
+        argument.warn(
+            "unknown_power",
+            f"the catalog has no power of {device.id}; energy and carbon are absent",
+            pointer=f"{pointer}/accelerator",
+        )
+        return None
+    return Plug(
+        loaded_w=loaded,
+        rated_w=_rated_w(argument, device, loaded),
+        network_w=argument.assume("energy.network_w_per_device"),
+        place=place,
+    )
+
+
+def draw_of(argument: Argument, effort: Effort, plug: Plug | None) -> Draw | None:
+    """Energy, carbon and power of a stage whose device-hours and device's power are known."""
+    if effort.device_hours is None or plug is None:
+        return None
+    ledger, prefix = argument.ledger, effort.prefix
+    kwh = ledger.derive_parts(
+        formulas.energy,
+        name=f"{prefix}/energy",
+        inputs={
+            "device_hours": effort.device_hours,
+            "server_w": plug.loaded_w,
+            "network_w": plug.network_w,
+            "pue": plug.place.pue,
+        },
+    )
+    kg_co2e = {
+        scope: ledger.derive(
+            formulas.kg_co2e,
+            name=f"{prefix}/carbon/{scope}_kg_co2e",
+            inputs={"kwh": kwh["facility_kwh"], "kg_co2e_per_kwh": intensity},
+        )
+        for scope, intensity in plug.place.kg_co2e_per_kwh.items()
+    }
+    return Draw(kwh=kwh, kg_co2e=kg_co2e, power_w=_power(argument, effort, plug))
+
+
+def with_embodied(
+    argument: Argument, effort: Effort, draw: Draw, *, life_years: Term, utilisation: Term
+) -> Draw:
+    """The same draw with the stage's share of the carbon of making the hardware."""
+    assert effort.device_hours is not None
+    embodied = argument.ledger.derive(
+        formulas.embodied_kg_co2e,
+        name=f"{effort.prefix}/carbon/embodied_kg_co2e",
+        inputs={
+            "device_hours": effort.device_hours,
+            "kg_co2e_per_device": argument.assume("energy.embodied_kg_co2e_per_device"),
+            "life_years": life_years,
+            "utilisation": utilisation,
+        },
+    )
+    return Draw(kwh=draw.kwh, kg_co2e={**draw.kg_co2e, "embodied": embodied}, power_w=draw.power_w)
+
+
+def totals_of(argument: Argument, draws: tuple[Draw | None, ...]) -> Draw | None:
+    """Energy and carbon of all stages; None where a stage has none, and scopes that all have."""
+    known = [draw for draw in draws if draw is not None]
+    if len(known) < len(draws):
+        return None
+
+    def total(name: str, unit: Unit, terms: list[Term]) -> Term:
+        inputs = {f"stage_{index}": term for index, term in enumerate(terms)}
+        return argument.ledger.derive(sum_of, name=f"totals/{name}", unit=unit, inputs=inputs)
+
+    scopes = [scope for scope in known[0].kg_co2e if all(scope in draw.kg_co2e for draw in known)]
+    return Draw(
+        kwh={part: total(part, "kwh", [draw.kwh[part] for draw in known]) for part in ENERGY_PARTS},
+        kg_co2e={
+            scope: total(f"{scope}_kg_co2e", "kg_co2e", [draw.kg_co2e[scope] for draw in known])
+            for scope in scopes
+        },
+        power_w={},
+    )
+
+
+def _power(argument: Argument, effort: Effort, plug: Plug) -> dict[str, Term]:
+    """Power of the stage's cluster, which other stages may share."""
+    name = f"{effort.cluster_pointer.removeprefix('/')}/power"
+    if f"{name}/{POWER_PARTS[0]}" in argument.ledger:
+        return {part: argument.ledger.term(f"{name}/{part}") for part in POWER_PARTS}
+    return argument.ledger.derive_parts(
+        formulas.cluster_power,
+        name=name,
+        inputs={
+            "devices": effort.devices,
+            "server_w": plug.loaded_w,
+            "rated_w": plug.rated_w,
+            "network_w": plug.network_w,
+            "pue": plug.place.pue,
+        },
+    )
+
+
+def _pue(catalog: Catalog, site: Site) -> Datum | UnsetType:
+    """A site's own PUE, or the newest of its operator's fleet."""
+    if site.pue is not UNSET:
+        return site.pue
+    fleet = catalog.fleet_pues.get(site.provider, ())
+    return max(fleet, key=lambda row: row.year).pue if fleet else UNSET
+
+
+def _tariff(argument: Argument, site: Site) -> Term | None:
+    """A site's price of electricity in dollars; the rate of exchange is a figure of its own."""
+    if site.price_per_kwh is UNSET:
+        return None
+    native = argument.ledger.take(site.price_per_kwh)
+    currency = CURRENCY_OF_TARIFF.get(site.price_per_kwh.unit)
+    if currency is None:
+        return native
+    return argument.ledger.derive_once(
+        formulas.in_usd_per_kwh,
+        name=f"{native.name}/usd",
+        inputs={"price_per_kwh": native, "usd_per_unit": argument.assume(currency)},
+    )
+
+
+def _loaded_w(argument: Argument, device: Accelerator) -> Term | None:
+    """Draw under load at the server's plug: metered where that is printed, else from ratings."""
+    metered = f"energy.it_power_w.{device.id}"
+    if metered in argument.catalog.assumptions:
+        return argument.assume(metered)
+    if device.tdp_w is UNSET:
+        return None
+    return argument.ledger.derive_once(
+        formulas.server_w,
+        name=f"power/{device.id}/loaded_w",
+        inputs={
+            "tdp_w": argument.ledger.take(device.tdp_w),
+            "device_load_share": argument.assume("energy.device_load_share"),
+            "server_power_ratio": argument.assume("energy.server_power_ratio"),
+        },
+    )
+
+
+def _rated_w(argument: Argument, device: Accelerator, loaded: Term) -> Term:
+    """What the rack must carry: from the rating, or the metered draw where there is none."""
+    if device.tdp_w is UNSET:
+        return loaded
+    return argument.ledger.derive_once(
+        formulas.rated_w,
+        name=f"power/{device.id}/rated_w",
+        inputs={
+            "tdp_w": argument.ledger.take(device.tdp_w),
+            "rated_power_ratio": argument.assume("energy.rated_power_ratio"),
+        },
+    )

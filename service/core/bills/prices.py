@@ -1,0 +1,194 @@
+"""What a device-hour costs under a supply: a price given, an offer, or the market."""
+
+from typing import Final
+
+import numpy as np
+from msgspec import UNSET, Struct
+
+from service.core.answer import UnpricedReason
+from service.core.argument import Argument
+from service.core.catalog.catalog import Offer, ProviderKind
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
+from service.core.request.request import CatalogOffer, Cluster, Market, Owned, Rate, Supply
+
+OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
+    {
+        "marketplace",
+        "consumer_marketplace",
+        "auction_marketplace",
+        "anonymous_host",
+        "virtualised_gpu",
+        "reference",
+    }
+)
+"""Sellers of single hosts, auctions, shares of a device or assumptions, not of clusters."""
+
+
+class Price(Struct, frozen=True):
+    """Dollars for one device-hour, and in words where they come from."""
+
+    usd_per_device_hour: Term
+    detail: str = ""
+
+
+class NoPrice(Struct, frozen=True):
+    """Nobody in the catalog prices this; why."""
+
+    reason: UnpricedReason
+    detail: str
+
+
+@formula("price_in_usd", unit="usd/device_hour")
+def in_usd(*, eur_per_device_hour: Real, usd_per_eur: Real) -> Real:
+    """A price in dollars: eur_per_device_hour * usd_per_eur."""
+    return eur_per_device_hour * usd_per_eur
+
+
+@formula("price_at_market_level", unit="usd/device_hour")
+def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
+    """The price below which a share of the providers ask, one price each; at one half, the median.
+
+        position = market_level * (providers - 1), between the two prices that it falls between
+
+    The other keywords are the providers' ids. Floats give a float; arrays of draws, shape `[n]`,
+    give an array of the same shape.
+    """
+    level, *rows = np.broadcast_arrays(market_level, *usd_per_device_hour.values())
+    ordered = np.sort(np.stack(rows), axis=0)
+    position = level * (len(rows) - 1)
+    below = position.astype(int)
+    above = np.minimum(below + 1, len(rows) - 1)
+    lower, upper = np.take_along_axis(ordered, np.stack((below, above)), axis=0)
+    part = position - below
+    price: Real = lower * (1.0 - part) + upper * part
+    return price if level.ndim else float(price)
+
+
+def price_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Price | NoPrice:
+    """What one device-hour of this cluster costs to rent; `pointer` is the cluster's.
+
+    For an owned cluster that is what the market asks on demand.
+    """
+    supply: Supply = cluster.supply
+    if isinstance(supply, Rate):
+        rate = argument.quantity(
+            supply.usd_per_device_hour,
+            pointer=f"{pointer}/supply/usd_per_device_hour",
+            unit="usd/device_hour",
+        )
+        return Price(rate)
+    if isinstance(supply, CatalogOffer):
+        return _offered(argument, cluster, supply, pointer=f"{pointer}/supply/id")
+    if isinstance(supply, Owned):
+        supply = Market()
+    return _on_the_market(argument, cluster, supply, pointer=f"{pointer}/supply")
+
+
+def _offered(
+    argument: Argument, cluster: Cluster, supply: CatalogOffer, *, pointer: str
+) -> Price | NoPrice:
+    offer = argument.catalog.offer(supply.id, pointer=pointer)
+    if offer.accelerator != cluster.accelerator:
+        return NoPrice(
+            "offer_is_for_another_device",
+            f"offer {offer.id} is for {offer.accelerator}, the cluster is {cluster.accelerator}",
+        )
+    return Price(
+        _usd_price(argument, offer, pointer=pointer),
+        f"{offer.price_kind} price of {offer.provider}, observed {offer.observed_on}",
+    )
+
+
+def _on_the_market(
+    argument: Argument, cluster: Cluster, supply: Market, *, pointer: str
+) -> Price | NoPrice:
+    """The median over providers of the newest price of each.
+
+    Whose price a run will pay is not known: the level among them is a figure with a range.
+    """
+    rows = argument.catalog.price_rows.get(cluster.accelerator, ())
+    newest = newest_by_provider(argument, rows, supply)
+    if not newest:
+        return _nobody(cluster, supply, any_at_all=bool(rows))
+    terms = {
+        provider: _usd_price(argument, offer, pointer=pointer) for provider, offer in newest.items()
+    }
+    scope = "/".join(
+        str(part)
+        for part in (cluster.accelerator, supply.term, supply.provider, supply.region)
+        if part is not UNSET
+    )
+    count = len(terms)
+    rate = argument.ledger.derive_once(
+        at_level,
+        name=f"market/{scope}/usd_per_device_hour",
+        inputs={"market_level": argument.assume("rental.market_level", pointer=pointer), **terms},
+    )
+    detail = (
+        f"median of the newest {supply.term} price of each of {count} "
+        f"provider{'s' if count > 1 else ''}"
+    )
+    argument.warn("market_price_used", f"{cluster.accelerator}: {detail}", pointer=pointer)
+    return Price(rate, detail)
+
+
+def newest_by_provider(
+    argument: Argument, rows: tuple[Offer, ...], supply: Market
+) -> dict[str, Offer]:
+    """One row for each provider: the newest that fits, the cheapest of equally new ones.
+
+    `rows` come newest first and, within a date, cheapest first.
+    """
+    newest: dict[str, Offer] = {}
+    for offer in rows:
+        if (
+            offer.price_kind == supply.term
+            and argument.catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET
+            and (supply.provider is UNSET or offer.provider == supply.provider)
+            and (supply.region is UNSET or offer.region == supply.region)
+        ):
+            newest.setdefault(offer.provider, offer)
+    return newest
+
+
+def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
+    """An offer's price in dollars; a converted one shows the rate of exchange as a figure."""
+    ledger = argument.ledger
+    native = ledger.take(offer.price_per_device_hour, pointer=pointer)
+    source = offer.price_per_device_hour.source
+    if source.confidence == "low":
+        argument.warn(
+            "low_confidence_price",
+            f"the price of {offer.id} was recalled, not read",
+            pointer=pointer,
+        )
+    if offer.price_per_device_hour.unit == "usd/device_hour":
+        return native
+    return ledger.derive_once(
+        in_usd,
+        name=f"{native.name}/usd",
+        inputs={"eur_per_device_hour": native, "usd_per_eur": argument.assume("usd_per_eur")},
+    )
+
+
+def _nobody(cluster: Cluster, supply: Market, *, any_at_all: bool) -> NoPrice:
+    """Why the market is empty, and what would fill it."""
+    if not any_at_all:
+        return NoPrice(
+            "no_offer_for_device",
+            f"the catalog has no offer of {cluster.accelerator}; give a rate of your own",
+        )
+    where = "".join(
+        f" {kind} {value}"
+        for kind, value in (
+            ("of provider", supply.provider),
+            ("in region", supply.region),
+        )
+        if value is not UNSET
+    )
+    return NoPrice(
+        "no_offer_under_these_terms",
+        f"the catalog has offers of {cluster.accelerator}, but no {supply.term} price{where}",
+    )

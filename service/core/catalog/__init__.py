@@ -1,0 +1,1 @@
+"""What is known: devices, offers, sites, models, runs, constants of the engine."""

@@ -1,0 +1,343 @@
+"""What the service knows: one frozen value of dated rows, each number sealed with its source.
+
+The files under `service/data` are read into these structs by `service.catalog_files`; the core
+only looks things up. A lookup never guesses: an unknown id is an error that names its neighbours.
+"""
+
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from service.core.catalog.engine import Engine
+from service.core.catalog.errors import (
+    UnknownAccelerator,
+    UnknownModel,
+    UnknownName,
+    UnknownOffer,
+    UnknownRun,
+    UnknownSite,
+)
+from service.core.figures.sources import AsOf, Datum, Judged, Published
+from service.core.figures.units import Unit
+from service.core.figures.vocabulary import BasisName
+
+Row = TypeVar("Row")
+
+Slug: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)",
+        description="An id of the catalog.",
+    ),
+]
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+Kind = Literal["gpu", "tpu"]
+PriceKind: TypeAlias = Literal[
+    "on_demand",
+    "spot",
+    "reserved_1y",
+    "reserved_3y",
+    "reserved_3m",
+    "reserved_6m",
+    "capacity_block",
+    "calendar",
+    "flex_start",
+    "community",
+    "marketplace",
+    "shared",
+    "auction_floor",
+    "reference",
+]
+ProviderKind: TypeAlias = Literal[
+    "hyperscaler",
+    "gpu_cloud",
+    "regional_cloud",
+    "marketplace",
+    "reseller",
+    "anonymous_host",
+    "bare_metal",
+    "auction_marketplace",
+    "serverless",
+    "gpu_cloud_and_community",
+    "consumer_marketplace",
+    "virtualised_gpu",
+    "reference",
+]
+
+ExcludedItem: TypeAlias = Literal[
+    "base_model",
+    "experiments",
+    "staff",
+    "data",
+    "capital",
+    "storage",
+    "transfer",
+    "idle_energy",
+    "base_model_development",
+    "fleet",
+    "serving",
+    "tax",
+]
+
+
+class ScaleUp(Struct, frozen=True, kw_only=True):
+    """The fast link inside one domain (an HGX board, an NVL72 rack, a TPU pod)."""
+
+    name: str
+    unidirectional_byte_per_s: Datum
+    domain_devices: int
+
+
+class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One kind of device; rates are dense, an absent one is unsupported or was not found."""
+
+    id: Slug
+    name: str
+    vendor: str
+    architecture: str
+    form_factor: str
+    released: AsOf
+    memory_bytes: Datum
+    memory_type: str = ""
+    memory_bandwidth_byte_per_s: Datum | UnsetType = UNSET
+    peak_dense_flop_per_s: dict[str, Datum]
+    tdp_w: Datum | UnsetType = UNSET
+    scale_up: ScaleUp | UnsetType = UNSET
+    export_control: str = ""
+    note: str = ""
+
+
+class Provider(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A seller of device-hours; `kind` is this catalog's own classification."""
+
+    id: Slug
+    kind: ProviderKind
+    alias: str = ""
+    note: str = ""
+
+
+class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One dated price of one seller; a changed price is a new row."""
+
+    id: Slug
+    provider: Slug
+    accelerator: Slug
+    price_kind: PriceKind
+    price_per_device_hour: Datum
+    observed_on: AsOf
+    date_basis: Literal["source", "commit", "estimated"]
+    region: str
+    instance_type: str
+    devices: int
+    seller: str = ""
+    country: str = ""
+    form_factor: str = ""
+    vcpus: int | UnsetType = UNSET
+    ram_gb: float | UnsetType = UNSET
+    network_gbps: float | UnsetType = UNSET
+    licence: str = ""
+    note: str = ""
+
+
+class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a cluster stands: grid carbon, power price, PUE; an absent number is not known.
+
+    A cloud region takes carbon and tariff from its grid zone where nothing nearer is known, and
+    the source says so. Tariffs are in dollars, euros or pounds; their unit tells.
+    """
+
+    id: Slug
+    kind: Literal["cloud_region", "grid_zone"]
+    name: str
+    provider: str = ""
+    region: str = ""
+    country: str = ""
+    grid_zone: str = ""
+    grid_operator_zone: str = ""
+    level: str = ""
+    carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
+    marginal_carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
+    market_based_carbon_kg_co2e_per_kwh: Datum | UnsetType = UNSET
+    carbon_free_share: Datum | UnsetType = UNSET
+    price_per_kwh: Datum | UnsetType = UNSET
+    pue: Datum | UnsetType = UNSET
+    water_liter_per_kwh: Datum | UnsetType = UNSET
+    note: str = ""
+
+
+class FleetPue(Struct, frozen=True, kw_only=True):
+    """PUE of an operator's fleet in one year, for regions that publish none of their own."""
+
+    operator: str
+    scope: str
+    year: str
+    pue: Datum
+
+
+class SpotReclaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How often spot capacity of one instance type was taken back within a month.
+
+    The source gives bands: `low` and `high` of the share are the band's ends.
+    """
+
+    provider: Slug
+    region: str
+    instance_type: str
+    accelerator: Slug
+    observed_on: AsOf
+    reclaimed_share_per_month: Datum
+    saving_share: Datum
+    note: str = ""
+
+
+class PricePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One past price of a device-hour; rows of different `scope` are different products."""
+
+    accelerator: Slug
+    date: AsOf
+    price_kind: PriceKind | Literal["index"]
+    scope: str
+    price_per_device_hour: Datum
+    note: str = ""
+
+
+class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published architecture; parameter counts follow from the fields and are tested to.
+
+    `architecture` holds the fields of a transformer as a request names them.
+    """
+
+    id: Slug
+    name: str
+    organisation: str
+    released: AsOf
+    architecture: dict[str, Any]
+    params_total: Datum
+    params_active: Datum | UnsetType = UNSET
+    params_embedding: Datum | UnsetType = UNSET
+    published_total: Datum | UnsetType = UNSET
+    published_active: Datum | UnsetType = UNSET
+    architecture_source: Published
+    reference_checked: bool = False
+    note: str = ""
+
+
+class PredictedHours(Struct, frozen=True, kw_only=True):
+    """Device-hours of a run as this engine predicts them from its description alone."""
+
+    device_hours: float
+    p10: float
+    p90: float
+
+
+class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published run whose hours, cost or speed was disclosed; what accuracy is measured on.
+
+    `accelerator` is an id of the catalog, empty if the source's device is none of them.
+    """
+
+    id: Slug
+    model: str
+    developer: str
+    date: AsOf
+    kind: str
+    accelerator: str
+    benchmark_grade: Literal["A", "B", "C", "D"]
+    device_hours_basis: str
+    facts: dict[str, Any]
+    device_hours: Datum | UnsetType = UNSET
+    usd_per_device_hour: Datum | UnsetType = UNSET
+    stated_cost_usd: Datum | UnsetType = UNSET
+    predicted: PredictedHours | UnsetType = UNSET
+    sources: tuple[Published, ...]
+    quote_basis: str = ""
+
+
+class Exclusion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that bills leave out; `low` and `high` tell its order of magnitude in `unit`.
+
+    `base_runs` are the reference runs whose own report leaves it out: it is missing where one of
+    them is the base model.
+    """
+
+    item: ExcludedItem
+    bases: tuple[BasisName, ...]
+    what: str
+    source: Published | Judged
+    unit: Unit | UnsetType = UNSET
+    low: float | UnsetType = UNSET
+    high: float | UnsetType = UNSET
+    base_runs: tuple[Slug, ...] = ()
+
+
+class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a quote warns of: prices older than this, intervals wider, weak figures that drive more.
+
+    It belongs to the catalog, because its digest stands in every id: one id, one answer.
+    """
+
+    stale_price_days: Annotated[int, Meta(ge=1, le=36500)] = 548
+    wide_interval_ratio: Annotated[float, Meta(gt=1.0, le=1e6)] = 5.0
+    driving_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """All of it as one value, with the version and the digest that every quote names.
+
+    `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
+    `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
+    `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
+    by accelerator too, `fleet_pues` by operator; `accelerator_aliases` gives the id for names
+    that print uses, `engine` the constants of the step-time engine.
+    """
+
+    version: str
+    published_at: str
+    digest: str
+    accelerators: dict[str, Accelerator]
+    providers: dict[str, Provider]
+    offers: dict[str, Offer]
+    sites: dict[str, Site]
+    models: dict[str, ModelPreset]
+    runs: dict[str, ReferenceRun]
+    assumptions: dict[str, Datum]
+    price_rows: dict[str, tuple[Offer, ...]]
+    regions: frozenset[str]
+    policy: Policy = field(default_factory=Policy)
+    accelerator_aliases: dict[str, str] = field(default_factory=dict)
+    fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
+    spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
+    price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
+    exclusions: tuple[Exclusion, ...] = ()
+    engine: Engine = field(default_factory=Engine)
+
+    def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
+        """The accelerator of this id, or `UnknownAccelerator`."""
+        return _look_up(self.accelerators, asked, pointer, UnknownAccelerator)
+
+    def offer(self, asked: str, *, pointer: str) -> Offer:
+        """The offer of this id, or `UnknownOffer`."""
+        return _look_up(self.offers, asked, pointer, UnknownOffer)
+
+    def model(self, asked: str, *, pointer: str) -> ModelPreset:
+        """The model preset of this id, or `UnknownModel`."""
+        return _look_up(self.models, asked, pointer, UnknownModel)
+
+    def site(self, asked: str, *, pointer: str) -> Site:
+        """The site of this id, or `UnknownSite`."""
+        return _look_up(self.sites, asked, pointer, UnknownSite)
+
+    def run(self, asked: str, *, pointer: str) -> ReferenceRun:
+        """The reference run of this id, or `UnknownRun`."""
+        return _look_up(self.runs, asked, pointer, UnknownRun)
+
+    def assumption(self, name: str) -> Datum:
+        """A default of the service; a name that is not there is our own mistake."""
+        return self.assumptions[name]
+
+
+def _look_up(rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]) -> Row:
+    try:
+        return rows[asked]
+    except KeyError:
+        raise unknown(asked=asked, known=tuple(rows), pointer=pointer) from None

@@ -1,0 +1,1 @@
+"""On what a run is computed: hardware, failures, energy."""

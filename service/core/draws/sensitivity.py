@@ -1,0 +1,89 @@
+"""What moves a number: first-order shares of its variance, and what figures do only together."""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from service.core.draws.columns import DRAWS, Z_90, scores_of
+from service.core.figures.arrays import Array
+
+MOST_REGRESSED: Final = 24
+"""Figures whose share is read off the draws; of the others the ends say enough."""
+LEAST_REGRESSED: Final = 3e-4
+"""Figures below this part of the whole, judged by their ends, are not regressed."""
+RIDGE: Final = 1e-9
+FACTORIALS: Final[Array] = np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)
+
+
+class Shares(NamedTuple):
+    """First-order shares of variance `[numbers, figures]`, and what they leave `[numbers]`."""
+
+    first_order: Array
+    interactions: Array
+
+
+def variance_shares(values: Array, figures: tuple[str, ...], ends: Array) -> Shares:
+    """How much of each number's variance each figure explains alone, and what is left.
+
+        value = mean + sum over figures of (w1 He1(z) + w2 He2(z) + w3 He3(z)) + rest
+        share = (w1^2 + 2 w2^2 + 6 w3^2) / (sum of these over all figures + variance of the rest)
+
+    `values` has shape `[numbers, draws]`, drawn over the columns of `figures`; `ends`,
+    `[numbers, figures, 2]`, is the number minus its central value while one figure alone stands at
+    an end of its 90% interval. The figures that matter are regressed together; the others are
+    taken to be linear between their ends.
+
+    Source: Sudret, "Global sensitivity analysis using polynomial chaos expansions" (2008).
+    """
+    alone = _variance_by_ends(ends)
+    regressed = _those_that_matter(alone)
+    basis, inverse = basis_of(tuple(figures[index] for index in regressed))
+    centred = values - values.mean(axis=1, keepdims=True)
+    draws = values.shape[1]
+    projected = basis @ centred.T
+    weights = inverse @ projected
+    parts = (weights.reshape(3, len(regressed), len(values)) ** 2 * FACTORIALS).sum(axis=0).T
+    # |centred - weights' basis|^2, by what the weights solve, without another pass over the draws.
+    left = (centred**2).sum(axis=1) - (weights * (projected + RIDGE * DRAWS * weights)).sum(axis=0)
+    rest = np.maximum(left, 0.0) / (draws - len(basis) - 1)
+    total = parts.sum(axis=1) + rest
+    total = np.where(total > 0.0, total, 1.0)
+    first_order = alone / total[:, None]
+    first_order[:, regressed] = 0.0
+    interactions = np.maximum(rest / total - first_order.sum(axis=1), 0.0)
+    first_order[:, regressed] = parts / total[:, None]
+    return Shares(first_order, interactions)
+
+
+def _variance_by_ends(ends: Array) -> Array:
+    """The variance that a figure's two ends suggest, from its slope and its bend.
+
+    ((high - low) / 2 / 1.645)^2 + ((high + low) / 2)^2 / 1.645^2
+    """
+    low, high = ends[..., 0], ends[..., 1]
+    variance: Array = (low**2 + high**2) / 2.0 / Z_90**2
+    return variance
+
+
+def _those_that_matter(alone: Array) -> Array:
+    """Indices of the figures to regress: the largest for any of the numbers, in a fixed order."""
+    whole = alone.sum(axis=1, keepdims=True)
+    part = (alone / np.where(whole > 0.0, whole, 1.0)).max(axis=0)
+    largest = np.argsort(-part, kind="stable")[:MOST_REGRESSED]
+    chosen: Array = np.sort(largest[part[largest] > LEAST_REGRESSED])
+    return chosen
+
+
+@lru_cache(maxsize=32)
+def basis_of(figures: tuple[str, ...]) -> tuple[Array, Array]:
+    """He1, He2 and He3 of every score, shape `[3 figures, draws]`, and the inverse of their gram.
+
+    It depends on the figures alone, and like questions have like figures.
+    """
+    scores = scores_of(figures)
+    squares = scores**2
+    basis = np.concatenate((scores, squares - 1.0, scores * (squares - 3.0)))
+    gram = basis @ basis.T
+    gram[np.diag_indices_from(gram)] += RIDGE * DRAWS
+    return basis, np.asarray(np.linalg.inv(gram), dtype=np.float64)

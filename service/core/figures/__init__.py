@@ -1,0 +1,1 @@
+"""How a number is written down: units, sources, the registry of formulas, the ledger."""

@@ -1,0 +1,269 @@
+"""Figures, their sources, and the ledger: the only way to a number is a call that records it.
+
+A `Datum` is a sealed number of the catalog. A `Ledger` belongs to one quote: it opens data
+(`take`), accepts the caller's numbers (`given`) and applies formulas (`derive`), and writes down
+each of them. What it hands out is a `Term`: a name in the ledger with its central value. A quote's
+`figures` are the ledger's entries, so they are complete without anybody listing them.
+
+The ledger also keeps a tape of its formulas as they were applied, so that `replay` computes the
+argument again with a row of draws in place of any leaf, through the very same functions.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
+
+from msgspec import UNSET, Struct, UnsetType
+
+from service.core.figures.arrays import Array, Real
+from service.core.figures.formulas import WHOLE, Formula
+from service.core.figures.sources import Datum, Derived, Figure, Given, Range, Source
+from service.core.figures.units import Unit
+
+
+class Term(Struct, frozen=True):
+    """A number of the argument, already in the ledger: its name and its central value."""
+
+    name: str
+    central: float
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One line of the ledger: a leaf, or what a formula answered."""
+
+    name: str
+    unit: Unit
+    central: float
+    source: Source
+    low: float | UnsetType = UNSET
+    high: float | UnsetType = UNSET
+    pointer: str | UnsetType = UNSET
+    range_basis: str = ""
+
+
+class Application(NamedTuple):
+    """A formula as it was applied, to be applied again.
+
+    `names` and `centrals` are its arguments that stand in the ledger, `fixed` those that are
+    structure rather than numbers. `parts` are the entries that hold its answer: member of the
+    answer to entry name; under `""` the answer as it is.
+    """
+
+    formula: Formula[..., Any]
+    names: dict[str, str]
+    centrals: dict[str, float]
+    fixed: dict[str, Any]
+    parts: dict[str, str]
+
+
+class Tape(NamedTuple):
+    """Applied formulas, each list in the order of the argument.
+
+    `of_run` hang on what the request says of the run, `standing` on the cluster, the accounting and
+    the catalog alone; so the standing ones can all be applied before.
+    """
+
+    standing: list[Application]
+    of_run: list[Application]
+
+
+class Ledger:
+    """Every number of one quote, in the order of the argument."""
+
+    __slots__ = ("_entries", "_of_run", "tape")
+    GIVEN_PREFIX: ClassVar[str] = "request"
+    RUN: ClassVar[str] = "/run/"
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._of_run: set[str] = set()
+        self.tape = Tape([], [])
+
+    def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
+        """Open a catalog datum; `pointer` says which request member would override it."""
+        if datum.name not in self._entries:
+            self._write(
+                Entry(
+                    name=datum.name,
+                    unit=datum.unit,
+                    central=datum._value,  # noqa: SLF001 - the ledger is the one place that opens it
+                    source=datum.source,
+                    low=datum.low,
+                    high=datum.high,
+                    pointer=pointer,
+                    range_basis=datum.range_basis,
+                )
+            )
+        return self.term(datum.name)
+
+    def given(
+        self,
+        value: float,
+        *,
+        pointer: str,
+        unit: Unit,
+        low: float | UnsetType = UNSET,
+        high: float | UnsetType = UNSET,
+    ) -> Term:
+        """Accept a number of the request, found at `pointer`."""
+        name = self.GIVEN_PREFIX + pointer
+        if name not in self._entries:
+            if pointer.startswith(self.RUN):
+                self._of_run.add(name)
+            self._write(
+                Entry(
+                    name=name,
+                    unit=unit,
+                    central=float(value),
+                    source=Given(pointer=pointer),
+                    low=low,
+                    high=high,
+                    pointer=pointer,
+                )
+            )
+        return self.term(name)
+
+    def derive(
+        self,
+        formula: Formula[..., Real],
+        *,
+        name: str,
+        inputs: Mapping[str, Term],
+        unit: Unit | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        stands: Mapping[str, str] | None = None,
+    ) -> Term:
+        """Apply a formula to terms; `fixed` are its arguments that are not numbers.
+
+        `unit` is for a formula that answers in the unit of its arguments.
+        `stands` says where the fixed arguments come from, for who walks the figure back.
+        """
+        answer, source = self._apply(formula, {WHOLE: name}, inputs, fixed, stands)
+        return self._answered(name, unit or formula.units[WHOLE], float(answer), source)
+
+    def derive_once(
+        self,
+        formula: Formula[..., Real],
+        *,
+        name: str,
+        inputs: Mapping[str, Term],
+        unit: Unit | None = None,
+    ) -> Term:
+        """The term of this name if it is written already, else `derive`: for shared figures."""
+        if name in self._entries:
+            return self.term(name)
+        return self.derive(formula, name=name, unit=unit, inputs=inputs)
+
+    def derive_parts(
+        self,
+        formula: Formula[..., Any],
+        *,
+        name: str,
+        inputs: Mapping[str, Term],
+        fixed: Mapping[str, Any] | None = None,
+        stands: Mapping[str, str] | None = None,
+    ) -> dict[str, Term]:
+        """Apply a formula that answers with a named tuple; one entry `name/part` for each part."""
+        names = {part: f"{name}/{part}" for part in formula.units}
+        answer, source = self._apply(formula, names, inputs, fixed, stands)
+        return {
+            part: self._answered(names[part], unit, float(getattr(answer, part)), source)
+            for part, unit in formula.units.items()
+        }
+
+    def _apply(
+        self,
+        formula: Formula[..., Any],
+        parts: dict[str, str],
+        inputs: Mapping[str, Term],
+        fixed: Mapping[str, Any] | None,
+        stands: Mapping[str, str] | None,
+    ) -> tuple[Any, Derived]:
+        """What a formula answers, and the source of that; kept for a replay."""
+        names = {key: term.name for key, term in inputs.items()}
+        centrals = {key: term.central for key, term in inputs.items()}
+        structure = dict(fixed or {})
+        applied = Application(formula, names, centrals, structure, parts)
+        if self._of_run.isdisjoint(names.values()) and _is_plain(structure):
+            self.tape.standing.append(applied)
+        else:
+            self.tape.of_run.append(applied)
+            self._of_run.update(parts.values())
+        source = Derived(formula=formula.name, inputs=names, structure=dict(stands or {}))
+        return formula.function(**centrals, **structure), source
+
+    def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:
+        self._write(Entry(name=name, unit=unit, central=central, source=source))
+        return Term(name, central)
+
+    def term(self, name: str) -> Term:
+        """The term of an entry that is already written."""
+        return Term(name, self._entries[name].central)
+
+    def entry(self, name: str) -> Entry:
+        """The entry of this name, which is written already."""
+        return self._entries[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def figures(self, ranges: Mapping[str, Range] = MappingProxyType({})) -> dict[str, Figure]:
+        """Every entry as the quote shows it, by name, in the order of the argument.
+
+        `ranges` are p10 and p90 of those that are derived from something uncertain.
+        """
+        return {
+            entry.name: Figure(
+                value=entry.central,
+                unit=entry.unit,
+                source=entry.source,
+                low=entry.low,
+                high=entry.high,
+                p10=ranges[entry.name].p10 if entry.name in ranges else UNSET,
+                p90=ranges[entry.name].p90 if entry.name in ranges else UNSET,
+                pointer=entry.pointer,
+                range_basis=entry.range_basis,
+            )
+            for entry in self
+        }
+
+    def upstream_of(self, names: Iterable[str]) -> set[str]:
+        """These entries and all that they are derived from."""
+        found = set(names)
+        for applied in (*reversed(self.tape.of_run), *reversed(self.tape.standing)):
+            if not found.isdisjoint(applied.parts.values()):
+                found.update(applied.names.values())
+        return found
+
+    def hangs_on_run(self, name: str) -> bool:
+        """Whether an entry is what the request says of the run, or derived from that."""
+        return name in self._of_run
+
+    def _write(self, entry: Entry) -> None:
+        """Add an entry; the same name twice would make two figures one."""
+        assert entry.name not in self._entries, f"figure {entry.name!r} is written twice"
+        self._entries[entry.name] = entry
+
+
+def _is_plain(structure: Mapping[str, Any]) -> bool:
+    """Whether arguments that are no numbers are told apart by their values."""
+    return not structure or all(isinstance(value, float | str) for value in structure.values())
+
+
+def replay(tape: Iterable[Application], rows: Mapping[str, Array]) -> dict[str, Real]:
+    """Formulas again, with rows of draws in place of the entries of these names.
+
+    The answer has these rows and what depends on them, in the order of the tape; all other entries
+    keep their central value and cost nothing.
+    """
+    again: dict[str, Real] = dict(rows)
+    for formula, names, centrals, fixed, parts in tape:
+        drawn = {key: again[name] for key, name in names.items() if name in again}
+        if drawn:
+            answer = formula.function(**{**centrals, **drawn}, **fixed)
+            for part, name in parts.items():
+                again[name] = getattr(answer, part) if part else answer
+    return again

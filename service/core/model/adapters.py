@@ -1,0 +1,153 @@
+"""Fine-tuning fewer parameters than the model has: frozen parts, LoRA and QLoRA.
+
+A frozen matrix still runs forward, and backward for the gradient of its input; only the gradient
+of its weight is saved. An adapter adds a narrow pair of matrices beside it, trained in full. So
+training costs a third less at best, and memory loses what gradients and optimizer held.
+"""
+
+from typing import Final, NamedTuple
+
+from service.core.figures.arrays import Real, minimum
+from service.core.figures.formulas import formula
+from service.core.model import Architecture, forward_flop_per_token_causal, params_total
+from service.core.request.work import Target
+
+# NF4 keeps 4 bits per weight and one 8-bit scale per 64 of them, with scales of their own.
+# Source: QLoRA (arXiv 2305.14314, section 3): 4 + 0.127 bits per parameter.
+QLORA_BYTES_PER_WEIGHT: Final = 4.127 / 8.0
+
+
+class Matrix(NamedTuple):
+    """One linear map of the model: its shape, how often it occurs, how often a token meets it."""
+
+    rows: float
+    columns: float
+    copies: float
+    met: float
+
+
+class Adapters(NamedTuple):
+    """What adapters of one rank add to a model."""
+
+    params: Real  # trained parameters, all copies
+    flop_per_token: Real  # forward
+
+
+def matrices_of(*, architecture: Architecture, target: Target) -> tuple[Matrix, ...]:
+    """The linear maps that `target` names; expert matrices are apart, as many as there are.
+
+    `attention` is query, key, value and output; `query_value` the choice of LoRA's authors; `mlp`
+    the feed-forward matrices, dense, shared and routed; `all_linear` both.
+    """
+    attention = _attention(architecture)
+    if target == "query_value":
+        return attention[0:1] + attention[2:3]
+    if target == "attention":
+        return attention
+    mlp = _mlp(architecture)
+    return mlp if target == "mlp" else attention + mlp
+
+
+def _attention(a: Architecture) -> tuple[Matrix, ...]:
+    """Query, key, value and output maps; under MLA the maps up from the latent vectors."""
+    d, layers = a.hidden_size, a.layers
+
+    def each(rows: float, columns: float) -> Matrix:
+        return Matrix(rows, columns, layers, layers)
+
+    if a.latent:
+        query = each(a.q_lora_rank or d, a.heads * a.head_dim)
+        key = each(a.kv_lora_rank, a.heads * a.qk_nope_head_dim)
+        value = each(a.kv_lora_rank, a.heads * a.v_head_dim)
+    else:
+        query = each(d, a.heads * a.head_dim)
+        key = each(d, a.kv_heads * a.head_dim)
+        value = each(d, a.kv_heads * a.v_head_dim)
+    return query, key, value, each(a.heads * a.v_head_dim, d)
+
+
+def _mlp(a: Architecture) -> tuple[Matrix, ...]:
+    d, n = a.hidden_size, a.ffn_matrices
+    blocks = (
+        (a.ffn_size, a.dense_layers * n, a.dense_layers * n),
+        (
+            a.shared_ffn_size,
+            a.moe_layers * a.shared_experts * n,
+            a.moe_layers * a.shared_experts * n,
+        ),
+        (
+            a.moe_ffn_size,
+            a.moe_layers * a.experts * n,
+            a.moe_layers * a.experts_per_token * n,
+        ),
+    )
+    return tuple(Matrix(d, width, copies, met) for width, copies, met in blocks if width * copies)
+
+
+def adapters(*, architecture: Architecture, rank: Real, target: Target) -> Adapters:
+    """Parameters and forward FLOP per token of adapters of this rank.
+
+        params = sum of min(rank * (rows + columns), rows * columns / 3)
+        flop = 2 * params met by a token
+
+    Beyond a third of its matrix an adapter would cost more than training the matrix itself, so it
+    is counted as that: the answer never exceeds full training.
+
+    Source: LoRA (arXiv 2106.09685, section 4.1).
+    """
+    params: Real = 0.0
+    flop: Real = 0.0
+    for matrix in matrices_of(architecture=architecture, target=target):
+        size = minimum(rank * (matrix.rows + matrix.columns), matrix.rows * matrix.columns / 3.0)
+        params = params + matrix.copies * size
+        flop = flop + 2.0 * matrix.met * size
+    return Adapters(params=params, flop_per_token=flop)
+
+
+def trained_share_of_adapters(*, architecture: Architecture, rank: Real, target: Target) -> Real:
+    """Trained parameters of adapters over all parameters of the model."""
+    trained = adapters(architecture=architecture, rank=rank, target=target).params
+    return trained / params_total(architecture=architecture)
+
+
+@formula("adapter_flop_per_token", unit="flop/token")
+def adapter_flop_per_token(
+    *, architecture: Architecture, sequence_length: Real, rank: Real, target: Target
+) -> Real:
+    """Model FLOP per token of LoRA or QLoRA, causal attention.
+
+        2 * forward + attention_core + 3 * adapters
+
+    Forward, and backward to the inputs, of everything; the attention core has no weights, so both
+    its backward products remain; adapters are trained in full.
+    """
+    forward = forward_flop_per_token_causal(
+        architecture=architecture, sequence_length=sequence_length
+    )
+    added = adapters(architecture=architecture, rank=rank, target=target).flop_per_token
+    return 2.0 * forward.total + forward.attention_core + 3.0 * added
+
+
+@formula("frozen_flop_per_token", unit="flop/token")
+def frozen_flop_per_token(
+    *, architecture: Architecture, sequence_length: Real, frozen_share: Real
+) -> Real:
+    """Model FLOP per token when the first layers are frozen.
+
+        forward + (1 - frozen_share) * 2 * forward
+
+    `frozen_share` of the parameters nearest to the input are frozen: no gradient has to pass
+    through them, so they run forward only.
+    """
+    forward = forward_flop_per_token_causal(
+        architecture=architecture, sequence_length=sequence_length
+    )
+    return forward.total * (3.0 - 2.0 * frozen_share)
+
+
+def largest_rank(*, architecture: Architecture, target: Target) -> float:
+    """The rank from which on some adapter is as costly as training its matrix."""
+    return min(
+        matrix.rows * matrix.columns / (matrix.rows + matrix.columns) / 3.0
+        for matrix in matrices_of(architecture=architecture, target=target)
+    )

@@ -1,0 +1,1 @@
+"""The finished argument becomes the answer."""

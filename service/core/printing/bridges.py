@@ -1,0 +1,53 @@
+"""From one total to another, component by component, in printed cents: nothing here rounds."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from service.core.answer import Bill, Bridge, BridgeStep, Item, Money, PricedBill, PricedLine
+from service.core.printing.money import printed
+
+
+def bridges(bills: tuple[Bill, ...]) -> tuple[Bridge, ...]:
+    """From the rental total to every other total, where both are known."""
+    priced = {bill.basis: bill for bill in bills if isinstance(bill, PricedBill)}
+    start = priced.pop("rental", None)
+    return () if start is None else tuple(bridge(start, end) for end in priced.values())
+
+
+def bridge(start: PricedBill, end: PricedBill) -> Bridge:
+    """What the first counts alone is taken away, then what the second counts alone is added.
+
+    Lines that both bills print alike cancel and make no step.
+    """
+    before, after = amounts(start), amounts(end)
+    running = Decimal(start.total.amount)
+    steps = []
+    for component in dict.fromkeys([*before, *after]):
+        moved = after.get(component, Decimal()) - before.get(component, Decimal())
+        if moved:
+            running += moved
+            steps.append(
+                BridgeStep(
+                    component=component, amount=printed(moved), running_total=printed(running)
+                )
+            )
+    return Bridge(
+        start_basis=start.basis,
+        end_basis=end.basis,
+        start=start.total,
+        steps=tuple(steps),
+        end=Money(amount=printed(running), currency="USD"),
+    )
+
+
+def amounts(bill: PricedBill) -> dict[Item, Decimal]:
+    """What each component comes to in a bill, in the order of its lines."""
+    found: dict[Item, Decimal] = {}
+    for line in priced_lines(bill):
+        found[line.item] = found.get(line.item, Decimal()) + Decimal(line.amount)
+    return found
+
+
+def priced_lines(bill: PricedBill) -> Iterator[PricedLine]:
+    """The lines of a bill that has a total: all of them are priced."""
+    return (line for line in bill.lines if isinstance(line, PricedLine))

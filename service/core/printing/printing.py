@@ -1,0 +1,384 @@
+"""From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import UNSET, UnsetType
+
+from service.core.answer import (
+    Acquisition,
+    AmountInterval,
+    Bill,
+    BreakEven,
+    CarbonAnswer,
+    Driver,
+    EnergyAnswer,
+    Estimate,
+    Exclusion,
+    Feasibility,
+    GenerationAnswer,
+    LayoutAnswer,
+    Line,
+    LossesAnswer,
+    Magnitude,
+    MemoryAnswer,
+    Money,
+    Ownership,
+    PowerAnswer,
+    PricedBill,
+    PricedLine,
+    RunnerUp,
+    RunTotals,
+    StageAnswer,
+    StepAnswer,
+    UnpricedBill,
+    UnpricedLine,
+)
+from service.core.bills.lines import DraftBill, DraftLine, Priced
+from service.core.bills.owned import bill as owned
+from service.core.bills.power import Draw
+from service.core.catalog.catalog import Exclusion as Excluded
+from service.core.draws.rows import Interval
+from service.core.draws.spread import Spread
+from service.core.figures.ledger import Ledger, Term
+from service.core.printing.money import (
+    amount_of,
+    decimal_of,
+    printed,
+    printed_estimate,
+    printed_rate,
+    sum_of,
+    to_cents,
+)
+from service.core.stages.effort import Effort
+from service.core.stages.hours import Held, Written
+from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
+from service.core.training.placement import Laid, Unlaid
+from service.core.training.step import Step
+
+
+def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill]) -> Spread:
+    """The joint draws of the whole argument, with what moves the totals of the bills."""
+    return Spread(ledger, totals=[bill.total.name for bill in bills if bill.total is not None])
+
+
+def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
+    """The rows of one basis as the quote shows them; the total adds the amounts as printed."""
+    lines = tuple(printed_line(line, spread) for line in bill.lines)
+    excludes = tuple(printed_exclusion(row) for row in bill.excludes)
+    if bill.total is None:
+        return UnpricedBill(basis=bill.basis, lines=lines, excludes=excludes)
+    drivers = spread.drivers(bill.total.name)
+    total = sum_of(Decimal(line.amount) for line in lines if isinstance(line, PricedLine))
+    return PricedBill(
+        basis=bill.basis,
+        total=Money(amount=printed(total), currency="USD"),
+        interval=_amounts(spread.interval(bill.total.name), central=total),
+        figure=bill.total.name,
+        lines=lines,
+        drivers=tuple(
+            Driver(
+                figure=driver.figure,
+                share=driver.share,
+                total_if_low=printed_estimate(driver.total_if_low),
+                total_if_high=printed_estimate(driver.total_if_high),
+            )
+            for driver in drivers.ranked
+        ),
+        interactions=drivers.interactions,
+        excludes=excludes,
+    )
+
+
+def printed_exclusion(row: Excluded) -> Exclusion:
+    """What a bill leaves out, with its order of magnitude where there is one."""
+    magnitude: Magnitude | UnsetType = UNSET
+    if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET:
+        magnitude = Magnitude(low=row.low, high=row.high, unit=row.unit)
+    return Exclusion(item=row.item, what=row.what, source=row.source, magnitude=magnitude)
+
+
+def printed_line(line: DraftLine, spread: Spread) -> Line:
+    """One row of a bill as the quote shows it."""
+    if not isinstance(line, Priced):
+        return UnpricedLine(
+            stage=line.stage or UNSET,
+            item=line.item,
+            label=line.label or UNSET,
+            unit=line.unit,
+            reason=line.reason,
+            detail=line.detail,
+            quantity=UNSET if line.quantity is None else line.quantity.central,
+            figures=() if line.quantity is None else (line.quantity.name,),
+        )
+    amount = amount_of(quantity=line.quantity.central, rate=line.rate.central)
+    return PricedLine(
+        stage=line.stage or UNSET,
+        item=line.item,
+        label=line.label or UNSET,
+        unit=line.unit,
+        quantity=line.quantity.central,
+        rate=printed_rate(line.rate.central),
+        amount=printed(amount),
+        interval=_amounts(spread.interval(line.usd.name), central=amount),
+        figures=(line.usd.name, line.quantity.name, line.rate.name),
+        detail=line.detail or UNSET,
+    )
+
+
+def printed_stage(effort: Effort, draw: Draw | None, spread: Spread) -> StageAnswer:
+    """What the quote says about one stage."""
+    hours = effort.hours
+    step = hours.step
+    return StageAnswer(
+        name=effort.stage.name,
+        accelerator=effort.cluster.accelerator,
+        devices=int(effort.cluster.devices),
+        feasibility=feasibility(effort),
+        device_hours=estimate(effort.device_hours, spread),
+        wall_clock_hours=estimate(effort.wall_clock_hours, spread),
+        mfu=estimate(hours.mfu, spread),
+        hfu=estimate(None if step is None else step.hfu, spread),
+        goodput=estimate(None if hours.held is None else hours.held.goodput, spread),
+        power_w=UNSET if draw is None else _power(draw, spread),
+        energy_kwh=UNSET if draw is None else _energy(draw, spread),
+        carbon_kg_co2e=UNSET if draw is None else _carbon(draw, spread),
+        losses=UNSET if hours.held is None else printed_losses(hours.held, spread),
+        tokens=_estimates(hours.tokens, spread),
+        generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
+        phases=_estimates(hours.phases, spread),
+        tokens_per_s_per_device=estimate(
+            None if step is None else step.tokens_per_s_per_device, spread
+        ),
+        step=UNSET if step is None else printed_step(step, effort, spread),
+        memory=UNSET if step is None else printed_memory(step),
+        layout=UNSET
+        if step is None or step.placement.layout is None
+        else printed_layout(step.placement.layout),
+        runners_up=() if step is None else runners_up(step),
+    )
+
+
+def feasibility(effort: Effort) -> Feasibility:
+    """Whether the stage can run as described, as far as that was looked at."""
+    hours = effort.hours
+    placement = hours.step and hours.step.placement
+    if hours.contradictory or (isinstance(placement, Unlaid) and placement.contradictory):
+        return Feasibility(
+            status="contradictory", detail=effort.unknown or getattr(placement, "detail", UNSET)
+        )
+    if isinstance(placement, Unlaid):
+        return Feasibility(status="does_not_fit", detail=placement.detail)
+    if hours.does_not_fit:
+        return Feasibility(status="does_not_fit", detail=hours.unknown)
+    if isinstance(placement, Laid) or hours.written is not None:
+        return Feasibility(status="fits")
+    if effort.unknown:
+        return Feasibility(status="unknown", detail=effort.unknown)
+    return Feasibility(status="not_checked")
+
+
+def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | UnsetType:
+    """The time of a step with its parts, the largest of which binds."""
+    seconds, steps = estimate(step.seconds, spread), estimate(effort.hours.steps, spread)
+    if seconds is UNSET or steps is UNSET:
+        return UNSET
+    parts = {name: term.central for name, term in step.parts.items() if term.central > 0.0}
+    return StepAnswer(
+        seconds=seconds,
+        steps=steps,
+        predicted_s=UNSET if step.predicted_s is None else step.predicted_s.central,
+        parts=parts,
+        binding=max(parts, key=lambda name: parts[name]) if parts else UNSET,
+    )
+
+
+def printed_losses(held: Held, spread: Spread) -> LossesAnswer:
+    """Where the held time goes beside the steps."""
+    return LossesAnswer(
+        goodput=_known(held.goodput, spread),
+        evaluation_share=estimate(held.evaluation_share, spread),
+        idle_share=estimate(held.idle_share, spread),
+        **{name: estimate(term, spread) for name, term in held.losses.items()},
+    )
+
+
+def printed_generation(written: Written, spread: Spread) -> GenerationAnswer:
+    """How a stage generates."""
+    return GenerationAnswer(
+        tensor_parallel=int(written.serving.tensor_parallel),
+        devices_per_replica=int(written.serving.devices),
+        replicas=int(written.replicas),
+        concurrent_sequences=_known(written.concurrent, spread),
+        longest_tokens=_known(written.longest_tokens, spread),
+        tokens_per_s_per_device=_known(written.tokens_per_s_per_device, spread),
+        parts={name: term.central for name, term in written.parts.items()},
+        binding=written.bound,
+    )
+
+
+def _estimates(terms: Mapping[str, Term], spread: Spread) -> dict[str, Estimate]:
+    """Named numbers of a stage."""
+    return {name: _known(term, spread) for name, term in terms.items()}
+
+
+def _known(term: Term, spread: Spread) -> Estimate:
+    found = estimate(term, spread)
+    assert found is not UNSET
+    return found
+
+
+def printed_memory(step: Step) -> MemoryAnswer | UnsetType:
+    """What the fullest device holds; the total is the sum of the parts."""
+    if not step.memory:
+        return UNSET
+    total = step.memory["total"]
+    return MemoryAnswer(
+        total_bytes=total.central,
+        capacity_bytes=step.capacity.central,
+        parts={
+            name: term.central
+            for name, term in step.memory.items()
+            if name != "total" and term.central > 0.0
+        },
+        figure=total.name,
+    )
+
+
+def printed_layout(layout: Layout) -> LayoutAnswer:
+    """A layout in the words of the request."""
+    return LayoutAnswer(
+        tensor_parallel=int(layout.tensor_parallel),
+        pipeline_parallel=int(layout.pipeline_parallel),
+        data_parallel=int(layout.data_parallel),
+        context_parallel=int(layout.context_parallel),
+        expert_parallel=int(layout.expert_parallel),
+        micro_batch=int(layout.micro_batch),
+        virtual_stages=int(layout.virtual_stages),
+        zero_stage=int(layout.zero_stage),
+        sequence_parallel=bool(layout.sequence_parallel),
+        recompute=RECOMPUTE_NAME[float(layout.recompute)],
+        recompute_share=float(layout.recompute_share),
+        offload_share=float(layout.offload_share),
+        pipeline_schedule=SCHEDULE_NAME[float(layout.pipeline_schedule)],
+        expert_overlap=bool(layout.expert_overlap),
+        devices_used=int(devices_of(layout)),
+    )
+
+
+def runners_up(step: Step) -> tuple[RunnerUp, ...]:
+    """The next best layouts of the search."""
+    placement = step.placement
+    if not isinstance(placement, Laid) or not placement.chosen:
+        return ()
+    return tuple(
+        RunnerUp(
+            layout=printed_layout(candidate.layout),
+            step_time_ratio=float(candidate.step_time_s or 0.0) / placement.best_s,
+            memory_bytes=float(candidate.memory.total),
+        )
+        for candidate in placement.runners_up
+    )
+
+
+def printed_totals(total: Draw | None, spread: Spread) -> RunTotals:
+    """Energy and carbon of the whole run."""
+    if total is None:
+        return RunTotals()
+    return RunTotals(energy_kwh=_energy(total, spread), carbon_kg_co2e=_carbon(total, spread))
+
+
+def _power(draw: Draw, spread: Spread) -> PowerAnswer:
+    return PowerAnswer(
+        average_it=known(draw.power_w["average_it_w"], spread),
+        average_facility=known(draw.power_w["average_facility_w"], spread),
+        peak_it=known(draw.power_w["peak_it_w"], spread),
+        peak_facility=known(draw.power_w["peak_facility_w"], spread),
+    )
+
+
+def _energy(draw: Draw, spread: Spread) -> EnergyAnswer:
+    return EnergyAnswer(
+        it=known(draw.kwh["it_kwh"], spread),
+        overhead=known(draw.kwh["overhead_kwh"], spread),
+        facility=known(draw.kwh["facility_kwh"], spread),
+    )
+
+
+def _carbon(draw: Draw, spread: Spread) -> CarbonAnswer:
+    return CarbonAnswer(
+        location_based=known(draw.kg_co2e["location_based"], spread),
+        market_based=estimate(draw.kg_co2e.get("market_based"), spread),
+        marginal=estimate(draw.kg_co2e.get("marginal"), spread),
+        embodied=estimate(draw.kg_co2e.get("embodied"), spread),
+    )
+
+
+def printed_ownership(one: owned.Ownership, spread: Spread) -> Ownership:
+    """What owning a cluster comes to; the parts of the purchase add up as printed."""
+    desk = one.holding.desk
+    return Ownership(
+        cluster=desk.effort.cluster_pointer,
+        accelerator=desk.effort.cluster.accelerator,
+        devices=int(desk.effort.cluster.devices),
+        convention=desk.terms.convention,
+        acquisition=_acquisition(one, spread),
+        usd_per_device_hour=estimate(one.usd_per_device_hour, spread),
+        break_even=UNSET if one.break_even is None else _break_even(one, spread),
+    )
+
+
+def _acquisition(one: owned.Ownership, spread: Spread) -> Acquisition:
+    parts = {
+        part: to_cents(decimal_of(one.acquisition[part].central))
+        for part in ("accelerators_usd", "servers_usd", "network_usd")
+    }
+    total, figure = sum_of(parts.values()), one.acquisition["total_usd"].name
+    return Acquisition(
+        accelerators=printed(parts["accelerators_usd"]),
+        servers=printed(parts["servers_usd"]),
+        cluster_network=printed(parts["network_usd"]),
+        total=Money(amount=printed(total), currency="USD"),
+        interval=_amounts(spread.interval(figure), central=total),
+        figure=figure,
+    )
+
+
+def _break_even(one: owned.Ownership, spread: Spread) -> BreakEven:
+    assert one.break_even is not None
+    assert one.rented is not None
+    return BreakEven(
+        usd_per_device_hour_rented=known(one.rented, spread),
+        usd_per_device_hour_saved=known(one.break_even["saving_usd_per_device_hour"], spread),
+        utilization=known(one.break_even["utilisation"], spread),
+        months=known(one.break_even["months"], spread),
+    )
+
+
+def estimate(term: Term | None, spread: Spread) -> Estimate | UnsetType:
+    """A number of a stage with its interval and the figure it is walked back from."""
+    return UNSET if term is None else known(term, spread)
+
+
+def known(term: Term, spread: Spread) -> Estimate:
+    """A number with its interval and the figure it is walked back from."""
+    interval = spread.interval(term.name)
+    return Estimate(
+        central=term.central,
+        p10=interval.p10,
+        p50=interval.p50,
+        p90=interval.p90,
+        figure=term.name,
+    )
+
+
+def _amounts(interval: Interval, *, central: Decimal) -> AmountInterval:
+    """Quantiles in cents; without any spread they are the printed amount itself."""
+    if interval.p10 == interval.p90:
+        amount = printed(central)
+        return AmountInterval(p10=amount, p50=amount, p90=amount)
+    return AmountInterval(
+        p10=printed_estimate(interval.p10),
+        p50=printed_estimate(interval.p50),
+        p90=printed_estimate(interval.p90),
+    )

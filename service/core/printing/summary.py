@@ -1,0 +1,48 @@
+"""A quote for those who want totals and intervals only."""
+
+import msgspec
+
+from service.core.answer import Bill, PricedBill, Quote, StageAnswer
+from service.core.request.request import QuoteRequest
+
+
+def as_asked(answer: Quote, request: QuoteRequest) -> Quote:
+    """The quote in the detail that the request wants."""
+    return summary_of(answer) if request.options.detail == "summary" else answer
+
+
+def summary_of(answer: Quote) -> Quote:
+    """The quote without its lines, drivers, exclusions, bridges, ownership, figures and steps.
+
+    What stays: every total with its interval, and of every stage feasibility, device-hours, wall
+    clock, MFU, goodput, energy and carbon; and all warnings.
+    """
+    return msgspec.structs.replace(
+        answer,
+        bases=tuple(_bill(bill) for bill in answer.bases),
+        bridges=(),
+        ownership=(),
+        stages=tuple(_stage(stage) for stage in answer.stages),
+        figures={},
+    )
+
+
+def _bill(bill: Bill) -> Bill:
+    if isinstance(bill, PricedBill):
+        return msgspec.structs.replace(bill, lines=(), drivers=(), excludes=())
+    return msgspec.structs.replace(bill, lines=(), excludes=())
+
+
+def _stage(stage: StageAnswer) -> StageAnswer:
+    return StageAnswer(
+        name=stage.name,
+        accelerator=stage.accelerator,
+        devices=stage.devices,
+        feasibility=stage.feasibility,
+        device_hours=stage.device_hours,
+        wall_clock_hours=stage.wall_clock_hours,
+        mfu=stage.mfu,
+        goodput=stage.goodput,
+        energy_kwh=stage.energy_kwh,
+        carbon_kg_co2e=stage.carbon_kg_co2e,
+    )

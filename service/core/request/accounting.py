@@ -1,0 +1,218 @@
+"""What a caller may say about the bills: how hardware is owned, and what comes on top of it.
+
+Everything has a default with a source; what a caller gives goes before it, as `given`.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from service.core.catalog.catalog import Slug
+from service.core.figures.vocabulary import BASES, BasisName
+from service.core.request.wire import Interval, Name, Wire
+
+Share: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0, description="A share, from 0 to 1.")]
+OpenShare: TypeAlias = Annotated[
+    float, Meta(ge=0.01, le=1.0, description="A share, from 0.01 to 1.")
+]
+BelowOne: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=0.95, description="A share of the whole, at most 0.95.")
+]
+Usd: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e15, description="US dollars.")]
+UsdPerDevice: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e8, description="US dollars for one device, new.")
+]
+Years: TypeAlias = Annotated[float, Meta(ge=0.25, le=30.0, description="Years of use.")]
+AgeYears: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=30.0, description="Years from acquisition to the start of the run.")
+]
+YearlyShare: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=1.0, description="Share of an amount for one year.")
+]
+UsdPerKilowattMonth: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=1e5, description="US dollars for hosting one rated kilowatt a month.")
+]
+CommittedHours: TypeAlias = Annotated[
+    float, Meta(ge=1e-6, le=1e7, description="Hours that are paid for at least.")
+]
+Gigabytes: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e12, description="Gigabytes (10^9).")]
+Months: TypeAlias = Annotated[float, Meta(ge=0.0, le=600.0, description="Months.")]
+UsdPerGigabyte: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=1e4, description="US dollars for one gigabyte.")
+]
+People: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e6, description="Full-time equivalents.")]
+UsdPerYear: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=1e9, description="US dollars for one person-year, equity included.")
+]
+Overhead: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=10.0, description="Employer's cost over pay.")
+]
+Factor: TypeAlias = Annotated[
+    float,
+    Meta(ge=1.0, le=1000.0, description="Compute of the whole development over the final run."),
+]
+DataRatio: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=100.0, description="Cost of data over that of compute.")
+]
+KeptQuoteId: TypeAlias = Annotated[
+    str, Meta(pattern=r"^q_[0-9a-f]{64}$(?!\n)", description="Id of a quote that is kept.")
+]
+Convention: TypeAlias = Literal["straight_line", "epoch-2024"]
+
+
+class OwnedTerms(Wire, frozen=True, kw_only=True):
+    """How owned hardware is written off; what is not given is taken from the catalog.
+
+    `straight_line`: price less residual over `years` and `utilization`, with cost of capital,
+    hosting and maintenance. `epoch-2024`: value at the start of the run, `age_years` after the
+    purchase, declining as newer hardware improves (arXiv 2405.21015). `price_includes_server`
+    tells a device's share of a complete server from the price of a bare card.
+    """
+
+    convention: Convention = "straight_line"
+    usd_per_device: UsdPerDevice | Interval[UsdPerDevice] | UnsetType = UNSET
+    price_includes_server: bool = True
+    years: Years | Interval[Years] | UnsetType = UNSET
+    residual_share: BelowOne | Interval[BelowOne] | UnsetType = UNSET
+    utilization: OpenShare | Interval[OpenShare] | UnsetType = UNSET
+    cost_of_capital: YearlyShare | Interval[YearlyShare] | UnsetType = UNSET
+    maintenance_share: YearlyShare | Interval[YearlyShare] | UnsetType = UNSET
+    usd_per_kilowatt_month: UsdPerKilowattMonth | Interval[UsdPerKilowattMonth] | UnsetType = UNSET
+    network_share: BelowOne | Interval[BelowOne] | UnsetType = UNSET
+    age_years: AgeYears | Interval[AgeYears] | UnsetType = UNSET
+
+
+class Storage(Wire, frozen=True, kw_only=True):
+    """Data, checkpoints and logs kept while the run lasts, or for `months`."""
+
+    gigabytes: Gigabytes | Interval[Gigabytes]
+    usd_per_gigabyte_month: UsdPerGigabyte | Interval[UsdPerGigabyte] | UnsetType = UNSET
+    months: Months | Interval[Months] | UnsetType = UNSET
+
+
+class Transfer(Wire, frozen=True, kw_only=True):
+    """Data moved out of the seller's network."""
+
+    gigabytes: Gigabytes | Interval[Gigabytes]
+    usd_per_gigabyte: UsdPerGigabyte | Interval[UsdPerGigabyte] | UnsetType = UNSET
+
+
+class Support(Wire, frozen=True, kw_only=True):
+    """A support plan, sold as a share of what is rented after discounts."""
+
+    share: Share | Interval[Share] | UnsetType = UNSET
+
+
+class Adjustment(Wire, frozen=True, kw_only=True):
+    """A negotiated discount, or an uplift such as a margin, a contingency or a tax."""
+
+    label: Name
+    share: Share | Interval[Share]
+
+
+class BaseRuns(Wire, frozen=True, kw_only=True, tag_field="kind", tag="runs"):
+    """Reference runs of the catalog: their hours and rates, or stated costs, add up to the base."""
+
+    ids: Annotated[tuple[Slug, ...], Meta(min_length=1, max_length=16)]
+
+
+class BaseQuote(Wire, frozen=True, kw_only=True, tag_field="kind", tag="quote"):
+    """A quote issued before, while it is kept: its rental total is the base."""
+
+    id: KeptQuoteId
+
+
+class BaseAmount(Wire, frozen=True, kw_only=True, tag_field="kind", tag="amount"):
+    """An amount of your own."""
+
+    usd: Usd | Interval[Usd]
+
+
+class NoBase(Wire, frozen=True, kw_only=True, tag_field="kind", tag="none"):
+    """The run starts from nothing: there is no base model to leave out."""
+
+
+BaseModel: TypeAlias = BaseRuns | BaseQuote | BaseAmount | NoBase
+
+
+class Experiments(Wire, frozen=True, kw_only=True):
+    """Research, ablations and failed runs, as a factor on the hardware of the final run."""
+
+    factor: Factor | Interval[Factor] | UnsetType = UNSET
+
+
+class StaffByPeople(Wire, frozen=True, kw_only=True, tag_field="kind", tag="people"):
+    """People, for some months, with a share of their time."""
+
+    people: People | Interval[People]
+    months: Months | Interval[Months]
+    time_share: OpenShare | Interval[OpenShare] | UnsetType = UNSET
+    usd_per_person_year: UsdPerYear | Interval[UsdPerYear] | UnsetType = UNSET
+    overhead: Overhead | Interval[Overhead] | UnsetType = UNSET
+
+
+class StaffByShare(Wire, frozen=True, kw_only=True, tag_field="kind", tag="share"):
+    """Staff as a share of hardware, experiments and staff together."""
+
+    share: BelowOne | Interval[BelowOne] | UnsetType = UNSET
+
+
+class StaffByAmount(Wire, frozen=True, kw_only=True, tag_field="kind", tag="amount"):
+    """What the people cost, as you know it."""
+
+    usd: Usd | Interval[Usd]
+
+
+Staff: TypeAlias = StaffByPeople | StaffByShare | StaffByAmount
+
+
+class DataByRatio(Wire, frozen=True, kw_only=True, tag_field="kind", tag="ratio"):
+    """Licences, collection, annotation and filtering, over hardware with experiments."""
+
+    ratio: DataRatio | Interval[DataRatio] | UnsetType = UNSET
+
+
+class DataByAmount(Wire, frozen=True, kw_only=True, tag_field="kind", tag="amount"):
+    """What the data cost, as you know it."""
+
+    usd: Usd | Interval[Usd]
+
+
+DataCost: TypeAlias = DataByRatio | DataByAmount
+
+
+class Accounting(Wire, frozen=True, kw_only=True):
+    """What the bills are to hold beside the plain rental of devices.
+
+    Discounts are taken off device rental and commitments, each off what those before it leave;
+    uplifts come last, each on all that stands before it. `commitment_hours` is a minimum term of
+    the run's cluster; reserved terms bring their own. `owned` holds where the supply is not owned
+    with terms of its own. `hardware` chooses what the fully loaded basis builds on: rental,
+    unless the run's cluster is owned.
+    """
+
+    owned: OwnedTerms = field(default_factory=OwnedTerms)
+    hardware: Literal["rental", "owned"] | UnsetType = UNSET
+    storage: Storage | UnsetType = UNSET
+    transfer: Transfer | UnsetType = UNSET
+    support: Support | UnsetType = UNSET
+    commitment_hours: CommittedHours | Interval[CommittedHours] | UnsetType = UNSET
+    discounts: Annotated[tuple[Adjustment, ...], Meta(max_length=16)] = ()
+    uplifts: Annotated[tuple[Adjustment, ...], Meta(max_length=16)] = ()
+    base_model: BaseModel | UnsetType = UNSET
+    experiments: Experiments = field(default_factory=Experiments)
+    staff: Staff = field(default_factory=StaffByShare)
+    data: DataCost = field(default_factory=DataByRatio)
+    embodied_carbon: bool = False
+
+
+class Options(Wire, frozen=True, kw_only=True):
+    """What the quote is to show: which bases are computed, and in what detail.
+
+    A `summary` leaves empty, or out, everything but totals and intervals: of bases their lines,
+    drivers and exclusions, of stages all but feasibility, device-hours, wall clock, MFU, goodput,
+    energy and carbon, and further `bridges`, `ownership` and `figures`. The numbers are the same.
+    """
+
+    bases: Annotated[tuple[BasisName, ...], Meta(min_length=1, max_length=3)] = BASES
+    detail: Literal["summary", "full"] = "full"

@@ -1,0 +1,28 @@
+"""What a request may say of a layout."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+Recompute = Literal["none", "selective", "full"]
+PipelineSchedule = Literal["1f1b", "zero_bubble", "dualpipe"]
+Degree = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
+
+
+class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A layout as asked for; what is left out takes the value in the comment, or is searched."""
+
+    tensor_parallel: Degree = 1.0
+    pipeline_parallel: Degree = 1.0
+    context_parallel: Degree = 1.0
+    expert_parallel: Degree = 1.0
+    data_parallel: Degree | UnsetType = UNSET  # the devices left over
+    micro_batch: Annotated[float, Meta(ge=1, le=1_000_000, multiple_of=1)] = 1.0
+    virtual_stages: Annotated[float, Meta(ge=1, le=10_000, multiple_of=1)] = 1.0
+    zero_stage: Annotated[float, Meta(ge=0, le=3, multiple_of=1)] = 1.0
+    sequence_parallel: bool | UnsetType = UNSET  # on where tensor_parallel is above 1
+    recompute: Recompute | UnsetType = UNSET  # the least that fits
+    recompute_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    offload_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    pipeline_schedule: PipelineSchedule = "1f1b"  # interleaved where virtual_stages is above 1
+    expert_overlap: bool | UnsetType = UNSET  # on under dualpipe

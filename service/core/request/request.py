@@ -1,0 +1,131 @@
+"""What a caller may ask: the exact types that the decoder enforces and the contract prints.
+
+Unknown members are refused everywhere, and alternatives are told apart by `kind`.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from service.core.catalog.catalog import Slug
+from service.core.request.accounting import Accounting, Options, OwnedTerms
+from service.core.request.quantities import (
+    CheckpointInterval,
+    CheckpointSeconds,
+    Devices,
+    FailuresPerDeviceDay,
+    KgPerKwh,
+    NetworkRate,
+    Pue,
+    Repeat,
+    RestartSeconds,
+    UsdPerDeviceHour,
+    UsdPerKwh,
+)
+from service.core.request.wire import Interval, Name, Wire
+from service.core.request.work import Work
+
+
+class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):
+    """A price you were given, or assume."""
+
+    usd_per_device_hour: UsdPerDeviceHour | Interval[UsdPerDeviceHour]
+
+
+class CatalogOffer(Wire, tag_field="kind", tag="offer", frozen=True, kw_only=True):
+    """One dated offer of the catalog."""
+
+    id: Slug
+
+
+Term: TypeAlias = Literal["on_demand", "spot", "reserved_1y", "reserved_3y"]
+Region: TypeAlias = Annotated[
+    str, Meta(min_length=1, max_length=64, description="A provider's own region code.")
+]
+
+
+class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
+    """The median over providers of the newest catalog price of each."""
+
+    term: Term = "on_demand"
+    provider: Slug | UnsetType = UNSET
+    region: Region | UnsetType = UNSET
+
+
+class Owned(OwnedTerms, frozen=True, kw_only=True, tag_field="kind", tag="owned"):
+    """Devices that the caller owns; to rent the like, the market is asked."""
+
+
+Supply: TypeAlias = Rate | CatalogOffer | Market | Owned
+
+
+class Site(Wire, frozen=True, kw_only=True):
+    """Where the cluster stands: a site of the catalog, your own numbers, or both.
+
+    A number given here goes before the site's; what neither has is assumed.
+    """
+
+    id: Slug | UnsetType = UNSET
+    pue: Pue | Interval[Pue] | UnsetType = UNSET
+    usd_per_kwh: UsdPerKwh | Interval[UsdPerKwh] | UnsetType = UNSET
+    carbon_kg_co2e_per_kwh: KgPerKwh | Interval[KgPerKwh] | UnsetType = UNSET
+
+
+class Reliability(Wire, frozen=True, kw_only=True):
+    """How often the cluster interrupts a run and what that takes; defaults are the catalog's.
+
+    `automatic` recovery has spares at hand and calls nobody, `manual` waits for people. Without an
+    interval checkpoints are taken as often as loses least (Young and Daly).
+    """
+
+    failures_per_device_day: FailuresPerDeviceDay | Interval[FailuresPerDeviceDay] | UnsetType = (
+        UNSET
+    )
+    recovery: Literal["automatic", "manual"] = "automatic"
+    restart_seconds: RestartSeconds | Interval[RestartSeconds] | UnsetType = UNSET
+    checkpoint_seconds: CheckpointSeconds | Interval[CheckpointSeconds] | UnsetType = UNSET
+    checkpoint_interval_seconds: CheckpointInterval | Interval[CheckpointInterval] | UnsetType = (
+        UNSET
+    )
+
+
+class Cluster(Wire, frozen=True, kw_only=True):
+    """Accelerators, how many, how they are obtained, where they stand and how often they fail."""
+
+    accelerator: Slug
+    devices: Devices
+    supply: Supply = field(default_factory=Market)
+    site: Site = field(default_factory=Site)
+    network_gbit_per_s_per_device: NetworkRate | Interval[NetworkRate] | UnsetType = UNSET
+    reliability: Reliability = field(default_factory=Reliability)
+
+
+class Stage(Wire, frozen=True, kw_only=True):
+    """One part of a run: its work, and the cluster it runs on if not the run's.
+
+    A stage starts when the one before it in the list has ended, or else when all stages named in
+    `after` have; an empty `after` is the start of the run. Stages on the run's own cluster follow
+    each other in any case.
+    """
+
+    name: Name
+    work: Work
+    cluster: Cluster | UnsetType = UNSET
+    after: Annotated[tuple[Name, ...], Meta(max_length=64)] | UnsetType = UNSET
+    repeat: Repeat | Interval[Repeat] = 1.0
+
+
+class Run(Wire, frozen=True, kw_only=True):
+    """An ordered list of stages."""
+
+    name: Name
+    stages: Annotated[tuple[Stage, ...], Meta(min_length=1, max_length=64)]
+
+
+class QuoteRequest(Wire, frozen=True, kw_only=True):
+    """One run on one cluster, what its bills are to hold, and which bases are wanted."""
+
+    run: Run
+    cluster: Cluster
+    accounting: Accounting = field(default_factory=Accounting)
+    options: Options = field(default_factory=Options)

@@ -1,0 +1,34 @@
+"""What parts of a request share: named members only, intervals, and the names of the bases."""
+
+from typing import Annotated, Generic, TypeAlias, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+T = TypeVar("T")
+
+
+Name: TypeAlias = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
+        description="A name of your own; printable, at most 128 characters.",
+    ),
+]
+
+
+class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A 90% interval: one time in twenty below `low`, one time in twenty above `high`.
+
+    Without `central` the middle of the distribution is taken. Ends in the wrong order are put
+    right, and the quote says so.
+    """
+
+    low: T
+    high: T
+    central: T | UnsetType = UNSET
+
+
+class Wire(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What all parts of a request share: named members only, unknown ones refused."""

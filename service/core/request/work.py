@@ -1,0 +1,325 @@
+"""What a stage does: the exact types of its work, from hours that are known to steps of a model.
+
+Alternatives are told apart by `kind`.
+"""
+
+from typing import Literal, TypeAlias
+
+from msgspec import UNSET, UnsetType, field
+
+from service.core.catalog.catalog import Slug
+from service.core.request.layout import LayoutRequest
+from service.core.request.quantities import (
+    BatchTokens,
+    DeviceHours,
+    Devices,
+    Epochs,
+    Examples,
+    Few,
+    Flop,
+    Goodput,
+    Hours,
+    KeptShare,
+    LostShare,
+    MeanTokens,
+    Mfu,
+    MostTokens,
+    PaddingShare,
+    Parameters,
+    Prompts,
+    Rank,
+    Requests,
+    Samples,
+    SequenceLength,
+    Share,
+    Steps,
+    StepsBehind,
+    Tokens,
+    TokensPerSecond,
+    Year,
+)
+from service.core.request.transformer import Transformer
+from service.core.request.wire import Interval, Wire
+
+Target = Literal["attention", "query_value", "mlp", "all_linear"]
+
+
+class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
+    """Device-hours that are already known: measured, disclosed or planned."""
+
+    device_hours: DeviceHours | Interval[DeviceHours]
+
+
+class Timed(Wire, tag_field="kind", tag="timed", frozen=True, kw_only=True):
+    """Wall-clock hours for which the cluster's devices are held."""
+
+    hours: Hours | Interval[Hours]
+
+
+ComputePrecision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8"]
+
+
+class Losses(Wire, frozen=True, kw_only=True):
+    """What takes part of the held time beside the steps themselves.
+
+    `goodput` is what failures, restarts and checkpoints leave; without it, it follows from the
+    cluster's reliability. Evaluation and idle time are shares of the held time; without them the
+    catalog's defaults hold.
+    """
+
+    goodput: Goodput | Interval[Goodput] | UnsetType = UNSET
+    evaluation_share: LostShare | Interval[LostShare] | UnsetType = UNSET
+    idle_share: LostShare | Interval[LostShare] | UnsetType = UNSET
+
+
+class Compute(Losses, tag_field="kind", tag="compute", frozen=True, kw_only=True):
+    """Training FLOP, turned into device-hours by peak, MFU and goodput.
+
+    `precision` names the dense peak that `mfu` is a share of. Evaluation and idle time are added
+    only where they are given.
+    """
+
+    flop: Flop | Interval[Flop]
+    mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+    precision: ComputePrecision = "bf16"
+
+
+class PresetModel(Wire, tag_field="kind", tag="preset", frozen=True, kw_only=True):
+    """A model of the catalog."""
+
+    id: Slug
+
+
+class TransformerModel(Transformer, tag_field="kind", tag="transformer", frozen=True, kw_only=True):
+    """A transformer as described: layers, hidden size, heads and vocabulary do."""
+
+
+class ParametersModel(Wire, tag_field="kind", tag="parameters", frozen=True, kw_only=True):
+    """A model of which only parameter counts are known; a plausible shape is assumed."""
+
+    total: Parameters
+    active: Parameters | UnsetType = UNSET
+
+
+Model: TypeAlias = PresetModel | TransformerModel | ParametersModel
+ExpertKernels: TypeAlias = Literal["grouped", "fused"]
+TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+OptimizerName: TypeAlias = Literal[
+    "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
+]
+
+
+class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
+    """How a step is spread over the devices; leave it out and the fastest that fits is chosen.
+
+    A layout without `recompute` takes the least that fits in memory. `pipeline_schedule` is 1f1b,
+    interleaved where `virtual_stages` is above 1; with `expert_overlap` what experts exchange runs
+    beside the compute of another micro-batch, as it does under dualpipe unless said otherwise. A
+    search tries neither: they are for runs that are known to have had them.
+    """
+
+
+class Anchor(Wire, frozen=True, kw_only=True):
+    """A measured speed on the same kind of device: what the engine missed there is carried over.
+
+    What is not given of the measured configuration is the stage's own.
+    """
+
+    tokens_per_s_per_device: TokensPerSecond | Interval[TokensPerSecond]
+    devices: Devices
+    layout: LayoutTerms
+    model: Model | UnsetType = UNSET
+    sequence_length: SequenceLength | UnsetType = UNSET
+    global_batch_tokens: BatchTokens | UnsetType = UNSET
+    precision: TrainingPrecision | UnsetType = UNSET
+
+
+class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_only=True):
+    """Tokens through a model; step time, memory and the layout are predicted.
+
+    `mfu` overrides the predicted step time, `goodput` the default. Phases of other sequence
+    lengths or batches (context extension) are stages of their own. `expert_kernels` says how 8-bit
+    products of routed experts run, where that is known: one `grouped` kernel after others that
+    quantise, or all `fused`, which keep less in memory too; unless given, as stacks of the
+    software's year do it.
+    """
+
+    model: Model
+    tokens: Tokens | Interval[Tokens]
+    sequence_length: SequenceLength = 4096.0
+    global_batch_tokens: BatchTokens = 4_194_304.0
+    precision: TrainingPrecision = "bf16"
+    optimizer: OptimizerName = "adamw"
+    layout: LayoutTerms | UnsetType = UNSET
+    software_year: Year | Interval[Year] | UnsetType = UNSET
+    expert_kernels: ExpertKernels | UnsetType = UNSET
+    mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+    anchor: Anchor | UnsetType = UNSET
+
+
+class TokenData(Wire, tag_field="kind", tag="tokens", frozen=True, kw_only=True):
+    """So many tokens, repeats counted."""
+
+    tokens: Tokens | Interval[Tokens]
+
+
+class ExampleData(Wire, tag_field="kind", tag="examples", frozen=True, kw_only=True):
+    """Examples of a mean length, each seen for some epochs."""
+
+    examples: Examples | Interval[Examples]
+    mean_tokens: MeanTokens | Interval[MeanTokens]
+    epochs: Epochs | Interval[Epochs] = 1.0
+
+
+TuningData: TypeAlias = TokenData | ExampleData
+
+
+class FullTuning(Wire, tag_field="kind", tag="full", frozen=True, kw_only=True):
+    """Every parameter is trained."""
+
+
+class FrozenTuning(Wire, tag_field="kind", tag="frozen", frozen=True, kw_only=True):
+    """The layers nearest to the input, and the embedding, stay as they are.
+
+    `frozen_share` is their share of the parameters; they run forward only.
+    """
+
+    frozen_share: Share
+
+
+class LoraTuning(Wire, tag_field="kind", tag="lora", frozen=True, kw_only=True):
+    """Low-rank adapters are trained beside frozen 16-bit weights."""
+
+    rank: Rank = 16.0
+    target: Target = "all_linear"
+
+
+class QloraTuning(Wire, tag_field="kind", tag="qlora", frozen=True, kw_only=True):
+    """Low-rank adapters are trained beside frozen weights of four bits."""
+
+    rank: Rank = 16.0
+    target: Target = "all_linear"
+
+
+TuningMethod: TypeAlias = FullTuning | FrozenTuning | LoraTuning | QloraTuning
+Batching: TypeAlias = Literal["packed", "padded"]
+
+
+class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_only=True):
+    """Tuning a model on examples; memory, layout and step time are those of the method.
+
+    `packed` examples fill their sequences nearly, `padded` ones each take a whole one; what is
+    wasted that way is `padding_share`, assumed or computed where it is not given.
+    """
+
+    model: Model
+    data: TuningData
+    method: TuningMethod = field(default_factory=FullTuning)
+    batching: Batching = "packed"
+    padding_share: PaddingShare | Interval[PaddingShare] | UnsetType = UNSET
+    sequence_length: SequenceLength = 4096.0
+    global_batch_tokens: BatchTokens = 262_144.0
+    precision: TrainingPrecision = "bf16"
+    optimizer: OptimizerName = "adamw"
+    layout: LayoutTerms | UnsetType = UNSET
+    software_year: Year | Interval[Year] | UnsetType = UNSET
+    mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+
+
+class Responses(Wire, frozen=True, kw_only=True):
+    """How long responses are: log-normal, and cut at the cap.
+
+    `mean_tokens` is their mean after the cut; an interval says how unsure the mean is.
+    `between_tokens` says instead, or beside it, between which lengths nine in ten of them are.
+    """
+
+    mean_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
+    most_tokens: MostTokens | UnsetType = UNSET
+    between_tokens: Interval[MeanTokens] | UnsetType = UNSET
+
+
+ServingPrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8", "int4"]
+
+
+class ServingTerms(Wire, frozen=True, kw_only=True):
+    """How one replica that generates is spread.
+
+    Attention is split over `tensor_parallel` devices; a mixture's experts over all of
+    `devices_per_replica`.
+    """
+
+    tensor_parallel: Few
+    devices_per_replica: Few
+
+
+class Generation(Losses, tag_field="kind", tag="generation", frozen=True, kw_only=True):
+    """Answering prompts: synthetic data, teachers, evaluations.
+
+    `requests` prompts have `samples_per_prompt` responses each; of a prompt that several responses
+    share, the keys and values are computed once. `kept_share` below 1 says that more are written
+    than are asked for, because the rest is rejected.
+    """
+
+    model: Model
+    requests: Requests | Interval[Requests]
+    samples_per_prompt: Samples | Interval[Samples] = 1.0
+    prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
+    responses: Responses = field(default_factory=Responses)
+    kept_share: KeptShare | Interval[KeptShare] = 1.0
+    precision: ServingPrecision = "bf16"
+    serving: ServingTerms | UnsetType = UNSET
+
+
+class Colocated(Wire, tag_field="kind", tag="colocated", frozen=True, kw_only=True):
+    """The same devices generate, then learn."""
+
+
+class Disaggregated(Wire, tag_field="kind", tag="disaggregated", frozen=True, kw_only=True):
+    """Some devices generate and the others learn; the split is chosen where it is not given.
+
+    With `off_policy_steps` 0 each side waits for the other; with k, k batches are written while an
+    older one is learned from, and of more than one the next fills the places that the last leaves.
+    """
+
+    generation_devices: Devices | UnsetType = UNSET
+    off_policy_steps: StepsBehind = 0.0
+
+
+Placement: TypeAlias = Colocated | Disaggregated
+
+
+class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, kw_only=True):
+    """Reinforcement learning: sample, judge, learn, hand the weights over, again.
+
+    Each of `steps` learns from `prompts_per_step` x `samples_per_prompt` responses, in
+    `updates_per_step` mini-batches, `epochs_per_step` times. `steps_per_rollout` steps share one
+    rollout: their responses are all written first; where it is not given, one step, or as many
+    as it takes to give every device enough to write at once, up to 16 updates. Without
+    `reward_model`, rewards are computed from rules, on processors that cost nothing here. With
+    `rollout_log_probabilities` those of the inference engine are learned from, and the trainer
+    does not compute them again.
+    """
+
+    model: Model
+    steps: Steps | Interval[Steps]
+    prompts_per_step: Prompts
+    samples_per_prompt: Samples
+    prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
+    responses: Responses = field(default_factory=Responses)
+    steps_per_rollout: Few | UnsetType = UNSET
+    updates_per_step: Few = 1.0
+    epochs_per_step: Epochs | Interval[Epochs] = 1.0
+    reference_model: bool = True
+    rollout_log_probabilities: bool = False
+    reward_model: Model | UnsetType = UNSET
+    placement: Placement = field(default_factory=Colocated)
+    precision: TrainingPrecision = "bf16"
+    serving_precision: ServingPrecision = "bf16"
+    optimizer: OptimizerName = "adamw"
+    layout: LayoutTerms | UnsetType = UNSET
+    serving: ServingTerms | UnsetType = UNSET
+    software_year: Year | Interval[Year] | UnsetType = UNSET
+    mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+
+
+Work: TypeAlias = Metered | Timed | Compute | Pretraining | Finetuning | Generation | Reinforcement

@@ -1,0 +1,1 @@
+"""How long writing text takes: lengths, decoding, replicas."""

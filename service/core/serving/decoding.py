@@ -1,0 +1,357 @@
+"""Time to generate: prefill at the rate of FLOP, decoding at the rate of memory.
+
+One decoding step writes one token of every active sequence. It reads all weights that the batch
+touches once, and every sequence's keys and values; what it computes is little. So a batch of one is
+bound by memory bandwidth, and a larger batch is nearly free until keys and values weigh as much as
+the weights, the memory is full, or FLOP begin to count.
+
+Symbols: b active sequences of one replica, t tensor-parallel ranks, n devices of the replica.
+"""
+
+from typing import Final, NamedTuple
+
+from service.core.figures.arrays import Real, maximum, minimum, where
+from service.core.model import (
+    Architecture,
+    forward_flop_per_token_causal,
+    layer_params,
+    params_head,
+    params_total,
+)
+from service.core.serving.length_formulas import (
+    Lengths,
+    drain_seconds,
+    longest_tokens,
+    mean_tokens,
+    mean_tokens_so_far,
+)
+
+# Context, communicators and workspaces of the inference engine, beside weights and cache.
+RESERVE_BYTES: Final = 2.0e9
+ACTIVATION_BYTES: Final = 2.0
+
+
+class Server(NamedTuple):
+    """One device that generates, and its links."""
+
+    peak_flop_per_s: Real  # dense, at the precision of the products
+    memory_bytes: Real
+    memory_byte_per_s: Real
+    link_byte_per_s: Real  # one way, inside the fast domain
+    network_byte_per_s: Real  # one way, beyond it
+    domain_devices: float  # that share the fast link
+
+
+class ServingSpeed(NamedTuple):
+    """What an inference engine gets out of a device, and what each step costs beside."""
+
+    memory_share: Real  # of the device's memory that weights and cache may take
+    bandwidth_share: Real  # of the memory bandwidth
+    flop_share: Real  # of peak FLOP/s, in decoding and prefill
+    layer_seconds: Real  # per layer and step: kernels too short to be bound by anything
+    expert_layer_seconds: Real  # the same, on top, for a mixture of experts
+    exchange_seconds: Real  # one collective inside the fast domain
+    far_exchange_seconds: Real  # one that leaves it
+    step_seconds: Real  # scheduling, sampling, detokenising
+    most_sequences: Real  # that one attention group runs at once
+
+
+class Serving(NamedTuple):
+    """How one replica is spread; one layout, or many as arrays.
+
+    Attention is split over `tensor_parallel` ranks, and each such group has sequences of its own;
+    experts are split over all `devices` of the replica.
+    """
+
+    tensor_parallel: Real
+    devices: Real
+
+
+class Formats(NamedTuple):
+    """Bytes per weight and per cached element."""
+
+    weight_bytes: Real = 2.0
+    cache_bytes: Real = 2.0
+
+
+class Replica(NamedTuple):
+    """A model on a server: all that a decoding step depends on but the batch."""
+
+    architecture: Architecture
+    server: Server
+    speed: ServingSpeed
+    serving: Serving
+    formats: Formats = Formats()
+
+
+class DecodeStep(NamedTuple):
+    """Seconds of one decoding step by part; the parts add up to the step.
+
+    Weights and attention are the slower of memory and FLOP; the shares of it that are bound by FLOP
+    are 0 or 1.
+    """
+
+    weights: Real
+    attention: Real
+    exchange: Real
+    overhead: Real
+    weights_bound_by_flop: Real
+    attention_bound_by_flop: Real
+
+    @property
+    def seconds(self) -> Real:
+        """The whole step."""
+        return self.weights + self.attention + self.exchange + self.overhead
+
+
+class Batch(NamedTuple):
+    """Seconds to generate a batch, and what it ran with."""
+
+    prefill_seconds: Real
+    queue_seconds: Real  # all places taken: as one sample ends the next begins
+    drain_seconds: Real  # no sample waits: until the longest is written
+    seconds: Real
+    flow_seconds: Real  # the same samples where others follow them, so that no place is empty
+    longest_seconds: Real  # the longest sample among as many others as there are places
+    concurrent: Real  # sequences of one replica at once, at most
+    longest_tokens: Real
+
+
+def cache_bytes_per_sequence(
+    *, architecture: Architecture, context_tokens: Real, cache_bytes: Real = 2.0
+) -> Real:
+    """Keys and values of one sequence in all layers.
+
+        MHA, GQA, MQA  kv_heads * (head_dim + v_head_dim) per token and layer
+        MLA            kv_lora_rank + rope_head_dim
+        windows        keep their last tokens only
+
+    Source: GQA (arXiv 2305.13245), MLA in DeepSeek-V2 (arXiv 2405.04434, section 2.1).
+    """
+    a = architecture
+    elements = (
+        a.kv_lora_rank + a.qk_rope_head_dim
+        if a.latent
+        else a.kv_heads * (a.head_dim + a.v_head_dim)
+    )
+    windowed = minimum(context_tokens, a.sliding_window) if a.sliding_window else context_tokens
+    tokens = (a.layers - a.sliding_window_layers) * context_tokens + (
+        a.sliding_window_layers * windowed
+    )
+    return cache_bytes * elements * tokens
+
+
+def experts_touched(*, experts: float, experts_per_token: float, tokens: Real) -> Real:
+    """Distinct experts that a batch of so many tokens meets, routing even.
+
+    E * (1 - (1 - k / E)^tokens)
+    """
+    if not experts:
+        return 0.0
+    missed = 1.0 - experts_per_token / experts
+    if missed <= 0.0:
+        return experts
+    return experts * (1.0 - missed**tokens)
+
+
+def weight_params_read(*, architecture: Architecture, serving: Serving, active: Real) -> Real:
+    """Parameters that one device reads in a decoding step of its replica.
+
+        (attention, dense, shared, head) / t + touched experts / n
+
+    The input embedding is looked up, not read.
+    """
+    a = architecture
+    routed = a.moe_layers * layer_params(architecture=a).expert
+    touched = experts_touched(
+        experts=a.experts, experts_per_token=a.experts_per_token, tokens=active
+    )
+    embedding = a.vocab_size * a.hidden_size if params_head(architecture=a) else 0.0
+    rest = params_total(architecture=a) - routed * a.experts - embedding
+    return rest / serving.tensor_parallel + routed * touched / serving.devices
+
+
+def weight_params_held(*, architecture: Architecture, serving: Serving) -> Real:
+    """Parameters that one device of a replica keeps."""
+    a = architecture
+    routed = a.moe_layers * a.experts * layer_params(architecture=a).expert
+    rest = params_total(architecture=a) - routed
+    return rest / serving.tensor_parallel + routed / serving.devices
+
+
+def cache_split(*, architecture: Architecture, serving: Serving) -> Real:
+    """Ranks over which tensor parallelism divides a sequence's cache: at most one per KV head.
+
+    The latent vectors of MLA belong to all heads, so every rank keeps them whole.
+    """
+    heads = 1.0 if architecture.latent else architecture.kv_heads
+    return minimum(serving.tensor_parallel, heads)
+
+
+def most_concurrent(*, replica: Replica, context_tokens: Real) -> Real:
+    """Sequences of so many tokens that one replica holds at once; below 1 it cannot serve.
+
+    groups * min(most_sequences, split * (memory - weights - reserve) / cache of a sequence)
+    """
+    a, serving = replica.architecture, replica.serving
+    weights = weight_params_held(architecture=a, serving=serving) * replica.formats.weight_bytes
+    free = replica.server.memory_bytes * replica.speed.memory_share - weights - RESERVE_BYTES
+    cache = cache_bytes_per_sequence(
+        architecture=a,
+        context_tokens=context_tokens,
+        cache_bytes=replica.formats.cache_bytes,
+    )
+    groups = serving.devices / serving.tensor_parallel
+    held = maximum(0.0, free) * cache_split(architecture=a, serving=serving) / cache
+    return groups * minimum(replica.speed.most_sequences, held)
+
+
+def attention_flop_per_token(*, architecture: Architecture, context_tokens: Real) -> Real:
+    """FLOP of scores and values for one new token in all layers, keys up to `context_tokens`.
+
+    2 keys heads (head_dim + v_head_dim) per layer; MLA works on the latent vectors themselves
+    """
+    a = architecture
+    widths = 2.0 * a.kv_lora_rank + a.qk_rope_head_dim if a.latent else a.head_dim + a.v_head_dim
+    windowed = minimum(context_tokens, a.sliding_window) if a.sliding_window else context_tokens
+    keys = (a.layers - a.sliding_window_layers) * context_tokens + (
+        a.sliding_window_layers * windowed
+    )
+    return 2.0 * keys * a.heads * widths
+
+
+def decode_step(*, replica: Replica, active: Real, context_tokens: Real) -> DecodeStep:
+    """One decoding step of a replica with so many active sequences of so many tokens each.
+
+        weights    max(bytes read / bandwidth, b * FLOP / FLOP/s)
+        attention  max(cache bytes / bandwidth, b * FLOP / FLOP/s)
+        exchange   two collectives per layer under tensor parallelism, two per expert layer
+        overhead   seconds per layer and per step
+
+    Source: the roofline of decoding as in Pope et al. 2022 (arXiv 2211.05102).
+    """
+    a, server, speed, serving = (
+        replica.architecture,
+        replica.server,
+        replica.speed,
+        replica.serving,
+    )
+    bandwidth = server.memory_byte_per_s * speed.bandwidth_share
+    rate = server.peak_flop_per_s * speed.flop_share
+    alone = forward_flop_per_token_causal(architecture=a, sequence_length=1.0)
+    read = weight_params_read(architecture=a, serving=serving, active=active)
+    weights_memory = read * replica.formats.weight_bytes / bandwidth
+    weights_flop = active * (alone.total - alone.mtp) / serving.devices / rate
+    cache = cache_bytes_per_sequence(
+        architecture=a,
+        context_tokens=context_tokens,
+        cache_bytes=replica.formats.cache_bytes,
+    )
+    per_group = maximum(1.0, active * serving.tensor_parallel / serving.devices)
+    split = cache_split(architecture=a, serving=serving)
+    attention_memory = per_group * cache / split / bandwidth
+    attention_flop = (
+        per_group
+        * attention_flop_per_token(architecture=a, context_tokens=context_tokens)
+        / minimum(serving.tensor_parallel, a.heads)
+        / rate
+    )
+    return DecodeStep(
+        weights=maximum(weights_memory, weights_flop),
+        attention=maximum(attention_memory, attention_flop),
+        exchange=_exchange_seconds(replica, per_group=per_group),
+        overhead=a.layers * speed.layer_seconds
+        + a.moe_layers * speed.expert_layer_seconds
+        + speed.step_seconds,
+        weights_bound_by_flop=where(weights_flop > weights_memory, 1.0, 0.0),
+        attention_bound_by_flop=where(attention_flop > attention_memory, 1.0, 0.0),
+    )
+
+
+def _exchange_seconds(replica: Replica, *, per_group: Real) -> Real:
+    """Collectives of one step: latency and bytes, inside the fast domain or beyond it."""
+    a, server, speed, serving = (
+        replica.architecture,
+        replica.server,
+        replica.speed,
+        replica.serving,
+    )
+
+    def one(ranks: Real, bytes_sent: Real) -> Real:
+        far = ranks > server.domain_devices
+        latency = where(far, speed.far_exchange_seconds, speed.exchange_seconds)
+        rate = where(far, server.network_byte_per_s, server.link_byte_per_s)
+        return where(ranks > 1.0, latency + bytes_sent / rate, 0.0)
+
+    t, n = serving.tensor_parallel, serving.devices
+    stream = ACTIVATION_BYTES * per_group * a.hidden_size
+    reduced = one(t, 2.0 * stream * (t - 1.0) / t)
+    sent = one(n, stream * a.experts_per_token / t)
+    apart = where(n > t, 1.0, 0.0)
+    return 2.0 * a.layers * reduced + 2.0 * a.moe_layers * sent * apart
+
+
+def prefill_seconds(
+    *, replica: Replica, replicas: Real, prompts: Real, prompt_tokens: Real
+) -> Real:
+    """Seconds to read the prompts, each once: FLOP over FLOP/s of all replicas.
+
+    prompts * prompt_tokens * forward FLOP / (replicas * n * peak * share)
+    """
+    flop = forward_flop_per_token_causal(
+        architecture=replica.architecture, sequence_length=prompt_tokens
+    )
+    rate = replica.server.peak_flop_per_s * replica.speed.flop_share * replica.serving.devices
+    return prompts * prompt_tokens * (flop.total - flop.mtp) / (rate * replicas)
+
+
+def batch_seconds(
+    *,
+    replica: Replica,
+    replicas: Real,
+    samples: Real,
+    prompts: Real,
+    prompt_tokens: Real,
+    lengths: Lengths,
+) -> Batch:
+    """Seconds until the last of `samples` responses to `prompts` is written.
+
+        queue    (n - B) mean / (B / step(B))   while more than B wait, n samples of a replica
+        drain    the last B, until the longest ends
+        flow     n mean / (B / step(B))         where the next batch takes the empty places
+        longest  longest * step(B)
+
+    B is what memory holds of sequences of mean length. Prompts are read once each, and shared by
+    the samples that answer them.
+    """
+    mean = mean_tokens(lengths=lengths)
+    longest = longest_tokens(lengths=lengths, samples=samples)
+    share = maximum(1.0, samples / replicas)
+    room = maximum(1.0, most_concurrent(replica=replica, context_tokens=prompt_tokens + mean))
+    concurrent = minimum(share, room)
+
+    def step_seconds(active: Real, written: Real) -> Real:
+        context = prompt_tokens + written
+        return decode_step(replica=replica, active=active, context_tokens=context).seconds
+
+    full = step_seconds(concurrent, mean_tokens_so_far(lengths=lengths))
+    queue = (share - concurrent) * mean / concurrent * full
+    drain = drain_seconds(
+        concurrent=concurrent,
+        lengths=lengths,
+        longest_tokens=longest,
+        step_seconds=step_seconds,
+    )
+    prefill = prefill_seconds(
+        replica=replica, replicas=replicas, prompts=prompts, prompt_tokens=prompt_tokens
+    )
+    return Batch(
+        prefill_seconds=prefill,
+        queue_seconds=queue,
+        drain_seconds=drain,
+        seconds=prefill + queue + drain,
+        flow_seconds=share * mean / concurrent * full,
+        longest_seconds=longest * full,
+        concurrent=concurrent,
+        longest_tokens=longest,
+    )

@@ -1,0 +1,152 @@
+"""Lengths of sampled responses, and how a batch drains while its longest ones are still written.
+
+Lengths are log-normal and cut at a cap. A batch that starts together ends with its longest sample:
+the fewer are left, the less a device has to do, but it stays held. That is why twice the devices
+can gain nothing.
+"""
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from service.core.figures.arrays import Real, maximum, minimum
+
+NEWTON_STEPS: Final = 20
+# A mean nearer to the cap than this means that nearly every sample runs into the cap.
+MAX_MEAN_OVER_CAP: Final = 0.98
+NODES: Final = 20
+Z_90: Final = NormalDist().inv_cdf(0.95)
+
+_nodes, _weights = np.polynomial.legendre.leggauss(NODES)
+# On the unit interval, dense at its start: u = v^2, where most samples end.
+POSITIONS: Final[tuple[float, ...]] = tuple(float(v) for v in ((_nodes + 1) / 2) ** 2)
+WEIGHTS: Final[tuple[float, ...]] = tuple(float(w) for w in _weights * (_nodes + 1) / 2)
+
+
+class Lengths(NamedTuple):
+    """A log-normal distribution of response lengths in tokens, cut at `cap_tokens`."""
+
+    log_median: Real
+    sigma: Real
+    cap_tokens: Real
+
+
+def normal_share_below(z: Real) -> Real:
+    """The standard normal distribution function, to 1.5e-7.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), formula 7.1.26.
+    """
+    x = np.abs(z) / math.sqrt(2.0)
+    t = 1.0 / (1.0 + 0.3275911 * x)
+    series = 1.421413741 + t * (-1.453152027 + t * 1.061405429)
+    series = t * (0.254829592 + t * (-0.284496736 + t * series))
+    erf = 1.0 - series * np.exp(-x * x)
+    share: Real = 0.5 * (1.0 + np.sign(z) * erf)
+    return share
+
+
+def sigma_of_interval(*, low: Real, high: Real) -> Real:
+    """Spread of log-normal lengths of which nine in ten lie between `low` and `high`.
+
+    ln(high / low) / (2 * 1.645)
+    """
+    return np.log(high / low) / (2.0 * Z_90)
+
+
+def mean_tokens(*, lengths: Lengths) -> Real:
+    """Mean length of the cut distribution.
+
+        m = log_median, s = sigma, C = cap
+        exp(m + s^2/2) * N((ln C - m - s^2) / s) + C * (1 - N((ln C - m) / s))
+
+    Source: the limited expected value of the log-normal distribution, as in actuarial tables.
+    """
+    m, s = lengths.log_median, lengths.sigma
+    room = (np.log(lengths.cap_tokens) - m) / s
+    whole = np.exp(m + s * s / 2.0) * normal_share_below(room - s)
+    return whole + lengths.cap_tokens * (1.0 - normal_share_below(room))
+
+
+def lengths_of(*, mean_tokens: Real, cap_tokens: Real, sigma: Real) -> Lengths:
+    """The distribution whose mean after the cut is `mean_tokens`; at most 98% of the cap.
+
+    Newton's method on the logarithm of the mean, which is concave and rising in the log median:
+    from the left it never overshoots.
+    """
+    mean = minimum(mean_tokens, MAX_MEAN_OVER_CAP * cap_tokens)
+    m: Real = np.log(mean) - sigma * sigma / 2.0
+    for _ in range(NEWTON_STEPS):
+        room = (np.log(cap_tokens) - m) / sigma
+        rising = np.exp(m + sigma * sigma / 2.0) * normal_share_below(room - sigma)
+        got = rising + cap_tokens * (1.0 - normal_share_below(room))
+        slope = maximum(rising / got, 1e-3)
+        m = m + np.log(mean / got) / slope
+    return Lengths(log_median=m, sigma=sigma, cap_tokens=cap_tokens)
+
+
+def share_longer(*, lengths: Lengths, tokens: Real) -> Real:
+    """Share of the samples that are still written after so many tokens, before the cap."""
+    z = (np.log(maximum(tokens, 1e-9)) - lengths.log_median) / lengths.sigma
+    return 1.0 - normal_share_below(z)
+
+
+def mean_tokens_so_far(*, lengths: Lengths) -> Real:
+    """Tokens written of a sample that is met at a random moment of its writing.
+
+        E[L^2] / (2 E[L]),  E[L^2] = exp(2 m + 2 s^2) N(room - 2 s) + C^2 (1 - N(room))
+
+    Long samples are met more often than short ones, in proportion to their length.
+    Source: the mean age in a renewal process.
+    """
+    m, s, cap = lengths.log_median, lengths.sigma, lengths.cap_tokens
+    room = (np.log(cap) - m) / s
+    whole = np.exp(2.0 * (m + s * s)) * normal_share_below(room - 2.0 * s)
+    square = whole + cap * cap * (1.0 - normal_share_below(room))
+    return square / (2.0 * mean_tokens(lengths=lengths))
+
+
+def normal_quantile_above(*, share: Real) -> Real:
+    """The normal deviate that a share of at most one half exceeds, to 4.5e-4.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), formula 26.2.23.
+    """
+    t = np.sqrt(-2.0 * np.log(share))
+    above = 2.515517 + t * (0.802853 + t * 0.010328)
+    below = 1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))
+    z: Real = t - above / below
+    return z
+
+
+def longest_tokens(*, lengths: Lengths, samples: Real) -> Real:
+    """Median length of the longest of so many samples.
+
+    min(cap, exp(m + s z)),  z the 2^(-1/samples) quantile of the normal distribution
+    """
+    above = -np.expm1(-math.log(2.0) / maximum(1.0, samples))
+    z = normal_quantile_above(share=above)
+    return minimum(lengths.cap_tokens, np.exp(lengths.log_median + lengths.sigma * z))
+
+
+def drain_seconds(
+    *,
+    concurrent: Real,
+    lengths: Lengths,
+    longest_tokens: Real,
+    step_seconds: Callable[[Real, Real], Real],
+) -> Real:
+    """Seconds until the last of `concurrent` samples that start together is written.
+
+        integral from 0 to the longest of  step_seconds(max(1, n S(l)), l) dl
+
+    `step_seconds(active, written)` is the time of one decoding step of one replica; S is the share
+    that is still written. Gauss-Legendre with 20 points, dense at short lengths.
+    """
+    total: Real = 0.0
+    for position, weight in zip(POSITIONS, WEIGHTS, strict=True):
+        written = longest_tokens * position
+        active = concurrent * share_longer(lengths=lengths, tokens=written)
+        total = total + weight * step_seconds(maximum(1.0, active), written)
+    return total * longest_tokens

@@ -1,0 +1,346 @@
+"""Generation as figures: what a cluster and its inference engine do, and the layout that serves."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
+
+import numpy as np
+from msgspec import UNSET, Struct, UnsetType
+
+from service.core.argument import Argument
+from service.core.cluster.hardware import Hardware, capacity_bytes
+from service.core.figures.arrays import Array, Real
+from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
+from service.core.figures.units import Unit
+from service.core.model import Architecture
+from service.core.model.named import Described
+from service.core.request.work import ServingPrecision, ServingTerms
+from service.core.serving.decoding import (
+    Batch,
+    DecodeStep,
+    Formats,
+    Replica,
+    Server,
+    Serving,
+    ServingSpeed,
+    batch_seconds,
+    decode_step,
+    most_concurrent,
+)
+from service.core.serving.length_formulas import lengths_of
+from service.core.serving.lengths import NO_CAP_TOKENS, Texts
+
+# Bytes per weight; four-bit weights carry their scales. Caches stay in 16 bits.
+FORMATS: Final[dict[ServingPrecision, Formats]] = {
+    "bf16": Formats(),
+    "fp16": Formats(),
+    "fp8": Formats(weight_bytes=1.0),
+    "int8": Formats(weight_bytes=1.0),
+    "int4": Formats(weight_bytes=0.53),
+}
+PEAK_PRECISION: Final[dict[ServingPrecision, str]] = {
+    "bf16": "bf16",
+    "fp16": "fp16",
+    "fp8": "fp8",
+    "int8": "int8",
+    "int4": "bf16",
+}
+"""Products of four-bit weights run in 16 bits."""
+Bound: TypeAlias = Literal["memory_bandwidth", "flop", "exchange", "overhead"]
+SPEEDS: Final = ServingSpeed._fields
+MOST_TENSOR_PARALLEL: Final = 64.0
+MOST_DEVICES: Final = 512.0
+BATCH_UNITS: Final[dict[str, Unit]] = {
+    "prefill_seconds": "second",
+    "queue_seconds": "second",
+    "drain_seconds": "second",
+    "seconds": "second",
+    "flow_seconds": "second",
+    "longest_seconds": "second",
+    "concurrent": "ratio",
+    "longest_tokens": "token",
+}
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """A batch on the replicas of a cluster: the serving layout and the batch's figures."""
+
+    serving: Serving
+    replicas: float
+    batch: Mapping[str, Term]
+    bound: Bound
+
+
+class Unserved(Struct, frozen=True, kw_only=True):
+    """No replica of the model fits the devices, or not the one that was asked for."""
+
+    detail: str
+    pointer: str
+    contradictory: bool = False
+
+
+Serviced: TypeAlias = Served | Unserved
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """A batch to be written: how many samples of how many prompts, `batches` and `times` over."""
+
+    samples: Term
+    prompts: Term
+    texts: Texts
+    batches: float = 1.0
+    times: Term | None = None
+
+    @property
+    def inputs(self) -> dict[str, Term]:
+        """What the formulas take."""
+        counted = {"samples": self.samples, "prompts": self.prompts}
+        return counted | self.texts.inputs | ({} if self.times is None else {"times": self.times})
+
+
+class Office(Struct, frozen=True, kw_only=True):
+    """A model, the devices that serve it, and their inference engine."""
+
+    described: Described
+    hardware: Hardware
+    precision: ServingPrecision
+    figures: Mapping[str, Term]
+
+
+@formula("served_batch", parts=BATCH_UNITS)
+def batch_of_figures(
+    *,
+    peak_flop_per_s: Real,
+    memory_bytes: Real,
+    memory_byte_per_s: Real,
+    link_byte_per_s: Real,
+    network_byte_per_s: Real,
+    prompt_tokens: Real,
+    response_tokens: Real,
+    sigma: Real,
+    architecture: Architecture,
+    serving: Serving,
+    formats: Formats,
+    domain_devices: float,
+    replicas: Real,
+    samples: Real,
+    prompts: Real,
+    batches: float = 1.0,
+    times: Real = 1.0,
+    cap_tokens: Real = NO_CAP_TOKENS,
+    **speed: Real,
+) -> Batch:
+    """Seconds of a batch from the figures of devices, links, inference engine and lengths.
+
+    Formula: `serving.decoding.batch_seconds`, of all samples and prompts `batches * times`.
+    """
+    replica = Replica(
+        architecture=architecture,
+        server=Server(
+            peak_flop_per_s=peak_flop_per_s,
+            memory_bytes=memory_bytes,
+            memory_byte_per_s=memory_byte_per_s,
+            link_byte_per_s=link_byte_per_s,
+            network_byte_per_s=network_byte_per_s,
+            domain_devices=domain_devices,
+        ),
+        speed=ServingSpeed(**speed),
+        serving=serving,
+        formats=formats,
+    )
+    return batch_seconds(
+        replica=replica,
+        replicas=replicas,
+        samples=samples * batches * times,
+        prompts=prompts * batches * times,
+        prompt_tokens=prompt_tokens,
+        lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
+    )
+
+
+def office_of(
+    argument: Argument, described: Described, hardware: Hardware, precision: ServingPrecision
+) -> Office:
+    """Everything that serving depends on beside the load and the layout."""
+    capacity = argument.ledger.derive_once(
+        capacity_bytes,
+        name=f"accelerators/{hardware.device.id}/capacity_bytes",
+        inputs={"memory_bytes": hardware.memory_bytes},
+    )
+    return Office(
+        described=described,
+        hardware=hardware,
+        precision=precision,
+        figures={
+            "peak_flop_per_s": hardware.peak_flop_per_s,
+            "memory_bytes": capacity,
+            "memory_byte_per_s": hardware.memory_bandwidth_byte_per_s,
+            "link_byte_per_s": hardware.scale_up_byte_per_s,
+            "network_byte_per_s": hardware.scale_out_byte_per_s,
+            **{name: argument.assume(f"inference.{name}") for name in SPEEDS},
+        },
+    )
+
+
+def served(
+    argument: Argument,
+    office: Office,
+    load: Load,
+    asked: ServingTerms | UnsetType,
+    *,
+    devices: float,
+    pointer: str,
+    name: str,
+) -> Serviced:
+    """A load on so many devices, served as asked or in the fastest way that fits."""
+    serving = _serving_of(office, load, asked, devices=devices, pointer=pointer)
+    if isinstance(serving, Unserved):
+        return serving
+    replicas = math.floor(devices / float(serving.devices))
+    fixed = _fixed(office, load, serving, replicas)
+    batch = argument.ledger.derive_parts(
+        batch_of_figures,
+        name=name,
+        inputs=dict(office.figures) | load.inputs,
+        fixed=fixed,
+        stands={
+            "architecture": office.described.stands_at,
+            "serving": pointer if asked is not UNSET else "inference.served",
+        },
+    )
+    return Served(
+        serving=serving,
+        replicas=float(replicas),
+        batch=batch,
+        bound=_bound(office, load, serving, batch),
+    )
+
+
+def _fixed(office: Office, load: Load, serving: Serving, replicas: float | Array) -> dict[str, Any]:
+    return {
+        "architecture": office.described.architecture,
+        "serving": serving,
+        "formats": FORMATS[office.precision],
+        "domain_devices": office.hardware.scale_up_domain,
+        "replicas": replicas,
+        "batches": load.batches,
+    }
+
+
+def _central(terms: Mapping[str, Term]) -> dict[str, float]:
+    return {name: term.central for name, term in terms.items()}
+
+
+def replica_of(office: Office, serving: Serving) -> Replica:
+    """One replica with every figure at its central value."""
+    numbers = _central(office.figures)
+    return Replica(
+        architecture=office.described.architecture,
+        server=Server(
+            **{name: numbers[name] for name in Server._fields if name != "domain_devices"},
+            domain_devices=office.hardware.scale_up_domain,
+        ),
+        speed=ServingSpeed(**{name: numbers[name] for name in SPEEDS}),
+        serving=serving,
+        formats=FORMATS[office.precision],
+    )
+
+
+def _room(office: Office, load: Load, serving: Serving) -> Array:
+    texts = load.texts
+    context = texts.prompt_tokens.central + texts.mean_tokens.central
+    room = most_concurrent(replica=replica_of(office, serving), context_tokens=context)
+    return np.asarray(room, dtype=np.float64)
+
+
+def servings(architecture: Architecture, *, devices: float) -> Serving:
+    """Layouts of one replica on at most so many devices, as arrays: powers of two.
+
+    Tensor parallelism divides the heads; only experts are spread beyond it.
+    """
+    tensor = 2.0 ** np.arange(0, math.floor(math.log2(MOST_TENSOR_PARALLEL)) + 1)
+    tensor = tensor[(architecture.heads % tensor == 0) & (tensor <= devices)]
+    most = min(devices, MOST_DEVICES, max(architecture.experts, MOST_TENSOR_PARALLEL))
+    spread = 2.0 ** np.arange(0, math.floor(math.log2(most)) + 1)
+    t, n = (grid.ravel() for grid in np.meshgrid(tensor, spread))
+    legal = (n >= t) & ((n == t) | (architecture.moe_layers > 0))
+    return Serving(tensor_parallel=t[legal], devices=n[legal])
+
+
+def _serving_of(
+    office: Office,
+    load: Load,
+    asked: ServingTerms | UnsetType,
+    *,
+    devices: float,
+    pointer: str,
+) -> Serving | Unserved:
+    if asked is not UNSET:
+        return _as_asked(office, load, asked, devices=devices, pointer=pointer)
+    every = servings(office.described.architecture, devices=devices)
+    fits = _room(office, load, every) >= 1.0
+    if not fits.any():
+        return Unserved(
+            detail=f"no replica of the model with one sequence fits {devices:g} devices",
+            pointer=pointer,
+        )
+    t, n = (np.asarray(field)[fits] for field in every)
+    fitting = Serving(tensor_parallel=t, devices=n)
+    numbers: dict[str, Any] = _central(office.figures) | _central(load.inputs)
+    fixed = _fixed(office, load, fitting, np.floor(devices / n))
+    batch = batch_of_figures(**(numbers | fixed))
+    best = int(np.argmin(np.broadcast_to(np.asarray(batch.seconds), n.shape)))
+    return Serving(tensor_parallel=float(t[best]), devices=float(n[best]))
+
+
+def _as_asked(
+    office: Office, load: Load, asked: ServingTerms, *, devices: float, pointer: str
+) -> Serving | Unserved:
+    t, n = asked.tensor_parallel, asked.devices_per_replica
+    architecture = office.described.architecture
+    faults = (
+        ("devices_per_replica", "needs more devices than there are", n > devices),
+        ("devices_per_replica", "must be a multiple of tensor_parallel", n % t != 0),
+        ("devices_per_replica", "only experts spread beyond tensor_parallel",
+         n > t and not architecture.moe_layers),
+        ("tensor_parallel", "must divide the heads", architecture.heads % t != 0),
+    )  # fmt: skip
+    for member, why, broken in faults:
+        if broken:
+            return Unserved(
+                detail=f"{member} {why}", pointer=f"{pointer}/{member}", contradictory=True
+            )
+    serving = Serving(tensor_parallel=t, devices=n)
+    if float(_room(office, load, serving)) < 1.0:
+        return Unserved(
+            detail="weights and one sequence do not fit the devices of a replica", pointer=pointer
+        )
+    return serving
+
+
+def _bound(office: Office, load: Load, serving: Serving, batch: Mapping[str, Term]) -> Bound:
+    """What most of the time is bound by, every figure at its central value."""
+    decoding = batch["queue_seconds"].central + batch["drain_seconds"].central
+    if batch["prefill_seconds"].central > decoding:
+        return "flop"
+    mean = load.texts.mean_tokens.central
+    active = batch["concurrent"].central
+    if batch["drain_seconds"].central > batch["queue_seconds"].central:
+        active = max(1.0, active * min(1.0, mean / batch["longest_tokens"].central))
+    context = load.texts.prompt_tokens.central + mean / 2.0
+    step = decode_step(replica=replica_of(office, serving), active=active, context_tokens=context)
+    return bound_of(step)
+
+
+def bound_of(step: DecodeStep) -> Bound:
+    """The largest of memory bandwidth, FLOP, exchange and overhead in one decoding step."""
+    by_flop = step.weights * step.weights_bound_by_flop
+    by_flop = by_flop + step.attention * step.attention_bound_by_flop
+    sides: dict[Bound, float] = {
+        "memory_bandwidth": float(step.weights + step.attention - by_flop),
+        "flop": float(by_flop),
+        "exchange": float(step.exchange),
+        "overhead": float(step.overhead),
+    }
+    return max(sides, key=lambda side: sides[side])

@@ -1,0 +1,1 @@
+"""Work becomes device-hours."""

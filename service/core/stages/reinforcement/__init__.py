@@ -1,0 +1,1 @@
+"""Device-hours of reinforcement learning."""

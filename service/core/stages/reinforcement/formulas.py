@@ -1,0 +1,243 @@
+"""The time of one reinforcement step, from the times of its phases.
+
+Colocated, the same devices generate, judge and learn in turn, and every phase waits for the one
+before. Disaggregated and off-policy by k steps, k batches are being written while an older one is
+learned from, so that a step takes as long as the slower side. Samples of a batch then end while
+those of the next are written, and its longest one has k steps to end in: the tail of a batch no
+longer holds up the trainer.
+"""
+
+import math
+from typing import NamedTuple
+
+from service.core.figures.arrays import Real, maximum, minimum
+from service.core.figures.formulas import formula
+from service.core.model import Architecture, params_active, params_total
+
+TRAINING_PASSES = 3.0
+"""Forward passes that a training step costs: one forward and twice as much backward."""
+
+
+class StepPhases(NamedTuple):
+    """Seconds of one step by phase, each as long as it takes by itself."""
+
+    prefill: Real
+    generation: Real  # decoding, until the batch's last sample
+    log_probabilities: Real  # of the policy that sampled
+    reference: Real
+    reward: Real
+    update: Real
+    weight_transfer: Real
+    fixed: Real  # collecting, rewards by rule, logging, hand-over between engines
+
+
+class Step(NamedTuple):
+    """Seconds of one step on the clock, and where its devices wait."""
+
+    seconds: Real
+    generating: Real
+    training: Real
+    waiting_generators: Real  # seconds that generating devices wait for the trainer
+    waiting_trainers: Real
+
+
+@formula("forward_seconds", unit="second")
+def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
+    """Seconds of so many forward passes over what a training step of these seconds learns from.
+
+    training_seconds * passes / 3
+    """
+    return training_seconds * passes / TRAINING_PASSES
+
+
+@formula("weight_transfer_seconds", unit="second")
+def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
+    """Seconds until the generating engines hold the new weights: weight_bytes / byte_per_s.
+
+    Tensor by tensor, the weights are gathered from the trainer's ranks and sent to all engines, so
+    that all of them pass the link of every device.
+    """
+    return weight_bytes / byte_per_s
+
+
+def generating_seconds(phases: StepPhases) -> Real:
+    """Prefill and decoding."""
+    return phases.prefill + phases.generation
+
+
+def training_seconds(phases: StepPhases) -> Real:
+    """What the trainer does with a batch: log-probabilities, reference, reward and update."""
+    return phases.log_probabilities + phases.reference + phases.reward + phases.update
+
+
+def colocated_step(*, phases: StepPhases) -> Step:
+    """One after the other on the same devices: the sum of all phases."""
+    generating, training = generating_seconds(phases), training_seconds(phases)
+    return Step(
+        seconds=generating + training + phases.weight_transfer + phases.fixed,
+        generating=generating,
+        training=training,
+        waiting_generators=0.0,
+        waiting_trainers=0.0,
+    )
+
+
+def off_policy_step(*, phases: StepPhases) -> Step:
+    """Side by side: max(generating, training + fixed) + weight transfer.
+
+    `generation` is per batch where several are written at once. What a step costs beside is the
+    trainer's; only new weights stop both sides.
+    """
+    generating, training = generating_seconds(phases), training_seconds(phases) + phases.fixed
+    slower = maximum(generating, training)
+    return Step(
+        seconds=slower + phases.weight_transfer,
+        generating=generating,
+        training=training,
+        waiting_generators=slower - generating,
+        waiting_trainers=slower - training,
+    )
+
+
+@formula("run_device_hours", unit="device_hour")
+def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
+    """Device-hours of all steps, failures apart: step_seconds * steps * devices / 3600."""
+    return step_seconds * steps * devices / 3600.0
+
+
+@formula("seconds_per_step", unit="second")
+def seconds_per_step(
+    *, seconds: Real, steps_per_rollout: Real = 1.0, batches_ahead: Real = 1.0
+) -> Real:
+    """A rollout's share of one step: seconds / (steps_per_rollout * batches_ahead)."""
+    return seconds / (steps_per_rollout * batches_ahead)
+
+
+@formula("decoding_seconds", unit="second")
+def decoding_seconds(
+    *, queue_seconds: Real, drain_seconds: Real, steps_per_rollout: Real = 1.0
+) -> Real:
+    """Decoding of one step, its rollout whole: (queue + drain) / steps_per_rollout."""
+    return (queue_seconds + drain_seconds) / steps_per_rollout
+
+
+@formula("streaming_seconds", unit="second")
+def streaming_seconds(
+    *,
+    queue_seconds: Real,
+    drain_seconds: Real,
+    flow_seconds: Real,
+    longest_seconds: Real,
+    batches_ahead: Real,
+    steps_per_rollout: Real = 1.0,
+) -> Real:
+    """Decoding of one step where k batches are under way and follow one another.
+
+        min(queue + drain, max(flow, longest)) / (k * steps_per_rollout)
+
+    The places of samples that end go to the next batch, so that generation is bound by its flow,
+    or by the longest sample, which k steps wait for. Batches that are written whole are the other
+    way to run; the faster is taken.
+    """
+    whole = queue_seconds + drain_seconds
+    streamed = maximum(flow_seconds, longest_seconds)
+    return minimum(whole, streamed) / (batches_ahead * steps_per_rollout)
+
+
+@formula("steps_sharing_rollout", unit="ratio")
+def steps_sharing_rollout(
+    *,
+    samples: Real,
+    devices: Real,
+    samples_per_device: Real,
+    updates_per_rollout: Real,
+    steps: Real,
+    updates_per_step: float,
+) -> Real:
+    """Steps that share a rollout where nobody says: as many as give every device enough to write.
+
+        max(1, min(devices * samples_per_device / samples, updates_per_rollout / updates, steps))
+
+    A device that decodes few samples reads all weights for few tokens, and all devices wait for
+    the longest sample as often as they begin anew; so teams write for several updates at once,
+    as long as the last of them does not learn from samples that are too old.
+    """
+    filling = devices * samples_per_device / samples
+    return maximum(1.0, minimum(minimum(filling, updates_per_rollout / updates_per_step), steps))
+
+
+@formula("batches_ahead", unit="count")
+def at_least_one(*, steps: Real) -> Real:
+    """Batches under way for a policy so many steps behind: max(1, steps)."""
+    return maximum(1.0, steps)
+
+
+@formula("generating_seconds_of_step", unit="second")
+def generating_seconds_of_step(*, prefill: Real, generation: Real) -> Real:
+    """Seconds that a step's samples take to write: prefill + generation."""
+    return prefill + generation
+
+
+@formula("tokens_per_update", unit="token")
+def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:
+    """Tokens of one mini-batch, samples of mean length: sequences * sequence_length."""
+    return sequences * sequence_length
+
+
+@formula("training_pass_seconds", unit="second")
+def training_pass_seconds(
+    *,
+    seconds: Real,
+    updates: Real,
+    prompt_tokens: Real,
+    response_tokens: Real,
+    slowdown: Real,
+    sequence_length: float,
+    colocated_slowdown: Real = 1.0,
+) -> Real:
+    """Forward and backward over all samples of a step once.
+
+        seconds * updates * (prompt + response) / sequence_length * slowdown * colocated_slowdown
+
+    `seconds` is the engine's for one mini-batch of sequences of `sequence_length`. `slowdown` is
+    what samples of uneven length and short batches cost against a training run,
+    `colocated_slowdown` what it costs to share the device's memory with an inference engine.
+    """
+    tokens = (prompt_tokens + response_tokens) / sequence_length
+    return seconds * updates * tokens * slowdown * colocated_slowdown
+
+
+@formula("update_seconds", unit="second")
+def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
+    """The update: training_pass * epochs."""
+    return training_pass * epochs
+
+
+def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
+    """Forward passes of the policy that one of the reward model costs: active parameters."""
+    return params_active(architecture=reward) / params_active(architecture=policy)
+
+
+@formula("weight_bytes", unit="byte")
+def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
+    """All weights, which pass every device on their way: parameters * bytes_per_weight."""
+    return params_total(architecture=architecture) * bytes_per_weight
+
+
+@formula("reinforcement_step", parts=dict.fromkeys(Step._fields, "second"))
+def stepped(*, side_by_side: bool, **phases: Real) -> Step:
+    """Seconds of a step from its phases: `off_policy_step` side by side, else `colocated_step`."""
+    whole = StepPhases(**phases)
+    return off_policy_step(phases=whole) if side_by_side else colocated_step(phases=whole)
+
+
+@formula("devices_learning", unit="count")
+def devices_learning(*, devices: Real, generation_devices: Real) -> Real:
+    """Devices that learn: devices - generation_devices."""
+    return devices - generation_devices
+
+
+@formula("generation_devices", unit="count")
+def generation_devices(*, devices: Real, learning_share: float) -> Real:
+    """Devices that generate, of a chosen split: devices - max(1, floor(devices * share))."""
+    return devices - max(1.0, math.floor(float(devices) * learning_share))

@@ -1,0 +1,137 @@
+"""The order of stages: what waits for what, when each ends, and the path that sets the end."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import NamedTuple
+
+from msgspec import UNSET
+
+from service.core.argument import Argument
+from service.core.catalog.errors import QuoteError, StageCycle, UnknownStage
+from service.core.figures.arrays import Real, maximum
+from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
+from service.core.request.request import Run
+
+
+class Schedule(NamedTuple):
+    """Hours on the clock of the whole run, and the stages that set them, first to last."""
+
+    wall_clock_hours: Term
+    critical_path: tuple[int, ...]
+
+
+@formula("finish_hours", unit="hour")
+def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
+    """When a stage ends, from the start of the run: own_hours + the latest end before it."""
+    latest: Real = 0.0
+    for end in earlier.values():
+        latest = maximum(latest, end)
+    return own_hours + latest
+
+
+@formula("latest_hours", unit="hour")
+def latest_hours(**ends: Real) -> Real:
+    """When the last of several stages ends."""
+    return reduce(maximum, ends.values())
+
+
+def waits_for(run: Run) -> tuple[frozenset[int], ...]:
+    """For each stage the places of those that must have ended before it starts.
+
+    Those named in `after`, or the one before it in the list; names that are not there are left out.
+    """
+    places: dict[str, list[int]] = {}
+    for place, stage in enumerate(run.stages):
+        places.setdefault(stage.name, []).append(place)
+    found = []
+    for place, stage in enumerate(run.stages):
+        if stage.after is UNSET:
+            found.append(frozenset({place - 1} if place else ()))
+        else:
+            named = (other for name in stage.after for other in places.get(name, ()))
+            found.append(frozenset(named))
+    return tuple(found)
+
+
+def order_of(waits: Sequence[frozenset[int]]) -> tuple[int, ...]:
+    """Places of the stages so that each follows what it waits for, else as listed.
+
+    Stages of a circle, and those that wait for one, are left out.
+    """
+    done: list[int] = []
+    left = list(range(len(waits)))
+    while ready := [place for place in left if waits[place].issubset(done)]:
+        done.append(ready[0])
+        left.remove(ready[0])
+    return tuple(done)
+
+
+def order_errors(run: Run) -> tuple[QuoteError, ...]:
+    """Names in `after` that no stage has, or else the circles that stages wait in."""
+    names = tuple(dict.fromkeys(stage.name for stage in run.stages))
+    unknown = tuple(
+        UnknownStage(asked=name, known=names, pointer=f"/run/stages/{place}/after/{index}")
+        for place, stage in enumerate(run.stages)
+        if stage.after is not UNSET
+        for index, name in enumerate(stage.after)
+        if name not in names
+    )
+    if unknown:
+        return unknown
+    waits = waits_for(run)
+    done = order_of(waits)
+    return tuple(
+        StageCycle(name=stage.name, pointer=f"/run/stages/{place}/after")
+        for place, stage in enumerate(run.stages)
+        if place not in done and stage.after is not UNSET
+    )
+
+
+def schedule_of(argument: Argument, run: Run, hours: Sequence[Term | None]) -> Schedule | None:
+    """When the run ends, if the hours of all stages are known.
+
+    Stages on the run's own cluster follow each other in the order that `after` allows.
+    """
+    if None in hours:
+        return None
+    waits = waits_for(run)
+    ends: dict[int, Term] = {}
+    before: dict[int, frozenset[int]] = {}
+    shared: int | None = None
+    for place in order_of(waits):
+        earlier = waits[place]
+        if run.stages[place].cluster is UNSET:
+            earlier = earlier | ({shared} if shared is not None else set())
+            shared = place
+        own = hours[place]
+        assert own is not None
+        before[place] = frozenset(earlier)
+        ends[place] = argument.ledger.derive(
+            finish_hours,
+            name=f"stages/{place}/finish_hours",
+            inputs={"own_hours": own}
+            | {f"stage_{other}": ends[other] for other in sorted(earlier)},
+        )
+    return Schedule(
+        wall_clock_hours=argument.ledger.derive(
+            latest_hours,
+            name="run/wall_clock_hours",
+            inputs={f"stage_{place}": end for place, end in ends.items()},
+        ),
+        critical_path=_critical_path(ends, before),
+    )
+
+
+def _critical_path(
+    ends: Mapping[int, Term], before: Mapping[int, frozenset[int]]
+) -> tuple[int, ...]:
+    """Back from the stage that ends last, each time to the last one that it waited for."""
+
+    def end(place: int) -> tuple[float, int]:
+        return ends[place].central, place
+
+    path = [max(ends, key=end)]
+    while before[path[0]]:
+        path.insert(0, max(before[path[0]], key=end))
+    return tuple(path)

@@ -1,0 +1,142 @@
+"""Formulas of a training step: from its time to MFU, throughput and device-hours, and back.
+
+MFU counts model FLOP with causal attention over the dense peak of all devices held.
+"""
+
+from service.core.figures.arrays import Real, where
+from service.core.figures.formulas import formula
+from service.core.figures.units import SECONDS_PER_HOUR
+from service.core.model import Architecture, forward_flop_per_token_causal
+from service.core.training.parallelism import (
+    RECOMPUTE_FULL,
+    RECOMPUTE_SELECTIVE,
+    Layout,
+    whole_batch,
+)
+
+
+@formula("whole_batch_tokens", unit="token")
+def whole_batch_tokens(*, global_batch_tokens: float, sequence_length: float) -> float:
+    """Tokens of a step in whole sequences: whole_batch(...) * sequence_length."""
+    sequences = whole_batch(
+        global_batch_tokens=global_batch_tokens, sequence_length=sequence_length
+    )
+    return sequences * sequence_length
+
+
+@formula("step_seconds_of_parts", unit="second")
+def sum_of_parts_s(**parts: Real) -> Real:
+    """Seconds of a step: its parts one after another, each as far as nothing hides it."""
+    return sum(parts.values(), start=0.0)
+
+
+@formula("step_seconds_with_error", unit="second")
+def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Real = 1.0) -> Real:
+    """Seconds of a step with what the engine misses.
+
+        predicted_s * measured_over_predicted * flop_ratio
+
+    `flop_ratio` is what a method of tuning costs over the step that the engine times.
+    """
+    return predicted_s * measured_over_predicted * flop_ratio
+
+
+@formula("step_seconds_anchored", unit="second")
+def anchored_s(
+    *,
+    predicted_s: Real,
+    anchor_predicted_s: Real,
+    anchor_tokens_per_step: Real,
+    anchor_tokens_per_s_per_device: Real,
+    anchor_devices: Real,
+    measured_over_predicted: Real,
+) -> Real:
+    """Seconds of a step, with what the engine missed at a measured speed carried over.
+
+    measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
+    predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
+    """
+    measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
+    return predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
+
+
+@formula("step_seconds_at_mfu", unit="second")
+def seconds_at_mfu(
+    *, flop_per_token: Real, tokens_per_step: Real, devices: Real, peak_flop_per_s: Real, mfu: Real
+) -> Real:
+    """Seconds of a step at a stated utilisation.
+
+        flop_per_token * tokens_per_step / (devices * peak_flop_per_s * mfu)
+
+    Source: MFU as defined in PaLM (arXiv 2204.02311, appendix B).
+    """
+    return flop_per_token * tokens_per_step / (devices * peak_flop_per_s * mfu)
+
+
+@formula("mfu", unit="share")
+def mfu_of_step(
+    *,
+    flop_per_token: Real,
+    tokens_per_step: Real,
+    devices: Real,
+    peak_flop_per_s: Real,
+    seconds: Real,
+) -> Real:
+    """Share of the dense peak of all devices held that model FLOP are, attention counted causally.
+
+        flop_per_token * tokens_per_step / (devices * peak_flop_per_s * seconds)
+
+    Source: PaLM (arXiv 2204.02311, appendix B).
+    """
+    return flop_per_token * tokens_per_step / (devices * peak_flop_per_s * seconds)
+
+
+@formula("hfu", unit="share")
+def hfu_of_mfu(*, mfu: Real, executed_over_model_flop: Real) -> Real:
+    """MFU with what is computed again for the backward pass: mfu * executed_over_model_flop."""
+    return mfu * executed_over_model_flop
+
+
+@formula("executed_over_model_flop", unit="ratio")
+def executed_over_model_flop(
+    *, architecture: Architecture, layout: Layout, sequence_length: Real
+) -> Real:
+    """FLOP that a step executes over those of the model, with recomputation.
+
+        full         all layers once more forward, the logits not
+        selective    the attention core once more
+
+    Source: Korthikanti et al. 2022 (arXiv 2205.05198, section 4).
+    """
+    forward = forward_flop_per_token_causal(
+        architecture=architecture, sequence_length=sequence_length
+    )
+    again = where(
+        layout.recompute >= RECOMPUTE_FULL,
+        forward.total - forward.logits,
+        where(layout.recompute >= RECOMPUTE_SELECTIVE, forward.attention_core, 0.0),
+    )
+    return 1.0 + layout.recompute_share * again / (3.0 * forward.total)
+
+
+@formula("tokens_per_s_per_device", unit="token/s")
+def tokens_per_s_per_device(*, tokens_per_step: Real, seconds: Real, devices: Real) -> Real:
+    """Throughput of a device: tokens_per_step / (seconds * devices)."""
+    return tokens_per_step / (seconds * devices)
+
+
+@formula("steps", unit="count")
+def steps_of(*, tokens: Real, tokens_per_step: Real) -> Real:
+    """Optimizer steps that tokens take: tokens / tokens_per_step."""
+    return tokens / tokens_per_step
+
+
+@formula("device_hours_of_steps", unit="device_hour")
+def device_hours_of_steps(
+    *, steps: Real, seconds: Real, devices: Real, goodput: Real = 1.0
+) -> Real:
+    """Device-hours of a run of steps, including the time that failures take back.
+
+    steps * seconds * devices / goodput / 3600
+    """
+    return steps * seconds * devices / goodput / SECONDS_PER_HOUR

@@ -1,0 +1,406 @@
+"""Bytes that a training step holds on the fullest device of a layout, with their parts.
+
+Two stages of the pipeline can be the fullest: the first keeps most micro-batches in flight, the
+last holds the logits. Both are counted and the larger one is the answer.
+
+Symbols: t tokens of a micro-batch on one device, d hidden_size, w a feed-forward width, tp, pp, vp
+as in `Layout`, m micro-batches per step.
+"""
+
+from typing import NamedTuple
+
+from service.core.figures.arrays import Real, maximum, minimum, where
+from service.core.figures.formulas import formula
+from service.core.model import (
+    Architecture,
+    layer_params,
+    params_embedding,
+    params_latent_down,
+    params_mtp,
+)
+from service.core.training.formats import (
+    FORMAT_BYTES,
+    SCORE_BYTES,
+    FormatBytes,
+    MemoryRecipe,
+    OptimizerBytes,
+    StackBytes,
+)
+from service.core.training.parallelism import (
+    RECOMPUTE_FULL,
+    RECOMPUTE_NONE,
+    Layout,
+    expert_data_parallel,
+    layers_per_stage,
+    micro_batches,
+    stage_copies,
+    tokens_per_device,
+)
+
+# Device context, communicator buffers, library workspaces and the allocator's fragmentation.
+RESERVE_BYTES = 1.0e9
+
+
+class DeviceMemory(NamedTuple):
+    """Bytes on the fullest device, by what holds them; the parts add up to the whole."""
+
+    weights: Real
+    gradients: Real
+    optimizer_states: Real
+    activations: Real
+    logits: Real
+    buffers: Real  # of collectives, and weights gathered under ZeRO-3
+    reserve: Real
+
+    @property
+    def total(self) -> Real:
+        """All parts together."""
+        total: Real = sum(self)
+        return total
+
+
+@formula("memory_per_device", parts=dict.fromkeys((*DeviceMemory._fields, "total"), "byte"))
+def memory_per_device(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> DeviceMemory:
+    """Bytes on the fullest device; `global_batch` in sequences.
+
+        states       of the stage's parameters, divided by tp, ep and what ZeRO shards
+        activations  in flight * layers of the stage * bytes per layer + one layer's working set
+
+    Source: ZeRO (arXiv 1910.02054), Narayanan et al. 2021 (arXiv 2104.04473), Korthikanti et al.
+    2022 (arXiv 2205.05198), generalised to grouped and latent attention, gated blocks and experts.
+    """
+    first, last = _first_and_last_stage(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        recipe=recipe,
+    )
+    first_is_fuller = first.total >= last.total
+    return DeviceMemory(*(where(first_is_fuller, a, b) for a, b in zip(first, last, strict=True)))
+
+
+def bytes_per_device(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> Real:
+    """The total of `memory_per_device` without its parts."""
+    first, last = _first_and_last_stage(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        recipe=recipe,
+    )
+    return maximum(first.total, last.total)
+
+
+def _first_and_last_stage(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: Real,
+    global_batch: Real,
+    recipe: MemoryRecipe,
+) -> tuple[DeviceMemory, DeviceMemory]:
+    optimizer, format_bytes = recipe.optimizer, FORMAT_BYTES[recipe.precision]
+    if recipe.precision == "fp32":
+        optimizer = optimizer._replace(master=0.0)
+    if recipe.weight_bytes:
+        format_bytes = format_bytes._replace(weight=recipe.weight_bytes)
+    scores = SCORE_BYTES * architecture.heads * sequence_length
+    per_layer = activation_bytes_per_token_layer(
+        architecture=architecture,
+        layout=layout,
+        format_bytes=format_bytes,
+        score_bytes=0.0 if recipe.stack.flash_attention else scores,
+        fused_experts=recipe.fused_experts,
+    )
+    batches = micro_batches(layout=layout, global_batch=global_batch)
+    stage = _Stage(
+        architecture=architecture,
+        layout=layout,
+        format_bytes=format_bytes,
+        optimizer=optimizer,
+        stack=recipe.stack,
+        trained_share=recipe.trained_share,
+        tokens=tokens_per_device(layout=layout, sequence_length=sequence_length),
+        micro_batches=maximum(1.0, batches),
+        kept_per_token_layer=per_layer.kept,
+        working_per_token=per_layer.working,
+    )
+    ends_meet = (layout.pipeline_parallel <= 1) | (stage_copies(layout) > 1)
+    only = where(ends_meet, 1.0, 0.0)
+    return _stage_memory(stage, first=1.0, last=only), _stage_memory(stage, first=only, last=1.0)
+
+
+class ActivationBytes(NamedTuple):
+    """Activation bytes of one layer per token of a micro-batch on a device."""
+
+    kept: Real  # from forward to backward
+    working: Real  # of the layer at work: recomputed, or the gradients of what was kept
+
+
+def activation_bytes_per_token_layer(
+    *,
+    architecture: Architecture,
+    layout: Layout,
+    format_bytes: FormatBytes,
+    score_bytes: Real = 0.0,
+    fused_experts: bool = False,
+) -> ActivationBytes:
+    """Activation bytes of a mean layer, per token of the micro-batch on a device.
+
+        residual   norm inputs, inputs of the attention and feed-forward products   / tp if sequence
+                   parallel
+        attention  queries, keys, values, output; scores unless flash attention     / tp
+        ffn        pre-activations and activation, k-fold for k experts per token   / tp
+
+    For a GPT (w = 4d, no flash attention) this is the 34 d + 5 H s of Korthikanti et al. 2022
+    (arXiv 2205.05198, equation 1) less the dropout masks. Selective recompute drops the scores, the
+    outputs of norms and activation functions and what MLA projects up; full recompute keeps the
+    layer's input only. Fused kernels keep the pre-activations of experts in the format of the
+    product (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
+    """
+    a, tp = architecture, layout.tensor_parallel
+    wide = 1 + (tp - 1) * layout.sequence_parallel  # ranks that share the residual stream
+    element, matmul = format_bytes.activation, format_bytes.matmul_input
+    width = _ffn_elements_per_token(a)
+    latent = 2 * element * (a.q_lora_rank + a.kv_lora_rank) + element * a.qk_rope_head_dim
+    residual = a.hidden_size * (max(1.0, a.norms_per_layer) * element + 2 * matmul) + latent
+    kv = element * a.kv_heads * (a.head_dim + a.v_head_dim) / minimum(tp, a.kv_heads)
+    query = element * a.heads * a.head_dim / tp
+    quantised_output = matmul if matmul < element else 0.0
+    output = (element + quantised_output) * a.heads * a.v_head_dim / tp
+    expert_element = matmul if fused_experts else element
+    inner = element * (width.inner - width.experts) + expert_element * width.experts
+    pre_activations = (a.ffn_matrices - 1) * inner / tp
+    activated = matmul * width.inner / tp
+    dispatched = (matmul * width.dispatched + 8 * a.experts * a.moe_layers / a.layers) / tp
+    scores = score_bytes / tp
+    whole = (
+        residual / wide + query + kv + output + scores + pre_activations + activated + dispatched
+    )
+    normed = 2 * matmul * a.hidden_size / wide
+    dropped = scores + activated + normed + (query + kv if a.latent else 0.0)
+    full = element * a.hidden_size / wide
+    recomputed = where(layout.recompute >= RECOMPUTE_FULL, full, whole - dropped)
+    kept = where(
+        layout.recompute <= RECOMPUTE_NONE, whole, _mix(layout.recompute_share, recomputed, whole)
+    )
+    return ActivationBytes(kept=kept * (1 - layout.offload_share), working=whole)
+
+
+def in_flight_first_stage(*, layout: Layout, micro_batches: Real) -> Real:
+    """Micro-batches whose activations the first stage holds at once, in whole stages.
+
+        min(m, pp)  under 1F1B and zero bubble;  min(m, pp + (pp - 1) / vp)  interleaved
+        min(m, pp + 1)  under DualPipe, of its two stages together
+
+    Source: Korthikanti et al. 2022 (arXiv 2205.05198, section 4.2.3); DeepSeek-V3 (arXiv
+    2412.19437, table 2).
+    """
+    pp, vp = layout.pipeline_parallel, layout.virtual_stages
+    interleaved = where(vp > 1, (pp - 1) / vp, 0.0)
+    return minimum(micro_batches, pp + interleaved + stage_copies(layout) - 1)
+
+
+def in_flight_last_stage(*, layout: Layout, micro_batches: Real) -> Real:
+    """Micro-batches whose activations the last stage holds at once, in whole stages.
+
+        1 under 1F1B;  min(m, ((vp - 1) pp + 1) / vp)  interleaved
+
+    Source: the warm-up of the interleaved schedule, Narayanan et al. 2021 (arXiv 2104.04473, 2.2).
+    """
+    pp, vp = layout.pipeline_parallel, layout.virtual_stages
+    return minimum(micro_batches, ((vp - 1) * pp + 1) / vp)
+
+
+class _FfnElements(NamedTuple):
+    inner: float  # elements between the feed-forward's products, mean over layers
+    experts: float  # those of them in routed and shared experts
+    dispatched: float  # elements sent to experts, mean over layers
+
+
+def _ffn_elements_per_token(a: Architecture) -> _FfnElements:
+    moe = a.moe_layers / a.layers
+    routed = a.experts_per_token * a.moe_ffn_size + a.shared_experts * a.shared_ffn_size
+    return _FfnElements(
+        inner=(1 - moe) * a.ffn_size + moe * routed,
+        experts=moe * routed,
+        dispatched=moe * a.experts_per_token * a.hidden_size,
+    )
+
+
+class _Stage(NamedTuple):
+    architecture: Architecture
+    layout: Layout
+    format_bytes: FormatBytes
+    optimizer: OptimizerBytes
+    stack: StackBytes
+    trained_share: float
+    tokens: Real
+    micro_batches: Real
+    kept_per_token_layer: Real
+    working_per_token: Real
+
+
+class _Shard(NamedTuple):
+    """Parameters that one device answers for before ZeRO, and over how many ZeRO splits them."""
+
+    params: Real
+    ranks: Real
+
+
+def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
+    """Memory of a device in a stage that holds the embedding (first), the head (last) or both.
+
+    Under DualPipe a device has a stage from either end, and shares both with another device.
+    """
+    a, layout = stage.architecture, stage.layout
+    copies = stage_copies(layout)
+    weight, optimizer = stage.format_bytes.weight, stage.optimizer
+    layers = layers_per_stage(layers=a.layers, pipeline_parallel=layout.pipeline_parallel)
+    vocabulary = _vocabulary_params(a, layout, first=first, last=last)
+    held = copies * layers
+    moe_layers = copies * _moe_layers_of_stage(a, layout, layers=layers, first=first)
+    shared = _shared_params(a, layout, layers=held, moe_layers=moe_layers, last=last)
+    shared = _Shard(shared.params + vocabulary, copies * shared.ranks)
+    routed = _routed_params(a, layout, moe_layers=moe_layers, last=last)
+    routed = _Shard(routed.params, copies * routed.ranks)
+    sharded_weight = 0.0 if stage.stack.casts_weights else weight
+    weights: Real = 0.0
+    gradients: Real = 0.0
+    states: Real = 0.0
+    for part in (shared, routed):
+        split = part.params / part.ranks
+        weights = weights + where(
+            layout.zero_stage >= 3, sharded_weight * split, weight * part.params
+        )
+        gradients = gradients + stage.trained_share * stage.stack.gradient * where(
+            layout.zero_stage >= 2, split, part.params
+        )
+        states = states + stage.trained_share * (optimizer.master + optimizer.states) * where(
+            layout.zero_stage >= 1, split, part.params
+        )
+    flight_first = in_flight_first_stage(layout=layout, micro_batches=stage.micro_batches)
+    flight_last = in_flight_last_stage(layout=layout, micro_batches=stage.micro_batches)
+    flight = where(first > 0, flight_first, flight_last)
+    mtp = a.mtp_layers * last
+    kept = stage.kept_per_token_layer * (flight * layers + mtp)
+    logits = stage.stack.logit * last * (1 + a.mtp_layers) * a.vocab_size / layout.tensor_parallel
+    return DeviceMemory(
+        weights=weights,
+        gradients=gradients,
+        optimizer_states=states,
+        activations=stage.tokens * (kept + stage.working_per_token),
+        logits=stage.tokens * logits,
+        buffers=_collective_bytes(stage)
+        + _gathered_bytes(stage, layers=held, vocabulary=vocabulary, shared=shared, routed=routed),
+        reserve=RESERVE_BYTES,
+    )
+
+
+def _vocabulary_params(a: Architecture, layout: Layout, *, first: Real, last: Real) -> Real:
+    """Embedding and head on the device; a tied head has a copy on a last stage of its own."""
+    copies = maximum(first, last) if a.tied_embeddings else first + last
+    return (
+        copies * params_embedding(architecture=a) + first * a.learned_positions * a.hidden_size
+    ) / layout.tensor_parallel
+
+
+def _moe_layers_of_stage(a: Architecture, layout: Layout, *, layers: Real, first: Real) -> Real:
+    """Mixture-of-experts layers of the stage.
+
+    Dense layers lead, so that the last stages have none. With more than two stages the second has
+    no dense ones and nearly as many micro-batches in flight as the first, which is counted like it.
+    """
+    if not a.moe_layers:
+        return 0.0
+    led_by_dense = first * where(layout.pipeline_parallel > 2, 0.0, a.first_dense_layers)
+    after = a.layers - a.first_dense_layers
+    return a.moe_layers / after * minimum(after, maximum(0.0, layers - led_by_dense))
+
+
+def _shared_params(
+    a: Architecture, layout: Layout, *, layers: Real, moe_layers: Real, last: Real
+) -> _Shard:
+    """Parameters of a stage's layers that all data-parallel ranks have in common."""
+    per_layer = layer_params(architecture=a)
+    tp = layout.tensor_parallel
+    down = params_latent_down(architecture=a)  # every tensor-parallel rank keeps these whole
+    keys_values = 0.0 if a.latent else a.hidden_size * a.kv_heads * (a.head_dim + a.v_head_dim)
+    attention = (per_layer.attention - down - keys_values) / tp + down
+    attention = attention + keys_values / minimum(tp, a.kv_heads) + per_layer.norms
+    dense = (layers - moe_layers) * per_layer.ffn / tp
+    moe = moe_layers * (per_layer.shared / tp + per_layer.router)
+    mtp = last * (params_mtp(architecture=a) - _routed_params_mtp(a)) / tp
+    data_ranks = layout.data_parallel * layout.context_parallel
+    return _Shard(layers * attention + dense + moe + mtp, _sharded_over(layout, data_ranks))
+
+
+def _routed_params(a: Architecture, layout: Layout, *, moe_layers: Real, last: Real) -> _Shard:
+    """Parameters of a stage's routed experts on one device."""
+    per_layer = layer_params(architecture=a)
+    owners = layout.expert_parallel * layout.expert_tensor_parallel
+    routed = moe_layers * a.experts * per_layer.expert + last * _routed_params_mtp(a)
+    expert_ranks = maximum(1.0, expert_data_parallel(layout))
+    return _Shard(routed / owners, _sharded_over(layout, expert_ranks))
+
+
+def _sharded_over(layout: Layout, ranks: Real) -> Real:
+    return where(layout.shard_ranks > 0, minimum(ranks, layout.shard_ranks), ranks)
+
+
+def _routed_params_mtp(a: Architecture) -> float:
+    """Parameters of the routed experts of multi-token prediction."""
+    per_layer = layer_params(architecture=a)
+    return a.mtp_layers * a.experts * per_layer.expert if a.moe_layers else 0.0
+
+
+def _collective_bytes(stage: _Stage) -> Real:
+    """Buffers of tensor, pipeline, context and expert communication, in the activation format."""
+    a, layout, element = stage.architecture, stage.layout, stage.format_bytes.activation
+    tp = layout.tensor_parallel
+    wide = 1 + (tp - 1) * layout.sequence_parallel
+    gathered = where(tp > 1, a.hidden_size, 0.0)
+    sent = where(layout.pipeline_parallel > 1, 2 * a.hidden_size / wide, 0.0)
+    ring = where(
+        layout.context_parallel > 1,
+        2 * a.kv_heads * (a.head_dim + a.v_head_dim) / minimum(tp, a.kv_heads),
+        0.0,
+    )
+    routed = a.experts_per_token * a.hidden_size
+    exchanged = where(layout.expert_parallel > 1, 2 * routed / tp, 0.0)
+    return element * stage.tokens * (gathered + sent + ring + exchanged)
+
+
+def _gathered_bytes(
+    stage: _Stage, *, layers: Real, vocabulary: Real, shared: _Shard, routed: _Shard
+) -> Real:
+    """Weights gathered under ZeRO-3 and gradients not yet reduced from ZeRO-2 on."""
+    shared_layer = (shared.params - vocabulary) / layers * (1 - 1 / shared.ranks)
+    layer = shared_layer + routed.params / layers * (1 - 1 / routed.ranks)
+    vocabulary = vocabulary * (1 - 1 / shared.ranks)
+    held = stage.stack.gathered_layers
+    part = min(1.0, held)
+    gradient = min(stage.format_bytes.weight, stage.stack.gradient)
+    gradients = stage.trained_share * gradient * part * (layer + vocabulary)
+    weights = stage.format_bytes.weight * (minimum(held, layers) * layer + part * vocabulary)
+    unreduced = where(stage.layout.zero_stage >= 2, gradients, 0.0)
+    return unreduced + where(stage.layout.zero_stage >= 3, weights, 0.0)
+
+
+def _mix(share: Real, some: Real, rest: Real) -> Real:
+    return share * some + (1 - share) * rest

@@ -1,0 +1,346 @@
+"""The layouts that a number of devices allows, and the fastest that fits.
+
+All legal layouts are built as arrays: degrees first, then those are dropped that do not fit even
+with the least activations, then micro-batches, interleaving, ZeRO stages and recompute follow. What
+is left is timed at once. No layout is looked at in a Python loop.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.figures.arrays import Array, Real
+from service.core.model import Architecture
+from service.core.training.formats import MemoryRecipe
+from service.core.training.memory import DeviceMemory, bytes_per_device, memory_per_device
+from service.core.training.parallelism import (
+    MAX_TENSOR_PARALLEL,
+    RECOMPUTE_FULL,
+    RECOMPUTE_NONE,
+    RECOMPUTE_SELECTIVE,
+    Layout,
+    context_degrees,
+    devices_of,
+    divisors_of,
+    expert_degrees,
+    layers_per_stage,
+    micro_batches,
+    pipeline_degrees,
+    tensor_degrees,
+)
+
+ZERO_STAGES = (1.0, 2.0, 3.0)
+RECOMPUTE_CODES = (RECOMPUTE_NONE, RECOMPUTE_SELECTIVE, RECOMPUTE_FULL)
+# Micro-batches that are tried, in sequences.
+MICRO_BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+# Layers per model chunk of the interleaved schedules that are tried.
+CHUNK_LAYERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
+# A layout that leaves more of the devices idle than this is not tried while another leaves fewer.
+MAX_IDLE_SHARE = 0.25
+# The fastest layouts of each device count that are tried with fewer replicas too.
+RETRIED = 8
+
+StepTime = Callable[[Layout], Real]
+"""Seconds per step of each layout, from arrays of one shape."""
+Reason = Literal["states", "activations"]
+Places = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class Problem(NamedTuple):
+    """What is to be laid out, and on what."""
+
+    architecture: Architecture
+    sequence_length: float
+    global_batch: float  # sequences
+    scale_up_domain: float  # devices
+    memory_bytes: float  # of one device
+    recipe: MemoryRecipe = MemoryRecipe()
+    max_tensor_parallel: float = MAX_TENSOR_PARALLEL
+
+
+class Candidate(NamedTuple):
+    """One layout that was considered."""
+
+    layout: Layout
+    devices_used: float
+    memory: DeviceMemory
+    step_time_s: float | None  # none where it does not fit
+
+
+class Search(NamedTuple):
+    """What was found for one number of devices."""
+
+    devices: float
+    ranked: tuple[Candidate, ...]  # fastest first, each of other degrees; empty where nothing fits
+    closest: Candidate | None  # where nothing fits, what lacks the least memory
+    considered: int
+    fitting: int
+    rejected: dict[Reason, int]  # how many did not fit: states alone, or states with activations
+
+    @property
+    def best(self) -> Candidate | None:
+        """The fastest layout that fits."""
+        return self.ranked[0] if self.ranked else None
+
+
+def search(*, problem: Problem, devices: float, step_time: StepTime, runners_up: int = 9) -> Search:
+    """The fastest layout of so many devices that fits, with its runners-up."""
+    counts = (devices,)
+    return search_range(
+        problem=problem, devices=counts, step_time=step_time, runners_up=runners_up
+    )[0]
+
+
+def search_range(
+    *, problem: Problem, devices: Sequence[float], step_time: StepTime, runners_up: int = 9
+) -> tuple[Search, ...]:
+    """One search per number of devices, all of them built and timed together."""
+    least = _degrees(problem, np.asarray(devices, dtype=np.float64))
+    fits_least = _bytes(problem, least.layout) <= problem.memory_bytes
+    fitting, unfit = _fitting(problem, _with_schedules(problem, least.at(fits_least)))
+    seconds = _timed(step_time, fitting)
+    fewer = _with_fewer_replicas(problem, fitting, seconds)
+    fitting = _joined(fitting, fewer)
+    seconds = np.concatenate([seconds, _timed(step_time, fewer)])
+    unfit = _joined(least.at(~fits_least), unfit)
+    return tuple(
+        _search_of(
+            problem=problem,
+            devices=float(count),
+            fitting=fitting.at(fitting.counts == index),
+            seconds=seconds[fitting.counts == index],
+            unfit=unfit.at(unfit.counts == index),
+            runners_up=runners_up,
+        )
+        for index, count in enumerate(devices)
+    )
+
+
+class _Rows(NamedTuple):
+    """Layouts as arrays and the device count of each; fields that do not vary are floats."""
+
+    layout: Layout
+    counts: Places  # in the device counts
+
+    def at(self, which: Mask | Places) -> "_Rows":
+        """The rows that a mask or their places choose."""
+        return _Rows(Layout(*(_pick(f, which) for f in self.layout)), self.counts[which])
+
+    def crossed(self, values: Array, *, field: str) -> "_Rows":
+        """Every row with every value of one field."""
+        rows = np.repeat(np.arange(self.counts.size), values.size)
+        every = np.tile(values, self.counts.size)
+        crossed = self.at(rows)
+        return crossed._replace(layout=crossed.layout._replace(**{field: every}))
+
+
+def _pick(values: Real, which: Mask | Places) -> Real:
+    return values[which] if isinstance(values, np.ndarray) else values
+
+
+def _joined(*parts: _Rows) -> _Rows:
+    def join(columns: tuple[Real, ...]) -> Real:
+        if not any(isinstance(column, np.ndarray) for column in columns):
+            return columns[0]
+        sizes = [part.counts.size for part in parts]
+        return np.concatenate([np.broadcast_to(c, n) for c, n in zip(columns, sizes, strict=True)])
+
+    columns = zip(*(part.layout for part in parts), strict=True)
+    return _Rows(
+        Layout(*(join(column) for column in columns)),
+        np.concatenate([part.counts for part in parts]),
+    )
+
+
+def _bytes(problem: Problem, layout: Layout) -> Array:
+    total = bytes_per_device(
+        architecture=problem.architecture,
+        layout=layout,
+        sequence_length=problem.sequence_length,
+        global_batch=problem.global_batch,
+        recipe=problem.recipe,
+    )
+    return np.asarray(total, dtype=np.float64)
+
+
+def _timed(step_time: StepTime, rows: _Rows) -> Array:
+    if not rows.counts.size:
+        return np.zeros(0)
+    return np.broadcast_to(np.asarray(step_time(rows.layout)), rows.counts.shape)
+
+
+def _degrees(problem: Problem, devices: Array) -> _Rows:
+    """Legal degrees, each with the ZeRO stage, micro-batch and recompute that need least memory.
+
+    Data parallelism is as large as the batch divides by and the devices have room for. Degrees that
+    idle too many devices go, unless a rank has only one sequence anyway.
+    """
+    a = problem.architecture
+    count, tp, pp, cp = (
+        axis.ravel()
+        for axis in np.meshgrid(
+            np.arange(float(len(devices))),
+            tensor_degrees(a, limit=min(problem.scale_up_domain, problem.max_tensor_parallel)),
+            pipeline_degrees(a.layers, largest=float(devices.max())),
+            context_degrees(problem.sequence_length),
+            indexing="ij",
+        )
+    )
+    place = count.astype(np.int64)
+    inner = tp * pp * cp
+    room = devices[place] // inner
+    divisors = divisors_of(problem.global_batch)
+    dp = divisors[np.maximum(np.searchsorted(divisors, room, side="right") - 1, 0)]
+    used = np.where(room >= 1, inner * dp, 0.0)
+    most = np.zeros(len(devices))
+    np.maximum.at(most, place, used)
+    busy = (used >= (1 - MAX_IDLE_SHARE) * most[place]) | (dp == problem.global_batch)
+    keep = (used > 0) & busy
+    layout = Layout(
+        tensor_parallel=tp[keep],
+        pipeline_parallel=pp[keep],
+        data_parallel=dp[keep],
+        context_parallel=cp[keep],
+        zero_stage=np.where(pp[keep] > 1, 2.0, 3.0),
+        sequence_parallel=np.where(tp[keep] > 1, 1.0, 0.0),
+        recompute=RECOMPUTE_FULL,
+    )
+    rows = _Rows(layout, place[keep]).crossed(expert_degrees(a), field="expert_parallel")
+    return rows.at(_experts_divide_ranks(rows.layout))
+
+
+def _experts_divide_ranks(layout: Layout) -> Mask:
+    ranks = layout.tensor_parallel * layout.context_parallel * layout.data_parallel
+    return np.asarray(ranks % layout.expert_parallel == 0)
+
+
+def _with_schedules(problem: Problem, rows: _Rows) -> _Rows:
+    """Those layouts with every micro-batch that divides the batch and every interleaving."""
+    rows = rows.crossed(np.array(MICRO_BATCHES), field="micro_batch")
+    sequences = problem.global_batch / rows.layout.data_parallel
+    rows = rows.at(np.asarray(sequences % rows.layout.micro_batch == 0))
+    rows = rows.crossed(np.array((0.0, *CHUNK_LAYERS)), field="virtual_stages")
+    pp, chunk = rows.layout.pipeline_parallel, np.asarray(rows.layout.virtual_stages)
+    stage = layers_per_stage(layers=problem.architecture.layers, pipeline_parallel=pp)
+    virtual = np.where(chunk == 0, 1.0, stage / np.maximum(chunk, 1.0))
+    rows = rows._replace(layout=rows.layout._replace(virtual_stages=virtual))
+    interleaved = (virtual > 1) & (virtual % 1 == 0) & _interleaves(problem, rows.layout)
+    return rows.at((chunk == 0) | interleaved)
+
+
+def _interleaves(problem: Problem, layout: Layout) -> Mask:
+    """Interleaved schedules need a pipeline and micro-batches in groups of its stages.
+
+    Source: what Megatron-LM accepts.
+    """
+    batches = micro_batches(layout=layout, global_batch=problem.global_batch)
+    pp = layout.pipeline_parallel
+    return np.asarray((pp > 1) & (batches % pp == 0))
+
+
+def _fitting(problem: Problem, rows: _Rows) -> tuple[_Rows, _Rows]:
+    """The layouts that fit, with ZeRO stages and the least recompute that fits; and the others.
+
+    More recompute never makes a step faster. ZeRO-2 moves as much as ZeRO-1 and is only tried where
+    that does not fit without recompute. ZeRO-3 is offered without pipeline; under one it would
+    gather the weights for every micro-batch.
+    """
+    stages, codes = np.array(ZERO_STAGES), np.array(RECOMPUTE_CODES)
+    every = rows.layout._replace(zero_stage=stages[:, None, None], recompute=codes[None, :, None])
+    fits = _bytes(problem, every) <= problem.memory_bytes
+    fits &= _zero_is_offered(rows.layout)[:, None, :]
+    least = np.argmax(fits, axis=1)  # place in codes, by ZeRO stage and row
+    chosen: Mask = np.any(fits, axis=1)
+    chosen[1] &= ~(chosen[0] & (least[0] == 0))
+    stage, row = np.nonzero(chosen)
+    fitting = rows.at(row)
+    layout = fitting.layout._replace(zero_stage=stages[stage], recompute=codes[least[stage, row]])
+    return fitting._replace(layout=layout), rows.at(~np.any(chosen, axis=0))
+
+
+def _zero_is_offered(layout: Layout) -> Mask:
+    """Whether each ZeRO stage, by row, is offered: shape [stages, rows]."""
+    replicated = np.asarray(layout.data_parallel * layout.context_parallel > 1)
+    unpiped = np.asarray(layout.pipeline_parallel == 1)
+    return np.stack([np.ones_like(replicated), replicated, replicated & unpiped])
+
+
+def _with_fewer_replicas(problem: Problem, rows: _Rows, seconds: Array) -> _Rows:
+    """The fastest layouts of each device count again with fewer replicas, which communicate less.
+
+    With them a larger number of devices is hardly ever slower: what ran on fewer is tried on more.
+    """
+    order = np.lexsort((seconds, rows.counts))
+    sorted_counts = rows.counts[order]
+    rank = np.arange(order.size) - np.searchsorted(sorted_counts, sorted_counts)
+    top = rows.at(order[rank < RETRIED])
+    divisors = divisors_of(problem.global_batch)
+    most = np.repeat(np.asarray(top.layout.data_parallel), divisors.size)
+    fewer = top.crossed(divisors, field="data_parallel")
+    fewer = fewer.at(np.asarray(fewer.layout.data_parallel < most))
+    layout = fewer.layout
+    batches = micro_batches(layout=layout, global_batch=problem.global_batch)
+    scheduled = (layout.virtual_stages == 1) | _interleaves(problem, layout)
+    fewer = fewer.at((batches % 1 == 0) & scheduled & _experts_divide_ranks(layout))
+    return fewer.at(_bytes(problem, fewer.layout) <= problem.memory_bytes)
+
+
+def _search_of(
+    *,
+    problem: Problem,
+    devices: float,
+    fitting: _Rows,
+    seconds: Array,
+    unfit: _Rows,
+    runners_up: int,
+) -> Search:
+    order = _first_of_each_degrees(fitting.layout, np.argsort(seconds, kind="stable"))
+    memory = _memory(problem, unfit.layout)
+    states = np.asarray(memory.weights + memory.gradients + memory.optimizer_states)
+    hopeless = int(np.count_nonzero(states > problem.memory_bytes))
+    closest = None
+    if not order.size and unfit.counts.size:
+        closest = _candidate(problem, unfit, int(np.argmin(memory.total)), None)
+    return Search(
+        devices=devices,
+        ranked=tuple(
+            _candidate(problem, fitting, int(i), float(seconds[i])) for i in order[: runners_up + 1]
+        ),
+        closest=closest,
+        considered=fitting.counts.size + unfit.counts.size,
+        fitting=fitting.counts.size,
+        rejected={"states": hopeless, "activations": unfit.counts.size - hopeless},
+    )
+
+
+def _memory(problem: Problem, layout: Layout) -> DeviceMemory:
+    return memory_per_device(
+        architecture=problem.architecture,
+        layout=layout,
+        sequence_length=problem.sequence_length,
+        global_batch=problem.global_batch,
+        recipe=problem.recipe,
+    )
+
+
+def _candidate(problem: Problem, rows: _Rows, row: int, seconds: float | None) -> Candidate:
+    layout = Layout(*(float(_pick(f, np.array(row))) for f in rows.layout))
+    return Candidate(layout, float(devices_of(layout)), _memory(problem, layout), seconds)
+
+
+def _first_of_each_degrees(layout: Layout, order: Places) -> Places:
+    """Of an order of rows, the first of each combination of degrees and ZeRO stage."""
+    key = np.zeros(order.size, dtype=np.int64)
+    for degree, bound in (
+        (layout.tensor_parallel, 2**10),
+        (layout.pipeline_parallel, 2**14),
+        (layout.expert_parallel, 2**17),
+        (np.log2(layout.context_parallel), 2**5),
+        (layout.zero_stage, 2**2),
+    ):
+        key = key * bound + np.asarray(degree)[order].astype(np.int64)
+    _, first = np.unique(key, return_index=True)
+    return order[np.sort(first)]

@@ -1,0 +1,33 @@
+"""How long one training step takes: analytic, on any device, layout and software."""
+
+from service.core.catalog.catalog import Kind
+from service.core.catalog.engine import Constants
+from service.core.training.steptime.constants import (
+    Coefficients,
+    Traits,
+    coefficients_of,
+    effect_names,
+    traits_of,
+)
+from service.core.training.steptime.machine import Machine, Recipe, Stack
+from service.core.training.steptime.parts import StepParts, parts_of, step_parts, step_seconds
+from service.core.training.steptime.work import Work, work_of
+
+__all__ = [
+    "Coefficients",
+    "Constants",
+    "Kind",
+    "Machine",
+    "Recipe",
+    "Stack",
+    "StepParts",
+    "Traits",
+    "Work",
+    "coefficients_of",
+    "effect_names",
+    "parts_of",
+    "step_parts",
+    "step_seconds",
+    "traits_of",
+    "work_of",
+]

@@ -1,0 +1,40 @@
+"""The device that runs the step, its links, and the software that drives it."""
+
+from typing import Literal, NamedTuple
+
+from service.core.catalog.catalog import Kind
+from service.core.figures.arrays import Real
+from service.core.request.work import ExpertKernels
+from service.core.training.formats import Precision
+
+Stack = Literal["megatron", "fsdp", "xla"]
+
+
+class Machine(NamedTuple):
+    """One device and its links; rates are one way and per device, numbers or one per row.
+
+    `kind`, `generation` and `device` are what constants are looked up by: those of the device where
+    it was measured, else of its generation, else of its kind.
+    """
+
+    peak_flop_per_s: Real  # dense, at the precision of the linear layers
+    bf16_peak_flop_per_s: Real
+    memory_bandwidth_byte_per_s: Real
+    scale_up_byte_per_s: Real
+    scale_up_domain: Real  # devices
+    scale_out_byte_per_s: Real  # the device's share of the network between domains
+    kind: Kind = "gpu"
+    generation: str = ""
+    device: str = ""
+
+
+class Recipe(NamedTuple):
+    """How the step is computed; the defaults are a stack of today."""
+
+    precision: Precision = "bf16"
+    stack: Stack = "megatron"
+    software_year: Real = 2026.6  # release of the software, with the fraction of the year
+    rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
+    gated_experts: bool = True  # the usual ones, for which kernels are written
+    expert_kernels: ExpertKernels | None = None  # None: what the stack has in that year
+    frozen_weights: bool = False  # adapters are trained, the weights are not
