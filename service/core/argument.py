@@ -1,19 +1,52 @@
-"""What one quote carries along while it is argued: the catalog, its ledger, its warnings."""
+"""State of one quote: the catalog, its ledger, its warnings; and the cursor that reads a request.
+
+A `Cursor` stands at one place of the request. It knows the struct that was said there, the JSON
+pointer of that struct, and the prefix under which figures of that place are named. So no function
+spells an address by hand.
+"""
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from service.core.answer import QuoteWarning, WarningCode
 from service.core.catalog.catalog import Catalog
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import Formula
 from service.core.figures.ledger import Ledger, Term
 from service.core.figures.units import Unit, spread_of
 from service.core.request.wire import Interval
 
+S = TypeVar("S")
+UnknownReason: TypeAlias = Literal["contradictory", "does_not_fit", "unsuited"]
+
+
+class Unknown(Struct, frozen=True, kw_only=True):
+    """Why a result is not known, and the request member to blame.
+
+    `contradictory`: the request cannot be what it says. `does_not_fit`: the memory of the devices
+    is too small. `unsuited`: the catalog lacks a number of the device that the work needs.
+    """
+
+    reason: UnknownReason
+    detail: str
+    pointer: str
+
+
+class Fixed(Struct, frozen=True):
+    """An argument of a formula that is no figure, and where it stands.
+
+    `stands` is a JSON pointer into the request, a row of the catalog, or what chose the value.
+    """
+
+    value: Any
+    stands: str
+
 
 class Argument:
-    """The state of one quote; it lives as long as the computation of that quote."""
+    """State of one quote. It lives as long as the computation of that quote."""
 
     __slots__ = ("catalog", "ledger", "warnings")
 
@@ -21,6 +54,10 @@ class Argument:
         self.catalog = catalog
         self.ledger = Ledger()
         self.warnings: list[QuoteWarning] = []
+
+    def at(self, said: S, *, pointer: str, prefix: str) -> "Cursor[S]":
+        """A cursor at the struct `said`, which stands at `pointer`; figures begin with `prefix`."""
+        return Cursor(self, said, pointer=pointer, prefix=prefix)
 
     def warn(self, code: WarningCode, detail: str, *, pointer: str) -> None:
         """Say something beside the numbers; the same words once."""
@@ -89,6 +126,123 @@ class Argument:
             pointer=pointer,
         )
         return term
+
+
+class Cursor(Generic[S]):
+    """One place of the request: `said` is the struct there, `pointer` is its JSON pointer.
+
+    Figures that are derived here are named `prefix/name`.
+    """
+
+    __slots__ = ("argument", "pointer", "prefix", "said")
+
+    def __init__(self, argument: Argument, said: S, *, pointer: str, prefix: str) -> None:
+        self.argument = argument
+        self.said: S = said
+        self.pointer = pointer
+        self.prefix = prefix
+
+    def at(self, member: str, *, prefix: str | None = None) -> "Cursor[Any]":
+        """A cursor at the struct that a member holds; the same prefix unless another is given."""
+        return Cursor(
+            self.argument,
+            getattr(self.said, member),
+            pointer=self.pointer_of(member),
+            prefix=self.prefix if prefix is None else prefix,
+        )
+
+    def under(self, prefix: str) -> "Cursor[S]":
+        """The same place, with another prefix for what is derived."""
+        return Cursor(self.argument, self.said, pointer=self.pointer, prefix=prefix)
+
+    def pointer_of(self, member: str) -> str:
+        """The JSON pointer of a member. A member that the struct does not have is our mistake."""
+        assert hasattr(self.said, member), f"{type(self.said).__name__} has no member {member!r}"
+        return f"{self.pointer}/{member}"
+
+    def states(self, member: str) -> bool:
+        """Whether the request gives the member."""
+        return getattr(self.said, member) is not UNSET
+
+    def quantity(self, member: str, *, unit: Unit) -> Term:
+        """The number or interval that a member holds."""
+        return self.argument.quantity(
+            getattr(self.said, member), pointer=self.pointer_of(member), unit=unit
+        )
+
+    def assumed(
+        self, member: str, *, unit: Unit, default: str, warns: WarningCode | None = None
+    ) -> Term:
+        """The number that a member holds, or else the catalog's `default`, which it overrides.
+
+        `warns` is the code of the warning that the default was taken.
+        """
+        value, pointer = getattr(self.said, member), self.pointer_of(member)
+        if warns is None:
+            return self.argument.stated_or_default(
+                value, pointer=pointer, unit=unit, assumption=default
+            )
+        return self.argument.stated_or_assumed(
+            value, pointer=pointer, unit=unit, assumption=default, code=warns
+        )
+
+    def fixed(self, member: str) -> Fixed:
+        """A member as an argument of a formula that is no figure."""
+        return Fixed(getattr(self.said, member), self.pointer_of(member))
+
+    def derive(
+        self, formula: Formula[..., Real], name: str = "", /, *, unit: Unit | None = None, **of: Any
+    ) -> Term:
+        """A formula of terms and of fixed arguments, as the figure `prefix/name`.
+
+        The name is the formula's own unless another is given. A `Term` is an input, a `Fixed` has
+        a source that the figure shows, and every other value is passed on as it is.
+        """
+        inputs, fixed, stands = _sorted(of)
+        return self.argument.ledger.derive(
+            formula,
+            name=f"{self.prefix}/{name or formula.name}",
+            unit=unit,
+            inputs=inputs,
+            fixed=fixed,
+            stands=stands,
+        )
+
+    def derive_parts(
+        self, formula: Formula[..., Any], name: str = "", /, **of: Any
+    ) -> dict[str, Term]:
+        """A formula that answers with a named tuple, as one figure `prefix/name/part` a part."""
+        inputs, fixed, stands = _sorted(of)
+        return self.argument.ledger.derive_parts(
+            formula,
+            name=f"{self.prefix}/{name or formula.name}",
+            inputs=inputs,
+            fixed=fixed,
+            stands=stands,
+        )
+
+    def warn(self, code: WarningCode, detail: str, *, member: str = "") -> None:
+        """Warn of this place, or of one of its members."""
+        self.argument.warn(
+            code, detail, pointer=self.pointer_of(member) if member else self.pointer
+        )
+
+    def unknown(self, reason: UnknownReason, detail: str, *, member: str = "") -> Unknown:
+        """Why a result is not known, with the blame on this place or on one of its members."""
+        pointer = self.pointer_of(member) if member else self.pointer
+        return Unknown(reason=reason, detail=detail, pointer=pointer)
+
+
+def _sorted(of: Mapping[str, Any]) -> tuple[dict[str, Term], dict[str, Any], dict[str, str]]:
+    """Arguments of a formula as inputs, fixed values, and where the fixed values stand."""
+    inputs = {key: value for key, value in of.items() if isinstance(value, Term)}
+    fixed = {
+        key: value.value if isinstance(value, Fixed) else value
+        for key, value in of.items()
+        if key not in inputs
+    }
+    stands = {key: value.stands for key, value in of.items() if isinstance(value, Fixed)}
+    return inputs, fixed, stands
 
 
 def middle(low: float, high: float, *, unit: Unit) -> float:
