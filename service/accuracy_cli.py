@@ -13,12 +13,14 @@ from rich.table import Table
 out = Console()
 err = Console(stderr=True)
 
+Score = dict[str, Any]
+
 
 def accuracy(
     epoch: Annotated[
         Path | None,
         typer.Option(
-            help="Score a table in the format of epoch_costs.csv: epoch-2024, row by row.",
+            help="A table in the format of epoch_costs.csv: epoch-2024, row by row.",
             exists=True,
             dir_okay=False,
         ),
@@ -26,7 +28,7 @@ def accuracy(
     steps: Annotated[
         Path | None,
         typer.Option(
-            help="Score measured steps in the format of step_measurements.jsonl, without fitting.",
+            help="Measured steps in the format of step_measurements.jsonl: seconds of a step.",
             exists=True,
             dir_okay=False,
         ),
@@ -34,75 +36,31 @@ def accuracy(
     runs: Annotated[
         Path | None,
         typer.Option(
-            help="Score published runs in the format of reference_runs.jsonl: device-hours.",
+            help="Published runs in the format of reference_runs.jsonl: device-hours.",
             exists=True,
             dir_okay=False,
         ),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="With --runs: write the report into this file too.")
-    ] = None,
     *,
-    fit: Annotated[
-        bool, typer.Option("--fit", help="Fit the engine's constants anew and print the report.")
-    ] = False,
-    fit_post_training: Annotated[
-        bool,
-        typer.Option(
-            "--fit-post-training",
-            help="With --runs: fit the constants of reinforcement to these runs, in minutes; "
-            "write them.",
-        ),
-    ] = False,
-    ablate: Annotated[
-        bool, typer.Option("--ablate", help="With --fit: also without each term, in minutes.")
-    ] = False,
-    dry: Annotated[
-        bool,
-        typer.Option(
-            "--dry", help="With --fit, --fit-post-training: leave the data files as they are."
-        ),
-    ] = False,
-    calibrate: Annotated[
-        bool,
-        typer.Option(
-            "--calibrate", help="Read what runs took over their prediction off --runs; write it."
-        ),
-    ] = False,
-    predict: Annotated[
-        bool,
-        typer.Option(
-            "--predict", help="Predict the catalog's runs; write what /catalog/runs shows of it."
-        ),
-    ] = False,
-    ranges: Annotated[
-        bool,
-        typer.Option(
-            "--ranges", help="Measure how far figures without a printed range are off; write it."
-        ),
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
-    """Score this engine against published or measured figures in FILE."""
-    from service.accuracy.lines import UnreadableRow  # noqa: PLC0415
+    """Score this engine against the published or measured figures in one FILE."""
+    from service.scoring.lines import UnreadableRow  # noqa: PLC0415
 
+    named = [
+        (file, score, as_table)
+        for file, score, as_table in (
+            (epoch, _epoch, print_epoch),
+            (steps, _steps, print_steps),
+            (runs, _runs, print_runs),
+        )
+        if file is not None
+    ]
+    if len(named) != 1:
+        _refuse("name one file to score: --epoch FILE, --runs FILE or --steps FILE")
+    ((file, score, as_table),) = named
     try:
-        if fit:
-            fit_anew(ablate=ablate, dry=dry)
-        elif predict:
-            _predict()
-        elif ranges:
-            _ranges()
-        elif runs is not None and fit_post_training:
-            _fit_post_training(runs, dry=dry)
-        elif runs is not None:
-            _runs(runs, report, calibrate=calibrate, as_json=as_json)
-        elif steps is not None:
-            _steps(steps, as_json=as_json)
-        elif epoch is not None:
-            _epoch(epoch, as_json=as_json)
-        else:
-            _refuse("name a file to score: --epoch FILE, --runs FILE or --steps FILE")
+        _show(score(file), as_table, as_json=as_json)
     except (UnreadableRow, UnicodeDecodeError) as error:
         _refuse(str(error))
 
@@ -112,22 +70,27 @@ def _refuse(why: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _steps(steps: Path, *, as_json: bool) -> None:
-    from service.accuracy.score import score_steps  # noqa: PLC0415 - loads tables
-    from service.catalog_files import load_catalog  # noqa: PLC0415
+def _steps(steps: Path) -> Score:
+    from service.catalog_files import load_catalog  # noqa: PLC0415 - loads tables
+    from service.scoring.steps.score import score_steps  # noqa: PLC0415
 
-    _show(score_steps(steps, load_catalog()), print_steps, as_json=as_json)
-
-
-def _epoch(epoch: Path, *, as_json: bool) -> None:
-    from service.accuracy.epoch import score_epoch  # noqa: PLC0415 - loads tables
-
-    _show(score_epoch(epoch), print_epoch, as_json=as_json)
+    return score_steps(steps, load_catalog())
 
 
-def _show(
-    score: dict[str, Any], as_table: Callable[[dict[str, Any]], None], *, as_json: bool
-) -> None:
+def _epoch(epoch: Path) -> Score:
+    from service.scoring.epoch.score import score_epoch  # noqa: PLC0415 - loads tables
+
+    return score_epoch(epoch)
+
+
+def _runs(runs: Path) -> Score:
+    from service.catalog_files import load_catalog  # noqa: PLC0415 - loads tables
+    from service.scoring.runs.score import compare, score_of  # noqa: PLC0415
+
+    return score_of(compare(runs, load_catalog()))
+
+
+def _show(score: Score, as_table: Callable[[Score], None], *, as_json: bool) -> None:
     """A score as JSON or as tables."""
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(score)) + b"\n")
@@ -135,42 +98,7 @@ def _show(
         as_table(score)
 
 
-def fit_anew(*, ablate: bool, dry: bool) -> None:
-    """Fit the constants, print the report and, unless `dry`, write both into the data files."""
-    from service.accuracy.refit import ENGINE, refit, write_engine  # noqa: PLC0415 - loads scipy
-    from service.accuracy.report import ablations, report_of  # noqa: PLC0415
-    from service.catalog_files import load_catalog  # noqa: PLC0415
-
-    done = refit(load_catalog())
-    report = report_of(done, ablations(done) if ablate else None)
-    if not dry:
-        write_engine(done)
-        if ablate:
-            (ENGINE / "report.md").write_text(report, encoding="utf-8")
-    sys.stdout.write(report)
-
-
-def _fit_post_training(runs: Path, *, dry: bool) -> None:
-    """Fit the constants of reinforcement, print their worth and, unless `dry`, write all."""
-    from service.accuracy import post_training_fit as fitting  # noqa: PLC0415 - loads scipy
-    from service.accuracy.post_training_report import report_of  # noqa: PLC0415
-    from service.catalog_files import load_catalog  # noqa: PLC0415
-
-    catalog = load_catalog()
-    done = fitting.fit_post_training(
-        fitting.load_rows(catalog, runs), catalog, fitting.load_priors()
-    )
-    unseen = fitting.left_out(done, catalog)
-    report = report_of(done, unseen, catalog)
-    if not dry:
-        fitting.FITTED.write_text(fitting.table_of(done, as_of=catalog.version), encoding="utf-8")
-        fitting.COVARIANCE.write_text(fitting.covariance_of(done), encoding="utf-8")
-        fitting.LEFT_OUT.write_text(fitting.left_out_table(done, unseen), encoding="utf-8")
-        fitting.REPORT.write_text(report, encoding="utf-8")
-    sys.stdout.write(report)
-
-
-def print_steps(score: dict[str, Any]) -> None:
+def print_steps(score: Score) -> None:
     """The score of measured steps as tables: by what rows have in common, and the worst."""
     table = Table(
         title=f"steps: {score['expressed']} of {score['rows']} rows expressed",
@@ -197,44 +125,7 @@ def print_steps(score: dict[str, Any]) -> None:
         out.print(f"{row['error']:+.0%} {row['id']}", highlight=False)
 
 
-def _predict() -> None:
-    """Write the predictions that the catalog shows beside what was disclosed."""
-    from service.accuracy import predictions  # noqa: PLC0415 - loads the catalog
-    from service.catalog_files import load_catalog  # noqa: PLC0415
-
-    found = predictions.predictions(load_catalog())
-    predictions.FILE.write_text(predictions.table_of(found), encoding="utf-8")
-    out.print(f"{len(found)} runs predicted", markup=False)
-
-
-def _ranges() -> None:
-    """Write the rules by which figures without a printed range have one."""
-    from service.accuracy import ranges  # noqa: PLC0415 - loads the catalog
-    from service.catalog_files import load_catalog  # noqa: PLC0415
-
-    text = ranges.text_of(ranges.measured(load_catalog()))
-    ranges.FILE.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
-
-
-def _runs(runs: Path, report: Path | None, *, calibrate: bool, as_json: bool) -> None:
-    """Calibrate on published runs, score them, and write and print what came of it."""
-    from service.accuracy import calibration  # noqa: PLC0415 - loads the catalog
-    from service.accuracy.runs import compare, score_of  # noqa: PLC0415
-    from service.accuracy.runs_report import report_of  # noqa: PLC0415
-    from service.accuracy.unseen import unseen  # noqa: PLC0415
-    from service.catalog_files import load_catalog  # noqa: PLC0415
-
-    if calibrate:
-        calibration.FILE.write_text(calibration.calibrated(load_catalog(), runs))
-    rows = compare(runs, load_catalog())
-    score = score_of(rows)
-    if report is not None:
-        report.write_text(report_of(rows, unseen(load_catalog(), runs)))
-    _show(score, print_runs, as_json=as_json)
-
-
-def print_runs(score: dict[str, Any]) -> None:
+def print_runs(score: Score) -> None:
     """The score of published runs as a table: all, by kind and by grade."""
     table = Table(title="device-hours, predicted against disclosed", title_justify="left")
     table.add_column("rows of")
@@ -250,7 +141,7 @@ def print_runs(score: dict[str, Any]) -> None:
         out.print(f"not expressed: {gap['id']}: {gap['why']}", highlight=False)
 
 
-def print_epoch(score: dict[str, Any]) -> None:
+def print_epoch(score: Score) -> None:
     """The score of `epoch-2024` as tables: by column, and what cannot be expressed."""
     table = Table(
         title=f"epoch-2024: {score['rows_within_half_percent']} of {score['rows']} rows "

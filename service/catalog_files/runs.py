@@ -139,7 +139,7 @@ def read_runs(
 def _with_predictions(files: DataFiles, runs: dict[str, ReferenceRun]) -> dict[str, ReferenceRun]:
     """The runs with what the engine predicted for them beside what was disclosed."""
     found = dict(runs)
-    for place, row in files.csv_rows("accuracy/predicted_runs.csv", PredictedRow):
+    for place, row in files.csv_rows("runs/predicted_runs.csv", PredictedRow):
         with suppress(RefusedError):
             if row.run not in runs:
                 raise place.refusal(f"unknown run {row.run!r}")

@@ -426,7 +426,7 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         (data / file).write_text(edit(text), encoding="utf-8")
     problems = problems_of(data)
     in_files = {problem.file for problem in problems}
-    names_the_unread_run = {"exclusions.toml", "accuracy/predicted_runs.csv"}
+    names_the_unread_run = {"exclusions.toml", "runs/predicted_runs.csv"}
     assert in_files - names_the_unread_run == {DEFECTS[name][0] for name in names}
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from service.accuracy.expressed import accelerator_of
-from service.accuracy.refit import ENGINE, load_specs
+from lab.files import ENGINE
+from lab.steps.refit import load_specs
 from service.catalog_files import load_catalog
+from service.scoring.steps.inputs import accelerator_of
 
 CATALOG = load_catalog()
 CONSTANTS, EFFECTS = load_specs()

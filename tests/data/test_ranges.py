@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.accuracy import ranges as rules
+from lab import ranges as rules
 from service.catalog_files.ranges import LISTED, RangeRow, Ranges, ends, on_scale
 from service.core.catalog.catalog import Catalog
 from service.core.figures.sources import Datum, Published

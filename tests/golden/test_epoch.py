@@ -16,13 +16,10 @@ Deviations from what is printed elsewhere, and why they stay:
 """
 
 import csv
-from pathlib import Path
 
 import pytest
 
-import service
-from service.accuracy.epoch import COLUMNS, score_epoch
-from service.accuracy.epoch_method import NotExpressedError, estimate, load_tables
+from lab.files import LAB_DATA
 from service.core.bills.owned.epoch import (
     amortised_usd,
     chip_hours,
@@ -30,8 +27,10 @@ from service.core.bills.owned.epoch import (
     energy_usd,
     value_at_start_usd,
 )
+from service.scoring.epoch.method import NotExpressedError, estimate, load_tables
+from service.scoring.epoch.score import COLUMNS, score_epoch
 
-FILE = Path(service.__file__).parent / "data" / "accuracy" / "epoch_costs.csv"
+FILE = LAB_DATA / "epoch_costs.csv"
 TABLES = load_tables()
 ROWS = {row["model"]: row for row in csv.DictReader(FILE.open(newline="", encoding="utf-8"))}
 DECEMBER_2024 = {

@@ -9,15 +9,15 @@ may be called infeasible.
 import re
 from typing import Any
 
-from service.accuracy.expressed import Expressed, architecture_of_row, expressed
-from service.accuracy.measurements import Measurement, read_measurements
-from service.accuracy.refit import MEASUREMENTS
+from lab.files import STEP_MEASUREMENTS
 from service.catalog_files import load_catalog
 from service.core.cluster.hardware import capacity_bytes
 from service.core.figures.ledger import Ledger
 from service.core.training.formats import STACK_BYTES, MemoryRecipe, Stack
 from service.core.training.memory import bytes_per_device
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
+from service.scoring.steps.inputs import Expressed, architecture_of_row, expressed
+from service.scoring.steps.measurements import Measurement, read_measurements
 
 CATALOG = load_catalog()
 MOST_INFEASIBLE = 0.03
@@ -77,7 +77,7 @@ def needed_over_capacity(measured: Measurement, row: Expressed) -> float | None:
 
 def test_layouts_that_were_run_are_hardly_ever_called_infeasible():
     shares = []
-    for measured in read_measurements(MEASUREMENTS):
+    for measured in read_measurements(STEP_MEASUREMENTS):
         row = expressed(measured, CATALOG)
         if isinstance(row, Expressed) and is_in_terms_of_a_layout(measured, row):
             share = needed_over_capacity(measured, row)

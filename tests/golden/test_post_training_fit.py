@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from msgspec import UNSET
 
-from service.accuracy.post_training_fit import (
+from lab.post_training.fit import (
     COVARIANCE,
     FITTED,
     LEFT_OUT,
@@ -26,7 +26,7 @@ from service.accuracy.post_training_fit import (
     weights_of,
     with_constants,
 )
-from service.accuracy.post_training_report import with_steps_per_rollout
+from lab.post_training.report import with_steps_per_rollout
 from service.catalog_files import load_catalog
 from service.core.request.work import Reinforcement
 

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from service.accuracy.post_training_runs import request_of
 from service.catalog_files import load_catalog
+from service.scoring.runs.post_training import request_of
 from tests.worlds import answer
 
 CATALOG = load_catalog()

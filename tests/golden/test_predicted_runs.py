@@ -3,7 +3,7 @@
 import pytest
 from msgspec import UNSET
 
-from service.accuracy.predictions import predictions
+from lab.runs.predict_file import predictions
 from service.catalog_files import load_catalog
 from tests.worlds import number
 
@@ -11,7 +11,7 @@ CATALOG = load_catalog()
 
 
 def test_the_catalog_s_predictions_are_what_the_engine_says_today():
-    """Written anew by `runquote accuracy --predict`."""
+    """Written anew by `python -m lab runs predict`."""
     shown = {
         run.id: (run.predicted.device_hours, run.predicted.p10, run.predicted.p90)
         for run in CATALOG.runs.values()

@@ -6,19 +6,20 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from service.accuracy import calibration
-from service.accuracy.runs import EMBEDDED, compare, score_of
-from service.accuracy.runs_report import report_of
-from service.accuracy.unseen import unseen as quoted_unseen
+from lab.files import REFERENCE_RUNS
+from lab.runs import calibration
+from lab.runs.leave_one_out import unseen as quoted_unseen
+from lab.runs.report import report_of
 from service.catalog_files import load_catalog
 from service.cli import app
+from service.scoring.runs.score import compare, score_of
 
 REPORT = Path("docs/accuracy-runs.md")
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return compare(EMBEDDED, load_catalog())
+    return compare(REFERENCE_RUNS, load_catalog())
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_the_calibration_is_that_of_the_rows():
 
 
 def test_any_file_in_the_format_is_scored(tmp_path):
-    lines = EMBEDDED.read_text().splitlines()
+    lines = REFERENCE_RUNS.read_text().splitlines()
     chosen = [line for line in lines if json.loads(line)["id"] in {"llama2-70b", "llama2-7b"}]
     file = tmp_path / "runs.jsonl"
     file.write_text("\n".join(chosen) + "\n")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from service.accuracy.batch import batch_of, predicted_by
-from service.accuracy.fit import fit, folds_of, left_out
-from service.accuracy.refit import MEASUREMENTS, load_batch, load_space
-from service.accuracy.score import group_of, kind_of, source_of
+from lab.files import STEP_MEASUREMENTS
+from lab.steps.fit import fit, folds_of, left_out
+from lab.steps.refit import load_batch, load_space
 from service.catalog_files import load_catalog
 from service.cli import app
+from service.scoring.steps.batch import batch_of, predicted_by
+from service.scoring.steps.score import group_of, kind_of, source_of
 
 CATALOG = load_catalog()
 BATCH = load_batch(CATALOG)
@@ -67,7 +68,7 @@ def test_a_constant_that_no_row_knows_stays_at_its_prior():
 
 
 def test_scoring_a_file_prints_what_the_constants_miss_without_fitting(tmp_path):
-    lines = MEASUREMENTS.read_text(encoding="utf-8").splitlines()[:40]
+    lines = STEP_MEASUREMENTS.read_text(encoding="utf-8").splitlines()[:40]
     row = json.loads(lines[0])
     bare = {
         "id": "bare",

@@ -11,9 +11,9 @@ import statistics
 import msgspec
 import pytest
 
-from service.accuracy.predicted import Predicted, predicted_for
 from service.catalog_files import load_catalog
 from service.core.request.request import QuoteRequest
+from service.scoring.runs.predict import Predicted, predicted_for
 
 CATALOG = load_catalog()
 STEPS = [

@@ -2,17 +2,16 @@
 
 import csv
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-import service
+from lab.files import LAB_DATA
 from service.api.examples import REQUESTS
 from service.cli import app
 from service.local import quote_bytes
 
-EPOCH = Path(service.__file__).parent / "data" / "accuracy" / "epoch_costs.csv"
+EPOCH = LAB_DATA / "epoch_costs.csv"
 RUN = CliRunner(env={"COLUMNS": "220"})
 
 
@@ -91,8 +90,12 @@ def test_rows_of_another_file_are_scored_the_same_way_whatever_is_wrong_with_the
     assert ("twice the hours", "rerun_nominal_capex_energy_usd") not in errors
 
 
-def test_nothing_to_score_is_said():
+def test_one_file_is_scored_at_a_time():
     assert RUN.invoke(app, ["accuracy"]).exit_code == 2
+    both = ["accuracy", "--epoch", str(EPOCH), "--runs", str(EPOCH)]
+    done = RUN.invoke(app, both)
+    assert done.exit_code == 2
+    assert "name one file" in done.output
 
 
 @pytest.mark.parametrize("option", ["--runs", "--steps"])

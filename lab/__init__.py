@@ -1,0 +1,1 @@
+"""The laboratory: fits, calibration and reports; never a part of the service."""

@@ -1,0 +1,292 @@
+"""Five constants of reinforcement, from published runs.
+
+Robust least squares of ln(predicted / disclosed) over the runs of kind `rl`, each constant drawn to
+what was believed of it before. Runs of one source share software, habits and a device, so that they
+count for less than as many runs of different sources; what the fit is worth is told by runs of
+sources that it has not seen.
+"""
+
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, Struct
+from scipy.optimize import least_squares
+
+from lab.files import LAB_DATA, REFERENCE_RUNS
+from service.catalog_files import DATA_DIRECTORY
+from service.core.argument import Argument
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.figures.arrays import Array
+from service.core.figures.ledger import Ledger
+from service.core.figures.sources import Judged
+from service.core.figures.units import Unit
+from service.core.request.request import QuoteRequest
+from service.core.stages.effort import effort_of
+from service.scoring.runs.predict import Predicted, predicted_for, request_of
+from service.scoring.runs.score import SCORED_GRADES, read
+
+PRIORS: Final = LAB_DATA / "post_training_priors.toml"
+FITTED: Final = DATA_DIRECTORY / "assumptions" / "post_training_fitted.toml"
+COVARIANCE: Final = LAB_DATA / "post_training_covariance.csv"
+LEFT_OUT: Final = LAB_DATA / "post_training_left_out.csv"
+REPORT: Final = LAB_DATA / "post_training_report.md"
+KIND: Final = "rl"
+NOISE_LOG: Final = 0.4
+"""A factor of one and a half: a row further off pulls like its distance, not like its square."""
+SHARED_VARIANCE: Final = 0.5
+"""Of the variance of a row's residual, what the rows of its source have in common."""
+Z_90: Final = 1.6448536
+STEP: Final = 0.05
+"""Of the derivatives, in logarithms: layouts jump, which a short step would take for a slope."""
+TOLERANCE: Final = 1e-4
+MAX_EVALUATIONS: Final = 25
+DIGITS: Final = 3
+HEADER: Final = """\
+# Written by `python -m lab post-training fit` from the reinforcement runs of grade A and B.
+# Priors and the width of the ranges: lab/data/post_training_priors.toml.
+"""
+
+
+class PriorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was believed of a constant, and between which values nine in ten runs lie."""
+
+    name: str
+    unit: Unit
+    prior: float
+    low: float
+    high: float
+    least: float
+    why: str
+
+    @property
+    def log_sd(self) -> float:
+        """Standard deviation of the logarithm, over runs and of the belief in the middle."""
+        return float(np.log(self.high / self.low) / (2.0 * Z_90))
+
+
+class Row(NamedTuple):
+    """A run that can be expressed: its request, its source and its disclosed device-hours."""
+
+    id: str
+    source: str
+    request: QuoteRequest
+    disclosed: float
+
+
+class PostTrainingFit(NamedTuple):
+    """Logarithms of the constants, their covariance, and what they leave of each row."""
+
+    priors: tuple[PriorRow, ...]
+    rows: tuple[Row, ...]
+    logs: Array
+    covariance: Array
+    log_ratios: Array  # ln(predicted / disclosed), in the sample
+
+
+class LeftOut(NamedTuple):
+    """A run as quoted by a fit that has seen no run of its source."""
+
+    predicted: Predicted
+    log_ratio: float  # ln(predicted / disclosed)
+    is_covered: bool  # whether p10 to p90 holds the disclosed hours
+
+
+def load_priors(path: Path = PRIORS) -> tuple[PriorRow, ...]:
+    """The constants that are fitted, in the order of the vector of logs."""
+    entries = tomllib.loads(path.read_text(encoding="utf-8"))["prior"]
+    return tuple(msgspec.convert(entry, PriorRow) for entry in entries)
+
+
+def load_rows(catalog: Catalog, path: Path = REFERENCE_RUNS) -> tuple[Row, ...]:
+    """Every scored reinforcement run whose description makes a request."""
+    found = (_row(run, catalog) for run in read(path, catalog) if run.kind == KIND)
+    return tuple(row for row in found if row is not None)
+
+
+def _row(run: ReferenceRun, catalog: Catalog) -> Row | None:
+    if run.benchmark_grade not in SCORED_GRADES or run.device_hours is UNSET:
+        return None
+    request = request_of(run, catalog)
+    if isinstance(request, str):
+        return None
+    disclosed = Ledger().take(run.device_hours).central
+    return Row(run.id, run.developer, request, disclosed)
+
+
+def with_constants(catalog: Catalog, priors: Sequence[PriorRow], logs: Array) -> Catalog:
+    """The catalog with the constants that a vector stands for, as wide as runs differ."""
+    assumptions = dict(catalog.assumptions)
+    for prior, log in zip(priors, logs, strict=True):
+        low, value, high = range_of(prior, log)
+        assumptions[prior.name] = msgspec.structs.replace(
+            assumptions[prior.name], _value=value, low=low, high=high
+        )
+    return msgspec.structs.replace(catalog, assumptions=assumptions)
+
+
+def range_of(prior: PriorRow, log: float) -> tuple[float, float, float]:
+    """A constant between its ends, which are as far from it as those of the prior."""
+    value = float(np.exp(log))
+    low = max(prior.least, value * prior.low / prior.prior)
+    return min(low, value), value, value * prior.high / prior.prior
+
+
+def central_hours(request: QuoteRequest, catalog: Catalog) -> float:
+    """Device-hours of all stages, every figure at its central value; NaN where they are unknown."""
+    argument, total = Argument(catalog), 0.0
+    for index, stage in enumerate(request.run.stages):
+        effort = effort_of(
+            argument,
+            stage,
+            pointer=f"/run/stages/{index}",
+            cluster=request.cluster,
+            cluster_pointer="/cluster",
+        )
+        if effort.device_hours is None:
+            return float("nan")
+        total += effort.device_hours.central
+    return total
+
+
+def log_ratios(
+    rows: Sequence[Row], catalog: Catalog, priors: Sequence[PriorRow], logs: Array
+) -> Array:
+    """ln(predicted / disclosed) of every row for a vector of logs."""
+    fitted = with_constants(catalog, priors, logs)
+    return np.array([np.log(central_hours(row.request, fitted) / row.disclosed) for row in rows])
+
+
+def weights_of(rows: Sequence[Row]) -> Array:
+    """Weights of residuals: n rows of a source count as n / (1 + c (n - 1)) independent ones.
+
+    Source: the design effect of clustered samples, Kish, Survey Sampling (1965).
+    """
+    counts = Counter(row.source for row in rows)
+    return np.array([(1.0 + SHARED_VARIANCE * (counts[row.source] - 1.0)) ** -0.5 for row in rows])
+
+
+def fit_post_training(
+    rows: Sequence[Row],
+    catalog: Catalog,
+    priors: Sequence[PriorRow],
+    *,
+    start: Array | None = None,
+) -> PostTrainingFit:
+    """The most plausible vector for these rows.
+
+    minimise  sum w^2 2 (sqrt(1 + r^2) - 1) + sum ((log - prior) / sd)^2,  r = log ratio / noise
+    """
+    middle = np.array([np.log(prior.prior) for prior in priors])
+    spread = np.array([prior.log_sd for prior in priors])
+    least = np.array([np.log(prior.least) for prior in priors])
+    weights = weights_of(rows)
+
+    def residuals(logs: Array) -> Array:
+        error = log_ratios(rows, catalog, priors, logs) / NOISE_LOG
+        soft = np.sign(error) * np.sqrt(2.0 * (np.sqrt(1.0 + error * error) - 1.0))
+        return np.concatenate([weights * soft, (logs - middle) / spread])
+
+    def slopes(logs: Array) -> Array:
+        steps = np.eye(len(logs)) * STEP
+        columns = [residuals(logs + step) - residuals(logs - step) for step in steps]
+        return np.array(columns).T / (2.0 * STEP)
+
+    solution = least_squares(
+        residuals,
+        np.maximum(middle if start is None else start, least + 1e-6),
+        jac=slopes,
+        bounds=(least, np.full(len(priors), np.inf)),
+        xtol=TOLERANCE,
+        ftol=TOLERANCE,
+        max_nfev=MAX_EVALUATIONS,
+    )
+    jacobian = np.asarray(solution.jac)
+    logs = np.asarray(solution.x)
+    return PostTrainingFit(
+        priors=tuple(priors),
+        rows=tuple(rows),
+        logs=logs,
+        covariance=np.linalg.inv(jacobian.T @ jacobian),
+        log_ratios=log_ratios(rows, catalog, priors, logs),
+    )
+
+
+def left_out(done: PostTrainingFit, catalog: Catalog) -> tuple[LeftOut, ...]:
+    """Every row as quoted by a fit to the rows of all other sources."""
+    found: dict[str, LeftOut] = {}
+    for source in sorted({row.source for row in done.rows}):
+        seen = [row for row in done.rows if row.source != source]
+        fitted = fit_post_training(seen, catalog, done.priors)
+        unseen = with_constants(catalog, done.priors, fitted.logs)
+        for row in done.rows:
+            if row.source == source:
+                found[row.id] = _left_out(row, unseen)
+    return tuple(found[row.id] for row in done.rows)
+
+
+def _left_out(row: Row, catalog: Catalog) -> LeftOut:
+    quoted = predicted_for(row.request, catalog)
+    assert isinstance(quoted, Predicted)
+    return LeftOut(
+        predicted=quoted,
+        log_ratio=float(np.log(quoted.central / row.disclosed)),
+        is_covered=quoted.p10 <= row.disclosed <= quoted.p90,
+    )
+
+
+def table_of(done: PostTrainingFit, *, as_of: str) -> str:
+    """The fitted constants as assumptions: the middle of the fit, as wide as runs differ."""
+    text = HEADER
+    sources = len({row.source for row in done.rows})
+    for prior, log in zip(done.priors, done.logs, strict=True):
+        low, value, high = range_of(prior, log)
+        source = Judged(
+            why=f"{prior.why}; fitted to {len(done.rows)} published runs of {sources} sources, "
+            f"before which it was taken to be {prior.prior:g}",
+            as_of=as_of,
+            confidence="low",
+        )
+        text += (
+            f'\n[[assumption]]\nname = "{prior.name}"\nunit = "{prior.unit}"\n'
+            f"value = {_rounded(value)}\nlow = {_rounded(low)}\n"
+            f"high = {_rounded(high)}\n"
+            f'source = {{ kind = "judged", why = "{source.why}", as_of = "{source.as_of}", '
+            f'confidence = "{source.confidence}" }}\n'
+        )
+    return text
+
+
+def covariance_of(done: PostTrainingFit) -> str:
+    """The covariance of the logs as CSV, names in the header and in the first column."""
+    names = [prior.name for prior in done.priors]
+    lines = [",".join(["name", *names])]
+    for name, row in zip(names, done.covariance, strict=True):
+        lines.append(",".join([name, *(f"{value:.3g}" for value in row)]))
+    return "\n".join(lines) + "\n"
+
+
+def left_out_table(done: PostTrainingFit, unseen: Sequence[LeftOut]) -> str:
+    """Residuals in the sample and left out, and the device-hours quoted then, as CSV."""
+    lines = ["id,source,in_sample,left_out,left_out_covered,central,p10,p90"]
+    for row, log, out in zip(done.rows, done.log_ratios, unseen, strict=True):
+        covered = "yes" if out.is_covered else "no"
+        hours = (f"{getattr(out.predicted, name):.6g}" for name in ("central", "p10", "p90"))
+        logs = f"{log:.3f},{out.log_ratio:.3f}"
+        lines.append(f"{row.id},{row.source},{logs},{covered},{','.join(hours)}")
+    return "\n".join(lines) + "\n"
+
+
+def committed_logs(catalog: Catalog, priors: Sequence[PriorRow]) -> Array:
+    """The vector that the catalog's constants stand for."""
+    ledger = Ledger()
+    values = [ledger.take(catalog.assumption(prior.name)).central for prior in priors]
+    return np.log(values)
+
+
+def _rounded(value: float) -> str:
+    return f"{value:.{DIGITS}g}"

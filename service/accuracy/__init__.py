@@ -1,1 +1,0 @@
-"""How well the predictions do on published runs; run by `runquote accuracy`, never by a quote."""

@@ -1,0 +1,70 @@
+"""A published run quoted as if it had not been run yet: its device-hours, or why there are none."""
+
+import msgspec
+from msgspec import Struct
+
+from service.core.answer import PricedBill, Quote
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.catalog.errors import NotQuotable
+from service.core.quote import quote
+from service.core.request.request import QuoteRequest, Rate
+from service.scoring.runs import post_training, pretraining
+
+POST_TRAINING = frozenset(("rl", "sft", "generation"))
+USD_PER_DEVICE_HOUR = pretraining.USD_PER_DEVICE_HOUR
+
+
+class Predicted(Struct, frozen=True):
+    """Device-hours of a run and their quantiles."""
+
+    central: float
+    p10: float
+    p90: float
+
+
+def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
+    """The request that a run's description makes, or what it lacks to be one."""
+    try:
+        if run.kind in POST_TRAINING:
+            return post_training.request_of(run, catalog)
+        return pretraining.request_of(run, catalog)
+    except msgspec.ValidationError as error:
+        return f"a figure is outside of what a request takes: {error}"
+
+
+def predicted(run: ReferenceRun, catalog: Catalog) -> Predicted | str:
+    """Device-hours of a run from what was disclosed beside them, or why they are not expressed."""
+    request = request_of(run, catalog)
+    return request if isinstance(request, str) else predicted_for(request, catalog)
+
+
+def predicted_for(request: QuoteRequest, catalog: Catalog) -> Predicted | str:
+    """Device-hours that a request takes, or why they are not known."""
+    try:
+        answer = quoted(request, catalog)
+    except NotQuotable as error:
+        return str(error)
+    bill = next(bill for bill in answer.bases if bill.basis == "rental")
+    if not isinstance(bill, PricedBill):
+        return "; ".join(
+            stage.feasibility.detail or "device-hours are not known"
+            for stage in answer.stages
+            if not stage.device_hours
+        )
+    hours = (float(bill.total.amount), float(bill.interval.p10), float(bill.interval.p90))
+    return Predicted(*(usd / USD_PER_DEVICE_HOUR for usd in hours))
+
+
+def quoted(request: QuoteRequest, catalog: Catalog) -> Quote:
+    """The quote of a request at a fixed rate, so that the rental bill counts device-hours."""
+    cluster = msgspec.structs.replace(
+        request.cluster, supply=Rate(usd_per_device_hour=USD_PER_DEVICE_HOUR)
+    )
+    return quote(
+        msgspec.structs.replace(request, cluster=cluster),
+        catalog,
+        id="",
+        canonical_request=b"{}",
+        engine="",
+        valid_until="",
+    )

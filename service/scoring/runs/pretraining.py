@@ -1,0 +1,131 @@
+"""Published pre-training runs as requests that nobody has tuned.
+
+What a source says is carried over; what it leaves out follows from rules below, which hold for all
+rows alike, or is left to the service's defaults.
+"""
+
+import math
+from typing import Any, Final
+
+import msgspec
+
+from service.core.catalog.catalog import Accelerator, Catalog, ReferenceRun
+from service.core.figures.ledger import Ledger
+from service.core.request.request import QuoteRequest
+from service.scoring.runs.post_training import model_of
+
+STEP_ONLY: Final = ("stated_from_logged_step_time", "logged_step_time", "derived_tokens_over_rate")
+"""Bases of disclosed hours that hold no failures, evaluations or waiting."""
+THROUGHPUT: Final = "derived_from_stated_throughput"
+TIMED: Final = "timed_benchmark"
+"""From the start to the target quality, evaluations inside."""
+DAYS_OF_A_RUN: Final = 45.0
+"""Where a source gives no number of devices: as many as take about this long."""
+USUAL_MFU: Final = 0.4
+FEWEST_DEVICES: Final = 8
+MOST_DEVICES: Final = 16384
+SECONDS_PER_DAY: Final = 86400.0
+LENGTH_BEFORE_2022: Final = 2048.0
+LENGTH: Final = 4096.0
+BATCH_TOKENS: Final = ((1e9, 524_288.0), (math.inf, 4_194_304.0))
+"""Where a source gives no batch: by parameters, as GPT-3 and Llama 2 have it."""
+USD_PER_DEVICE_HOUR: Final = 1e4
+"""Any rate would do: the rental bill then counts device-hours."""
+
+Parts = dict[str, Any]
+
+
+def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
+    """The request that a run's description makes, or what it lacks to be one."""
+    if run.accelerator not in catalog.accelerators:
+        return "the device is not in the catalog"
+    model = model_of(run, catalog)
+    if model is None:
+        return "the model is not described"
+    if run.kind == "diffusion":
+        return "images and videos are no tokens"
+    length = sequence_length(run)
+    tokens = tokens_of(run, length)
+    if tokens is None:
+        return "neither tokens nor samples are disclosed"
+    device = catalog.accelerators[run.accelerator]
+    work = {
+        "kind": "pretraining",
+        "model": model,
+        "tokens": tokens,
+        "sequence_length": length,
+        "global_batch_tokens": max(run.facts.get("batch_tokens") or _batch(run), length),
+        "precision": _precision(run, device),
+        "software_year": _software_year(run),
+    }
+    request = {
+        "run": {
+            "name": run.model[:128],
+            "stages": [{"name": run.kind, "work": work | _losses(run)}],
+        },
+        "cluster": {
+            "accelerator": run.accelerator,
+            "devices": float(run.facts.get("device_count") or _devices(run, device, tokens)),
+            "supply": {"kind": "rate", "usd_per_device_hour": USD_PER_DEVICE_HOUR},
+        },
+    }
+    return msgspec.convert(request, QuoteRequest)
+
+
+def sequence_length(run: ReferenceRun) -> float:
+    """As stated, otherwise what was usual."""
+    shape: Parts = run.facts.get("architecture") or {}
+    usual = LENGTH_BEFORE_2022 if run.date < "2022" else LENGTH
+    return float(shape.get("seq_len") or usual)
+
+
+def tokens_of(run: ReferenceRun, length: float) -> float | None:
+    """Tokens seen, or samples of full length."""
+    tokens, samples = run.facts.get("tokens_b"), run.facts.get("samples")
+    if tokens:
+        return float(tokens) * 1e9
+    return float(samples) * length if samples else None
+
+
+def _batch(run: ReferenceRun) -> float:
+    parameters = 1e9 * float(run.facts.get("total_params_b") or 1.0)
+    return next(tokens for below, tokens in BATCH_TOKENS if parameters < below)
+
+
+def _devices(run: ReferenceRun, device: Accelerator, tokens: float) -> float:
+    """A power of two, near the number that takes the usual time."""
+    parameters = 1e9 * float(
+        run.facts.get("active_params_b") or run.facts.get("total_params_b") or 1.0
+    )
+    peaks = device.peak_dense_flop_per_s
+    peak = Ledger().take(peaks.get("bf16") or peaks.get("fp16") or next(iter(peaks.values())))
+    seconds = 6.0 * parameters * tokens / (peak.central * USUAL_MFU)
+    wanted = max(seconds / (DAYS_OF_A_RUN * SECONDS_PER_DAY), 1.0)
+    return float(min(max(2 ** round(math.log2(wanted)), FEWEST_DEVICES), MOST_DEVICES))
+
+
+def _precision(run: ReferenceRun, device: Accelerator) -> str:
+    """As stated; benchmarks run in fp8 wherever the device can; otherwise 16 bits."""
+    stated = str(run.facts.get("precision") or "").lower()
+    for name in ("nvfp4", "mxfp8", "fp8", "int8", "bf16", "fp16", "fp32"):
+        if name in stated:
+            return name
+    peaks = device.peak_dense_flop_per_s
+    if run.device_hours_basis == TIMED and "fp8" in peaks:
+        return "fp8"
+    return "bf16" if "bf16" in peaks else "fp16"
+
+
+def _losses(run: ReferenceRun) -> Parts:
+    """What of the disclosed hours is beside the steps, as the basis of the hours says."""
+    if run.device_hours_basis in (*STEP_ONLY, THROUGHPUT):
+        return {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0}
+    if run.device_hours_basis == TIMED:
+        return {"goodput": 1.0, "idle_share": 0.0}
+    return {}
+
+
+def _software_year(run: ReferenceRun) -> float:
+    """The year of the run, with its month where it is given."""
+    year, month = run.date[:4], run.date[5:7]
+    return max(2018.0, float(year) + (float(month) - 1.0) / 12.0 if month else float(year))

@@ -1,0 +1,141 @@
+"""Predicted against disclosed device-hours of published runs: bias, spread, coverage."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from msgspec import UNSET, Struct
+
+from service.catalog_files.runs import RunRow, run_of
+from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.figures.ledger import Ledger
+from service.scoring.lines import rows_of
+from service.scoring.runs.predict import Predicted, predicted
+
+SCORED_GRADES: Final = ("A", "B")
+WORST_LISTED: Final = 10
+
+Score = dict[str, Any]
+
+
+class Compared(Struct, frozen=True, kw_only=True):
+    """One run: what was disclosed, what is predicted, or why nothing is."""
+
+    id: str
+    kind: str
+    developer: str
+    accelerator: str
+    grade: str
+    basis: str
+    disclosed: float
+    predicted: Predicted | None
+    why: str = ""
+
+    @property
+    def log_ratio(self) -> float:
+        """ln(predicted / disclosed)."""
+        assert self.predicted is not None
+        return math.log(self.predicted.central / self.disclosed)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether the disclosed hours lie between p10 and p90."""
+        return (
+            self.predicted is not None
+            and self.predicted.p10 <= self.disclosed <= self.predicted.p90
+        )
+
+
+def compare(path: Path, catalog: Catalog) -> tuple[Compared, ...]:
+    """Every scored row of a file in the format of the catalog's reference runs."""
+    return tuple(compared(run, catalog) for run in scored(path, catalog))
+
+
+def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
+    """The runs of a file that disclose device-hours well enough."""
+    for run in read(path, catalog):
+        if run.benchmark_grade in SCORED_GRADES and run.device_hours is not UNSET:
+            yield run
+
+
+def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
+    """The rows of a file of runs, one JSON object a line."""
+    for row in rows_of(path, RunRow):
+        yield run_of(row, catalog.accelerator_aliases)
+
+
+def compared(run: ReferenceRun, catalog: Catalog) -> Compared:
+    """A run that discloses its device-hours, beside what is predicted of them."""
+    assert run.device_hours is not UNSET
+    found = predicted(run, catalog)
+    return Compared(
+        id=run.id,
+        kind=run.kind,
+        developer=run.developer,
+        accelerator=run.accelerator or str(run.facts.get("accelerator_as_stated", "")),
+        grade=run.benchmark_grade,
+        basis=run.device_hours_basis,
+        disclosed=Ledger().take(run.device_hours).central,
+        predicted=None if isinstance(found, str) else found,
+        why=found if isinstance(found, str) else "",
+    )
+
+
+def score_of(rows: Sequence[Compared]) -> Score:
+    """All rows together, by kind, accelerator and grade, the worst ones, and those left out.
+
+    `expressed` are those that can be put as a request; the medians are of the natural logarithm of
+    predicted over disclosed device-hours, `coverage` is the share of expressed rows whose disclosed
+    hours lie between p10 and p90.
+    """
+    expressed = [row for row in rows if row.predicted is not None]
+    worst = sorted(expressed, key=lambda row: -abs(row.log_ratio))[:WORST_LISTED]
+    return summary_of(rows) | {
+        "by": {
+            "kind": _grouped(rows, "kind"),
+            "accelerator": _grouped(rows, "accelerator"),
+            "grade": _grouped(rows, "grade"),
+        },
+        "worst": [row_of(row) for row in worst],
+        "not_expressed": [{"id": row.id, "why": row.why} for row in rows if row.predicted is None],
+    }
+
+
+def summary_of(rows: Iterable[Compared]) -> Score:
+    """Bias, error and coverage of some rows; null where none is expressed."""
+    rows = tuple(rows)
+    expressed = [row for row in rows if row.predicted is not None]
+    ratios = [row.log_ratio for row in expressed]
+    return {
+        "rows": len(rows),
+        "expressed": len(expressed),
+        "median_abs_log_ratio": median(map(abs, ratios)) if ratios else None,
+        "median_log_ratio": median(ratios) if ratios else None,
+        "coverage": sum(row.is_covered for row in expressed) / len(expressed) if ratios else None,
+    }
+
+
+def _grouped(rows: Iterable[Compared], by: str) -> dict[str, Score]:
+    groups: dict[str, list[Compared]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, by)].append(row)
+    return {name: summary_of(group) for name, group in sorted(groups.items())}
+
+
+def row_of(row: Compared) -> Score:
+    """One expressed row, as the score lists it."""
+    assert row.predicted is not None
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "accelerator": row.accelerator,
+        "grade": row.grade,
+        "disclosed": row.disclosed,
+        "predicted": row.predicted.central,
+        "p10": row.predicted.p10,
+        "p90": row.predicted.p90,
+        "log_ratio": row.log_ratio,
+    }

@@ -1,0 +1,358 @@
+"""A measured step in the terms of the engine: its work, layout, machine and recipe.
+
+Hardware and models that the catalog does not name are taken from the row's own fields and from the
+nearest that the catalog has.
+"""
+
+import re
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from service.core.catalog.catalog import Accelerator, Catalog
+from service.core.figures.ledger import Ledger
+from service.core.figures.sources import Datum
+from service.core.model import Architecture, architecture_of, plausible_transformer
+from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
+from service.core.training.formats import Precision
+from service.core.training.parallelism import RECOMPUTE_CODE, Layout
+from service.core.training.steptime import Machine, Recipe, Work, work_of
+from service.scoring.steps.measurements import Arch, Measurement, software_year
+
+UNKNOWN_ACCELERATOR = "nvidia-h100-sxm-80gb"
+GIGABIT = 1e9 / 8
+# Network per device where a row does not print it, in Gb/s, by the beginning of the architecture:
+# the reference servers of each generation.
+NETWORK_GBIT = {
+    "Volta": 50.0,
+    "Ampere": 200.0,
+    "Blackwell Ultra": 800.0,
+    "Grace Blackwell Ultra": 800.0,
+    "TPU": 25.0,
+    "Trainium": 100.0,
+    "Gaudi": 300.0,
+    "Ada": 25.0,
+    "Da Vinci": 200.0,
+}
+USUAL_NETWORK_GBIT = 400.0
+# The formats that stand in where a device has no peak of its own.
+PEAK_OF: dict[Precision, tuple[str, ...]] = {
+    "nvfp4": ("nvfp4", "fp4", "fp8", "bf16", "fp16"),
+    "mxfp8": ("mxfp8", "fp8", "bf16", "fp16"),
+    "fp8": ("fp8", "bf16", "fp16"),
+    "bf16": ("bf16", "fp16", "tf32", "fp32"),
+    "fp16": ("fp16", "bf16", "tf32", "fp32"),
+    "fp32": ("tf32", "fp32", "bf16", "fp16"),
+}
+# A format by the words that print it, the particular ones first.
+FORMATS: tuple[tuple[tuple[str, ...], Precision], ...] = (
+    (("mxfp8",), "mxfp8"),
+    (("fp4",), "nvfp4"),
+    (("fp8", "float8", "e4m3"), "fp8"),
+    (("int8",), "int8"),
+    (("bf16", "bfloat"), "bf16"),
+    (("fp16", "float16", "half"), "fp16"),
+    (("fp32", "float32", "tf32"), "fp32"),
+)
+HYBRID_LAYERS = re.compile(r"(\d+) attention, (\d+) mamba, (\d+) moe")
+LATENT_EXPERTS = re.compile(r"latent moe (\d+)")
+# Of a hybrid whose layers are not printed: attention, mixers and experts, as in published ones.
+HYBRID_SHARES = (0.1, 0.45, 0.45)
+# Policies that keep every product's output repeat about this much of what others repeat.
+MINIMAL_POLICY_SHARE = 0.3
+# PyTorch's policy per operation keeps attention and every second product.
+PER_OPERATION_SHARE = 0.35
+
+
+class Expressed(NamedTuple):
+    """One row in the engine's terms; `steps_s` is what was measured."""
+
+    row: Measurement
+    work: Work
+    layout: Layout
+    global_batch: float
+    machine: Machine
+    recipe: Recipe
+    measured_s: float
+
+
+def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
+    """The row in the engine's terms; none where it names no model, devices or time."""
+    arch, work = row.arch, _work(row)
+    if work is None:
+        return None
+    device = accelerator_of(row.accelerator or "", catalog)
+    layout, batch = _layout(row)
+    devices = row.device_count or layout.tensor_parallel * layout.pipeline_parallel
+    seconds = row.measured.step_time_s
+    rate = row.measured.tokens_per_s_per_device
+    if not seconds and rate:
+        seconds = batch * (arch.seq_len or 0) / (rate * float(devices))
+    if not seconds:
+        return None
+    precision = _precision(row)
+    year = software_year(row, released=_year(device.released))
+    return Expressed(
+        row=row,
+        work=work,
+        layout=layout,
+        global_batch=batch,
+        machine=_machine(row, device, precision),
+        recipe=Recipe(
+            precision=precision,
+            stack="xla" if row.on_xla else "megatron",
+            software_year=year,
+            rowwise_scales=_has_rowwise_scales(row),
+            gated_experts=row.arch.gated_mlp is not False,
+            frozen_weights=row.kind == "lora",
+        ),
+        measured_s=seconds,
+    )
+
+
+def accelerator_of(name: str, catalog: Catalog) -> Accelerator:
+    """The catalog's accelerator of a printed name: by alias, by id, by the words it has in common.
+
+    A name that has nothing in common with any takes the most common training device.
+    """
+    if name in catalog.accelerator_aliases:
+        return catalog.accelerators[catalog.accelerator_aliases[name]]
+    words = set(re.findall(r"[a-z]+\d+[a-z]*|\d+gb|[a-z]+", name.lower().replace("-", " ")))
+    joined = re.sub(r"[^a-z0-9]", "", name.lower())
+
+    def likeness(id: str) -> tuple[float, float, str]:
+        parts = id.split("-")[1:]
+        joint = "".join(parts)
+        model = parts[1] if parts[0] in {"tpu", "rtx", "ascend"} else parts[0]
+        found = model in joined
+        shared = sum(part in words or part in joined for part in parts)
+        return (found * (len(model) + shared), -abs(len(joint) - len(joined)), id)
+
+    best = max(catalog.accelerators, key=likeness)
+    return catalog.accelerators[best if likeness(best)[0] > 0 else UNKNOWN_ACCELERATOR]
+
+
+def _work(row: Measurement) -> Work | None:
+    arch = row.arch
+    architecture = architecture_of_row(row)
+    if architecture is None or not arch.seq_len:
+        return None
+    work = work_of(architecture=architecture, sequence_length=float(arch.seq_len))
+    if arch.hybrid and arch.flops_per_token_source:
+        return _hybrid(work, arch, forward_flop=arch.flops_per_token_source / 3)
+    return work
+
+
+def architecture_of_row(row: Measurement) -> Architecture | None:
+    """The architecture printed, or a plausible one of so many parameters."""
+    a = row.arch
+    if not (a.layers and a.hidden and a.heads and a.vocab):
+        if not row.params_b:
+            return None
+        total, active = row.params_b * 1e9, (row.active_params_b or row.params_b) * 1e9
+        return architecture_of(plausible_transformer(params_total=total, params_active=active))
+    moe = _experts(a)
+    ffn = a.ffn_hidden or (0.0 if moe else UNSET)
+    transformer = Transformer(
+        layers=a.layers,
+        hidden_size=a.hidden,
+        heads=a.heads,
+        vocab_size=a.vocab,
+        kv_heads=a.kv_heads or UNSET,
+        head_dim=a.head_dim or UNSET,
+        ffn_size=ffn,
+        gated_ffn=a.gated_mlp is not False,
+        tied_embeddings=bool(a.tied),
+        sliding_window=a.window or UNSET,
+        sliding_window_share=1.0 if a.window_frac is None else a.window_frac,
+        mtp_layers=a.mtp_layers or 0.0,
+        moe=moe,
+        mla=_latent(a),
+    )
+    return architecture_of(transformer)
+
+
+def _experts(a: Arch) -> MixtureOfExperts | UnsetType:
+    if not (a.experts and a.moe_ffn):
+        return UNSET
+    shared = a.shared_ffn or 0.0
+    return MixtureOfExperts(
+        experts=a.experts,
+        experts_per_token=a.experts_active or 1.0,
+        moe_ffn_size=a.moe_ffn,
+        shared_experts=float(shared > 0),
+        shared_ffn_size=shared or UNSET,
+        first_dense_layers=a.dense_layers or 0.0,
+        moe_every=a.moe_every or 1.0,
+    )
+
+
+def _latent(a: Arch) -> LatentAttention | UnsetType:
+    if not (a.kv_lora and a.qk_nope and a.qk_rope and a.v_head):
+        return UNSET
+    return LatentAttention(
+        kv_lora_rank=a.kv_lora,
+        qk_nope_head_dim=a.qk_nope,
+        qk_rope_head_dim=a.qk_rope,
+        v_head_dim=a.v_head,
+        q_lora_rank=a.q_lora or 0.0,
+    )
+
+
+def _hybrid(work: Work, arch: Arch, *, forward_flop: float) -> Work:
+    """Work of layers of which some are attention, some other mixers, some experts.
+
+    What the printed FLOP leave over after attention, experts and logits is the mixers'. Without a
+    count of the layers (sparse attention) all that is left over is.
+    """
+    layers, kinds = float(work.layers), arch.attn or ""
+    found = HYBRID_LAYERS.search(kinds)
+    shares = [float(n) / layers for n in found.groups()] if found else list(HYBRID_SHARES)
+    latent = LATENT_EXPERTS.search(kinds)
+    narrowed = float(latent[1]) / float(work.hidden_size) if latent else 1.0
+    if "sparse" in kinds:
+        shares = [0.0, 1.0, 1.0]
+    attention, _, moe = shares
+    routed = work.routed_flop * narrowed
+    experts = moe * (routed + work.shared_flop)
+    core, projection = attention * work.core_flop, attention * work.projection_flop
+    left = forward_flop / layers - core - projection - experts - work.logits_flop / layers
+    return work._replace(
+        moe_layers=moe * layers,
+        ffn_flop=0.0,
+        routed_flop=routed,
+        routed_params=work.routed_params * narrowed,
+        dispatch_width=work.dispatch_width * narrowed,
+        projection_flop=projection,
+        core_flop=core,
+        mixer_flop=max(0.0, float(left)),
+        train_flop=3 * forward_flop,
+    )
+
+
+def _layout(row: Measurement) -> tuple[Layout, float]:
+    """The layout and the sequences per step, with what is not printed filled in."""
+    p = row.parallelism
+    tp, pp, cp, ep = p.tp or 1.0, p.pp or 1.0, p.cp or 1.0, p.ep or 1.0
+    inner = tp * pp * cp
+    dp = p.dp or max(1.0, (row.device_count or inner) // inner)
+    sharded = bool(p.fsdp) or (p.zero_stage or 0) >= 3
+    micro = row.micro_batch
+    if not micro:
+        whole = (row.global_batch or dp) / dp
+        micro = max(1.0, whole) if sharded and pp == 1 else 1.0
+    batch = row.global_batch or dp * micro
+    code, share = _recompute(row)
+    stage = 3.0 if sharded else 1.0 if p.zero_stage is None else p.zero_stage
+    split = p.sequence_parallel
+    if split is None:
+        split = True
+    layout = Layout(
+        tensor_parallel=tp,
+        pipeline_parallel=pp,
+        data_parallel=dp,
+        context_parallel=cp,
+        expert_parallel=ep,
+        micro_batch=micro,
+        virtual_stages=_virtual_stages(row, pp),
+        zero_stage=stage,
+        sequence_parallel=float(split),
+        recompute=code,
+        recompute_share=share,
+    )
+    return layout, batch
+
+
+def _virtual_stages(row: Measurement, pp: float) -> float:
+    """Model chunks per device as printed.
+
+    Pipeline communication is only overlapped in interleaved schedules: software that says it does
+    has one layer in each chunk, where nothing else is printed.
+    """
+    if row.parallelism.vp:
+        return row.parallelism.vp
+    overlaps = "pp overlap" in (row.software or "").lower()
+    return max(1.0, (row.arch.layers or 1.0) / pp) if overlaps and pp > 1 else 1.0
+
+
+def _recompute(row: Measurement) -> tuple[float, float]:
+    """The code of recompute and the share of layers; what XLA rows leave open is a policy."""
+    text = (row.activation_recompute or "").lower()
+    if text.startswith("full"):
+        return RECOMPUTE_CODE["full"], 1.0
+    if partial := re.search(r"partial \((\d+) of (\d+) layers, full", text):
+        return RECOMPUTE_CODE["full"], float(partial[1]) / float(partial[2])
+    if "minimal" in text:
+        return RECOMPUTE_CODE["selective"], MINIMAL_POLICY_SHARE
+    if "op" in text.split("(")[-1] and text.startswith("selective"):
+        return RECOMPUTE_CODE["full"], PER_OPERATION_SHARE
+    if text.startswith(("selective", "custom")) or (not text and row.on_xla):
+        return RECOMPUTE_CODE["selective"], 1.0
+    return RECOMPUTE_CODE["none"], 1.0
+
+
+def _precision(row: Measurement) -> Precision:
+    text = (row.precision or "bf16").lower()
+    for words, precision in FORMATS:
+        if any(word in text for word in words):
+            return precision
+    return "bf16"
+
+
+def _has_rowwise_scales(row: Measurement) -> bool:
+    text = " ".join((row.precision or "", row.software or "", row.notes or "")).lower()
+    return any(word in text for word in ("rowwise", "row-wise", "row_wise"))
+
+
+def _machine(row: Measurement, device: Accelerator, precision: Precision) -> Machine:
+    link = device.scale_up
+    peaks = device.peak_dense_flop_per_s
+    bf16 = _first(peaks, PEAK_OF["bf16"]) or 1e14
+    peak = _first(peaks, PEAK_OF.get(precision, ())) or bf16
+    if precision == "int8":
+        peak = _first(peaks, ("int8",)) or 2 * bf16
+    bandwidth = device.memory_bandwidth_byte_per_s
+    domain = 1.0 if link is UNSET else float(link.domain_devices)
+    tpu = device.architecture.startswith("TPU")
+    if tpu and row.device_count:
+        domain = min(domain, row.device_count / (row.parallelism.slices or 1.0))
+    elif row.devices_per_node and not tpu:
+        domain = max(domain, row.devices_per_node) if domain > 1 else domain
+    return Machine(
+        peak_flop_per_s=peak,
+        bf16_peak_flop_per_s=bf16,
+        memory_bandwidth_byte_per_s=1e12 if bandwidth is UNSET else _open(bandwidth),
+        scale_up_byte_per_s=3e10 if link is UNSET else _open(link.unidirectional_byte_per_s),
+        scale_up_domain=domain,
+        scale_out_byte_per_s=_network(row, device),
+        kind="tpu" if tpu else "gpu",
+        generation=device.architecture.lower().replace(" ", "-"),
+        device=device.id,
+    )
+
+
+def _network(row: Measurement, device: Accelerator) -> float:
+    """Bytes per second of the device's share of the network, as printed or as is usual."""
+    text = row.interconnect or ""
+    per_node = row.devices_per_node or 8.0
+    if found := re.search(r"(\d+) x (\d+) Gb/s", text):
+        return float(found[1]) * float(found[2]) * GIGABIT / min(per_node, 8.0)
+    if found := re.search(r"(\d+) Gb/s per node", text):
+        return float(found[1]) * GIGABIT / per_node
+    for name in sorted(NETWORK_GBIT, key=len, reverse=True):
+        if device.architecture.startswith(name):
+            return NETWORK_GBIT[name] * GIGABIT
+    return USUAL_NETWORK_GBIT * GIGABIT
+
+
+def _first(peaks: dict[str, Datum], formats: tuple[str, ...]) -> float | None:
+    return next((_open(peaks[name]) for name in formats if name in peaks), None)
+
+
+def _open(datum: Datum) -> float:
+    return Ledger().take(datum).central
+
+
+def _year(released: str) -> float:
+    year, month = (f"{released}-06").split("-")[:2]
+    return int(year) + (int(month) - 1) / 12

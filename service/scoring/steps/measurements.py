@@ -1,0 +1,153 @@
+"""Measured training steps, one JSON object a line, as their sources print them.
+
+Any member may be null. What a row leaves open takes the usual value of its software and age.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from service.scoring.lines import rows_of
+
+ARXIV = re.compile(r"arXiv (\d\d)(\d\d)\.")
+NEMO = re.compile(r"NeMo(?:\D*)? (\d\d)\.(\d\d)")
+# Years of software that its name does not date, by what its source prints.
+DATED: tuple[tuple[str, float], ...] = (
+    ("Narayanan et al. 2021", 2021.25),
+    ("Megatron-DeepSpeed", 2022.0),
+    ("llm-foundry", 2023.5),
+    ("r0.8", 2024.6),
+    ("TE 2.11", 2026.0),
+    ("TE 2.", 2025.5),
+    ("torchtitan", 2025.0),
+    ("NeMo RL", 2025.8),
+    ("Megatron-LM", 2024.5),
+)
+# A device's frameworks reach the state of the published recipes so long after its release.
+YEARS_TO_MATURITY = 1.0
+
+
+class Source(Struct):
+    """Where a row is printed."""
+
+    title: str | None = None
+    table: str | None = None
+
+
+class Arch(Struct):
+    """The model of a row; `window_frac` of its layers have a sliding window."""
+
+    layers: float | None = None
+    hidden: float | None = None
+    heads: float | None = None
+    kv_heads: float | None = None
+    head_dim: float | None = None
+    ffn_hidden: float | None = None
+    vocab: float | None = None
+    gated_mlp: bool | None = None
+    tied: bool | None = None
+    experts: float | None = None
+    experts_active: float | None = None
+    moe_ffn: float | None = None
+    shared_ffn: float | None = None
+    dense_layers: float | None = None
+    moe_every: float | None = None
+    attn: str | None = None
+    window: float | None = None
+    window_frac: float | None = None
+    q_lora: float | None = None
+    kv_lora: float | None = None
+    qk_nope: float | None = None
+    qk_rope: float | None = None
+    v_head: float | None = None
+    mtp_layers: float | None = None
+    seq_len: float | None = None
+    hybrid: bool | None = None
+    flops_per_token_source: float | None = None
+
+
+class Parallelism(Struct):
+    """The layout of a row."""
+
+    tp: float | None = None
+    pp: float | None = None
+    dp: float | None = None
+    cp: float | None = None
+    ep: float | None = None
+    vp: float | None = None
+    fsdp: bool | None = None
+    zero_stage: float | None = None
+    sequence_parallel: bool | None = None
+    slices: float | None = None
+
+
+class Measured(Struct):
+    """What was measured."""
+
+    step_time_s: float | None = None
+    tokens_per_s_per_device: float | None = None
+
+
+class Measurement(Struct):
+    """One measured step with its configuration."""
+
+    id: str
+    source: Source = field(default_factory=Source)
+    kind: str | None = None
+    model: str | None = None
+    arch: Arch = field(default_factory=Arch)
+    params_b: float | None = None
+    active_params_b: float | None = None
+    accelerator: str | None = None
+    device_count: float | None = None
+    devices_per_node: float | None = None
+    interconnect: str | None = None
+    precision: str | None = None
+    parallelism: Parallelism = field(default_factory=Parallelism)
+    micro_batch: float | None = None
+    global_batch: float | None = None
+    activation_recompute: str | None = None
+    measured: Measured = field(default_factory=Measured)
+    software: str | None = None
+    notes: str | None = None
+    memory: bool | None = None
+    excluded_from_eval: str | bool | None = None
+    config_group: str | None = None
+    source_family: str | None = None
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the row may be scored: read, not recalled, and not set aside by its source."""
+        return not self.memory and not self.excluded_from_eval
+
+    @property
+    def on_xla(self) -> bool:
+        """Whether a compiler lays the step out: MaxText and other JAX frameworks."""
+        text = f"{self.software or ''} {self.accelerator or ''}".lower()
+        return any(word in text for word in ("maxtext", "jax", "xla", "tpu"))
+
+
+def read_measurements(path: Path) -> Iterator[Measurement]:
+    """The rows of a file of measurements that may be scored."""
+    for row in rows_of(path, Measurement, strict=False):
+        if row.is_scored:
+            yield row
+
+
+def software_year(row: Measurement, *, released: float) -> float:
+    """When the software of a row was released, as a year with its fraction.
+
+    Its own version where that is a date (NeMo YY.MM), the paper's number (arXiv YYMM), a dated
+    name, else one year after the device, when frameworks are mature; never before the device.
+    """
+    software = row.software or ""
+    printed = f"{software} {row.source.title or ''} {row.source.table or ''}"
+    for pattern in (NEMO, ARXIV):
+        if found := pattern.search(printed):
+            return 2000 + int(found[1]) + (int(found[2]) - 1) / 12
+    for name, year in DATED:
+        if name.lower() in printed.lower():
+            return max(year, released)
+    return released + YEARS_TO_MATURITY

@@ -1,0 +1,113 @@
+"""How far predictions are from measured steps, in total and by what the rows have in common.
+
+An error is predicted over measured step time, minus one.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.core.catalog.catalog import Catalog
+from service.core.figures.arrays import Array
+from service.scoring.steps.batch import Batch, batch_of, predicted_by
+from service.scoring.steps.inputs import Expressed, expressed
+from service.scoring.steps.measurements import read_measurements
+
+WORST = 15
+
+
+def score_steps(path: Path, catalog: Catalog) -> dict[str, Any]:
+    """The score of the catalog's constants on a file of measurements, without fitting anything."""
+    found = [expressed(row, catalog) for row in read_measurements(path)]
+    rows = [row for row in found if row is not None]
+    if not rows:
+        return {"rows": len(found), "expressed": 0, **summary(np.zeros(0)), "by": {}, "worst": []}
+    batch = batch_of(rows)
+    return score_of(batch, predicted_by(batch, catalog.engine.constants), rows=len(found))
+
+
+def score_of(batch: Batch, predicted_s: Array, *, rows: int | None = None) -> dict[str, Any]:
+    """The score of these predictions; `rows` counts those that could not be expressed too."""
+    errors = predicted_s / batch.measured_s - 1
+    worst = np.argsort(-np.abs(errors), kind="stable")[:WORST]
+    return {
+        "rows": len(batch.rows) if rows is None else rows,
+        "expressed": len(batch.rows),
+        **summary(errors),
+        "by": {name: _by(batch.rows, errors, of) for name, of in LABELS.items()},
+        "worst": [
+            {
+                "id": batch.rows[row].row.id,
+                "model": batch.rows[row].row.model,
+                "accelerator": batch.rows[row].row.accelerator,
+                "precision": batch.rows[row].row.precision,
+                "measured_s": float(batch.measured_s[row]),
+                "predicted_s": float(predicted_s[row]),
+                "error": float(errors[row]),
+            }
+            for row in worst
+        ],
+    }
+
+
+def summary(errors: Array) -> dict[str, float | None]:
+    """Median and 90th percentile of the size of errors, and their median with its sign."""
+    if not errors.size:
+        return {"median_abs_error": None, "p90_abs_error": None, "median_bias": None}
+    sizes = np.abs(errors)
+    return {
+        "median_abs_error": float(np.median(sizes)),
+        "p90_abs_error": float(np.quantile(sizes, 0.9)),
+        "median_bias": float(np.median(errors)),
+    }
+
+
+def source_of(row: Expressed) -> str:
+    """The family of sources of a row; its title where none is named."""
+    return row.row.source_family or row.row.source.title or "unknown"
+
+
+def group_of(row: Expressed) -> str:
+    """What keeps near-duplicates together."""
+    return row.row.config_group or row.row.id
+
+
+def parallelism_of(row: Expressed) -> str:
+    """Which kinds of parallelism a row has: tp+pp, fsdp, ep, or dp alone."""
+    layout = row.layout
+    kinds = {
+        "tp": layout.tensor_parallel,
+        "pp": layout.pipeline_parallel,
+        "cp": layout.context_parallel,
+        "ep": layout.expert_parallel,
+    }
+    found = [name for name, degree in kinds.items() if degree > 1]
+    if layout.zero_stage >= 3:
+        found.append("fsdp")
+    return "+".join(found) or "dp"
+
+
+def kind_of(row: Expressed) -> str:
+    """Dense or mixture of experts."""
+    return "moe" if row.work.moe_layers > 0 else "dense"
+
+
+LABELS: dict[str, Callable[[Expressed], str]] = {
+    "source": source_of,
+    "accelerator": lambda row: row.row.accelerator or "unknown",
+    "precision": lambda row: row.row.precision or "unknown",
+    "parallelism": parallelism_of,
+    "kind": kind_of,
+}
+
+
+def _by(
+    rows: Sequence[Expressed], errors: Array, label: Callable[[Expressed], str]
+) -> dict[str, Any]:
+    labels = np.array([label(row) for row in rows])
+    return {
+        str(name): {"rows": int((labels == name).sum()), **summary(errors[labels == name])}
+        for name in np.unique(labels)
+    }
