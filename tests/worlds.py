@@ -1,5 +1,6 @@
 """Small catalogs and requests for tests: a two-device world in three lines."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,8 +15,13 @@ from service.core.figures.units import Unit
 from service.core.quote import quote
 from service.core.request.request import QuoteRequest
 
-DEFAULTS = load_catalog().assumptions
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
+
+
+@cache
+def embedded() -> Catalog:
+    """The embedded catalog, read once and only when a test asks for it."""
+    return load_catalog()
 
 
 def datum(name: str, value: float, unit: Unit, **range_: Any) -> Datum:
@@ -76,7 +82,7 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         sites={},
         models={},
         runs={},
-        assumptions=DEFAULTS
+        assumptions=embedded().assumptions
         | {
             "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
             "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),

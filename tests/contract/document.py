@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from service.api.contract import build_document, documents
-from service.catalog_files import load_catalog
 from service.core.catalog.catalog import Catalog
+from tests.worlds import embedded
 
 PUBLISHED = Path(__file__).parents[2] / "openapi"
 
 
-@cache
 def catalog() -> Catalog:
-    return load_catalog()
+    return embedded()
 
 
 @cache

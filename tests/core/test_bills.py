@@ -9,12 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.catalog_files import load_catalog
 from service.core.answer import PricedBill, UnpricedLine
 from service.core.figures.vocabulary import BASES
-from tests.worlds import answer, device, run_of, world
+from tests.worlds import answer, device, embedded, run_of, world
 
-CATALOG = load_catalog()
 SITE = {"pue": 1.2, "usd_per_kwh": 0.08, "carbon_kg_co2e_per_kwh": 0.4}
 H100 = {
     "accelerator": "nvidia-h100-sxm-80gb",
@@ -30,7 +28,7 @@ STAGES = (
 
 def quoted(*, cluster=None, bases=BASES, **accounting):
     request = run_of(*STAGES, cluster=H100 | (cluster or {}), bases=bases, **accounting)
-    return json.loads(msgspec.json.encode(answer(request, CATALOG)))
+    return json.loads(msgspec.json.encode(answer(request, embedded())))
 
 
 def bills(**facts):
@@ -304,7 +302,7 @@ def test_a_site_brings_market_based_and_marginal_carbon_where_it_has_them():
             site.market_based_carbon_kg_co2e_per_kwh is not msgspec.UNSET,
             site.marginal_carbon_kg_co2e_per_kwh is not msgspec.UNSET,
         )
-        for site in CATALOG.sites.values()
+        for site in embedded().sites.values()
     }
     with_both = next(id for id, has in scopes.items() if all(has))
     with_none = next(id for id, has in scopes.items() if not any(has))
@@ -354,7 +352,7 @@ def test_own_numbers_go_before_those_of_the_site():
 def test_a_base_quote_without_a_rental_total_is_a_state():
     request = run_of(*STAGES, cluster=H100, bases=BASES)
     request["accounting"] = {"base_model": {"kind": "quote", "id": "q_" + "0" * 64}}
-    loaded = answer(request, CATALOG).bases[2]
+    loaded = answer(request, embedded()).bases[2]
     assert not isinstance(loaded, PricedBill)
     assert "base_model_cost_unknown" in {
         line.reason

@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalog_files import load_catalog, under_policy
+from service.catalog_files import under_policy
 from service.core.catalog.dates import days_between
 from service.core.figures.sources import Published
 from tests.requests import R1
-from tests.worlds import answer, priced, run_of
+from tests.worlds import answer, embedded, priced, run_of
 
-CATALOG = load_catalog()
 RENTAL = {"options": {"bases": ["rental"]}}
 
 
@@ -37,7 +36,7 @@ def test_a_cut_date_is_the_last_day_that_it_can_be(cut, last):
 
 def priced_on(as_of):
     """A quote on an offer of the catalog whose price is of another date."""
-    row = next(row for row in CATALOG.offers.values() if row.price_kind == "on_demand")
+    row = next(row for row in embedded().offers.values() if row.price_kind == "on_demand")
     source = Published(title="list", locator="row", as_of=as_of)
     price = msgspec.structs.replace(row.price_per_device_hour, source=source)
     offers = {row.id: msgspec.structs.replace(row, price_per_device_hour=price)}
@@ -47,7 +46,7 @@ def priced_on(as_of):
         "supply": {"kind": "offer", "id": row.id},
     }
     request = run_of({"work": {"kind": "timed", "hours": 10}}, cluster=cluster)
-    catalog = msgspec.structs.replace(CATALOG, offers=offers)
+    catalog = msgspec.structs.replace(embedded(), offers=offers)
     return answer(request | {"options": {"bases": ["rental"]}}, catalog)
 
 
@@ -57,14 +56,14 @@ def test_a_price_is_stale_by_the_catalogs_date_and_policy():
 
 
 def test_another_policy_is_another_digest_so_that_one_id_has_one_answer():
-    strict = under_policy(CATALOG, stale_price_days=1)
-    assert strict.digest != CATALOG.digest
-    assert under_policy(CATALOG, stale_price_days=None).digest == CATALOG.digest
+    strict = under_policy(embedded(), stale_price_days=1)
+    assert strict.digest != embedded().digest
+    assert under_policy(embedded(), stale_price_days=None).digest == embedded().digest
     assert strict.policy.stale_price_days == 1
 
 
 def test_a_judged_figure_that_drives_a_total_is_named():
-    quoted = answer(R1, CATALOG)
+    quoted = answer(R1, embedded())
     named = [warning.detail for warning in quoted.warnings if warning.code == "weak_driver"]
     weak = {
         driver.figure
@@ -80,13 +79,13 @@ def test_a_judged_figure_that_drives_a_total_is_named():
 def test_a_wide_interval_is_warned_of():
     supply = {"kind": "rate", "usd_per_device_hour": {"low": 0.1, "high": 10.0}}
     wide = R1 | {"cluster": R1["cluster"] | {"supply": supply}}
-    assert "wide_interval" in codes(answer(wide | RENTAL, CATALOG))
-    assert "wide_interval" not in codes(answer(R1 | RENTAL, CATALOG))
+    assert "wide_interval" in codes(answer(wide | RENTAL, embedded()))
+    assert "wide_interval" not in codes(answer(R1 | RENTAL, embedded()))
 
 
 def test_a_summary_has_the_same_totals_and_intervals_and_leaves_the_rest_empty():
-    full = answer(R1, CATALOG)
-    short = answer(R1 | {"options": {"detail": "summary"}}, CATALOG)
+    full = answer(R1, embedded())
+    short = answer(R1 | {"options": {"detail": "summary"}}, embedded())
     bills = [priced(bill) for bill in short.bases]
     assert [(bill.total, bill.interval) for bill in bills] == [
         (bill.total, bill.interval) for bill in map(priced, full.bases)

@@ -4,12 +4,11 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from service.catalog_files import load_catalog
 from service.core.argument import Argument, Fixed
 from service.core.figures.sources import Derived, Given
 from service.core.request.wire import Interval
 from service.core.request.work import Compute, Finetuning
-from tests.worlds import unregistered
+from tests.worlds import embedded, unregistered
 
 
 @unregistered
@@ -18,7 +17,7 @@ def product(*, a, b):
 
 
 def cursor(said, *, catalog=None):
-    argument = Argument(catalog or load_catalog())
+    argument = Argument(catalog or embedded())
     return argument.at(said, pointer="/run/stages/0/work", prefix="stages/0")
 
 

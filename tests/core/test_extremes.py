@@ -9,12 +9,10 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from service.catalog_files import load_catalog
 from service.core.request.request import QuoteRequest
 from tests.requests import R1
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
-CATALOG = load_catalog()
 CLUSTER = R1["cluster"]
 
 
@@ -187,7 +185,7 @@ def test_corners_in_pairs_give_finite_well_formed_quotes(kind):
             tree = json.loads(json.dumps(request))
             set_at(tree, first, a)
             set_at(tree, second, b)
-            quoted = json.loads(msgspec.json.encode(answer(tree, CATALOG)))
+            quoted = json.loads(msgspec.json.encode(answer(tree, embedded())))
             numbers = [leaf for leaf in walk(quoted) if isinstance(leaf, int | float)]
             assert all(math.isfinite(number) for number in numbers)
             assert None not in list(walk(quoted))

@@ -2,10 +2,9 @@
 
 import pytest
 
-from service.catalog_files import load_catalog
 from service.core.figures.formulas import REGISTRY, WHOLE, formula
 from tests.requests import R1
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
 
 def test_a_name_is_given_to_one_formula_only():
@@ -22,7 +21,7 @@ def test_a_formula_is_its_function():
 
 
 def test_figures_cite_formulas_by_their_registered_names():
-    sources = [figure.source for figure in answer(R1, load_catalog()).figures.values()]
+    sources = [figure.source for figure in answer(R1, embedded()).figures.values()]
     cited = {source.formula for source in sources if hasattr(source, "formula")}
     assert cited
     assert cited <= set(REGISTRY)

@@ -2,10 +2,7 @@
 
 import pytest
 
-from service.catalog_files import load_catalog
-from tests.worlds import answer
-
-CATALOG = load_catalog()
+from tests.worlds import answer, embedded
 
 
 def stage_of(accelerator="nvidia-h100-sxm-80gb", devices=1024, work=None, supply=None, **terms):
@@ -20,7 +17,7 @@ def stage_of(accelerator="nvidia-h100-sxm-80gb", devices=1024, work=None, supply
                 "reliability": terms,
             },
         },
-        CATALOG,
+        embedded(),
     )
     return quoted.stages[0], quoted
 

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.catalog_files import load_catalog
 from service.core.answer import UnpricedBill, UnpricedLine
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
-CATALOG = load_catalog()
 SMALL = {"kind": "preset", "id": "llama-3.1-8b"}
 LARGE = {"kind": "preset", "id": "llama-3.1-405b"}
 TUNING = {
@@ -52,7 +50,7 @@ def stage_of(work, devices=64, accelerator="nvidia-h100-sxm-80gb"):
                 "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
             },
         },
-        CATALOG,
+        embedded(),
     )
     return quoted.stages[0], quoted
 

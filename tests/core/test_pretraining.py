@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.catalog_files import load_catalog
 from service.core.answer import PricedBill, UnpricedBill
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
-CATALOG = load_catalog()
 LLAMA = {"kind": "preset", "id": "llama-3.1-8b"}
 OWN = {
     "kind": "transformer",
@@ -36,7 +34,7 @@ def stage_of(devices=64, accelerator="nvidia-h100-sxm-80gb", **work):
                 "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
             },
         },
-        CATALOG,
+        embedded(),
     )
     return quoted.stages[0], quoted
 
@@ -210,14 +208,14 @@ def test_a_device_without_rates_is_unknown_and_not_a_zero():
     assert isinstance(quoted.bases[0], UnpricedBill)
 
 
-@pytest.mark.parametrize("model", sorted(CATALOG.models))
+@pytest.mark.parametrize("model", sorted(embedded().models))
 def test_every_preset_is_quoted(model):
     stage, quoted = stage_of(devices=2048, model={"kind": "preset", "id": model}, tokens=1e11)
     assert stage.feasibility.status == "fits"
     json.loads(msgspec.json.encode(quoted))
 
 
-@pytest.mark.parametrize("accelerator", sorted(CATALOG.accelerators))
+@pytest.mark.parametrize("accelerator", sorted(embedded().accelerators))
 def test_every_accelerator_has_an_answer(accelerator):
     stage, _ = stage_of(devices=64, accelerator=accelerator)
     assert stage.feasibility.status in {"fits", "does_not_fit", "unknown"}

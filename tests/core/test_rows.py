@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalog_files import load_catalog
 from service.core.draws.columns import DRAWS, draws_of, scores_of
 from service.core.draws.quantiles import known_excess
 from service.core.draws.rows import (
@@ -25,9 +24,8 @@ from service.core.draws.rows import (
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, replay
 from tests.requests import R1
-from tests.worlds import answer, datum, unregistered
+from tests.worlds import answer, datum, embedded, unregistered
 
-CATALOG = load_catalog()
 REMEMBERED = (standing_of, known_excess, scores_of, draws_of)
 WIDE = {"low": 80_000.0, "high": 130_000.0}
 OWNED = {"owned": {"usd_per_device": {"low": 25_000.0, "high": 45_000.0}}}
@@ -106,7 +104,7 @@ def requests():
 
 
 def answers(asked):
-    return [msgspec.json.encode(answer(request, CATALOG)) for request in asked]
+    return [msgspec.json.encode(answer(request, embedded())) for request in asked]
 
 
 def test_what_is_remembered_of_other_quotes_changes_no_byte():
@@ -125,7 +123,7 @@ def test_quotes_of_one_cluster_share_what_stands():
     standing_of.cache_clear()
     for request in requests():
         if not request["accounting"]:
-            answer(request, CATALOG)
+            answer(request, embedded())
     assert standing_of.cache_info().misses == 1
     assert standing_of.cache_info().hits == 2
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.catalog_files import load_catalog
 from service.core.catalog.engine import Constants
 from service.core.model import architecture_of, train_flop_per_token_causal
 from service.core.request.transformer import Transformer
@@ -23,11 +22,11 @@ from service.core.training.steptime import (
     traits_of,
     work_of,
 )
+from tests.worlds import embedded
 
-CATALOG = load_catalog()
-CONSTANTS = CATALOG.engine.constants
+CONSTANTS = embedded().engine.constants
 MODELS = {
-    name: architecture_of(msgspec.convert(CATALOG.models[name].architecture, Transformer))
+    name: architecture_of(msgspec.convert(embedded().models[name].architecture, Transformer))
     for name in ("llama-3.1-8b", "llama-3.1-405b", "deepseek-v3", "mixtral-8x7b")
 }
 H100 = Machine(

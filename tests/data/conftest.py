@@ -2,11 +2,11 @@
 
 import pytest
 
-from service.catalog_files import load_catalog
 from service.core.catalog.catalog import Catalog
+from tests.worlds import embedded
 
 
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The embedded catalog."""
-    return load_catalog()
+    return embedded()

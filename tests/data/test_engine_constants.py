@@ -5,10 +5,9 @@ import pytest
 
 from lab.files import ENGINE
 from lab.steps.refit import load_specs
-from service.catalog_files import load_catalog
 from service.scoring.steps.inputs import accelerator_of
+from tests.worlds import embedded
 
-CATALOG = load_catalog()
 CONSTANTS, EFFECTS = load_specs()
 
 
@@ -41,9 +40,9 @@ def test_the_covariance_is_that_of_the_fitted_logs():
 
 def test_errors_of_unseen_rows_are_kept_by_kind_and_stand_as_defaults_of_quotes():
     for kind in ("dense", "moe", "unseen", "anchored_dense", "anchored_moe"):
-        error = CATALOG.engine.errors[kind]
+        error = embedded().engine.errors[kind]
         assert list(error.quantiles) == sorted(error.quantiles)
-        assert CATALOG.assumption(f"engine.measured_over_predicted.{kind}").unit == "ratio"
+        assert embedded().assumption(f"engine.measured_over_predicted.{kind}").unit == "ratio"
 
 
 @pytest.mark.parametrize(
@@ -62,4 +61,4 @@ def test_errors_of_unseen_rows_are_kept_by_kind_and_stand_as_defaults_of_quotes(
     ],
 )
 def test_printed_names_of_accelerators_are_understood(printed, id):
-    assert accelerator_of(printed, CATALOG).id == id
+    assert accelerator_of(printed, embedded()).id == id

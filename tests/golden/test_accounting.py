@@ -10,11 +10,9 @@ from decimal import Decimal
 
 import pytest
 
-from service.catalog_files import load_catalog
 from tests.requests import R1
-from tests.worlds import answer, priced, run_of
+from tests.worlds import answer, embedded, priced, run_of
 
-CATALOG = load_catalog()
 V3_RUNS = ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"]
 R1_ON_V3 = R1 | {"accounting": {"base_model": {"kind": "runs", "ids": V3_RUNS}}}
 GPT_4 = run_of(
@@ -36,7 +34,7 @@ GPT_4 = run_of(
 
 
 def bills(request):
-    return {bill.basis: priced(bill) for bill in answer(request, CATALOG).bases}
+    return {bill.basis: priced(bill) for bill in answer(request, embedded()).bases}
 
 
 def amounts(bill, *items):
@@ -48,7 +46,7 @@ def test_r1_is_294_thousand_dollars_of_rental_and_5_87_million_with_its_base_mod
     assert found["rental"].total.amount == "294000.00"
     assert amounts(found["fully_loaded"], "device_rental") == 294_000
     assert amounts(found["fully_loaded"], "base_model") == 5_576_000
-    (bridge,) = (b for b in answer(R1_ON_V3, CATALOG).bridges if b.end_basis == "fully_loaded")
+    (bridge,) = (b for b in answer(R1_ON_V3, embedded()).bridges if b.end_basis == "fully_loaded")
     assert bridge.start.amount == "294000.00"
     assert bridge.steps[0].component == "base_model"
     assert bridge.steps[0].running_total == "5870000.00"
@@ -62,7 +60,7 @@ def test_r1_names_experiments_staff_data_and_capital_with_amounts_and_intervals(
     for item in ("experiments", "staff", "data", "capital", "accelerators"):
         interval = named[item].interval
         assert 0 < Decimal(interval.p10) < Decimal(interval.p90)
-    (ownership,) = answer(R1_ON_V3, CATALOG).ownership
+    (ownership,) = answer(R1_ON_V3, embedded()).ownership
     assert 12.8e6 < float(ownership.acquisition.total.amount) < 51e6
 
 
@@ -85,7 +83,7 @@ def test_the_rental_of_r1_leaves_out_what_its_critics_count():
 
 
 def test_gpt_4_comes_out_of_a_quote_as_out_of_the_published_calculation():
-    quoted = answer(GPT_4, CATALOG)
+    quoted = answer(GPT_4, embedded())
     (owned,) = (bill for bill in quoted.bases if bill.basis == "owned")
     assert round(float(priced(owned).total.amount)) == pytest.approx(40_155_934, abs=1)
     (ownership,) = quoted.ownership
@@ -108,7 +106,7 @@ def test_gpt_4_with_people_and_experiments_costs_more_than_a_hundred_million():
 def test_a_server_of_eight_draws_what_was_metered_within_a_tenth(accelerator, least_w, most_w):
     cluster = {"accelerator": accelerator, "devices": 8, "site": {"pue": 1.0}}
     request = run_of({"work": {"kind": "timed", "hours": 1}}, cluster=cluster)
-    (stage,) = answer(request, CATALOG).stages
+    (stage,) = answer(request, embedded()).stages
     assert stage.power_w
     assert stage.energy_kwh
     drawn = stage.power_w.average_it.central

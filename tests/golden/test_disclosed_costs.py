@@ -5,20 +5,18 @@ from decimal import Decimal
 import pytest
 from msgspec import UNSET
 
-from service.catalog_files import load_catalog
 from tests.requests import R1, V3
-from tests.worlds import answer, number, priced, run_of
+from tests.worlds import answer, embedded, number, priced, run_of
 
-CATALOG = load_catalog()
 STATED = sorted(
     run.id
-    for run in CATALOG.runs.values()
+    for run in embedded().runs.values()
     if run.device_hours is not UNSET and run.usd_per_device_hour is not UNSET
 )
 
 
 def rental(request):
-    (bill,) = (bill for bill in answer(request, CATALOG).bases if bill.basis == "rental")
+    (bill,) = (bill for bill in answer(request, embedded()).bases if bill.basis == "rental")
     return priced(bill)
 
 
@@ -28,15 +26,15 @@ def test_there_are_runs_that_state_hours_and_a_rate():
 
 @pytest.mark.parametrize("id", STATED)
 def test_a_stated_run_costs_its_hours_times_its_rate(id):
-    run = CATALOG.runs[id]
+    run = embedded().runs[id]
     hours, rate = number(run.device_hours), number(run.usd_per_device_hour)
     cluster = {
         "accelerator": run.accelerator,
         "devices": run.facts.get("device_count") or 1,
         "supply": {"kind": "rate", "usd_per_device_hour": rate},
     }
-    if run.accelerator not in CATALOG.accelerators:
-        cluster["accelerator"] = CATALOG.accelerator_aliases[run.accelerator]
+    if run.accelerator not in embedded().accelerators:
+        cluster["accelerator"] = embedded().accelerator_aliases[run.accelerator]
     request = run_of({"work": {"kind": "metered", "device_hours": hours}}, cluster=cluster)
     exact = Decimal(str(hours)) * Decimal(str(rate))
     assert Decimal(rental(request).total.amount) == exact.quantize(Decimal("0.01"))
@@ -44,7 +42,7 @@ def test_a_stated_run_costs_its_hours_times_its_rate(id):
 
 def test_the_stated_dollars_agree_with_hours_times_rate():
     for id in ("deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"):
-        run = CATALOG.runs[id]
+        run = embedded().runs[id]
         product = number(run.device_hours) * number(run.usd_per_device_hour)
         assert product == number(run.stated_cost_usd)
 

@@ -11,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from service.catalog_files import load_catalog
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
-CATALOG = load_catalog()
 DISCLOSED_HOURS = 2.664e6
 
 
@@ -36,7 +34,7 @@ def predicted(**work):
                 "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
             },
         },
-        CATALOG,
+        embedded(),
     )
     return quoted.stages[0].device_hours
 

@@ -8,10 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.catalog_files import load_catalog
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
-CATALOG = load_catalog()
 ACCELERATORS = (
     "nvidia-h100-sxm-80gb",
     "nvidia-a100-sxm-80gb",
@@ -47,9 +45,9 @@ COUNTED = {"devices"}
 
 def quoted(request):
     if request["run"]["stages"][0]["work"]["kind"] == "pretraining":
-        known = next(id for id in CATALOG.models if id.startswith("llama") and "8b" in id)
+        known = next(id for id in embedded().models if id.startswith("llama") and "8b" in id)
         request["run"]["stages"][0]["work"]["model"]["id"] = known
-    return json.loads(msgspec.json.encode(answer(request, CATALOG)))
+    return json.loads(msgspec.json.encode(answer(request, embedded())))
 
 
 def numbers(tree, names=()):
@@ -125,7 +123,7 @@ def in_other_places():
         if request["cluster"].get("supply", {}).get("kind") == "offer":
             request["cluster"]["supply"]["id"] = next(
                 row.id
-                for row in CATALOG.price_rows[request["cluster"]["accelerator"]]
+                for row in embedded().price_rows[request["cluster"]["accelerator"]]
                 if row.price_kind == "on_demand"
             )
         request["accounting"] = {"base_model": {"kind": "runs", "ids": ["deepseek-v3-pretrain"]}}

@@ -10,7 +10,6 @@ import re
 from typing import Any
 
 from lab.files import STEP_MEASUREMENTS
-from service.catalog_files import load_catalog
 from service.core.cluster.hardware import capacity_bytes
 from service.core.figures.ledger import Ledger
 from service.core.training.formats import STACK_BYTES, MemoryRecipe, Stack
@@ -18,8 +17,8 @@ from service.core.training.memory import bytes_per_device
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
 from service.scoring.steps.inputs import Expressed, architecture_of_row, expressed
 from service.scoring.steps.measurements import Measurement, read_measurements
+from tests.worlds import embedded
 
-CATALOG = load_catalog()
 MOST_INFEASIBLE = 0.03
 FEWEST_ROWS = 800
 
@@ -58,7 +57,7 @@ def offloaded(layout: Layout, measured: Measurement, layers: float) -> Layout:
 
 def needed_over_capacity(measured: Measurement, row: Expressed) -> float | None:
     architecture = architecture_of_row(measured)
-    device = CATALOG.accelerators.get(row.machine.device)
+    device = embedded().accelerators.get(row.machine.device)
     if architecture is None or device is None:
         return None
     memory = Ledger().take(device.memory_bytes).central
@@ -78,7 +77,7 @@ def needed_over_capacity(measured: Measurement, row: Expressed) -> float | None:
 def test_layouts_that_were_run_are_hardly_ever_called_infeasible():
     shares = []
     for measured in read_measurements(STEP_MEASUREMENTS):
-        row = expressed(measured, CATALOG)
+        row = expressed(measured, embedded())
         if isinstance(row, Expressed) and is_in_terms_of_a_layout(measured, row):
             share = needed_over_capacity(measured, row)
             shares += [] if share is None else [share]

@@ -27,19 +27,18 @@ from lab.post_training.fit import (
     with_constants,
 )
 from lab.post_training.report import with_steps_per_rollout
-from service.catalog_files import load_catalog
 from service.core.request.work import Reinforcement
+from tests.worlds import embedded
 
-CATALOG = load_catalog()
 PRIORS = load_priors()
-ROWS = load_rows(CATALOG)
-COMMITTED = committed_logs(CATALOG, PRIORS)
+ROWS = load_rows(embedded())
+COMMITTED = committed_logs(embedded(), PRIORS)
 
 
 @pytest.fixture(scope="module")
 def fitted():
     """The fit, begun where it once ended."""
-    return fit_post_training(ROWS, CATALOG, PRIORS, start=COMMITTED)
+    return fit_post_training(ROWS, embedded(), PRIORS, start=COMMITTED)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def left_out():
 def test_the_committed_constants_are_those_of_the_fit(fitted):
     assert fitted.logs == pytest.approx(COMMITTED, abs=0.02)
     written = tomllib.loads(FITTED.read_text(encoding="utf-8"))["assumption"]
-    again = tomllib.loads(table_of(fitted, as_of=CATALOG.version))["assumption"]
+    again = tomllib.loads(table_of(fitted, as_of=embedded().version))["assumption"]
     for ours, theirs in zip(written, again, strict=True):
         for end in ("value", "low", "high"):
             assert ours.pop(end) == pytest.approx(theirs.pop(end), rel=0.02)
@@ -95,9 +94,9 @@ def test_the_fit_finds_the_constant_that_made_the_rows():
     ]
     made = [
         row._replace(disclosed=row.disclosed * math.exp(log))
-        for row, log in zip(rows, log_ratios(rows, CATALOG, PRIORS, truth), strict=True)
+        for row, log in zip(rows, log_ratios(rows, embedded(), PRIORS, truth), strict=True)
     ]
-    found = fit_post_training(made, CATALOG, PRIORS)
+    found = fit_post_training(made, embedded(), PRIORS)
     assert PRIORS[0].name == "inference.response_tokens"
     assert 1_200.0 < math.exp(found.logs[0]) < 1_800.0 < PRIORS[0].prior
 
@@ -116,7 +115,7 @@ def test_half_of_the_runs_of_unseen_sources_are_within_a_factor_of_one_and_a_hal
 
 
 def test_the_errors_in_the_sample_are_those_of_the_committed_constants(left_out):
-    now = log_ratios(ROWS, CATALOG, PRIORS, COMMITTED)
+    now = log_ratios(ROWS, embedded(), PRIORS, COMMITTED)
     assert [float(left_out[row.id]["in_sample"]) for row in ROWS] == pytest.approx(now, abs=0.02)
 
 
@@ -124,9 +123,9 @@ def test_a_source_that_is_left_out_is_predicted_by_the_others(left_out):
     """NeMo-RL's rows, which are the most, from the rows of everybody else."""
     seen = [row for row in ROWS if row.source != "NVIDIA"]
     unseen = [row for row in ROWS if row.source == "NVIDIA"]
-    fitted = fit_post_training(seen, CATALOG, PRIORS)
+    fitted = fit_post_training(seen, embedded(), PRIORS)
     committed = [float(left_out[row.id]["left_out"]) for row in unseen]
-    assert log_ratios(unseen, CATALOG, PRIORS, fitted.logs) == pytest.approx(committed, abs=0.02)
+    assert log_ratios(unseen, embedded(), PRIORS, fitted.logs) == pytest.approx(committed, abs=0.02)
 
 
 def test_the_report_shows_what_is_left_out(left_out):
@@ -141,9 +140,9 @@ def test_an_assumed_rollout_moves_no_run_away_from_what_its_source_says():
     for row in ROWS:
         work = row.request.run.stages[0].work
         assert isinstance(work, Reinforcement)
-        assumed = central_hours(with_steps_per_rollout(row.request, UNSET), CATALOG)
-        one_each = central_hours(with_steps_per_rollout(row.request, 1.0), CATALOG)
-        as_described = central_hours(row.request, CATALOG)
+        assumed = central_hours(with_steps_per_rollout(row.request, UNSET), embedded())
+        one_each = central_hours(with_steps_per_rollout(row.request, 1.0), embedded())
+        as_described = central_hours(row.request, embedded())
         if work.steps_per_rollout is not UNSET:
             assert assumed == pytest.approx(as_described, rel=0.01)
         if row.id == "deepseek-r1-zero":
@@ -152,7 +151,7 @@ def test_an_assumed_rollout_moves_no_run_away_from_what_its_source_says():
 
 def test_constants_of_a_vector_stand_in_the_catalog_with_their_ranges():
     logs = COMMITTED + 0.1
-    moved = with_constants(CATALOG, PRIORS, logs)
+    moved = with_constants(embedded(), PRIORS, logs)
     for prior, log in zip(PRIORS, logs, strict=True):
         datum = moved.assumption(prior.name)
         assert datum._value == pytest.approx(math.exp(log))

@@ -7,21 +7,19 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from service.catalog_files import load_catalog
 from service.scoring.runs.post_training import request_of
-from tests.worlds import answer
+from tests.worlds import answer, embedded
 
-CATALOG = load_catalog()
-RUNS = {run.id: run for run in CATALOG.runs.values() if run.kind in ("rl", "sft", "generation")}
+RUNS = {run.id: run for run in embedded().runs.values() if run.kind in ("rl", "sft", "generation")}
 
 
 def quoted(run):
-    request = request_of(run, CATALOG)
+    request = request_of(run, embedded())
     if isinstance(request, str):
         return None
     priced = msgspec.to_builtins(request)
     priced["cluster"]["supply"] = {"kind": "rate", "usd_per_device_hour": 1.0}
-    return answer(priced, CATALOG)
+    return answer(priced, embedded())
 
 
 def log_ratios(kind):
@@ -78,7 +76,7 @@ def test_r1_zero_s_quote_says_that_it_hangs_on_the_response_length():
 
 @pytest.mark.parametrize("id", sorted(RUNS))
 def test_every_row_is_a_request_or_says_what_it_lacks(id):
-    request = request_of(RUNS[id], CATALOG)
+    request = request_of(RUNS[id], embedded())
     if isinstance(request, str):
         assert request
     else:

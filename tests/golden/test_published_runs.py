@@ -10,21 +10,21 @@ from lab.files import REFERENCE_RUNS
 from lab.runs import calibration
 from lab.runs.leave_one_out import unseen as quoted_unseen
 from lab.runs.report import report_of
-from service.catalog_files import load_catalog
 from service.cli import app
 from service.scoring.runs.score import compare, score_of
+from tests.worlds import embedded
 
 REPORT = Path("docs/accuracy-runs.md")
 
 
 @pytest.fixture(scope="module")
 def rows():
-    return compare(REFERENCE_RUNS, load_catalog())
+    return compare(REFERENCE_RUNS, embedded())
 
 
 @pytest.fixture(scope="module")
 def unseen():
-    return quoted_unseen(load_catalog())
+    return quoted_unseen(embedded())
 
 
 def test_the_committed_report_is_current(rows, unseen):
@@ -64,7 +64,7 @@ def test_disclosed_hours_are_met(rows, run, within):
 
 
 def test_the_calibration_is_that_of_the_rows():
-    assert calibration.FILE.read_text() == calibration.calibrated(load_catalog())
+    assert calibration.FILE.read_text() == calibration.calibrated(embedded())
 
 
 def test_any_file_in_the_format_is_scored(tmp_path):

@@ -12,18 +12,17 @@ from typer.testing import CliRunner
 from lab.files import STEP_MEASUREMENTS
 from lab.steps.fit import fit, folds_of, left_out
 from lab.steps.refit import load_batch, load_space
-from service.catalog_files import load_catalog
 from service.cli import app
 from service.scoring.steps.batch import batch_of, predicted_by
 from service.scoring.steps.score import group_of, kind_of, source_of
+from tests.worlds import embedded
 
-CATALOG = load_catalog()
-BATCH = load_batch(CATALOG)
+BATCH = load_batch(embedded())
 SPACE = load_space(BATCH)
 COMMITTED = np.array(
     [
-        *(np.log(CATALOG.engine.constants.values[name]) for name in SPACE.names),
-        *(CATALOG.engine.constants.effects[name] for name in SPACE.effects),
+        *(np.log(embedded().engine.constants.values[name]) for name in SPACE.names),
+        *(embedded().engine.constants.effects[name] for name in SPACE.effects),
     ]
 )
 
@@ -35,7 +34,7 @@ def errors_without(labels):
 def test_the_committed_constants_are_those_that_the_measurements_give():
     again = fit(BATCH, SPACE)
     assert again.logs == pytest.approx(COMMITTED, abs=0.02)
-    known = predicted_by(BATCH, CATALOG.engine.constants)
+    known = predicted_by(BATCH, embedded().engine.constants)
     assert predicted_by(BATCH, again.constants) == pytest.approx(known, rel=0.01)
 
 

@@ -11,11 +11,10 @@ import statistics
 import msgspec
 import pytest
 
-from service.catalog_files import load_catalog
 from service.core.request.request import QuoteRequest
 from service.scoring.runs.predict import Predicted, predicted_for
+from tests.worlds import embedded
 
-CATALOG = load_catalog()
 STEPS = [
     ("llama-3.1-8b", "on", 1_060, 4_096, 16, 2_048, 97.7),
     ("llama-3.1-8b", "off", 1_129, 4_096, 16, 2_048, 74.6),
@@ -53,7 +52,7 @@ def steps():
         cluster = {"accelerator": "nvidia-h100-sxm-80gb", "devices": devices}
         run = {"name": model, "stages": [{"name": policy, "work": work}]}
         quoted = predicted_for(
-            msgspec.convert({"run": run, "cluster": cluster}, QuoteRequest), CATALOG
+            msgspec.convert({"run": run, "cluster": cluster}, QuoteRequest), embedded()
         )
         assert isinstance(quoted, Predicted), quoted
         hours = seconds * devices / 3_600
