@@ -308,7 +308,7 @@ def estimated_power(catalog: Catalog) -> RangeRow:
     logs = []
     for name, metered in catalog.assumptions.items():
         device = catalog.accelerators.get(name.removeprefix(METERED))
-        if device is not None and device.vendor == "Google" and device.tdp_w is not UNSET:
+        if device is not None and device.kind == "tpu" and device.tdp_w is not UNSET:
             logs.append(math.log(_opened(metered) / (_opened(device.tdp_w) * ratings)))
     return _symmetric(
         "estimated_power",

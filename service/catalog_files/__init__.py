@@ -35,12 +35,13 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     """
     files = DataFiles(directory or DATA_DIRECTORY)
     sources, ranges = read_sources(files), read_ranges(files)
-    accelerators = read_accelerators(files, sources, ranges)
+    assumptions = read_assumptions(files, ranges)
+    accelerators = read_accelerators(files, sources, ranges, assumptions)
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers, ranges)
     aliases = read_aliases(files, accelerators)
     runs = read_runs(files, aliases, ranges)
-    engine = read_engine(files)
+    engine = read_engine(files, accelerators)
     catalog = Catalog(
         version=files.edition.version,
         published_at=files.edition.published_at,
@@ -51,8 +52,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         sites=read_sites(files, sources, ranges),
         models=read_models(files, ranges),
         runs=runs,
-        assumptions=error_figures(engine, as_of=files.edition.version)
-        | read_assumptions(files, ranges),
+        assumptions=error_figures(engine, as_of=files.edition.version) | assumptions,
         price_rows=by_accelerator(offers),
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,

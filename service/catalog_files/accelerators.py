@@ -1,5 +1,6 @@
-"""`accelerators/*.toml`, and the check that no rate is a vendor's sparse one."""
+"""`accelerators/*.toml`, their families, and the check that no rate is a vendor's sparse one."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Literal
 
@@ -8,18 +9,33 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges
 from service.catalog_files.sources import LOW, Sources, Text
-from service.core.catalog.catalog import Accelerator, ScaleUp, Slug
+from service.core.catalog.catalog import Accelerator, Kind, ScaleUp, Slug
 from service.core.figures.sources import AsOf, Datum, Published
 from service.core.figures.units import Unit
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Format = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4", "nvfp4", "int8"]
 
+FAMILIES = "accelerator_families.toml"
+FAILURES = "reliability.failures_per_device_day"
+NETWORK = "network.byte_per_s_per_device"
+EPOCH_2024 = ("epoch_2024.server_overhead", "epoch_2024.server_power_ratio")
+"""What `epoch-2024` has by family."""
+
 GIGA, TERA = 9, 12
 BYTES_PER_GIB = 2**30
 MATRIX_FORMATS = ("bf16", "fp16")
 RATIO_TOLERANCE = 0.02
 """Makers round their rates: 733 TFLOP/s in FP8 beside 362 in BF16 is a ratio of 2.025."""
+
+
+class FamilyRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the devices of one architecture share."""
+
+    name: Text
+    generation: Slug
+    kind: Kind
+    fleet: Slug
 
 
 class ScaleUpRow(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +63,8 @@ class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     memory_type: Text
     peak_dense_tflops: dict[Format, Positive]
     scale_up: ScaleUpRow
+    network_class: Slug
+    epoch_2024_family: Slug
     sources: Annotated[list[Slug], Meta(min_length=1)]
     recalled: list[str]
     memory_gb: Positive | UnsetType = UNSET
@@ -77,8 +95,11 @@ class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     why: Text
 
 
-def read_accelerators(files: DataFiles, sources: Sources, ranges: Ranges) -> dict[str, Accelerator]:
-    """All devices by id."""
+def read_accelerators(
+    files: DataFiles, sources: Sources, ranges: Ranges, assumptions: Mapping[str, Datum]
+) -> dict[str, Accelerator]:
+    """All devices by id. What a row or its family names must stand in `assumptions`."""
+    families = _families(files, assumptions)
     dense: dict[tuple[str, str], DenseRates] = {
         (row.name, row.memory_type): row
         for _, row in files.toml_rows("dense_rates.toml", "architecture", DenseRates)
@@ -89,12 +110,38 @@ def read_accelerators(files: DataFiles, sources: Sources, ranges: Ranges) -> dic
             place.check_new(row.id, found)
             place.check_date(row.released)
             _check_dense(place, row, dense)
-            found[row.id] = _accelerator(place, row, sources, ranges)
+            _check_named(place, row, assumptions)
+            if row.architecture not in families:
+                raise place.refusal(f"{FAMILIES} has no family {row.architecture!r}")
+            family = families[row.architecture]
+            found[row.id] = _accelerator(place, row, family, sources, ranges)
     return found
 
 
+def _families(files: DataFiles, assumptions: Mapping[str, Datum]) -> dict[str, FamilyRow]:
+    found: dict[str, FamilyRow] = {}
+    for place, row in files.toml_rows(FAMILIES, "family", FamilyRow):
+        with suppress(RefusedError):
+            place.check_new(row.name, found)
+            _check_some(place, assumptions, f"{FAILURES}.{row.fleet}")
+            found[row.name] = row
+    return found
+
+
+def _check_named(place: Place, row: AcceleratorRow, assumptions: Mapping[str, Datum]) -> None:
+    """Report a class of network or a family of `epoch-2024` that has no numbers."""
+    _check_some(place, assumptions, f"{NETWORK}.{row.network_class}")
+    _check_some(place, assumptions, *(f"{stem}.{row.epoch_2024_family}" for stem in EPOCH_2024))
+
+
+def _check_some(place: Place, assumptions: Mapping[str, Datum], *names: str) -> None:
+    """Report that the catalog has none of these assumptions."""
+    if assumptions.keys().isdisjoint(names):
+        place.report(f"there is no assumption {' or '.join(names)}")
+
+
 def _accelerator(
-    place: Place, row: AcceleratorRow, sources: Sources, ranges: Ranges
+    place: Place, row: AcceleratorRow, family: FamilyRow, sources: Sources, ranges: Ranges
 ) -> Accelerator:
     read = sources.cite(place, " ".join(row.sources), remark=f"row {row.name}")
     recalled = sources.cite(place, "recalled", confidence=LOW, remark=f"of {row.name}")
@@ -122,6 +169,11 @@ def _accelerator(
         name=row.name,
         vendor=row.vendor,
         architecture=row.architecture,
+        generation=family.generation,
+        kind=family.kind,
+        fleet=family.fleet,
+        network_class=row.network_class,
+        epoch_2024_family=row.epoch_2024_family,
         form_factor=row.form_factor,
         released=row.released,
         memory_bytes=datum("memory_bytes", _memory_bytes(place, row), "byte", "memory_gb"),

@@ -1,5 +1,6 @@
 """`engine/*.toml`: the constants of the step-time engine, and the errors that they leave."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from math import exp
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
+from service.core.catalog.catalog import Accelerator
 from service.core.catalog.engine import Constants, Engine, EngineError
 from service.core.figures.sources import Datum, Published
 
@@ -59,8 +61,9 @@ class ErrorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     quantiles: Annotated[tuple[Log, ...], Meta(min_length=5, max_length=5)]
 
 
-def read_engine(files: DataFiles) -> Engine:
-    """The step-time engine of this edition."""
+def read_engine(files: DataFiles, accelerators: Mapping[str, Accelerator]) -> Engine:
+    """The step-time engine of this edition. Effects are of devices and generations that exist."""
+    known = accelerators.keys() | {device.generation for device in accelerators.values()}
     values: dict[str, float] = {}
     for place, row in files.toml_rows("engine/constants.toml", "constant", ConstantRow):
         with suppress(RefusedError):
@@ -72,6 +75,8 @@ def read_engine(files: DataFiles) -> Engine:
     for place, effect in files.toml_rows("engine/effects.toml", "effect", EffectRow):
         with suppress(RefusedError):
             place.check_new(effect.name, effects)
+            if effect.name.rpartition("/")[2] not in known:
+                place.report(f"no device or generation has the effect {effect.name}")
             effects[effect.name] = effect.value
     errors: dict[str, EngineError] = {}
     for place, error in files.toml_rows("engine/*errors.toml", "error", ErrorRow):

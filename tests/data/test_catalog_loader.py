@@ -205,6 +205,48 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
         H100_SXM,
         "is not in dense_rates.toml",
     ),
+    "a device of a family nobody described": (
+        NVIDIA,
+        in_entry(H100_SXM, '"Hopper"', '"Rubin"'),
+        H100_SXM,
+        "has no family 'Rubin'",
+    ),
+    "a family with the failures of an unknown fleet": (
+        "accelerator_families.toml",
+        in_entry("Hopper", 'fleet = "hopper"', 'fleet = "rubin"'),
+        "Hopper",
+        "no assumption reliability.failures_per_device_day.rubin",
+    ),
+    "a family that is neither GPU nor TPU": (
+        "accelerator_families.toml",
+        in_entry("Hopper", 'kind = "gpu"', 'kind = "npu"'),
+        "Hopper",
+        "npu",
+    ),
+    "one family twice": (
+        "accelerator_families.toml",
+        lambda text: text.replace('name = "Turing"', 'name = "Volta"'),
+        "Volta",
+        "is there already",
+    ),
+    "a device on an unknown class of network": (
+        NVIDIA,
+        in_entry(H100_SXM, 'network_class = "hopper"', 'network_class = "rubin"'),
+        H100_SXM,
+        "no assumption network.byte_per_s_per_device.rubin",
+    ),
+    "a device of a family that epoch-2024 does not have": (
+        NVIDIA,
+        in_entry(H100_SXM, 'epoch_2024_family = "h100"', 'epoch_2024_family = "h800"'),
+        H100_SXM,
+        "no assumption epoch_2024.server_overhead.h800 or epoch_2024.server_power_ratio.h800",
+    ),
+    "an effect of a generation that no device has": (
+        "engine/effects.toml",
+        lambda text: text.replace("gemm_share/hopper", "gemm_share/rubin"),
+        "gemm_share/rubin",
+        "no device or generation",
+    ),
     "both directions of a link taken for one": (
         NVIDIA,
         in_entry(H100_SXM, "unidirectional_gb_per_s = 450", "unidirectional_gb_per_s = 900"),

@@ -89,12 +89,22 @@ class ScaleUp(Struct, frozen=True, kw_only=True):
 
 
 class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One kind of device; rates are dense, an absent one is unsupported or was not found."""
+    """One kind of device; rates are dense, an absent one is unsupported or was not found.
+
+    `generation` and `kind` are what constants of the step-time engine are looked up by, `fleet`
+    is whose failure rate holds, `network_class` which default of the cluster network, and
+    `epoch_2024_family` which numbers of that convention.
+    """
 
     id: Slug
     name: str
     vendor: str
     architecture: str
+    generation: str
+    kind: Kind
+    fleet: str
+    network_class: str
+    epoch_2024_family: str
     form_factor: str
     released: AsOf
     memory_bytes: Datum

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
-from service.core.catalog.catalog import Accelerator, Kind
+from service.core.catalog.catalog import Accelerator
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -28,19 +28,6 @@ STAND_IN_PRECISION: Final = {
 SAME_RATE: Final = {("mxfp8", "fp8"), ("nvfp4", "fp4"), ("bf16", "fp16")}
 """Formats that one matrix unit runs at one rate: nothing is substituted, only named otherwise."""
 
-NETWORK_BY_ARCHITECTURE: Final = {
-    "volta": "volta",
-    "ampere": "ampere",
-    "hopper": "hopper",
-    "grace hopper": "hopper",
-    "blackwell": "blackwell",
-    "grace blackwell": "blackwell",
-    "blackwell ultra": "blackwell-ultra",
-    "grace blackwell ultra": "blackwell-ultra",
-    "cdna": "cdna",
-    "tpu": "tpu",
-    "trainium": "trainium",
-}
 BYTES_PER_GIGABIT: Final = 1e9 / 8.0
 
 
@@ -141,38 +128,13 @@ def _network(argument: Argument, cluster: Cluster, device: Accelerator, *, point
             name=f"network/{pointer.removeprefix('/').replace('/', '.')}/byte_per_s_per_device",
             inputs={"gbit_per_s": rate},
         )
-    term = argument.assume(f"network.byte_per_s_per_device.{network_of(device)}", pointer=where)
+    term = argument.assume(f"network.byte_per_s_per_device.{device.network_class}", pointer=where)
     argument.warn(
         "assumed_network",
         f"the network is not given; {term.central / BYTES_PER_GIGABIT:g} Gb/s a device was taken",
         pointer=where,
     )
     return term
-
-
-def network_of(device: Accelerator) -> str:
-    """Which default of the cluster network holds for a device."""
-    if (
-        device.scale_up is not UNSET
-        and device.scale_up.domain_devices <= 2
-        and (device.form_factor == "PCIe")
-    ):
-        return "pcie"
-    family = device.architecture.lower()
-    for name in sorted(NETWORK_BY_ARCHITECTURE, key=len, reverse=True):
-        if family.startswith(name):
-            return NETWORK_BY_ARCHITECTURE[name]
-    return "other"
-
-
-def kind_of(device: Accelerator) -> Kind:
-    """What constants of the engine fall back to for a device that was never measured."""
-    return "tpu" if device.architecture.lower().startswith("tpu") else "gpu"
-
-
-def generation_of(device: Accelerator) -> str:
-    """The generation that constants of the engine are looked up by, as the fit names it."""
-    return device.architecture.lower().replace(" ", "-")
 
 
 @formula("capacity_bytes", unit="byte")

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec import UNSET, UnsetType
 
 from service.core.argument import Argument
-from service.core.catalog.catalog import Accelerator, SpotReclaim
+from service.core.catalog.catalog import SpotReclaim
 from service.core.cluster.failures import (
     Goodput,
     goodput,
@@ -22,8 +22,6 @@ from service.core.request.wire import Interval
 from service.core.request.work import Losses
 from service.core.stages.hours import Held, Place
 
-FLEETS: Final = ("grace blackwell", "blackwell", "hopper", "ampere", "volta", "tpu")
-"""Architectures whose failures somebody has published; the longer name first."""
 DISCLOSED: Final = "engine.measured_over_predicted.run"
 LOSS_UNITS: Final[dict[str, Unit]] = {
     "goodput": "share",
@@ -159,7 +157,7 @@ def _reliability(argument: Argument, place: Place) -> dict[str, Term]:
         "failures_per_device_day": stated_or(
             terms.failures_per_device_day,
             "failures_per_device_day",
-            f"failures_per_device_day.{fleet_of(device)}",
+            f"failures_per_device_day.{device.fleet}",
         ),
         "restart_seconds": stated_or(
             terms.restart_seconds, "restart_seconds", f"restart_seconds.{terms.recovery}"
@@ -175,15 +173,6 @@ def _reliability(argument: Argument, place: Place) -> dict[str, Term]:
             unit="second",
         )
     return found | _reclaims(argument, place)
-
-
-def fleet_of(device: Accelerator) -> str:
-    """Whose failure rate holds for a device: the published fleet of its architecture."""
-    family = device.architecture.lower()
-    for name in FLEETS:
-        if family.startswith(name):
-            return name.replace(" ", "-")
-    return "hopper" if "hopper" in family else "other"
 
 
 def _reclaims(argument: Argument, place: Place) -> dict[str, Term]:

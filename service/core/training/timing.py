@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 
 from service.core.argument import Argument
 from service.core.catalog.engine import Constants
-from service.core.cluster.hardware import Hardware, generation_of, kind_of
+from service.core.cluster.hardware import Hardware
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -106,8 +106,8 @@ def _machine(hardware: Hardware) -> Machine:
         scale_up_byte_per_s=hardware.scale_up_byte_per_s.central,
         scale_up_domain=hardware.scale_up_domain,
         scale_out_byte_per_s=hardware.scale_out_byte_per_s.central,
-        kind=kind_of(hardware.device),
-        generation=generation_of(hardware.device),
+        kind=hardware.device.kind,
+        generation=hardware.device.generation,
         device=hardware.device.id,
     )
 
@@ -116,7 +116,7 @@ def _recipe(hardware: Hardware, ask: Ask) -> Recipe:
     """How the step is computed, on the stack that is usual for the device."""
     return Recipe(
         precision=SAME_IN_A_STEP.get(hardware.precision, ask.precision),
-        stack="xla" if kind_of(hardware.device) == "tpu" else "megatron",
+        stack="xla" if hardware.device.kind == "tpu" else "megatron",
         gated_experts=ask.described.architecture.ffn_matrices > 2,
         expert_kernels=ask.expert_kernels,
         frozen_weights=ask.trained.adapters,

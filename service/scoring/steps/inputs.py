@@ -313,7 +313,7 @@ def _machine(row: Measurement, device: Accelerator, precision: Precision) -> Mac
         peak = _first(peaks, ("int8",)) or 2 * bf16
     bandwidth = device.memory_bandwidth_byte_per_s
     domain = 1.0 if link is UNSET else float(link.domain_devices)
-    tpu = device.architecture.startswith("TPU")
+    tpu = device.kind == "tpu"
     if tpu and row.device_count:
         domain = min(domain, row.device_count / (row.parallelism.slices or 1.0))
     elif row.devices_per_node and not tpu:
@@ -325,8 +325,8 @@ def _machine(row: Measurement, device: Accelerator, precision: Precision) -> Mac
         scale_up_byte_per_s=3e10 if link is UNSET else _open(link.unidirectional_byte_per_s),
         scale_up_domain=domain,
         scale_out_byte_per_s=_network(row, device),
-        kind="tpu" if tpu else "gpu",
-        generation=device.architecture.lower().replace(" ", "-"),
+        kind=device.kind,
+        generation=device.generation,
         device=device.id,
     )
 

@@ -11,8 +11,6 @@ from service.core.cluster import energy
 from service.core.figures.ledger import Term
 from service.core.figures.units import Unit
 
-FAMILIES: Final = ("h100", "a100", "v100", "p100", "tpu-v1", "tpu-v2", "tpu-v3", "tpu-v4")
-"""Families that `epoch-2024` tells apart; every other device is `other`."""
 ACQUISITION: Final[dict[str, Unit]] = dict.fromkeys(
     ("accelerators_usd", "servers_usd", "network_usd", "total_usd"), "usd"
 )
@@ -128,14 +126,9 @@ def epoch_2024(desk: Desk) -> Holding:
 
 def of_family(desk: Desk, stem: str, *, family: str = "") -> Term:
     """A number of the convention for the device's family, where it tells families apart."""
-    own = f"epoch_2024.{stem}.{family or family_of(desk.device.id)}"
+    own = f"epoch_2024.{stem}.{family or desk.device.epoch_2024_family}"
     known = own in desk.argument.catalog.assumptions
     return desk.argument.assume(own if known else f"epoch_2024.{stem}.other")
-
-
-def family_of(accelerator: str) -> str:
-    """The family under which `epoch-2024` knows an accelerator of the catalog."""
-    return next((family for family in FAMILIES if f"-{family}" in accelerator), "other")
 
 
 def _epoch_price(desk: Desk, price: PurchasePrice) -> Term:
@@ -187,14 +180,13 @@ def _epoch_kwh(desk: Desk) -> Term | None:
     device = desk.device
     if device.tdp_w is UNSET:
         return None
-    kind = "tpu" if "-tpu-" in device.id else "gpu"
     return desk.argument.ledger.derive(
         epoch.kwh_per_device_hour,
         name=f"{desk.prefix}/kwh_per_device_hour",
         inputs={
             "tdp_w": desk.argument.ledger.take(device.tdp_w),
             "server_power_ratio": of_family(desk, "server_power_ratio"),
-            "mean_power_share": of_family(desk, "mean_power_share", family=kind),
+            "mean_power_share": of_family(desk, "mean_power_share", family=device.kind),
             "pue": of_family(desk, "pue") if desk.place.assumes_pue else desk.place.pue,
         },
     )
