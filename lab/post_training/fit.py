@@ -19,7 +19,7 @@ from scipy.optimize import least_squares
 
 from lab.files import LAB_DATA, REFERENCE_RUNS
 from service.catalog_files import DATA_DIRECTORY
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.figures.arrays import Array
 from service.core.figures.ledger import Ledger
@@ -147,7 +147,7 @@ def central_hours(request: QuoteRequest, catalog: Catalog) -> float:
             cluster=request.cluster,
             cluster_pointer="/cluster",
         )
-        if effort.device_hours is None:
+        if isinstance(effort.device_hours, Unknown):
             return float("nan")
         total += effort.device_hours.central
     return total

@@ -19,7 +19,7 @@ from service.core.figures.ledger import Ledger, Term
 from service.core.figures.units import Unit, spread_of
 from service.core.request.wire import Interval
 
-S = TypeVar("S")
+S = TypeVar("S", bound=Struct)
 UnknownReason: TypeAlias = Literal["contradictory", "does_not_fit", "unsuited"]
 
 
@@ -64,6 +64,11 @@ class Argument:
         warning = QuoteWarning(code=code, detail=detail, pointer=pointer)
         if warning not in self.warnings:
             self.warnings.append(warning)
+
+    def warn_of(self, unknown: Unknown) -> None:
+        """Warn that a result is not known. The quote shows what is unsuited without a warning."""
+        if unknown.reason != "unsuited":
+            self.warn(unknown.reason, unknown.detail, pointer=unknown.pointer)
 
     def quantity(self, value: float | Interval[Any], *, pointer: str, unit: Unit) -> Term:
         """A number or interval of the request, found at `pointer`."""
@@ -157,7 +162,8 @@ class Cursor(Generic[S]):
 
     def pointer_of(self, member: str) -> str:
         """The JSON pointer of a member. A member that the struct does not have is our mistake."""
-        assert hasattr(self.said, member), f"{type(self.said).__name__} has no member {member!r}"
+        known = hasattr(self.said, member) or member == self.said.__struct_config__.tag_field
+        assert known, f"{type(self.said).__name__} has no member {member!r}"
         return f"{self.pointer}/{member}"
 
     def states(self, member: str) -> bool:
@@ -190,8 +196,12 @@ class Cursor(Generic[S]):
         """A member as an argument of a formula that is no figure."""
         return Fixed(getattr(self.said, member), self.pointer_of(member))
 
+    def assume(self, name: str, *, member: str = "") -> Term:
+        """A default of the catalog, which the member, if one is named, overrides."""
+        return self.argument.assume(name, pointer=self.pointer_of(member) if member else "")
+
     def derive(
-        self, formula: Formula[..., Real], name: str = "", /, *, unit: Unit | None = None, **of: Any
+        self, formula: Formula[..., Real], name: str = "", unit: Unit | None = None, /, **of: Any
     ) -> Term:
         """A formula of terms and of fixed arguments, as the figure `prefix/name`.
 

@@ -10,8 +10,8 @@ from service.core.request.transformer import LatentAttention, MixtureOfExperts, 
 from service.core.serving.decoding import (
     Formats,
     Replica,
-    Server,
     Serving,
+    ServingDevice,
     ServingSpeed,
     attention_flop_per_token,
     batch_seconds,
@@ -49,7 +49,7 @@ DEEPSEEK_V3 = Transformer(
         first_dense_layers=3,
     ),
 )
-H100 = Server(
+H100 = ServingDevice(
     peak_flop_per_s=989e12,
     memory_bytes=80e9,
     memory_byte_per_s=3.35e12,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.answer import UnpricedLine
-from service.core.stages.effort import device_hours_for_flop
+from service.core.stages.given import device_hours_for_flop
 from tests.worlds import answer, device, run_of, world
 
 CLUSTER = {"accelerator": "d1", "devices": 64, "supply": {"kind": "rate", "usd_per_device_hour": 2}}

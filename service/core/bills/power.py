@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.catalog.catalog import Accelerator, Catalog, Site
 from service.core.cluster import energy as formulas
 from service.core.figures.arrays import Real
@@ -128,7 +128,7 @@ def plug_of(argument: Argument, cluster: Cluster, place: Place, *, pointer: str)
 
 def draw_of(argument: Argument, effort: Effort, plug: Plug | None) -> Draw | None:
     """Energy, carbon and power of a stage whose device-hours and device's power are known."""
-    if effort.device_hours is None or plug is None:
+    if isinstance(effort.device_hours, Unknown) or plug is None:
         return None
     ledger, prefix = argument.ledger, effort.prefix
     kwh = ledger.derive_parts(
@@ -156,7 +156,7 @@ def with_embodied(
     argument: Argument, effort: Effort, draw: Draw, *, life_years: Term, utilisation: Term
 ) -> Draw:
     """The same draw with the stage's share of the carbon of making the hardware."""
-    assert effort.device_hours is not None
+    assert isinstance(effort.device_hours, Term)
     embodied = argument.ledger.derive(
         formulas.embodied_kg_co2e,
         name=f"{effort.prefix}/carbon/embodied_kg_co2e",

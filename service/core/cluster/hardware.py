@@ -1,10 +1,10 @@
 """What a training step needs to know of a cluster's devices and links, as terms of the ledger."""
 
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.catalog.catalog import Accelerator
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
@@ -45,15 +45,6 @@ class Hardware(Struct, frozen=True, kw_only=True):
     precision: str  # of the peak
 
 
-class Unsuited(Struct, frozen=True, kw_only=True):
-    """Why nothing can be predicted on a device: a number that the catalog does not have."""
-
-    detail: str
-
-
-Machine: TypeAlias = Hardware | Unsuited
-
-
 def hardware_of(
     argument: Argument,
     cluster: Cluster,
@@ -61,18 +52,18 @@ def hardware_of(
     pointer: str,
     precision: str,
     precision_pointer: str,
-) -> Machine:
+) -> Hardware | Unknown:
     """The figures of a cluster's devices for work at a precision."""
     device = argument.catalog.accelerator(cluster.accelerator, pointer=f"{pointer}/accelerator")
     peak, used = peak_of(argument, device, precision, pointer=precision_pointer)
     bf16 = _peak_datum(device, "bf16")[0]
     bandwidth, link = device.memory_bandwidth_byte_per_s, device.scale_up
     if peak is None or bf16 is None:
-        return Unsuited(detail=f"the catalog has no {precision} peak of {device.id}")
+        return _unsuited(f"the catalog has no {precision} peak of {device.id}", pointer=pointer)
     if bandwidth is UNSET:
-        return Unsuited(detail=f"the catalog has no memory bandwidth of {device.id}")
+        return _unsuited(f"the catalog has no memory bandwidth of {device.id}", pointer=pointer)
     if link is UNSET:
-        return Unsuited(detail=f"the catalog has no link between devices of {device.id}")
+        return _unsuited(f"the catalog has no link between devices of {device.id}", pointer=pointer)
     take = argument.ledger.take
     return Hardware(
         device=device,
@@ -85,6 +76,11 @@ def hardware_of(
         scale_out_byte_per_s=_network(argument, cluster, device, pointer=pointer),
         precision=used,
     )
+
+
+def _unsuited(detail: str, *, pointer: str) -> Unknown:
+    """Nothing can be predicted on a device without a number that the catalog does not have."""
+    return Unknown(reason="unsuited", detail=detail, pointer=f"{pointer}/accelerator")
 
 
 def peak_of(

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.model import Architecture, architecture_of, plausible_transformer
 from service.core.request.transformer import Transformer, contradictions
 from service.core.request.work import Model, ParametersModel, PresetModel
@@ -18,14 +18,7 @@ class Described(Struct, frozen=True, kw_only=True):
     stands_at: str
 
 
-class Contradictory(Struct, frozen=True, kw_only=True):
-    """What the request describes cannot be."""
-
-    detail: str
-    pointer: str
-
-
-Description: TypeAlias = Described | Contradictory
+Description: TypeAlias = Described | Unknown
 
 
 def description_of(argument: Argument, model: Model, *, pointer: str) -> Description:
@@ -44,7 +37,8 @@ def description_of(argument: Argument, model: Model, *, pointer: str) -> Descrip
         return _assumed(argument, model, pointer=pointer)
     faults = contradictions(model)
     if faults:
-        return Contradictory(
+        return Unknown(
+            reason="contradictory",
             detail="; ".join(f"{member} {why}" for member, why in faults),
             pointer=f"{pointer}/{faults[0][0]}",
         )
@@ -58,7 +52,8 @@ def _assumed(argument: Argument, model: ParametersModel, *, pointer: str) -> Des
         active = min(model.active, model.total)
         argument.ledger.given(model.active, pointer=f"{pointer}/active", unit="count")
         if model.active > model.total:
-            return Contradictory(
+            return Unknown(
+                reason="contradictory",
                 detail=f"active {model.active:g} is above total {model.total:g}",
                 pointer=f"{pointer}/active",
             )

@@ -34,6 +34,7 @@ from service.core.answer import (
     UnpricedBill,
     UnpricedLine,
 )
+from service.core.argument import Unknown
 from service.core.bills.lines import DraftBill, DraftLine, Priced
 from service.core.bills.owned import bill as owned
 from service.core.bills.power import Draw
@@ -51,7 +52,7 @@ from service.core.printing.money import (
     to_cents,
 )
 from service.core.stages.effort import Effort
-from service.core.stages.hours import Held, Written
+from service.core.stages.hours import TimeShares, Written
 from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.training.placement import Laid, Unlaid
 from service.core.training.step import Step
@@ -139,11 +140,11 @@ def printed_stage(effort: Effort, draw: Draw | None, spread: Spread) -> StageAns
         wall_clock_hours=estimate(effort.wall_clock_hours, spread),
         mfu=estimate(hours.mfu, spread),
         hfu=estimate(None if step is None else step.hfu, spread),
-        goodput=estimate(None if hours.held is None else hours.held.goodput, spread),
+        goodput=estimate(None if hours.shares is None else hours.shares.goodput, spread),
         power_w=UNSET if draw is None else _power(draw, spread),
         energy_kwh=UNSET if draw is None else _energy(draw, spread),
         carbon_kg_co2e=UNSET if draw is None else _carbon(draw, spread),
-        losses=UNSET if hours.held is None else printed_losses(hours.held, spread),
+        losses=UNSET if hours.shares is None else printed_losses(hours.shares, spread),
         tokens=_estimates(hours.tokens, spread),
         generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
         phases=_estimates(hours.phases, spread),
@@ -163,19 +164,20 @@ def feasibility(effort: Effort) -> Feasibility:
     """Whether the stage can run as described, as far as that was looked at."""
     hours = effort.hours
     placement = hours.step and hours.step.placement
-    if hours.contradictory or (isinstance(placement, Unlaid) and placement.contradictory):
-        return Feasibility(
-            status="contradictory", detail=effort.unknown or getattr(placement, "detail", UNSET)
-        )
     if isinstance(placement, Unlaid):
-        return Feasibility(status="does_not_fit", detail=placement.detail)
-    if hours.does_not_fit:
-        return Feasibility(status="does_not_fit", detail=hours.unknown)
-    if isinstance(placement, Laid) or hours.written is not None:
+        return _infeasible(placement.why)
+    if isinstance(hours.device_hours, Unknown):
+        return _infeasible(hours.device_hours)
+    if placement is not None or hours.written is not None:
         return Feasibility(status="fits")
-    if effort.unknown:
-        return Feasibility(status="unknown", detail=effort.unknown)
     return Feasibility(status="not_checked")
+
+
+def _infeasible(why: Unknown) -> Feasibility:
+    """A state for each reason; a device that lacks a number may still be able to run the stage."""
+    return Feasibility(
+        status="unknown" if why.reason == "unsuited" else why.reason, detail=why.detail
+    )
 
 
 def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | UnsetType:
@@ -193,13 +195,13 @@ def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | Uns
     )
 
 
-def printed_losses(held: Held, spread: Spread) -> LossesAnswer:
+def printed_losses(shares: TimeShares, spread: Spread) -> LossesAnswer:
     """Where the held time goes beside the steps."""
     return LossesAnswer(
-        goodput=_known(held.goodput, spread),
-        evaluation_share=estimate(held.evaluation_share, spread),
-        idle_share=estimate(held.idle_share, spread),
-        **{name: estimate(term, spread) for name, term in held.losses.items()},
+        goodput=_known(shares.goodput, spread),
+        evaluation_share=estimate(shares.evaluation_share, spread),
+        idle_share=estimate(shares.idle_share, spread),
+        **{name: estimate(term, spread) for name, term in shares.losses.items()},
     )
 
 
@@ -355,9 +357,9 @@ def _break_even(one: owned.Ownership, spread: Spread) -> BreakEven:
     )
 
 
-def estimate(term: Term | None, spread: Spread) -> Estimate | UnsetType:
-    """A number of a stage with its interval and the figure it is walked back from."""
-    return UNSET if term is None else known(term, spread)
+def estimate(term: Term | Unknown | None, spread: Spread) -> Estimate | UnsetType:
+    """A number of a stage with its interval and the figure it is walked back from, if known."""
+    return known(term, spread) if isinstance(term, Term) else UNSET
 
 
 def known(term: Term, spread: Spread) -> Estimate:

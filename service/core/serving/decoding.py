@@ -31,7 +31,7 @@ RESERVE_BYTES: Final = 2.0e9
 ACTIVATION_BYTES: Final = 2.0
 
 
-class Server(NamedTuple):
+class ServingDevice(NamedTuple):
     """One device that generates, and its links."""
 
     peak_flop_per_s: Real  # dense, at the precision of the products
@@ -78,7 +78,7 @@ class Replica(NamedTuple):
     """A model on a server: all that a decoding step depends on but the batch."""
 
     architecture: Architecture
-    server: Server
+    server: ServingDevice
     speed: ServingSpeed
     serving: Serving
     formats: Formats = Formats()

@@ -3,22 +3,23 @@
 from typing import Final
 
 import numpy as np
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
-from service.core.argument import Argument
+from service.core.argument import Cursor
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.request.quantities import MeanTokens
 from service.core.request.wire import Interval
-from service.core.request.work import Responses
+from service.core.request.work import Generation, Reinforcement, Responses
 from service.core.serving.length_formulas import Lengths, mean_tokens, sigma_of_interval
 
-# Without a cap, none is in reach.
 NO_CAP_TOKENS: Final = 1e9
+"""Stands for no cap: no length comes near it."""
+MOST_OF_CAP: Final = 0.98
+"""The longest mean under a cap, as a share of it: a mean at the cap has no distribution."""
 
 
-class Texts(Struct, frozen=True, kw_only=True):
+class TokenLengths(Struct, frozen=True, kw_only=True):
     """Lengths of prompts and responses, as terms."""
 
     prompt_tokens: Term
@@ -63,104 +64,81 @@ def mean_after_cap(*, uncut_tokens: Real, sigma: Real, cap_tokens: Real = NO_CAP
 @formula("mean_tokens_below_cap", unit="token")
 def kept_below_cap(*, mean_tokens: Real, cap_tokens: Real) -> Real:
     """A mean length that the cap allows: at most 98% of it."""
-    return np.minimum(mean_tokens, 0.98 * cap_tokens)
+    return np.minimum(mean_tokens, MOST_OF_CAP * cap_tokens)
 
 
-def texts_of(
-    argument: Argument,
-    prompt_tokens: float | Interval[MeanTokens] | UnsetType,
-    responses: Responses,
-    *,
-    pointer: str,
-    prefix: str,
-) -> Texts:
+def token_lengths_of(work: Cursor[Generation] | Cursor[Reinforcement]) -> TokenLengths:
     """Lengths of prompts and responses, with what is assumed where the request is silent."""
-    prompt = argument.stated_or_assumed(
-        prompt_tokens,
-        pointer=f"{pointer}/prompt_tokens",
+    prompt = work.assumed(
+        "prompt_tokens",
         unit="token",
-        assumption="inference.prompt_tokens",
-        code="assumed_prompt_length",
+        default="inference.prompt_tokens",
+        warns="assumed_prompt_length",
     )
-    at = f"{pointer}/responses"
-    cap = (
-        None
-        if responses.most_tokens is UNSET
-        else argument.ledger.given(responses.most_tokens, pointer=f"{at}/most_tokens", unit="token")
-    )
-    capped = {} if cap is None else {"cap_tokens": cap}
-    ends = _ends(argument, responses.between_tokens, pointer=f"{at}/between_tokens")
+    responses: Cursor[Responses] = work.at("responses")
+    capped = {}
+    if responses.states("most_tokens"):
+        capped["cap_tokens"] = responses.quantity("most_tokens", unit="token")
+    ends = _ends(responses)
     sigma = (
-        argument.assume("inference.length_sigma", pointer=f"{at}/between_tokens")
+        responses.assume("inference.length_sigma", member="between_tokens")
         if ends is None
-        else argument.ledger.derive(sigma_between, name=f"{prefix}/length_sigma", inputs=ends)
+        else responses.derive(sigma_between, **ends)
     )
-    return Texts(
+    return TokenLengths(
         prompt_tokens=prompt,
-        mean_tokens=_mean(argument, responses, sigma, capped, ends, pointer=at, prefix=prefix),
+        mean_tokens=_mean(responses, sigma, capped, ends),
         sigma=sigma,
-        cap_tokens=cap,
+        cap_tokens=capped.get("cap_tokens"),
     )
 
 
-def _ends(
-    argument: Argument, between: Interval[MeanTokens] | UnsetType, *, pointer: str
-) -> dict[str, Term] | None:
+def _ends(responses: Cursor[Responses]) -> dict[str, Term] | None:
+    """The two lengths that nine in ten responses lie between, if they are said."""
+    between = responses.said.between_tokens
     if between is UNSET:
         return None
+    ends: Cursor[Interval[float]] = responses.at("between_tokens")
     low, high = between.low, between.high
     if low > high:
-        argument.warn(
-            "interval_reversed",
-            f"low {low:g} is above high {high:g}; they were exchanged",
-            pointer=pointer,
-        )
+        ends.warn("interval_reversed", f"low {low:g} is above high {high:g}; they were exchanged")
         low, high = high, low
-    given = argument.ledger.given
+    given = responses.argument.ledger.given
     return {
-        "low": given(low, pointer=f"{pointer}/low", unit="token"),
-        "high": given(high, pointer=f"{pointer}/high", unit="token"),
+        "low": given(low, pointer=ends.pointer_of("low"), unit="token"),
+        "high": given(high, pointer=ends.pointer_of("high"), unit="token"),
     }
 
 
 def _mean(
-    argument: Argument,
-    responses: Responses,
+    responses: Cursor[Responses],
     sigma: Term,
     capped: dict[str, Term],
     ends: dict[str, Term] | None,
-    *,
-    pointer: str,
-    prefix: str,
 ) -> Term:
     """The mean length: as given, of the two ends, or what is assumed of responses under a cap."""
-    at = f"{pointer}/mean_tokens"
-    name = f"{prefix}/response_tokens"
-    derive = argument.ledger.derive
-    if responses.mean_tokens is not UNSET:
-        mean = argument.quantity(responses.mean_tokens, pointer=at, unit="token")
+    if responses.states("mean_tokens"):
+        mean = responses.quantity("mean_tokens", unit="token")
         if not capped:
             return mean
-        if mean.central > 0.98 * capped["cap_tokens"].central:
-            argument.warn(
+        if mean.central > MOST_OF_CAP * capped["cap_tokens"].central:
+            responses.warn(
                 "mean_above_cap",
                 f"a mean of {mean.central:g} tokens is not below the cap of "
                 f"{capped['cap_tokens'].central:g}; 98% of the cap was taken",
-                pointer=at,
+                member="mean_tokens",
             )
-        return derive(kept_below_cap, name=name, inputs={"mean_tokens": mean} | capped)
+        return responses.derive(kept_below_cap, "response_tokens", mean_tokens=mean, **capped)
     if ends is not None:
-        return derive(mean_between, name=name, inputs=ends | {"sigma": sigma} | capped)
-    uncut = argument.assume("inference.response_tokens", pointer=at)
-    mean = derive(
-        mean_after_cap,
-        name=name,
-        inputs={"uncut_tokens": uncut, "sigma": sigma} | capped,
+        return responses.derive(mean_between, "response_tokens", **ends, sigma=sigma, **capped)
+    uncut = responses.assume("inference.response_tokens", member="mean_tokens")
+    mean = responses.derive(
+        mean_after_cap, "response_tokens", uncut_tokens=uncut, sigma=sigma, **capped
     )
-    argument.warn(
+    responses.warn(
         "assumed_response_length",
         f"the mean response length is not given, and the answer hangs on it; {mean.central:.0f} "
         "tokens were taken",
-        pointer=at,
+        member="mean_tokens",
     )
     return mean

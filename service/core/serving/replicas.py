@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_bytes
 from service.core.figures.arrays import Array, Real
 from service.core.figures.formulas import formula
@@ -15,21 +15,21 @@ from service.core.figures.ledger import Term
 from service.core.figures.units import Unit
 from service.core.model import Architecture
 from service.core.model.named import Described
-from service.core.request.work import ServingPrecision, ServingTerms
+from service.core.request.work import Generation, Reinforcement, ServingPrecision, ServingTerms
 from service.core.serving.decoding import (
     Batch,
     DecodeStep,
     Formats,
     Replica,
-    Server,
     Serving,
+    ServingDevice,
     ServingSpeed,
     batch_seconds,
     decode_step,
     most_concurrent,
 )
 from service.core.serving.length_formulas import lengths_of
-from service.core.serving.lengths import NO_CAP_TOKENS, Texts
+from service.core.serving.lengths import NO_CAP_TOKENS, TokenLengths
 
 # Bytes per weight; four-bit weights carry their scales. Caches stay in 16 bits.
 FORMATS: Final[dict[ServingPrecision, Formats]] = {
@@ -72,23 +72,12 @@ class Served(Struct, frozen=True, kw_only=True):
     bound: Bound
 
 
-class Unserved(Struct, frozen=True, kw_only=True):
-    """No replica of the model fits the devices, or not the one that was asked for."""
-
-    detail: str
-    pointer: str
-    contradictory: bool = False
-
-
-Serviced: TypeAlias = Served | Unserved
-
-
-class Load(Struct, frozen=True, kw_only=True):
+class RequestBatch(Struct, frozen=True, kw_only=True):
     """A batch to be written: how many samples of how many prompts, `batches` and `times` over."""
 
     samples: Term
     prompts: Term
-    texts: Texts
+    lengths: TokenLengths
     batches: float = 1.0
     times: Term | None = None
 
@@ -96,10 +85,10 @@ class Load(Struct, frozen=True, kw_only=True):
     def inputs(self) -> dict[str, Term]:
         """What the formulas take."""
         counted = {"samples": self.samples, "prompts": self.prompts}
-        return counted | self.texts.inputs | ({} if self.times is None else {"times": self.times})
+        return counted | self.lengths.inputs | ({} if self.times is None else {"times": self.times})
 
 
-class Office(Struct, frozen=True, kw_only=True):
+class Server(Struct, frozen=True, kw_only=True):
     """A model, the devices that serve it, and their inference engine."""
 
     described: Described
@@ -137,7 +126,7 @@ def batch_of_figures(
     """
     replica = Replica(
         architecture=architecture,
-        server=Server(
+        server=ServingDevice(
             peak_flop_per_s=peak_flop_per_s,
             memory_bytes=memory_bytes,
             memory_byte_per_s=memory_byte_per_s,
@@ -159,17 +148,17 @@ def batch_of_figures(
     )
 
 
-def office_of(
-    argument: Argument, described: Described, hardware: Hardware, precision: ServingPrecision
-) -> Office:
-    """Everything that serving depends on beside the load and the layout."""
+def server_of(
+    argument: Argument, named: Described, hardware: Hardware, precision: ServingPrecision
+) -> Server:
+    """Everything that serving depends on beside the batch and the layout."""
     capacity = argument.ledger.derive_once(
         capacity_bytes,
         name=f"accelerators/{hardware.device.id}/capacity_bytes",
         inputs={"memory_bytes": hardware.memory_bytes},
     )
-    return Office(
-        described=described,
+    return Server(
+        described=named,
         hardware=hardware,
         precision=precision,
         figures={
@@ -184,47 +173,48 @@ def office_of(
 
 
 def served(
-    argument: Argument,
-    office: Office,
-    load: Load,
-    asked: ServingTerms | UnsetType,
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    server: Server,
+    requests: RequestBatch,
     *,
     devices: float,
-    pointer: str,
-    name: str,
-) -> Serviced:
-    """A load on so many devices, served as asked or in the fastest way that fits."""
-    serving = _serving_of(office, load, asked, devices=devices, pointer=pointer)
-    if isinstance(serving, Unserved):
+) -> Served | Unknown:
+    """A batch on so many devices, served as asked or in the fastest way that fits."""
+    serving = _serving_of(work, server, requests, devices=devices)
+    if isinstance(serving, Unknown):
         return serving
     replicas = math.floor(devices / float(serving.devices))
-    fixed = _fixed(office, load, serving, replicas)
-    batch = argument.ledger.derive_parts(
+    fixed = _fixed(server, requests, serving, replicas)
+    asked = work.states("serving")
+    batch = work.derive_parts(
         batch_of_figures,
-        name=name,
-        inputs=dict(office.figures) | load.inputs,
-        fixed=fixed,
-        stands={
-            "architecture": office.described.stands_at,
-            "serving": pointer if asked is not UNSET else "inference.served",
+        "generation",
+        **server.figures,
+        **requests.inputs,
+        **fixed
+        | {
+            "architecture": Fixed(server.described.architecture, server.described.stands_at),
+            "serving": Fixed(serving, work.pointer_of("serving") if asked else "inference.served"),
         },
     )
     return Served(
         serving=serving,
         replicas=float(replicas),
         batch=batch,
-        bound=_bound(office, load, serving, batch),
+        bound=_bound(server, requests, serving, batch),
     )
 
 
-def _fixed(office: Office, load: Load, serving: Serving, replicas: float | Array) -> dict[str, Any]:
+def _fixed(
+    server: Server, requests: RequestBatch, serving: Serving, replicas: float | Array
+) -> dict[str, Any]:
     return {
-        "architecture": office.described.architecture,
+        "architecture": server.described.architecture,
         "serving": serving,
-        "formats": FORMATS[office.precision],
-        "domain_devices": office.hardware.scale_up_domain,
+        "formats": FORMATS[server.precision],
+        "domain_devices": server.hardware.scale_up_domain,
         "replicas": replicas,
-        "batches": load.batches,
+        "batches": requests.batches,
     }
 
 
@@ -232,25 +222,25 @@ def _central(terms: Mapping[str, Term]) -> dict[str, float]:
     return {name: term.central for name, term in terms.items()}
 
 
-def replica_of(office: Office, serving: Serving) -> Replica:
+def replica_of(server: Server, serving: Serving) -> Replica:
     """One replica with every figure at its central value."""
-    numbers = _central(office.figures)
+    numbers = _central(server.figures)
     return Replica(
-        architecture=office.described.architecture,
-        server=Server(
-            **{name: numbers[name] for name in Server._fields if name != "domain_devices"},
-            domain_devices=office.hardware.scale_up_domain,
+        architecture=server.described.architecture,
+        server=ServingDevice(
+            **{name: numbers[name] for name in ServingDevice._fields if name != "domain_devices"},
+            domain_devices=server.hardware.scale_up_domain,
         ),
         speed=ServingSpeed(**{name: numbers[name] for name in SPEEDS}),
         serving=serving,
-        formats=FORMATS[office.precision],
+        formats=FORMATS[server.precision],
     )
 
 
-def _room(office: Office, load: Load, serving: Serving) -> Array:
-    texts = load.texts
-    context = texts.prompt_tokens.central + texts.mean_tokens.central
-    room = most_concurrent(replica=replica_of(office, serving), context_tokens=context)
+def _room(server: Server, requests: RequestBatch, serving: Serving) -> Array:
+    lengths = requests.lengths
+    context = lengths.prompt_tokens.central + lengths.mean_tokens.central
+    room = most_concurrent(replica=replica_of(server, serving), context_tokens=context)
     return np.asarray(room, dtype=np.float64)
 
 
@@ -269,36 +259,36 @@ def servings(architecture: Architecture, *, devices: float) -> Serving:
 
 
 def _serving_of(
-    office: Office,
-    load: Load,
-    asked: ServingTerms | UnsetType,
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    server: Server,
+    requests: RequestBatch,
     *,
     devices: float,
-    pointer: str,
-) -> Serving | Unserved:
-    if asked is not UNSET:
-        return _as_asked(office, load, asked, devices=devices, pointer=pointer)
-    every = servings(office.described.architecture, devices=devices)
-    fits = _room(office, load, every) >= 1.0
+) -> Serving | Unknown:
+    if work.states("serving"):
+        return _as_asked(work.at("serving"), server, requests, devices=devices)
+    every = servings(server.described.architecture, devices=devices)
+    fits = _room(server, requests, every) >= 1.0
     if not fits.any():
-        return Unserved(
-            detail=f"no replica of the model with one sequence fits {devices:g} devices",
-            pointer=pointer,
+        return work.unknown(
+            "does_not_fit",
+            f"no replica of the model with one sequence fits {devices:g} devices",
+            member="serving",
         )
     t, n = (np.asarray(field)[fits] for field in every)
     fitting = Serving(tensor_parallel=t, devices=n)
-    numbers: dict[str, Any] = _central(office.figures) | _central(load.inputs)
-    fixed = _fixed(office, load, fitting, np.floor(devices / n))
+    numbers: dict[str, Any] = _central(server.figures) | _central(requests.inputs)
+    fixed = _fixed(server, requests, fitting, np.floor(devices / n))
     batch = batch_of_figures(**(numbers | fixed))
     best = int(np.argmin(np.broadcast_to(np.asarray(batch.seconds), n.shape)))
     return Serving(tensor_parallel=float(t[best]), devices=float(n[best]))
 
 
 def _as_asked(
-    office: Office, load: Load, asked: ServingTerms, *, devices: float, pointer: str
-) -> Serving | Unserved:
-    t, n = asked.tensor_parallel, asked.devices_per_replica
-    architecture = office.described.architecture
+    asked: Cursor[ServingTerms], server: Server, requests: RequestBatch, *, devices: float
+) -> Serving | Unknown:
+    t, n = asked.said.tensor_parallel, asked.said.devices_per_replica
+    architecture = server.described.architecture
     faults = (
         ("devices_per_replica", "needs more devices than there are", n > devices),
         ("devices_per_replica", "must be a multiple of tensor_parallel", n % t != 0),
@@ -308,28 +298,28 @@ def _as_asked(
     )  # fmt: skip
     for member, why, broken in faults:
         if broken:
-            return Unserved(
-                detail=f"{member} {why}", pointer=f"{pointer}/{member}", contradictory=True
-            )
+            return asked.unknown("contradictory", f"{member} {why}", member=member)
     serving = Serving(tensor_parallel=t, devices=n)
-    if float(_room(office, load, serving)) < 1.0:
-        return Unserved(
-            detail="weights and one sequence do not fit the devices of a replica", pointer=pointer
+    if float(_room(server, requests, serving)) < 1.0:
+        return asked.unknown(
+            "does_not_fit", "weights and one sequence do not fit the devices of a replica"
         )
     return serving
 
 
-def _bound(office: Office, load: Load, serving: Serving, batch: Mapping[str, Term]) -> Bound:
+def _bound(
+    server: Server, requests: RequestBatch, serving: Serving, batch: Mapping[str, Term]
+) -> Bound:
     """What most of the time is bound by, every figure at its central value."""
     decoding = batch["queue_seconds"].central + batch["drain_seconds"].central
     if batch["prefill_seconds"].central > decoding:
         return "flop"
-    mean = load.texts.mean_tokens.central
+    mean = requests.lengths.mean_tokens.central
     active = batch["concurrent"].central
     if batch["drain_seconds"].central > batch["queue_seconds"].central:
         active = max(1.0, active * min(1.0, mean / batch["longest_tokens"].central))
-    context = load.texts.prompt_tokens.central + mean / 2.0
-    step = decode_step(replica=replica_of(office, serving), active=active, context_tokens=context)
+    context = requests.lengths.prompt_tokens.central + mean / 2.0
+    step = decode_step(replica=replica_of(server, serving), active=active, context_tokens=context)
     return bound_of(step)
 
 

@@ -1,10 +1,6 @@
 """Fine-tuning: as many steps as the examples take, each as long as the method makes it."""
 
-from typing import Any
-
-from msgspec import UNSET
-
-from service.core.argument import Argument
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.arrays import Real, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -16,7 +12,7 @@ from service.core.model.adapters import (
     largest_rank,
     trained_share_of_adapters,
 )
-from service.core.model.named import Contradictory, Described, description_of
+from service.core.model.named import Described, description_of
 from service.core.request.work import (
     ExampleData,
     Finetuning,
@@ -26,8 +22,8 @@ from service.core.request.work import (
     QloraTuning,
     Target,
 )
-from service.core.stages.hours import Hours, Place
-from service.core.stages.trained_tokens import trained
+from service.core.stages.hours import Hours, StageContext
+from service.core.stages.trained_tokens import hours_of_tokens
 from service.core.training.step import step_of
 from service.core.training.step_spec import Ask, Trained
 
@@ -84,168 +80,126 @@ def frozen_flop_ratio(*, frozen_share: Real) -> Real:
     return (3.0 - 2.0 * frozen_share) / 3.0
 
 
-def finetuned(argument: Argument, work: Finetuning, place: Place) -> Hours:
+def finetuning_hours(context: StageContext) -> Hours:
     """Device-hours of one attempt at fine-tuning."""
-    at = place.work_pointer
-    described = description_of(argument, work.model, pointer=f"{at}/model")
-    tokens, processed = _tokens(argument, work, place)
+    work: Cursor[Finetuning] = context.work
+    named = description_of(context.argument, work.said.model, pointer=work.pointer_of("model"))
+    tokens, processed = _tokens(work)
     counted = {
         "trained": tokens,
-        "padding": argument.ledger.derive(
-            tokens_padded,
-            name=f"{place.prefix}/padding_tokens",
-            inputs={"tokens": tokens, "processed_tokens": processed},
+        "padding": work.derive(
+            tokens_padded, "padding_tokens", tokens=tokens, processed_tokens=processed
         ),
     }
     outcome = (
-        described
-        if isinstance(described, Contradictory)
+        named
+        if isinstance(named, Unknown)
         else step_of(
-            argument,
-            _ask(argument, work, described, place),
-            place.cluster,
-            cluster_pointer=place.cluster_pointer,
-            devices=place.devices,
-            mfu=None
-            if work.mfu is UNSET
-            else argument.quantity(work.mfu, pointer=f"{at}/mfu", unit="share"),
+            context.argument,
+            _ask(work, named),
+            context.cluster.said,
+            cluster_pointer=context.cluster.pointer,
+            devices=context.devices,
+            mfu=work.quantity("mfu", unit="share") if work.states("mfu") else None,
         )
     )
-    return trained(argument, work, place, outcome, processed=processed, counted=counted)
+    return hours_of_tokens(context, outcome, processed=processed, counted=counted)
 
 
-def _tokens(argument: Argument, work: Finetuning, place: Place) -> tuple[Term, Term]:
+def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
     """Tokens of the examples, and those that run through the model with padding."""
-    at, data = f"{place.work_pointer}/data", work.data
+    data = work.at("data")
     mean = None
-    if isinstance(data, ExampleData):
-        mean = argument.quantity(data.mean_tokens, pointer=f"{at}/mean_tokens", unit="token")
-        tokens = argument.ledger.derive(
+    if isinstance(data.said, ExampleData):
+        mean = data.quantity("mean_tokens", unit="token")
+        tokens = data.derive(
             tokens_of_examples,
-            name=f"{place.prefix}/trained_tokens",
-            inputs={
-                "examples": argument.quantity(
-                    data.examples, pointer=f"{at}/examples", unit="count"
-                ),
-                "mean_tokens": mean,
-                "epochs": argument.quantity(data.epochs, pointer=f"{at}/epochs", unit="ratio"),
-            },
+            "trained_tokens",
+            examples=data.quantity("examples", unit="count"),
+            mean_tokens=mean,
+            epochs=data.quantity("epochs", unit="ratio"),
         )
     else:
-        tokens = argument.quantity(data.tokens, pointer=f"{at}/tokens", unit="token")
-    processed = argument.ledger.derive(
+        tokens = data.quantity("tokens", unit="token")
+    processed = work.derive(
         tokens_processed,
-        name=f"{place.prefix}/processed_tokens",
-        inputs={
-            "tokens": tokens,
-            "padding_share": _padding_share(argument, work, place, mean=mean),
-        },
+        "processed_tokens",
+        tokens=tokens,
+        padding_share=_padding_share(work, mean=mean),
     )
     return tokens, processed
 
 
-def _padding_share(
-    argument: Argument, work: Finetuning, place: Place, *, mean: Term | None
-) -> Term:
-    at = place.work_pointer
-    if work.padding_share is not UNSET:
-        return argument.quantity(work.padding_share, pointer=f"{at}/padding_share", unit="share")
-    if work.batching == "padded" and mean is not None:
-        return argument.ledger.derive(
+def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:
+    padded = work.said.batching == "padded" and mean is not None
+    if padded and not work.states("padding_share"):
+        return work.derive(
             padding_of_sequences,
-            name=f"{place.prefix}/padding_share",
-            inputs={
-                "mean_tokens": mean,
-                "sequence_length": argument.ledger.given(
-                    work.sequence_length, pointer=f"{at}/sequence_length", unit="token"
-                ),
-            },
+            "padding_share",
+            mean_tokens=mean,
+            sequence_length=work.quantity("sequence_length", unit="token"),
         )
-    return argument.stated_or_assumed(
-        UNSET,
-        pointer=f"{at}/padding_share",
+    return work.assumed(
+        "padding_share",
         unit="share",
-        assumption=f"finetuning.padding_share.{work.batching}",
-        code="assumed_padding",
+        default=f"finetuning.padding_share.{work.said.batching}",
+        warns="assumed_padding",
     )
 
 
-def _ask(argument: Argument, work: Finetuning, described: Described, place: Place) -> Ask:
+def _ask(work: Cursor[Finetuning], named: Described) -> Ask:
+    said = work.said
     return Ask(
-        described=described,
-        sequence_length=work.sequence_length,
-        global_batch_tokens=work.global_batch_tokens,
-        precision=work.precision,
-        optimizer=work.optimizer,
-        layout=work.layout,
-        software_year=work.software_year,
-        pointer=place.work_pointer,
-        prefix=place.prefix,
-        trained=_trained(argument, work, described, place),
+        described=named,
+        sequence_length=said.sequence_length,
+        global_batch_tokens=said.global_batch_tokens,
+        precision=said.precision,
+        optimizer=said.optimizer,
+        layout=said.layout,
+        software_year=said.software_year,
+        pointer=work.pointer,
+        prefix=work.prefix,
+        trained=_trained(work, named),
     )
 
 
-def _trained(argument: Argument, work: Finetuning, described: Described, place: Place) -> Trained:
+def _trained(work: Cursor[Finetuning], named: Described) -> Trained:
     """What the method trains, and what that saves."""
-    method, at = work.method, f"{place.work_pointer}/method"
-    if isinstance(method, FullTuning):
+    method = work.at("method")
+    if isinstance(method.said, FullTuning):
         return Trained()
-    stands = {
-        "architecture": described.stands_at,
-        "sequence_length": f"{place.work_pointer}/sequence_length",
+    model = {
+        "architecture": Fixed(named.architecture, named.stands_at),
+        "sequence_length": work.fixed("sequence_length"),
     }
-    fixed = {"architecture": described.architecture, "sequence_length": work.sequence_length}
-    derive = argument.ledger.derive
-    if isinstance(method, FrozenTuning):
-        frozen = argument.ledger.given(
-            method.frozen_share, pointer=f"{at}/frozen_share", unit="share"
-        )
+    if isinstance(method.said, FrozenTuning):
+        frozen = method.quantity("frozen_share", unit="share")
         return Trained(
-            params_share=1.0 - method.frozen_share,
-            flop_ratio=derive(
-                frozen_flop_ratio,
-                name=f"{place.prefix}/flop_ratio",
-                inputs={"frozen_share": frozen},
-            ),
-            flop_per_token=derive(
-                frozen_flop_per_token,
-                name=f"{place.prefix}/flop_per_token",
-                inputs={"frozen_share": frozen},
-                fixed=fixed,
-                stands=stands,
+            params_share=1.0 - method.said.frozen_share,
+            flop_ratio=work.derive(frozen_flop_ratio, "flop_ratio", frozen_share=frozen),
+            flop_per_token=work.derive(
+                frozen_flop_per_token, "flop_per_token", frozen_share=frozen, **model
             ),
         )
-    rank = argument.ledger.given(method.rank, pointer=f"{at}/rank", unit="ratio")
-    _warn_of_rank(argument, method, described, pointer=at)
-    of_rank: dict[str, Any] = {
-        "inputs": {"rank": rank},
-        "fixed": fixed | {"target": method.target},
-        "stands": stands | {"target": f"{at}/target"},
-    }
+    adapters = {"rank": method.quantity("rank", unit="ratio"), "target": method.fixed("target")}
+    rank, target = method.said.rank, method.said.target
+    _warn_of_rank(method, named)
     return Trained(
         params_share=float(
-            trained_share_of_adapters(
-                architecture=described.architecture, rank=method.rank, target=method.target
-            )
+            trained_share_of_adapters(architecture=named.architecture, rank=rank, target=target)
         ),
         adapters=True,
-        weight_bytes=QLORA_BYTES_PER_WEIGHT if isinstance(method, QloraTuning) else 0.0,
-        flop_ratio=derive(adapter_flop_ratio, name=f"{place.prefix}/flop_ratio", **of_rank),
-        flop_per_token=derive(
-            adapter_flop_per_token,
-            name=f"{place.prefix}/flop_per_token",
-            **of_rank,
-        ),
+        weight_bytes=QLORA_BYTES_PER_WEIGHT if isinstance(method.said, QloraTuning) else 0.0,
+        flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **model, **adapters),
+        flop_per_token=work.derive(adapter_flop_per_token, "flop_per_token", **model, **adapters),
     )
 
 
-def _warn_of_rank(
-    argument: Argument, method: LoraTuning | QloraTuning, described: Described, *, pointer: str
-) -> None:
-    most = largest_rank(architecture=described.architecture, target=method.target)
-    if method.rank > most:
-        argument.warn(
+def _warn_of_rank(method: Cursor[LoraTuning] | Cursor[QloraTuning], named: Described) -> None:
+    most = largest_rank(architecture=named.architecture, target=method.said.target)
+    if method.said.rank > most:
+        method.warn(
             "rank_above_matrix",
             f"from rank {most:.0f} on an adapter costs as much as its matrix, and is counted so",
-            pointer=f"{pointer}/rank",
+            member="rank",
         )

@@ -1,9 +1,11 @@
 """A stage in its place, and the hours of one attempt at its work."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
+from service.core.argument import Argument, Cursor, Unknown
 from service.core.figures.ledger import Term
 from service.core.request.request import Cluster, Stage
 from service.core.serving.decoding import Serving
@@ -11,34 +13,35 @@ from service.core.serving.replicas import Bound
 from service.core.training.step import Step
 
 
-class Place(Struct, frozen=True, kw_only=True):
-    """A stage of the request, its cluster, and where both stand."""
+class StageContext(Struct, frozen=True, kw_only=True):
+    """A stage of the request and the cluster that it runs on, with its devices as a term."""
 
-    stage: Stage
-    pointer: str
-    cluster: Cluster
-    cluster_pointer: str
+    stage: Cursor[Stage]
+    cluster: Cursor[Cluster]
     devices: Term
 
     @property
-    def work_pointer(self) -> str:
-        """Where the work stands."""
-        return f"{self.pointer}/work"
+    def argument(self) -> Argument:
+        """State of the quote."""
+        return self.stage.argument
 
     @property
-    def prefix(self) -> str:
-        """The ledger's prefix for what is derived about this stage."""
-        return prefix_of(self.pointer)
+    def work(self) -> Cursor[Any]:
+        """The cursor at the work of the stage."""
+        return self.stage.at("work")
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    """Which share of the held time moves the work forward, and what takes the rest."""
+class TimeShares(Struct, frozen=True, kw_only=True):
+    """Which share of the held time moves the work forward, and what takes the rest.
+
+    `losses` are the parts that `goodput` lacks, where it follows from failures.
+    """
 
     goodput: Term
     evaluation_share: Term | None = None
     idle_share: Term | None = None
     disclosed_over_expected: Term | None = None
-    losses: Mapping[str, Term] = {}  # of goodput, where it follows from failures
+    losses: Mapping[str, Term] = {}
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -56,19 +59,11 @@ class Written(Struct, frozen=True, kw_only=True):
 class Hours(Struct, frozen=True, kw_only=True):
     """Device-hours of one attempt, or why they are not known, and what they follow from."""
 
-    device_hours: Term | None
+    device_hours: Term | Unknown
     mfu: Term | None = None
-    held: Held | None = None
+    shares: TimeShares | None = None
     step: Step | None = None
     steps: Term | None = None
     written: Written | None = None
     phases: Mapping[str, Term] = {}
     tokens: Mapping[str, Term] = {}
-    unknown: str = ""
-    contradictory: bool = False
-    does_not_fit: bool = False
-
-
-def prefix_of(pointer: str) -> str:
-    """The ledger's prefix for what is derived about the stage at this pointer."""
-    return pointer.removeprefix("/run/")

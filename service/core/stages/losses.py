@@ -1,10 +1,9 @@
 """Goodput, evaluation and idle time of a stage: as given, or from the cluster's failures."""
 
-from typing import Any, Final
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from service.core.argument import Argument
 from service.core.catalog.catalog import SpotReclaim
 from service.core.cluster.failures import (
     Goodput,
@@ -18,9 +17,7 @@ from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
 from service.core.figures.units import Unit
 from service.core.request.request import CatalogOffer, Market
-from service.core.request.wire import Interval
-from service.core.request.work import Losses
-from service.core.stages.hours import Held, Place
+from service.core.stages.hours import StageContext, TimeShares
 
 DISCLOSED: Final = "engine.measured_over_predicted.run"
 LOSS_UNITS: Final[dict[str, Unit]] = {
@@ -33,81 +30,73 @@ LOSS_UNITS: Final[dict[str, Unit]] = {
 }
 
 
-def held_of(
-    argument: Argument,
-    losses: Losses,
-    place: Place,
+def time_shares(
+    context: StageContext,
     *,
     synchronous_devices: Term | None = None,
     by_default: bool = True,
     predicted: bool = False,
-) -> Held:
+) -> TimeShares:
     """The shares of held time of a stage; `by_default` adds evaluation and idle time unasked.
 
-    Where step time is `predicted` and the request says nothing of losses, what published runs took
-    beyond such an expectation is added.
+    Where step time is `predicted` and the request says nothing of losses, the time that published
+    runs took beyond such an expectation is added.
     One failure stops `synchronous_devices`: all of the cluster, unless replicas are on their own.
     """
-    failing = _goodput(argument, losses, place, devices=synchronous_devices or place.devices)
-    return Held(
+    failing = _goodput(context, devices=synchronous_devices or context.devices)
+    return TimeShares(
         goodput=failing["goodput"],
-        evaluation_share=_share(argument, losses.evaluation_share, "evaluation", place, by_default),
-        idle_share=_share(argument, losses.idle_share, "idle", place, by_default),
-        disclosed_over_expected=_practice(argument, losses) if predicted else None,
+        evaluation_share=_share(context, "evaluation_share", by_default),
+        idle_share=_share(context, "idle_share", by_default),
+        disclosed_over_expected=_practice(context) if predicted else None,
         losses={name: term for name, term in failing.items() if name != "goodput"},
     )
 
 
-def held_hours(argument: Argument, useful: Term, held: Held, place: Place) -> Term:
+def held_hours(context: StageContext, useful: Term, shares: TimeShares) -> Term:
     """Device-hours held for so many that move the work forward."""
-    shares = {
-        "evaluation_share": held.evaluation_share,
-        "idle_share": held.idle_share,
-        "disclosed_over_expected": held.disclosed_over_expected,
+    taken = {
+        "evaluation_share": shares.evaluation_share,
+        "idle_share": shares.idle_share,
+        "disclosed_over_expected": shares.disclosed_over_expected,
     }
-    return argument.ledger.derive(
+    return context.work.derive(
         held_device_hours,
-        name=f"{place.prefix}/device_hours_once",
-        inputs={"useful_device_hours": useful, "goodput": held.goodput}
-        | {name: share for name, share in shares.items() if share is not None},
+        "device_hours_once",
+        useful_device_hours=useful,
+        goodput=shares.goodput,
+        **{name: share for name, share in taken.items() if share is not None},
     )
 
 
-def _share(
-    argument: Argument,
-    stated: float | Interval[Any] | UnsetType,
-    what: str,
-    place: Place,
-    by_default: bool,
-) -> Term | None:
-    pointer = f"{place.work_pointer}/{what}_share"
-    if stated is not UNSET:
-        return argument.quantity(stated, pointer=pointer, unit="share")
-    return argument.assume(f"reliability.{what}_share") if by_default else None
+def _share(context: StageContext, member: str, by_default: bool) -> Term | None:
+    work = context.work
+    if work.states(member):
+        return work.quantity(member, unit="share")
+    return work.assume(f"reliability.{member}") if by_default else None
 
 
-def _practice(argument: Argument, losses: Losses) -> Term | None:
-    """What whole runs took over their prediction, where the request leaves all losses open."""
-    said = (losses.goodput, losses.evaluation_share, losses.idle_share)
-    if any(loss is not UNSET for loss in said) or DISCLOSED not in argument.catalog.assumptions:
+def _practice(context: StageContext) -> Term | None:
+    """The time of whole runs over their prediction, where the request leaves all losses open."""
+    said = ("goodput", "evaluation_share", "idle_share")
+    known = DISCLOSED in context.argument.catalog.assumptions
+    if not known or any(context.work.states(member) for member in said):
         return None
-    return argument.assume(DISCLOSED)
+    return context.argument.assume(DISCLOSED)
 
 
-def _goodput(argument: Argument, losses: Losses, place: Place, *, devices: Term) -> dict[str, Term]:
-    pointer = f"{place.work_pointer}/goodput"
-    if losses.goodput is not UNSET:
-        return {"goodput": argument.quantity(losses.goodput, pointer=pointer, unit="share")}
-    found = argument.ledger.derive_parts(
-        goodput_of_cluster,
-        name=f"{place.prefix}/reliability",
-        inputs={"devices": devices} | _reliability(argument, place),
+def _goodput(context: StageContext, *, devices: Term) -> dict[str, Term]:
+    work = context.work
+    if work.states("goodput"):
+        return {"goodput": work.quantity("goodput", unit="share")}
+    found = work.derive_parts(
+        goodput_of_cluster, "reliability", devices=devices, **_reliability(context)
     )
-    argument.warn(
+    work.warn(
         "assumed_goodput",
         f"goodput is not given; {found['goodput'].central:.3g} follows from the failures of "
         f"{devices.central:g} devices",
-        pointer=pointer,
+        member="goodput",
     )
     return found
 
@@ -140,55 +129,50 @@ def goodput_of_cluster(
     )
 
 
-def _reliability(argument: Argument, place: Place) -> dict[str, Term]:
-    terms = place.cluster.reliability
-    pointer = f"{place.cluster_pointer}/reliability"
-    device = argument.catalog.accelerator(
-        place.cluster.accelerator, pointer=f"{place.cluster_pointer}/accelerator"
+def _reliability(context: StageContext) -> dict[str, Term]:
+    cluster = context.cluster
+    terms = cluster.at("reliability")
+    device = context.argument.catalog.accelerator(
+        cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
     )
-
-    def stated_or(value: float | Interval[Any] | UnsetType, name: str, default: str) -> Term:
-        if value is UNSET:
-            return argument.assume(f"reliability.{default}", pointer=f"{pointer}/{name}")
-        unit: Unit = "1/device_day" if name.endswith("day") else "second"
-        return argument.quantity(value, pointer=f"{pointer}/{name}", unit=unit)
-
+    recovery = terms.said.recovery
     found = {
-        "failures_per_device_day": stated_or(
-            terms.failures_per_device_day,
+        "failures_per_device_day": terms.assumed(
             "failures_per_device_day",
-            f"failures_per_device_day.{device.fleet}",
+            unit="1/device_day",
+            default=f"reliability.failures_per_device_day.{device.fleet}",
         ),
-        "restart_seconds": stated_or(
-            terms.restart_seconds, "restart_seconds", f"restart_seconds.{terms.recovery}"
+        "restart_seconds": terms.assumed(
+            "restart_seconds", unit="second", default=f"reliability.restart_seconds.{recovery}"
         ),
-        "checkpoint_seconds": stated_or(
-            terms.checkpoint_seconds, "checkpoint_seconds", f"checkpoint_seconds.{terms.recovery}"
+        "checkpoint_seconds": terms.assumed(
+            "checkpoint_seconds",
+            unit="second",
+            default=f"reliability.checkpoint_seconds.{recovery}",
         ),
     }
-    if terms.checkpoint_interval_seconds is not UNSET:
-        found["checkpoint_interval_seconds"] = argument.quantity(
-            terms.checkpoint_interval_seconds,
-            pointer=f"{pointer}/checkpoint_interval_seconds",
-            unit="second",
+    if terms.states("checkpoint_interval_seconds"):
+        found["checkpoint_interval_seconds"] = terms.quantity(
+            "checkpoint_interval_seconds", unit="second"
         )
-    return found | _reclaims(argument, place)
+    return found | _reclaims(context)
 
 
-def _reclaims(argument: Argument, place: Place) -> dict[str, Term]:
+def _reclaims(context: StageContext) -> dict[str, Term]:
     """How often spot capacity is taken back, where the supply is spot."""
-    supply = place.cluster.supply
+    argument, cluster = context.argument, context.cluster
+    supply = cluster.at("supply")
     region: str | UnsetType = UNSET
-    if isinstance(supply, Market):
-        spot, region = supply.term == "spot", supply.region
-    elif isinstance(supply, CatalogOffer):
-        offer = argument.catalog.offer(supply.id, pointer=f"{place.cluster_pointer}/supply/id")
+    if isinstance(supply.said, Market):
+        spot, region = supply.said.term == "spot", supply.said.region
+    elif isinstance(supply.said, CatalogOffer):
+        offer = argument.catalog.offer(supply.said.id, pointer=supply.pointer_of("id"))
         spot, region = offer.price_kind == "spot", offer.region
     else:
         spot = False
     if not spot:
         return {}
-    rows = argument.catalog.spot_reclaims.get(place.cluster.accelerator, ())
+    rows = argument.catalog.spot_reclaims.get(cluster.said.accelerator, ())
     rate = _middle(tuple(row for row in rows if row.region == region) or rows)
     return {
         "monthly_reclaimed_share": argument.assume("reliability.spot_monthly_reclaimed_share")

@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
+from service.core.argument import Unknown
 from service.core.figures.arrays import Real
 from service.core.request.work import LayoutTerms
 from service.core.training.memory import bytes_per_device
@@ -34,12 +35,13 @@ class Laid(Struct, frozen=True, kw_only=True):
 
 
 class Unlaid(Struct, frozen=True, kw_only=True):
-    """No layout: it cannot be (`contradictory`), or nothing fits in memory."""
+    """No layout, and why: it cannot be, or nothing fits in memory.
 
-    contradictory: bool
-    detail: str
-    pointer: str
-    layout: Layout | None = None  # the one that was asked for, or lacks the least memory
+    `layout` is the one that was asked for, or the one that lacks the least memory.
+    """
+
+    why: Unknown
+    layout: Layout | None = None
 
 
 Placement: TypeAlias = Laid | Unlaid
@@ -69,12 +71,12 @@ def placement_of(
         sequence_length=problem.sequence_length,
     )
     if faults:
-        return Unlaid(
-            contradictory=True,
+        why = Unknown(
+            reason="contradictory",
             detail="; ".join(f"{member} {why}" for member, why in faults),
             pointer=f"{pointer}/{faults[0][0]}",
-            layout=layouts[0],
         )
+        return Unlaid(why=why, layout=layouts[0])
     needed = 0.0
     for layout in layouts:
         needed = float(
@@ -92,7 +94,8 @@ def placement_of(
     detail = f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device"
     if needed <= (1 + MEMORY_ERROR) * problem.memory_bytes:
         return Laid(layout=layout, chosen=False, recompute_chosen=len(layouts) > 1, tight=detail)
-    return Unlaid(contradictory=False, detail=detail, pointer=pointer, layout=layout)
+    why = Unknown(reason="does_not_fit", detail=detail, pointer=pointer)
+    return Unlaid(why=why, layout=layout)
 
 
 def _searched(found: Search, *, problem: Problem, pointer: str) -> Placement:
@@ -106,20 +109,14 @@ def _searched(found: Search, *, problem: Problem, pointer: str) -> Placement:
         )
     closest = found.closest
     if closest is None:
-        return Unlaid(
-            contradictory=True,
-            detail="no layout is legal on so many devices",
-            pointer=pointer,
-        )
-    return Unlaid(
-        contradictory=False,
-        detail=(
-            f"none of {found.considered} layouts fits: the closest needs "
-            f"{_gib(float(closest.memory.total))} of {_gib(problem.memory_bytes)} on a device"
-        ),
-        pointer=pointer,
-        layout=closest.layout,
+        detail = "no layout is legal on so many devices"
+        return Unlaid(why=Unknown(reason="contradictory", detail=detail, pointer=pointer))
+    detail = (
+        f"none of {found.considered} layouts fits: the closest needs "
+        f"{_gib(float(closest.memory.total))} of {_gib(problem.memory_bytes)} on a device"
     )
+    why = Unknown(reason="does_not_fit", detail=detail, pointer=pointer)
+    return Unlaid(why=why, layout=closest.layout)
 
 
 def _gib(count: float) -> str:

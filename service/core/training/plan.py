@@ -5,10 +5,10 @@ Nothing here is drawn or priced: it is the search behind a quote, with all of it
 
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.catalog.catalog import Catalog
-from service.core.cluster.hardware import Unsuited, hardware_of
-from service.core.model.named import Contradictory, description_of
+from service.core.cluster.hardware import hardware_of
+from service.core.model.named import description_of
 from service.core.request.request import Cluster, QuoteRequest
 from service.core.request.work import Pretraining
 from service.core.training.search import Search, search_range
@@ -83,7 +83,7 @@ def desk_of(
 ) -> Desk:
     """What writes the figures of one pretraining step; raises `NothingToPlan`."""
     described = description_of(argument, work.model, pointer=f"{pointer}/model")
-    if isinstance(described, Contradictory):
+    if isinstance(described, Unknown):
         raise NothingToPlan(described.detail, pointer=described.pointer)
     hardware = hardware_of(
         argument,
@@ -92,8 +92,8 @@ def desk_of(
         precision=work.precision,
         precision_pointer=f"{pointer}/precision",
     )
-    if isinstance(hardware, Unsuited):
-        raise NothingToPlan(hardware.detail, pointer=f"{cluster_pointer}/accelerator")
+    if isinstance(hardware, Unknown):
+        raise NothingToPlan(hardware.detail, pointer=hardware.pointer)
     devices = argument.quantity(cluster.devices, pointer=f"{cluster_pointer}/devices", unit="count")
     ask = ask_of(work, described, pointer=pointer, prefix="plan")
     return Desk(argument, ask, hardware, devices)

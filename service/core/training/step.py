@@ -5,16 +5,14 @@ published steps; a measured speed (an anchor) replaces most of that error.
 """
 
 from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
-from service.core.answer import WarningCode
-from service.core.argument import Argument
-from service.core.cluster.hardware import Hardware, Unsuited, capacity_bytes, hardware_of
+from service.core.argument import Argument, Unknown
+from service.core.cluster.hardware import Hardware, capacity_bytes, hardware_of
 from service.core.figures.ledger import Term
 from service.core.model import train_flop_per_token_causal
-from service.core.model.named import Contradictory
 from service.core.request.request import Cluster
 from service.core.request.work import Anchor
 from service.core.training import formulas as training
@@ -35,7 +33,7 @@ SECOND_PARTS: Final = StepParts._fields
 class Step(Struct, frozen=True, kw_only=True):
     """One step: its layout, its figures, and how long it takes with the engine's error.
 
-    Where the step time follows from a stated MFU, nothing may fit: `unlaid` says so.
+    Where the step time follows from a stated MFU, the placement may say that nothing fits.
     """
 
     placement: Placement
@@ -43,14 +41,11 @@ class Step(Struct, frozen=True, kw_only=True):
     capacity: Term
     parts: Mapping[str, Term]
     predicted_s: Term | None
-    seconds: Term | None
+    seconds: Term | Unknown
     mfu: Term | None
     hfu: Term | None
     tokens_per_s_per_device: Term | None
     tokens_per_step: Term
-
-
-Outcome: TypeAlias = Step | Contradictory | Unsuited
 
 
 def step_of(
@@ -62,7 +57,7 @@ def step_of(
     devices: Term,
     mfu: Term | None = None,
     anchor: Anchor | UnsetType = UNSET,
-) -> Outcome:
+) -> Step | Unknown:
     """A step of this kind on this cluster, or why nothing can be said of it.
 
     A stated `mfu` sets the step time; then layout and memory are only shown.
@@ -74,22 +69,23 @@ def step_of(
         precision=ask.precision,
         precision_pointer=f"{ask.pointer}/precision",
     )
-    if isinstance(hardware, Unsuited):
+    if isinstance(hardware, Unknown):
         return hardware
     desk = Desk(argument, ask, hardware, devices)
     placement = desk.placement()
-    predicted = desk.predicted_s(placement) if isinstance(placement, Laid) else None
+    seconds: Term | Unknown
+    if isinstance(placement, Unlaid):
+        seconds = placement.why if mfu is None else desk.seconds_at(mfu)
+        return desk.step(placement, None, seconds, mfu)
+    predicted = desk.predicted_s(placement)
     if mfu is not None:
-        seconds: Term | None = desk.seconds_at(mfu)
-    elif predicted is None:
-        seconds = None
+        seconds = desk.seconds_at(mfu)
     elif anchor is UNSET:
         seconds = desk.with_error(predicted)
     else:
-        anchored = desk.anchored(predicted, anchor, cluster, cluster_pointer=cluster_pointer)
-        if isinstance(anchored, Contradictory):
-            return anchored
-        seconds = anchored
+        seconds = desk.anchored(predicted, anchor, cluster, cluster_pointer=cluster_pointer)
+        if isinstance(seconds, Unknown):
+            return seconds
     return desk.step(placement, predicted, seconds, mfu)
 
 
@@ -200,8 +196,7 @@ class Desk:
 
     def _warn_of(self, placement: Placement, *, pointer: str) -> None:
         if isinstance(placement, Unlaid):
-            code: WarningCode = "contradictory" if placement.contradictory else "does_not_fit"
-            self.argument.warn(code, placement.detail, pointer=placement.pointer)
+            self.argument.warn_of(placement.why)
             return
         if placement.chosen:
             self.argument.warn(
@@ -301,11 +296,11 @@ class Desk:
 
     def anchored(
         self, predicted: Term, anchor: Anchor, cluster: Cluster, *, cluster_pointer: str
-    ) -> Term | Contradictory:
+    ) -> Term | Unknown:
         """Seconds of a step, with what the engine missed at a measured speed carried over."""
         pointer = f"{self.ask.pointer}/anchor"
         asked = ask_of_anchor(self.argument, self.ask, anchor, pointer=pointer)
-        if isinstance(asked, Contradictory):
+        if isinstance(asked, Unknown):
             return asked
         devices = self.argument.quantity(anchor.devices, pointer=f"{pointer}/devices", unit="count")
         hardware = hardware_of(
@@ -319,7 +314,7 @@ class Desk:
         desk = Desk(self.argument, asked, hardware, devices)
         placement = desk.placement()
         if isinstance(placement, Unlaid):
-            return Contradictory(detail=placement.detail, pointer=placement.pointer)
+            return structs.replace(placement.why, reason="contradictory")
         measured = self.argument.quantity(
             anchor.tokens_per_s_per_device,
             pointer=f"{pointer}/tokens_per_s_per_device",
@@ -344,13 +339,13 @@ class Desk:
         self,
         placement: Placement,
         predicted: Term | None,
-        seconds: Term | None,
+        seconds: Term | Unknown,
         mfu: Term | None,
     ) -> Step:
         """All figures of the step, whether or not its time is known."""
         prefix, layout = self.ask.prefix, placement.layout
         rate: Term | None = None
-        if seconds is not None:
+        if isinstance(seconds, Term):
             mfu = mfu or self._mfu(seconds)
             rate = self.ledger.derive(
                 training.tokens_per_s_per_device,

@@ -2,9 +2,9 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.figures.ledger import Term
-from service.core.model.named import Contradictory, Described, Description, description_of
+from service.core.model.named import Described, Description, description_of
 from service.core.request.quantities import Year
 from service.core.request.wire import Interval
 from service.core.request.work import (
@@ -70,14 +70,12 @@ def ask_of(work: Pretraining, described: Described, *, pointer: str, prefix: str
     )
 
 
-def ask_of_anchor(
-    argument: Argument, ask: Ask, anchor: Anchor, *, pointer: str
-) -> Ask | Contradictory:
+def ask_of_anchor(argument: Argument, ask: Ask, anchor: Anchor, *, pointer: str) -> Ask | Unknown:
     """The step that an anchor measured: what it does not say is as in the stage."""
     described: Description = ask.described
     if anchor.model is not UNSET:
         described = description_of(argument, anchor.model, pointer=f"{pointer}/model")
-    if isinstance(described, Contradictory):
+    if isinstance(described, Unknown):
         return described
     sequence, batch = anchor.sequence_length, anchor.global_batch_tokens
     return Ask(

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from service.core.answer import Item, LineUnit
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.bills.lines import Book
 from service.core.bills.owned import straight_line
 from service.core.bills.owned.terms import Holding
@@ -54,8 +54,8 @@ def write_stage(book: Book, effort: Effort, holding: Holding, draw: Draw | None)
     stage, hours = effort.stage.name, effort.device_hours
     items = {**PURCHASE, **UPKEEP} if holding.has_hosting else dict(list(PURCHASE.items())[:3])
     for part, item in items.items():
-        if hours is None:
-            _unknown_hours(book, effort, item, "device_hour")
+        if isinstance(hours, Unknown):
+            _unknown_hours(book, effort, item, "device_hour", hours)
         elif holding.purchase_rates is None:
             book.leave_unpriced(
                 stage=stage,
@@ -82,9 +82,9 @@ def write_stage(book: Book, effort: Effort, holding: Holding, draw: Draw | None)
 
 def _write_hosting(book: Book, effort: Effort, holding: Holding) -> None:
     """Rated kilowatts by the month, for the hours used and their share of the idle ones."""
-    argument = holding.desk.argument
-    if effort.device_hours is None:
-        _unknown_hours(book, effort, "hosting", "kilowatt_month")
+    argument, hours = holding.desk.argument, effort.device_hours
+    if isinstance(hours, Unknown):
+        _unknown_hours(book, effort, "hosting", "kilowatt_month", hours)
     elif holding.hosted_w is None:
         _unknown_power(book, effort, "hosting", "kilowatt_month")
     else:
@@ -98,7 +98,7 @@ def _write_hosting(book: Book, effort: Effort, holding: Holding) -> None:
                 energy.kilowatt_months,
                 name=f"{effort.prefix}/kilowatt_months",
                 inputs={
-                    "device_hours": effort.device_hours,
+                    "device_hours": hours,
                     "rated_w": holding.hosted_w,
                     "utilisation": holding.utilisation,
                 },
@@ -110,8 +110,8 @@ def _write_hosting(book: Book, effort: Effort, holding: Holding) -> None:
 def _write_energy(book: Book, effort: Effort, holding: Holding, draw: Draw | None) -> None:
     """Energy at the facility's meter; under `epoch-2024` by its own ratings."""
     argument, hours = holding.desk.argument, effort.device_hours
-    if hours is None:
-        _unknown_hours(book, effort, "energy", "kwh")
+    if isinstance(hours, Unknown):
+        _unknown_hours(book, effort, "energy", "kwh", hours)
         return
     if holding.kwh_per_device_hour is None:
         _unknown_power(book, effort, "energy", "kwh")
@@ -132,14 +132,14 @@ def _write_energy(book: Book, effort: Effort, holding: Holding, draw: Draw | Non
     )
 
 
-def _unknown_hours(book: Book, effort: Effort, item: Item, unit: LineUnit) -> None:
+def _unknown_hours(book: Book, effort: Effort, item: Item, unit: LineUnit, why: Unknown) -> None:
     book.leave_unpriced(
         stage=effort.stage.name,
         item=item,
         unit=unit,
         quantity=None,
         reason="device_hours_unknown",
-        detail=effort.unknown,
+        detail=why.detail,
         pointer=effort.pointer,
     )
 

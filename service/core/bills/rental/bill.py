@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import UNSET, Struct
 
 from service.core.answer import Item
-from service.core.argument import Argument
+from service.core.argument import Argument, Unknown
 from service.core.bills.lines import Book
 from service.core.bills.power import sum_of
 from service.core.bills.prices import NoPrice, Price
@@ -52,14 +52,14 @@ def _write_rental(book: Book, one: Rented) -> None:
     """Device-hours of one stage times the price of its cluster, or why there is no amount."""
     effort, price = one.effort, one.price
     name, hours = effort.stage.name, effort.device_hours
-    if hours is None:
+    if isinstance(hours, Unknown):
         book.leave_unpriced(
             stage=name,
             item="device_rental",
             unit="device_hour",
             quantity=None,
             reason="device_hours_unknown",
-            detail=effort.unknown,
+            detail=hours.detail,
             pointer=effort.pointer,
         )
     elif isinstance(price, NoPrice):

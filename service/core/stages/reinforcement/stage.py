@@ -1,29 +1,17 @@
 """Reinforcement learning: as many steps as asked for, each as long as its phases take."""
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec import UNSET
 
-from service.core.argument import Argument
-from service.core.cluster.hardware import Unsuited, hardware_of
-from service.core.figures.arrays import Real
-from service.core.figures.formulas import Formula
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
-from service.core.model.named import Contradictory, description_of
+from service.core.model.named import description_of
 from service.core.request.work import Disaggregated, Reinforcement
-from service.core.serving.lengths import texts_of
-from service.core.serving.replicas import (
-    FORMATS,
-    PEAK_PRECISION,
-    Served,
-    Unserved,
-    office_of,
-    served,
-)
-from service.core.stages.generation import samples_of, tokens_of, unserved, written_of
-from service.core.stages.hours import Hours, Place
-from service.core.stages.losses import held_hours, held_of
+from service.core.serving.lengths import token_lengths_of
+from service.core.serving.replicas import FORMATS, Served
+from service.core.stages.hours import Hours, StageContext
+from service.core.stages.losses import held_hours, time_shares
 from service.core.stages.reinforcement.formulas import (
     decoding_seconds,
     forward_seconds,
@@ -41,278 +29,189 @@ from service.core.stages.reinforcement.formulas import (
 from service.core.stages.reinforcement.split import split_of
 from service.core.stages.reinforcement.update import (
     STREAMED,
-    Batch,
-    Bench,
+    RlStage,
     Rollout,
     Split,
-    load_of,
+    StepBatch,
+    requests_of,
     rollout_of,
     update_of,
 )
-from service.core.training.step import Step
+from service.core.stages.responses import (
+    samples_of,
+    serving_server,
+    tokens_of,
+    written_of,
+    written_on,
+)
 
-WHOLE: Final = ("queue_seconds", "drain_seconds")
+BETWEEN: Final = ("queue_seconds", "drain_seconds")
+"""What a batch takes to be written where the next waits for its end."""
 
-Found: TypeAlias = tuple[Step, Served] | Hours
 
-
-def reinforced(argument: Argument, work: Reinforcement, place: Place) -> Hours:
+def reinforcement_hours(context: StageContext) -> Hours:
     """Device-hours of one attempt at all steps."""
-    at = place.work_pointer
-    batch = _batch(argument, work, place)
-    tokens = tokens_of(
-        argument, place, prompts=batch.prompts, samples=batch.samples, texts=batch.texts
-    )
-    described = description_of(argument, work.model, pointer=f"{at}/model")
-    if isinstance(described, Contradictory):
-        return _contradicted(argument, described, tokens)
-    hardware = hardware_of(
-        argument,
-        place.cluster,
-        pointer=place.cluster_pointer,
-        precision=PEAK_PRECISION[work.serving_precision],
-        precision_pointer=f"{at}/serving_precision",
-    )
-    if isinstance(hardware, Unsuited):
-        return Hours(device_hours=None, tokens=tokens, unknown=hardware.detail)
-    bench = Bench(
+    work: Cursor[Reinforcement] = context.work
+    batch = _batch(work)
+    tokens = tokens_of(work, prompts=batch.prompts, samples=batch.samples, lengths=batch.lengths)
+    server = serving_server(context, "serving_precision")
+    if isinstance(server, Unknown):
+        return Hours(device_hours=server, tokens=tokens)
+    stage = RlStage(
+        context=context,
         work=work,
-        steps=argument.quantity(work.steps, pointer=f"{at}/steps", unit="count"),
-        epochs=argument.quantity(
-            work.epochs_per_step, pointer=f"{at}/epochs_per_step", unit="ratio"
-        ),
-        place=place,
-        described=described,
-        office=office_of(argument, described, hardware, work.serving_precision),
+        steps=work.quantity("steps", unit="count"),
+        epochs=work.quantity("epochs_per_step", unit="ratio"),
+        server=server,
         batch=batch,
     )
-    split = split_of(argument, bench)
-    if isinstance(split, Contradictory):
-        return _contradicted(argument, split, tokens)
-    return _run(argument, bench, split, rollout_of(argument, bench, split), tokens)
+    split = split_of(stage)
+    if isinstance(split, Unknown):
+        return Hours(device_hours=split, tokens=tokens)
+    return _run(stage, split, rollout_of(stage, split), tokens)
 
 
-def _contradicted(argument: Argument, found: Contradictory, tokens: Mapping[str, Term]) -> Hours:
-    argument.warn("contradictory", found.detail, pointer=found.pointer)
-    return Hours(device_hours=None, tokens=tokens, unknown=found.detail, contradictory=True)
-
-
-def _batch(argument: Argument, work: Reinforcement, place: Place) -> Batch:
-    at, given = place.work_pointer, argument.ledger.given
-    prompts = given(work.prompts_per_step, pointer=f"{at}/prompts_per_step", unit="count")
-    per_prompt = given(work.samples_per_prompt, pointer=f"{at}/samples_per_prompt", unit="count")
-    return Batch(
+def _batch(work: Cursor[Reinforcement]) -> StepBatch:
+    prompts = work.quantity("prompts_per_step", unit="count")
+    per_prompt = work.quantity("samples_per_prompt", unit="count")
+    return StepBatch(
         prompts=prompts,
-        samples=argument.ledger.derive(
-            samples_of,
-            name=f"{place.prefix}/samples_per_step",
-            inputs={"prompts": prompts, "samples_per_prompt": per_prompt},
+        samples=work.derive(
+            samples_of, "samples_per_step", prompts=prompts, samples_per_prompt=per_prompt
         ),
-        texts=texts_of(
-            argument, work.prompt_tokens, work.responses, pointer=at, prefix=place.prefix
-        ),
+        lengths=token_lengths_of(work),
     )
 
 
-def _run(
-    argument: Argument, bench: Bench, split: Split, rollout: Rollout, tokens: Mapping[str, Term]
-) -> Hours:
-    work, place = bench.work, bench.place
-    found = _found(argument, bench, split, rollout)
-    if isinstance(found, Hours):
-        return Hours(
-            device_hours=None,
-            step=found.step,
-            tokens=tokens,
-            unknown=found.unknown,
-            contradictory=found.contradictory,
-            does_not_fit=found.does_not_fit,
-        )
-    step, writing = found
-    phases = _phases(argument, bench, rollout, step, writing)
-    derive = argument.ledger.derive
-    whole = argument.ledger.derive_parts(
-        stepped,
-        name=f"{place.prefix}/rl_step",
-        inputs=phases,
-        fixed={"side_by_side": split.side_by_side},
-    )
-    held = held_of(argument, work, place)
-    useful = derive(
+def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]) -> Hours:
+    """All steps, once the devices are split and the rollouts known."""
+    context, work = stage.context, stage.work
+    step = update_of(stage, work, split.learning)
+    if isinstance(step, Unknown):
+        return Hours(device_hours=step, tokens=tokens)
+    if isinstance(step.seconds, Unknown):
+        return Hours(device_hours=step.seconds, step=step, tokens=tokens)
+    requests = requests_of(stage, split, rollout.steps)
+    writing = written_on(work, stage.server, requests, devices=split.generating)
+    if isinstance(writing, Unknown):
+        return Hours(device_hours=writing, tokens=tokens)
+    phases = _phases(stage, rollout, step.seconds, writing)
+    whole = work.derive_parts(stepped, "rl_step", **phases, side_by_side=split.side_by_side)
+    shares = time_shares(context)
+    useful = work.derive(
         run_device_hours,
-        name=f"{place.prefix}/device_hours_useful",
-        inputs={
-            "step_seconds": whole["seconds"],
-            "steps": bench.steps,
-            "devices": place.devices,
-        },
+        "device_hours_useful",
+        step_seconds=whole["seconds"],
+        steps=stage.steps,
+        devices=context.devices,
+    )
+    generating = work.derive(
+        generating_seconds_of_step,
+        prefill=phases["prefill"],
+        generation=phases["generation"],
     )
     return Hours(
-        device_hours=held_hours(argument, useful, held, place),
+        device_hours=held_hours(context, useful, shares),
         mfu=step.mfu,
-        held=held,
+        shares=shares,
         step=step,
-        written=written_of(
-            argument,
-            place,
-            writing,
-            samples=bench.batch.samples,
-            texts=bench.batch.texts,
-            seconds=derive(
-                generating_seconds_of_step,
-                name=f"{place.prefix}/generating_seconds_of_step",
-                inputs={name: phases[name] for name in ("prefill", "generation")},
-            ),
-            devices=split.generating,
-        ),
-        phases=dict(phases) | {f"step_{name}": term for name, term in whole.items()},
+        written=written_of(work, writing, requests, seconds=generating, devices=split.generating),
+        phases=phases | {f"step_{name}": term for name, term in whole.items()},
         tokens=tokens,
     )
 
 
-def _found(argument: Argument, bench: Bench, split: Split, rollout: Rollout) -> Found:
-    """The update's step and the serving layout, or why there is none."""
-    place = bench.place
-    outcome = update_of(argument, bench, split.learning, prefix=place.prefix)
-    if isinstance(outcome, Contradictory):
-        argument.warn("contradictory", outcome.detail, pointer=outcome.pointer)
-        return Hours(device_hours=None, unknown=outcome.detail, contradictory=True)
-    if isinstance(outcome, Unsuited):
-        return Hours(device_hours=None, unknown=outcome.detail)
-    if outcome.seconds is None:
-        return Hours(
-            device_hours=None, step=outcome, unknown=getattr(outcome.placement, "detail", "")
-        )
-    writing = served(
-        argument,
-        bench.office,
-        load_of(bench, split, rollout.steps),
-        bench.work.serving,
-        devices=split.generating.central,
-        pointer=f"{place.work_pointer}/serving",
-        name=f"{place.prefix}/generation",
-    )
-    if isinstance(writing, Unserved):
-        return unserved(argument, writing)
-    if bench.work.serving is UNSET:
-        argument.warn(
-            "assumed_serving",
-            "no serving layout is given; the fastest that fits was chosen",
-            pointer=f"{place.work_pointer}/serving",
-        )
-    return outcome, writing
-
-
-def _training_pass(argument: Argument, bench: Bench, seconds: Term) -> Term:
+def _training_pass(phases: Cursor[Reinforcement], stage: RlStage, seconds: Term) -> Term:
     """Forward and backward over the samples of a step, from the seconds of one mini-batch."""
-    work, place, batch = bench.work, bench.place, bench.batch
-    inputs = {
-        "seconds": seconds,
-        "updates": argument.ledger.given(
-            work.updates_per_step, pointer=f"{place.work_pointer}/updates_per_step", unit="count"
-        ),
-        "prompt_tokens": batch.texts.prompt_tokens,
-        "response_tokens": batch.texts.mean_tokens,
-        "slowdown": argument.assume("reinforcement.update_slowdown"),
-    }
-    if not isinstance(work.placement, Disaggregated):
-        inputs["colocated_slowdown"] = argument.assume("reinforcement.colocated_slowdown")
-    return argument.ledger.derive(
+    batch = stage.batch
+    colocated = {}
+    if not isinstance(phases.said.placement, Disaggregated):
+        colocated["colocated_slowdown"] = phases.assume("reinforcement.colocated_slowdown")
+    return phases.derive(
         training_pass_seconds,
-        name=f"{place.prefix}/phases/training_pass",
-        inputs=inputs,
-        fixed={"sequence_length": batch.sequence_length},
+        "training_pass",
+        seconds=seconds,
+        updates=phases.quantity("updates_per_step", unit="count"),
+        prompt_tokens=batch.lengths.prompt_tokens,
+        response_tokens=batch.lengths.mean_tokens,
+        slowdown=phases.assume("reinforcement.update_slowdown"),
+        **colocated,
+        sequence_length=batch.sequence_length,
     )
 
 
 def _phases(
-    argument: Argument, bench: Bench, rollout: Rollout, step: Step, writing: Served
+    stage: RlStage, rollout: Rollout, update_seconds_once: Term, writing: Served
 ) -> dict[str, Term]:
     """Seconds of each phase of one step, as figures."""
-    work, place = bench.work, bench.place
-    derive = argument.ledger.derive
-    name = f"{place.prefix}/phases"
-    shared = rollout.per_step
-    assert step.seconds is not None
-    one_pass = _training_pass(argument, bench, step.seconds)
-    weights = derive(
-        weight_bytes,
-        name=f"{name}/weight_bytes",
-        inputs={},
-        fixed={
-            "architecture": bench.described.architecture,
-            "bytes_per_weight": float(FORMATS[work.serving_precision].weight_bytes),
-        },
-        stands={"architecture": bench.described.stands_at},
-    )
-    transfer = derive(
-        weight_transfer_seconds,
-        name=f"{name}/weight_transfer_of_rollout",
-        inputs={
-            "weight_bytes": weights,
-            "byte_per_s": argument.assume(
-                f"reinforcement.weight_transfer_byte_per_s.{work.placement.__struct_config__.tag}"
-            ),
-        },
-    )
-
-    def seconds(
-        phase: str, formula: Formula[..., Real], inputs: Mapping[str, Term], **fixed: object
-    ) -> Term:
-        return derive(
-            formula,
-            name=f"{name}/{phase}",
-            inputs=inputs,
-            fixed=fixed,
-        )
+    at = stage.work.under(f"{stage.work.prefix}/phases")
+    shared, ahead = rollout.per_step, rollout.ahead
+    one_pass = _training_pass(at, stage, update_seconds_once)
+    transfer = _weight_transfer(at, stage)
 
     def forward(phase: str, passes: float) -> Term:
-        return seconds(phase, forward_seconds, {"training_seconds": one_pass}, passes=passes)
+        return at.derive(forward_seconds, phase, training_seconds=one_pass, passes=passes)
 
     return {
-        "prefill": seconds(
-            "prefill",
+        "prefill": at.derive(
             seconds_per_step,
-            {"seconds": writing.batch["prefill_seconds"]} | shared | rollout.ahead,
+            "prefill",
+            seconds=writing.batch["prefill_seconds"],
+            **shared,
+            **ahead,
         ),
-        "generation": seconds(
-            "generation",
+        "generation": at.derive(
             streaming_seconds if rollout.batches_ahead else decoding_seconds,
-            {key: writing.batch[key] for key in (STREAMED if rollout.batches_ahead else WHOLE)}
-            | shared
-            | rollout.ahead,
+            "generation",
+            **{key: writing.batch[key] for key in (STREAMED if ahead else BETWEEN)},
+            **shared,
+            **ahead,
         ),
         "log_probabilities": forward(
-            "log_probabilities", 0.0 if work.rollout_log_probabilities else 1.0
+            "log_probabilities", 0.0 if at.said.rollout_log_probabilities else 1.0
         ),
-        "reference": forward("reference", 1.0 if work.reference_model else 0.0),
-        "reward": forward("reward", _reward_passes(argument, bench)),
-        "update": seconds(
-            "update",
-            update_seconds,
-            {
-                "training_pass": one_pass,
-                "epochs": bench.epochs,
-            },
+        "reference": forward("reference", 1.0 if at.said.reference_model else 0.0),
+        "reward": forward("reward", _reward_passes(stage)),
+        "update": at.derive(update_seconds, "update", training_pass=one_pass, epochs=stage.epochs),
+        "weight_transfer": at.derive(
+            seconds_per_step, "weight_transfer", seconds=transfer, **shared
         ),
-        "weight_transfer": seconds(
-            "weight_transfer", seconds_per_step, {"seconds": transfer} | shared
-        ),
-        "fixed": seconds(
-            "fixed",
+        "fixed": at.derive(
             seconds_per_step,
-            {"seconds": argument.assume("reinforcement.fixed_seconds")} | shared,
+            "fixed",
+            seconds=at.assume("reinforcement.fixed_seconds"),
+            **shared,
         ),
     }
 
 
-def _reward_passes(argument: Argument, bench: Bench) -> float:
+def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
+    """Seconds until the devices that generate have the weights of an update."""
+    said, policy = phases.said, stage.policy
+    weights = phases.derive(
+        weight_bytes,
+        architecture=Fixed(policy.architecture, policy.stands_at),
+        bytes_per_weight=float(FORMATS[said.serving_precision].weight_bytes),
+    )
+    placement = said.placement.__struct_config__.tag
+    return phases.derive(
+        weight_transfer_seconds,
+        "weight_transfer_of_rollout",
+        weight_bytes=weights,
+        byte_per_s=phases.assume(f"reinforcement.weight_transfer_byte_per_s.{placement}"),
+    )
+
+
+def _reward_passes(stage: RlStage) -> float:
     """Forward passes of a reward model, in those of the policy; none where rules judge."""
-    if bench.work.reward_model is UNSET:
+    work = stage.work
+    model = work.said.reward_model
+    if model is UNSET:
         return 0.0
-    pointer = f"{bench.place.work_pointer}/reward_model"
-    reward = description_of(argument, bench.work.reward_model, pointer=pointer)
-    if isinstance(reward, Contradictory):
-        argument.warn("contradictory", f"no reward pass: {reward.detail}", pointer=reward.pointer)
+    reward = description_of(work.argument, model, pointer=work.pointer_of("reward_model"))
+    if isinstance(reward, Unknown):
+        work.argument.warn(
+            "contradictory", f"no reward pass: {reward.detail}", pointer=reward.pointer
+        )
         return 0.0
-    return float(reward_passes(reward=reward.architecture, policy=bench.described.architecture))
+    return float(reward_passes(reward=reward.architecture, policy=stage.policy.architecture))

@@ -2,16 +2,15 @@
 
 from typing import Final
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from service.core.argument import Argument
-from service.core.cluster.hardware import Unsuited
+from service.core.argument import Argument, Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
-from service.core.model.named import Contradictory, Described
+from service.core.model.named import Described
 from service.core.request.work import Reinforcement
-from service.core.serving.lengths import Texts
-from service.core.serving.replicas import Load, Office
-from service.core.stages.hours import Place
+from service.core.serving.lengths import TokenLengths
+from service.core.serving.replicas import RequestBatch, Server
+from service.core.stages.hours import StageContext
 from service.core.stages.reinforcement.formulas import (
     TRAINING_PASSES,
     at_least_one,
@@ -58,144 +57,131 @@ class Rollout(Struct, frozen=True, kw_only=True):
         return {} if self.batches_ahead is None else {"batches_ahead": self.batches_ahead}
 
 
-class Batch(Struct, frozen=True, kw_only=True):
+class StepBatch(Struct, frozen=True, kw_only=True):
     """What one step learns from."""
 
     prompts: Term
     samples: Term
-    texts: Texts
+    lengths: TokenLengths
 
     @property
     def sequence_length(self) -> float:
         """Tokens of a mean sample with its prompt, whole."""
-        mean = self.texts.prompt_tokens.central + self.texts.mean_tokens.central
+        mean = self.lengths.prompt_tokens.central + self.lengths.mean_tokens.central
         return float(max(1, round(mean)))
 
 
-class Bench(Struct, frozen=True, kw_only=True):
-    """A stage's model on its devices, what a step learns from, and how often."""
+class RlStage(Struct, frozen=True, kw_only=True):
+    """A stage of reinforcement learning before it is timed.
 
-    work: Reinforcement
+    Its policy on the devices that serve it, what a step learns from, how many steps there are, and
+    how often a step goes over its batch.
+    """
+
+    context: StageContext
+    work: Cursor[Reinforcement]
     steps: Term
     epochs: Term
-    place: Place
-    described: Described
-    office: Office
-    batch: Batch
+    server: Server
+    batch: StepBatch
+
+    @property
+    def policy(self) -> Described:
+        """The model that is trained."""
+        return self.server.described
 
 
-def load_of(bench: Bench, split: Split, steps_per_rollout: Term | None) -> Load:
+def requests_of(stage: RlStage, split: Split, steps_per_rollout: Term | None) -> RequestBatch:
     """What is written at once: the responses of a rollout, and of the batches ahead."""
-    return Load(
-        samples=bench.batch.samples,
-        prompts=bench.batch.prompts,
-        texts=bench.batch.texts,
+    return RequestBatch(
+        samples=stage.batch.samples,
+        prompts=stage.batch.prompts,
+        lengths=stage.batch.lengths,
         batches=max(1.0, split.batches_ahead),
         times=steps_per_rollout,
     )
 
 
-def update_of(
-    argument: Argument, bench: Bench, devices: Term, *, prefix: str
-) -> Step | Contradictory | Unsuited:
-    """One mini-batch of samples of mean length, as a training step."""
-    work, place = bench.work, bench.place
-    length = bench.batch.sequence_length
-    sequences = float(max(1, round(bench.batch.samples.central / work.updates_per_step)))
-    tokens = argument.ledger.derive(
+def update_of(stage: RlStage, work: Cursor[Reinforcement], devices: Term) -> Step | Unknown:
+    """One mini-batch of samples of mean length, as a training step.
+
+    `work` is the cursor under whose prefix the step is written: that of the stage, or a scratch.
+    """
+    said, cluster, batch = work.said, stage.context.cluster, stage.batch
+    length = batch.sequence_length
+    sequences = float(max(1, round(batch.samples.central / said.updates_per_step)))
+    tokens = work.derive(
         tokens_per_update,
-        name=f"{prefix}/tokens_per_update",
-        inputs={},
-        fixed={"sequences": sequences, "sequence_length": length},
-        stands={
-            "sequences": bench.batch.samples.name,
-            "sequence_length": bench.batch.texts.mean_tokens.name,
-        },
+        sequences=Fixed(sequences, batch.samples.name),
+        sequence_length=Fixed(length, batch.lengths.mean_tokens.name),
     )
     return step_of(
-        argument,
+        work.argument,
         Ask(
-            described=bench.described,
+            described=stage.policy,
             sequence_length=length,
             global_batch_tokens=sequences * length,
-            precision=work.precision,
-            optimizer=work.optimizer,
-            layout=work.layout,
-            software_year=work.software_year,
-            pointer=place.work_pointer,
-            prefix=prefix,
+            precision=said.precision,
+            optimizer=said.optimizer,
+            layout=said.layout,
+            software_year=said.software_year,
+            pointer=work.pointer,
+            prefix=work.prefix,
             tokens=tokens,
         ),
-        place.cluster,
-        cluster_pointer=place.cluster_pointer,
+        cluster.said,
+        cluster_pointer=cluster.pointer,
         devices=devices,
-        mfu=None
-        if work.mfu is UNSET
-        else argument.quantity(work.mfu, pointer=f"{place.work_pointer}/mfu", unit="share"),
+        mfu=work.quantity("mfu", unit="share") if work.states("mfu") else None,
     )
 
 
-def learning_seconds(argument: Argument, bench: Bench, learners: float) -> float | None:
+def scratch_of(work: Cursor[Reinforcement]) -> Cursor[Reinforcement]:
+    """The same work in an argument of its own, whose figures are thrown away."""
+    argument = Argument(work.argument.catalog)
+    return argument.at(work.said, pointer=work.pointer, prefix="scratch")
+
+
+def learning_seconds(stage: RlStage, learners: float) -> float | None:
     """Seconds that so many devices of their own learn in a step, or nothing where none fits."""
-    scratch = Argument(argument.catalog)
-    outcome = update_of(scratch, bench, Term("learners", learners), prefix="scratch")
-    if not isinstance(outcome, Step) or outcome.seconds is None:
+    scratch = scratch_of(stage.work)
+    outcome = update_of(stage, scratch, Term("learners", learners))
+    if isinstance(outcome, Unknown) or not isinstance(outcome.seconds, Term):
         return None
-    work = bench.work
+    work = scratch.said
     forward = (not work.rollout_log_probabilities) + work.reference_model
-    passes = bench.epochs.central + forward / TRAINING_PASSES
+    passes = stage.epochs.central + forward / TRAINING_PASSES
     slowdown = scratch.assume("reinforcement.update_slowdown").central
     return outcome.seconds.central * work.updates_per_step * passes * slowdown
 
 
-def rollout_of(argument: Argument, bench: Bench, split: Split) -> Rollout:
+def rollout_of(stage: RlStage, split: Split) -> Rollout:
     """How many steps share a rollout: as given, or as many as fill the devices."""
-    work, at, given = bench.work, bench.place.work_pointer, argument.ledger.given
-    pointer = f"{at}/steps_per_rollout"
-    steps = None
-    if work.steps_per_rollout is not UNSET:
-        steps = given(work.steps_per_rollout, pointer=pointer, unit="count")
+    work = stage.work
+    given = work.states("steps_per_rollout")
+    steps = work.quantity("steps_per_rollout", unit="count") if given else None
     if split.side_by_side:
-        return Rollout(
-            steps=steps,
-            batches_ahead=argument.ledger.derive(
-                at_least_one,
-                name=f"{bench.place.prefix}/batches_ahead",
-                inputs={
-                    "steps": given(
-                        split.batches_ahead,
-                        pointer=f"{at}/placement/off_policy_steps",
-                        unit="count",
-                    )
-                },
-            ),
-        )
-    return Rollout(steps=steps or _widened(argument, bench, split, pointer=pointer))
+        behind = work.at("placement").quantity("off_policy_steps", unit="count")
+        return Rollout(steps=steps, batches_ahead=work.derive(at_least_one, steps=behind))
+    return Rollout(steps=steps or _widened(stage, split))
 
 
-def _widened(argument: Argument, bench: Bench, split: Split, *, pointer: str) -> Term:
+def _widened(stage: RlStage, split: Split) -> Term:
     """Steps that share a rollout where the request is silent, with a warning."""
-    work, place = bench.work, bench.place
-    steps = argument.ledger.derive(
+    work, member = stage.work, "steps_per_rollout"
+    steps = work.derive(
         steps_sharing_rollout,
-        name=f"{place.prefix}/steps_per_rollout",
-        inputs={
-            "samples": bench.batch.samples,
-            "devices": split.generating,
-            "samples_per_device": argument.assume(
-                "reinforcement.samples_per_device", pointer=pointer
-            ),
-            "updates_per_rollout": argument.assume(
-                "reinforcement.updates_per_rollout", pointer=pointer
-            ),
-            "steps": bench.steps,
-        },
-        fixed={"updates_per_step": work.updates_per_step},
-        stands={"updates_per_step": f"{place.work_pointer}/updates_per_step"},
+        member,
+        samples=stage.batch.samples,
+        devices=split.generating,
+        samples_per_device=work.assume("reinforcement.samples_per_device", member=member),
+        updates_per_rollout=work.assume("reinforcement.updates_per_rollout", member=member),
+        steps=stage.steps,
+        updates_per_step=work.fixed("updates_per_step"),
     )
-    argument.warn(
+    work.warn(
         "assumed_rollout",
         f"how many steps share a rollout is not given; {steps.central:g} were taken",
-        pointer=pointer,
+        member=member,
     )
     return steps

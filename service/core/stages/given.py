@@ -1,0 +1,78 @@
+"""Work whose size is given: device-hours, hours on the clock, or FLOP."""
+
+from service.core.argument import Cursor
+from service.core.cluster.hardware import peak_of
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+from service.core.figures.units import SECONDS_PER_HOUR
+from service.core.request.work import Compute, Metered, Timed
+from service.core.stages.hours import Hours, StageContext
+from service.core.stages.losses import held_hours, time_shares
+
+
+@formula("device_hours_held", unit="device_hour")
+def device_hours_held(*, hours: Real, devices: Real) -> Real:
+    """Device-hours of devices held for some hours, busy or not: hours * devices."""
+    return hours * devices
+
+
+@formula("device_hours_for_flop", unit="device_hour")
+def device_hours_for_flop(
+    *, flop: Real, peak_flop_per_s: Real, mfu: Real, goodput: Real = 1.0
+) -> Real:
+    """Device-hours that training FLOP take, including the time that failures take back.
+
+        flop / (peak_flop_per_s * mfu * goodput) / 3600
+
+    `peak_flop_per_s` is dense, for one device. Recomputed activations are not in `flop`; they
+    lower `mfu`.
+
+    Source: MFU as defined in PaLM (arXiv 2204.02311, appendix B).
+    """
+    return flop / (peak_flop_per_s * mfu * goodput) / SECONDS_PER_HOUR
+
+
+def metered_hours(context: StageContext) -> Hours:
+    """Device-hours as the request states them."""
+    work: Cursor[Metered] = context.work
+    return Hours(device_hours=work.quantity("device_hours", unit="device_hour"))
+
+
+def timed_hours(context: StageContext) -> Hours:
+    """Device-hours of all devices, held for the hours that the request states."""
+    work: Cursor[Timed] = context.work
+    return Hours(
+        device_hours=work.derive(
+            device_hours_held,
+            "device_hours_once",
+            hours=work.quantity("hours", unit="hour"),
+            devices=context.devices,
+        )
+    )
+
+
+def compute_hours(context: StageContext) -> Hours:
+    """FLOP, turned into device-hours by peak, MFU and goodput."""
+    work: Cursor[Compute] = context.work
+    argument, cluster, precision = context.argument, context.cluster, work.said.precision
+    device = argument.catalog.accelerator(
+        cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
+    )
+    peak, _ = peak_of(argument, device, precision, pointer=work.pointer_of("precision"))
+    mfu = work.assumed("mfu", unit="share", default="compute.mfu", warns="assumed_mfu")
+    shares = time_shares(context, by_default=False)
+    if peak is None:
+        return Hours(
+            device_hours=work.unknown(
+                "unsuited",
+                f"the catalog has no {precision} peak of {device.id}",
+                member="precision",
+            ),
+            mfu=mfu,
+            shares=shares,
+        )
+    flop = work.quantity("flop", unit="flop")
+    useful = work.derive(
+        device_hours_for_flop, "device_hours_useful", flop=flop, peak_flop_per_s=peak, mfu=mfu
+    )
+    return Hours(device_hours=held_hours(context, useful, shares), mfu=mfu, shares=shares)

@@ -1,0 +1,133 @@
+"""Responses that a stage writes: their tokens, the server that writes them, and how it does.
+
+Generation and reinforcement learning share this.
+"""
+
+from service.core.argument import Cursor, Unknown
+from service.core.cluster.hardware import hardware_of
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
+from service.core.model.named import description_of
+from service.core.request.work import Generation, Reinforcement, ServingPrecision
+from service.core.serving.lengths import TokenLengths
+from service.core.serving.replicas import (
+    PEAK_PRECISION,
+    RequestBatch,
+    Served,
+    Server,
+    served,
+    server_of,
+)
+from service.core.stages.hours import StageContext, Written
+
+WRITTEN_PARTS = ("prefill_seconds", "queue_seconds", "drain_seconds")
+
+
+@formula("tokens_prompted", unit="token")
+def tokens_prompted(*, prompts: Real, prompt_tokens: Real, kept_share: Real = 1.0) -> Real:
+    """Tokens of all prompts, each read once: prompts * prompt_tokens / kept_share."""
+    return prompts * prompt_tokens / kept_share
+
+
+@formula("tokens_written", unit="token")
+def tokens_written(*, samples: Real, response_tokens: Real, kept_share: Real = 1.0) -> Real:
+    """Tokens of all responses, rejected ones too: samples * response_tokens / kept_share."""
+    return samples * response_tokens / kept_share
+
+
+@formula("samples", unit="count")
+def samples_of(*, prompts: Real, samples_per_prompt: Real) -> Real:
+    """Responses: prompts * samples_per_prompt."""
+    return prompts * samples_per_prompt
+
+
+@formula("generated_tokens_per_s_per_device", unit="token/s")
+def generated_tokens_per_s_per_device(
+    *, samples: Real, response_tokens: Real, seconds: Real, devices: Real
+) -> Real:
+    """Tokens written by a device held: samples * response_tokens / (seconds * devices)."""
+    return samples * response_tokens / (seconds * devices)
+
+
+def tokens_of(
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    *,
+    prompts: Term,
+    samples: Term,
+    lengths: TokenLengths,
+    kept_share: Term | None = None,
+) -> dict[str, Term]:
+    """Tokens read and written, as figures."""
+    kept = {} if kept_share is None else {"kept_share": kept_share}
+    return {
+        "prompt": work.derive(
+            tokens_prompted, prompts=prompts, prompt_tokens=lengths.prompt_tokens, **kept
+        ),
+        "response": work.derive(
+            tokens_written, samples=samples, response_tokens=lengths.mean_tokens, **kept
+        ),
+    }
+
+
+def serving_server(context: StageContext, precision_member: str) -> Server | Unknown:
+    """The model of a stage on the devices that serve it, or why there can be none."""
+    work, argument = context.work, context.argument
+    precision: ServingPrecision = getattr(work.said, precision_member)
+    named = description_of(argument, work.said.model, pointer=work.pointer_of("model"))
+    if isinstance(named, Unknown):
+        return named
+    hardware = hardware_of(
+        argument,
+        context.cluster.said,
+        pointer=context.cluster.pointer,
+        precision=PEAK_PRECISION[precision],
+        precision_pointer=work.pointer_of(precision_member),
+    )
+    if isinstance(hardware, Unknown):
+        return hardware
+    return server_of(argument, named, hardware, precision)
+
+
+def written_on(
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    server: Server,
+    requests: RequestBatch,
+    *,
+    devices: Term,
+) -> Served | Unknown:
+    """A batch on these devices, with a warning where the serving layout is ours."""
+    found = served(work, server, requests, devices=devices.central)
+    if isinstance(found, Served) and not work.states("serving"):
+        work.warn(
+            "assumed_serving",
+            "no serving layout is given; the fastest that fits was chosen",
+            member="serving",
+        )
+    return found
+
+
+def written_of(
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    found: Served,
+    requests: RequestBatch,
+    *,
+    seconds: Term,
+    devices: Term,
+) -> Written:
+    """What the quote says of how a stage generates that writes a batch in so many seconds."""
+    return Written(
+        serving=found.serving,
+        replicas=found.replicas,
+        parts={name: found.batch[name] for name in WRITTEN_PARTS},
+        concurrent=found.batch["concurrent"],
+        longest_tokens=found.batch["longest_tokens"],
+        tokens_per_s_per_device=work.derive(
+            generated_tokens_per_s_per_device,
+            samples=requests.samples,
+            response_tokens=requests.lengths.mean_tokens,
+            seconds=seconds,
+            devices=devices,
+        ),
+        bound=found.bound,
+    )
