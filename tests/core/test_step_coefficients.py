@@ -1,0 +1,142 @@
+"""What the constants of the step-time engine come to for a machine, a format and a year."""
+
+import pytest
+
+from service.core.catalog.engine import Constants
+from service.core.training.steptime import Machine, coefficients_of, traits_of
+from service.core.training.steptime.constants import Coefficients
+from service.core.training.steptime.machine import Recipe
+from tests.worlds import embedded
+
+approx = pytest.approx
+GPU = Machine(
+    peak_flop_per_s=1e15,
+    bf16_peak_flop_per_s=1e15,
+    memory_bandwidth_byte_per_s=3e12,
+    scale_up_byte_per_s=4e11,
+    scale_up_domain=8.0,
+    scale_out_byte_per_s=5e10,
+)
+VALUES = {name: 1.0 + place / 64 for place, name in enumerate(embedded().engine.constants.values)}
+"""A number of its own for each constant."""
+TPU = GPU._replace(kind="tpu")
+
+
+def stood(machine=GPU, **recipe) -> Coefficients:
+    """The constants as they stand for a machine and a recipe, without effects."""
+    constants = Constants(VALUES, {})
+    traits = traits_of(machine=machine, recipe=Recipe(**recipe), constants=constants)
+    return coefficients_of(traits=traits, values=VALUES)
+
+
+@pytest.mark.parametrize(
+    ("member", "before", "since"),
+    [
+        ("attention_backward", 2.0, VALUES["attention_backward"]),
+        ("unfused_attention", 1.0, 0.0),
+        ("layer_host_s", VALUES["layer_host_s_2022"], VALUES["layer_host_s"]),
+        ("tensor_exposed", VALUES["tensor_exposed_2022"], VALUES["tensor_exposed"]),
+        ("data_exposed", VALUES["data_exposed_2022"], VALUES["data_exposed"]),
+        ("data_bytes", 4.0, 6.0),
+        ("shard_slowdown", VALUES["shard_slowdown_2022"], 1.0),
+        ("gemm_share", VALUES["gemm_share_gpu"] * VALUES["gemm_ratio_2022"], None),
+        ("gemm_share_16_bit", VALUES["gemm_share_gpu"] * VALUES["gemm_ratio_2022"], None),
+    ],
+)
+def test_flash_attention_and_its_frameworks_came_in_2023(member, before, since):
+    expected = VALUES["gemm_share_gpu"] if since is None else since
+    assert getattr(stood(software_year=2022.9), member) == approx(before)
+    assert getattr(stood(software_year=2023.0), member) == approx(expected)
+
+
+def test_the_first_flash_kernels_were_slower_on_gpus_until_2024():
+    gpu, tpu = VALUES["attention_share_gpu"], VALUES["attention_share_tpu"]
+    assert stood(software_year=2023.9).attention_share == approx(
+        gpu * VALUES["attention_ratio_2023"]
+    )
+    assert stood(software_year=2024.0).attention_share == gpu
+    assert stood(TPU, software_year=2023.9).attention_share == tpu
+
+
+def test_since_2025_stages_are_balanced_tokens_cross_once_and_gradients_travel_in_two_bytes():
+    before, since = stood(software_year=2024.9), stood(software_year=2025.0)
+    assert since.stage_imbalance == before.stage_imbalance / 2 == VALUES["stage_imbalance"] / 2
+    assert (before.expert_dedupes, since.expert_dedupes) == (0.0, 1.0)
+    assert (before.data_bytes, since.data_bytes) == (6.0, 4.0)
+
+
+def test_a_tpu_has_constants_of_its_own_and_does_not_wait_for_its_host():
+    gpu, tpu = stood(), stood(TPU, stack="xla")
+    assert tpu.gemm_share == VALUES["gemm_share_tpu"]
+    assert tpu.narrow_head_ratio == VALUES["narrow_head_ratio_tpu"]
+    assert tpu.selective_share == VALUES["selective_share_xla"]
+    assert tpu.gemm_launch_s == tpu.layer_host_s == 0.0
+    assert gpu.gemm_share == VALUES["gemm_share_gpu"]
+    assert gpu.narrow_head_ratio == 1.0
+    assert gpu.selective_share == VALUES["selective_share"]
+    assert (gpu.gemm_launch_s, gpu.layer_host_s) == (
+        VALUES["gemm_launch_s"],
+        VALUES["layer_host_s"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "dense", "experts"),
+    [
+        ({"precision": "bf16"}, 1.0, VALUES["expert_ratio_16_bit"]),
+        ({"precision": "fp16"}, 1.0, VALUES["expert_ratio_16_bit"]),
+        ({"precision": "fp8"}, 1.0, 2 * VALUES["expert_ratio_8_bit"]),
+        (
+            {"precision": "fp8", "rowwise_scales": True},
+            VALUES["fp8_rowwise_ratio"],
+            2 * VALUES["expert_ratio_8_bit"],
+        ),
+        (
+            {"precision": "nvfp4", "software_year": 2026.0},
+            VALUES["nvfp4_ratio"],
+            2 * VALUES["expert_ratio_8_bit"],
+        ),
+        ({"precision": "mxfp8"}, 1.0, 2 * VALUES["expert_ratio_fused"]),
+        ({"precision": "int8"}, VALUES["int8_ratio"], 2 * VALUES["expert_ratio_8_bit"]),
+    ],
+)
+def test_formats_reach_shares_of_their_own_peaks_and_experts_those_of_16_bits(
+    recipe, dense, experts
+):
+    found = stood(**recipe)
+    assert found.gemm_share == approx(VALUES["gemm_share_gpu"] * dense)
+    assert found.gemm_share_16_bit == VALUES["gemm_share_gpu"]
+    assert found.expert_share == approx(VALUES["gemm_share_gpu"] * experts)
+
+
+def test_frozen_weights_take_one_product_backward():
+    assert stood().weight_gradient == 2.0
+    assert stood(frozen_weights=True).weight_gradient == 1.0
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "tile_width",
+        "memory_share",
+        "hidden_passes",
+        "ffn_passes",
+        "step_host_s",
+        "logit_bytes",
+        "scale_up_share",
+        "scale_out_share",
+        "collective_s",
+        "transfer_exposed",
+        "context_exposed",
+        "shard_bytes",
+        "shard_sum",
+        "odd_width_ratio",
+        "expert_tile_width",
+        "expert_exposed",
+        "expert_exposed_out",
+        "scale_per_doubling",
+    ],
+)
+def test_what_depends_on_neither_machine_nor_year_stands_as_it_is(member):
+    for machine, year in ((GPU, 2022.0), (TPU, 2026.6)):
+        assert getattr(stood(machine, software_year=year), member) == VALUES[member]
