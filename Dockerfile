@@ -44,7 +44,7 @@ for command in pathlib.Path(sysconfig.get_path('scripts')).glob('pip*'):\n\
 
 FROM bare
 
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="runquote" \
       org.opencontainers.image.description="Itemised, sourced, reproducible quotes for the cost of AI training runs" \
       org.opencontainers.image.licenses="Apache-2.0" \

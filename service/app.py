@@ -11,7 +11,6 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from service import __version__
 from service.api.catalog import catalog_routes
 from service.api.documents import document_routes
 from service.api.edge import Edge
@@ -42,16 +41,18 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
         observer=metrics.cache,
     )
     metrics.catalog_timestamp.set(datetime.fromisoformat(catalog.published_at).timestamp())
-    metrics.build_info.labels(__version__, catalog.version).set(1)
     metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
     quoting = Quoting(catalog=catalog, cache=cache, metrics=metrics)
+    engine = quoting.engine
+    metrics.build_info.labels(engine.version, engine.digest, catalog.version, catalog.digest).set(1)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         log.info(
             "started",
             pid=os.getpid(),
-            version=__version__,
+            version=engine.version,
+            engine=engine.digest,
             catalog=catalog.version,
             **settings.redacted(),
         )
@@ -72,7 +73,7 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
             get_quote,
             *catalog_routes(catalog),
             *document_routes(),
-            *operation_routes(catalog=catalog, metrics=metrics, engine=__version__),
+            *operation_routes(catalog=catalog, metrics=metrics, engine=engine),
         ],
         dependencies={"quoting": Provide(lambda: quoting, sync_to_thread=False)},
         exception_handlers=exception_handlers(metrics),

@@ -19,5 +19,4 @@ def quote_bytes(body: bytes) -> bytes:
     """The quote of a request in JSON, encoded; raises what `decode_request` and `quote` raise."""
     quoting = local_quoting()
     request = decode_request(body)
-    id, canonical = quoting.identify(request)
-    return quoting.compute(request, id=id, canonical=canonical)
+    return quoting.compute(quoting.identify(request))

@@ -116,8 +116,8 @@ class Metrics:
         )
         self.build_info = Gauge(
             "runquote_build_info",
-            "1, labelled with the engine's version and the catalog's.",
-            ("version", "catalog_version"),
+            "1, labelled with versions and digests of the engine and of the catalog.",
+            ("version", "engine_digest", "catalog_version", "catalog_digest"),
             registry=self.registry,
         )
 

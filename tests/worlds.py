@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UnsetType
 
 from service.catalog_files import load_catalog
-from service.core.answer import Bill, PricedBill, Quote
+from service.core.answer import Bill, EngineStamp, PricedBill, Quote
 from service.core.catalog.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
 from service.core.figures.formulas import WHOLE, Formula
 from service.core.figures.sources import Datum, Judged
@@ -15,6 +15,7 @@ from service.core.figures.units import Unit
 from service.core.quote import quote
 from service.core.request.request import QuoteRequest
 
+TEST_ENGINE = EngineStamp(version="test", digest="sha256:" + "0" * 64)
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
 
@@ -141,7 +142,7 @@ def answer(request: dict[str, Any], catalog: Catalog) -> Quote:
         catalog,
         id="q_" + "0" * 64,
         canonical_request=msgspec.json.encode(request),
-        engine="test",
+        engine=TEST_ENGINE,
         valid_until="2026-02-01T00:00:00Z",
     )
 

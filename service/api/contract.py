@@ -14,13 +14,13 @@ import msgspec
 import yaml
 
 from service import __version__
-from service.api.examples import DEEPSEEK_R1
+from service.answering import answer_of, encoded, question_of
+from service.api.examples import DEEPSEEK_R1, ENGINE
 from service.api.parameters import CatalogList, catalog_lists
 from service.api.paths import headers, paths, request_headers, responses
 from service.api.problems import Problem
 from service.api.schemas import REFERENCE, Schema, components_of
-from service.cache.tiers import QuoteCache
-from service.core.answer import CatalogStamp, Quote
+from service.core.answer import Quote
 from service.core.catalog.catalog import (
     Accelerator,
     Catalog,
@@ -30,8 +30,6 @@ from service.core.catalog.catalog import (
     Site,
 )
 from service.core.request.request import QuoteRequest
-from service.metrics import Metrics
-from service.quoting import Quoting
 
 OPENAPI_VERSION: Final = "3.1.1"
 DIALECT: Final = "https://spec.openapis.org/oas/3.1/dialect/base"
@@ -110,7 +108,7 @@ def build_document(catalog: Catalog) -> Schema:
 
 def component_schemas(catalog: Catalog, lists: tuple[CatalogList, ...]) -> dict[str, Schema]:
     """All schemas: our types, pages of rows, and the ids that the catalog knows."""
-    schemas = components_of([QuoteRequest, Quote, Problem, CatalogStamp, *ROW_TYPES.values()])
+    schemas = components_of([QuoteRequest, Quote, Problem, *ROW_TYPES.values()])
     for (component, member), known in KNOWN_IDS.items():
         members = schemas[component]["properties"]
         if members[member]["type"] == "array":
@@ -121,7 +119,8 @@ def component_schemas(catalog: Catalog, lists: tuple[CatalogList, ...]) -> dict[
         schemas[component]["properties"][member]["format"] = "date-time"
     schemas["Quote"]["properties"]["request"] = {
         **reference("QuoteRequest"),
-        "description": "The request as understood, with defaults filled in.",
+        "description": "The request as understood: in its canonical form, "
+        "with defaults filled in, unordered lists sorted and numbers spelled in one way.",
     }
     for listing in lists:
         row = ROW_TYPES[listing.path].__name__
@@ -174,11 +173,13 @@ def reference(component: str) -> Schema:
 
 
 def quote_of(request: dict[str, Any], catalog: Catalog) -> Any:
-    """What the service answers to a request, computed by the very same code."""
-    quoting = Quoting(catalog=catalog, cache=QuoteCache(memory_bytes=0), metrics=Metrics())
-    decoded = msgspec.convert(request, QuoteRequest)
-    quote_id, canonical = quoting.identify(decoded)
-    return msgspec.json.decode(quoting.compute(decoded, id=quote_id, canonical=canonical))
+    """What the service answers to a request, computed by the very same code.
+
+    Its engine is a stand-in, so that a new engine with the same numbers is the same contract.
+    """
+    question = question_of(msgspec.convert(request, QuoteRequest), engine=ENGINE, catalog=catalog)
+    answer = answer_of(question, engine=ENGINE, catalog=catalog, base_quote=None)
+    return msgspec.json.decode(encoded(answer))
 
 
 def documents(catalog: Catalog) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from service import __version__
 from service.api.decoding import decode_request
 from service.api.parameters import PAGING, read_query
 from service.api.problems import render
@@ -19,6 +20,7 @@ from service.api.refusals import (
     Refused,
     UnsupportedMediaType,
 )
+from service.core.answer import EngineStamp
 from service.core.catalog.errors import (
     BaseQuoteNotKept,
     NotQuotable,
@@ -36,6 +38,8 @@ from service.core.catalog.errors import (
 
 REQUEST_ID: Final = "0b8f1a52-7d1e-4c39-9f43-6f2a8e0c5d17"
 QUOTE_ID: Final = "q_" + "0f" * 32
+ENGINE: Final = EngineStamp(version=__version__, digest="sha256:" + "0e" * 32)
+"""Stands for the engine in examples of answers."""
 
 
 class Example(Struct, frozen=True, kw_only=True):

@@ -2,18 +2,30 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from service.api.negotiation import JSON
+from service.core.answer import CatalogStamp, EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.metrics import Metrics
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def operation_routes(*, catalog: Catalog, metrics: Metrics, engine: str) -> list[HTTPRouteHandler]:
+def operation_routes(
+    *, catalog: Catalog, metrics: Metrics, engine: EngineStamp
+) -> list[HTTPRouteHandler]:
     """`/livez`, `/readyz` and `/metrics`."""
+
+    ready = msgspec.json.encode(
+        {
+            "status": "ready",
+            "engine": engine,
+            "catalog": CatalogStamp(version=catalog.version, digest=catalog.digest),
+        }
+    )
 
     @get("/livez", sync_to_thread=False)
     def livez() -> Response[dict[str, str]]:
@@ -21,15 +33,9 @@ def operation_routes(*, catalog: Catalog, metrics: Metrics, engine: str) -> list
         return Response({"status": "alive"}, headers=NO_STORE, media_type=JSON)
 
     @get("/readyz", sync_to_thread=False)
-    def readyz() -> Response[dict[str, str]]:
+    def readyz() -> Response[bytes]:
         """Answered once the catalog is loaded; Redis does not count, quotes work without it."""
-        body = {
-            "status": "ready",
-            "engine": engine,
-            "catalog_version": catalog.version,
-            "catalog_digest": catalog.digest,
-        }
-        return Response(body, headers=NO_STORE, media_type=JSON)
+        return Response(ready, headers=NO_STORE, media_type=JSON)
 
     @get("/metrics", sync_to_thread=False)
     def exposition(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -55,7 +55,7 @@ def create_quote(quote_example: Any) -> Schema:
         "operationId": "createQuote",
         "tags": ["quotes"],
         "summary": "Quote one run on one cluster",
-        "description": "The answer depends on nothing but the request, the engine's version and "
+        "description": "The answer depends on nothing but the request, the engine and "
         "the catalog, and so does its id: posting again is harmless and cheap.",
         "parameters": [component("parameters", "X-Request-ID")],
         "requestBody": {
@@ -237,7 +237,7 @@ def document_paths() -> dict[str, Schema]:
 def operation_paths() -> dict[str, Schema]:
     """Health and metrics."""
     texts = {"type": "string"}
-    ready = dict.fromkeys(("engine", "catalog_version", "catalog_digest"), texts)
+    ready = {"engine": schema("EngineStamp"), "catalog": schema("CatalogStamp")}
     return {
         "/livez": plain(
             "getLiveness",

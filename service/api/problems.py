@@ -200,7 +200,7 @@ EDGE: Final = (
         status=404,
         title="The quote is not kept here, or not any more",
         meaning="Quotes are kept for a while, not for ever. Nothing is lost: the id is a digest "
-        "of the engine version, the catalog and the request.",
+        "of the engine, the catalog and the request.",
         remedy="Post the request again: the same request to the same engine and catalog gives the "
         "same id and the same bytes.",
     ),

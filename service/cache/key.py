@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-KEY_SCHEMA: Final = 1
+KEY_SCHEMA: Final = 2
 """Raised when the meaning of the kept bytes changes, so that two versions never read each other."""
 
 _CONTENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")

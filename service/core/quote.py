@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import UNSET, Raw
 
-from service.core.answer import CatalogStamp, Quote
+from service.core.answer import CatalogStamp, EngineStamp, Quote
 from service.core.argument import Argument
 from service.core.bills.bills import Held, bills_of, working_life
 from service.core.bills.power import Place, draw_of, place_of, plug_of, totals_of, with_embodied
@@ -49,7 +49,7 @@ def quote(
     *,
     id: str,
     canonical_request: bytes,
-    engine: str,
+    engine: EngineStamp,
     valid_until: str,
     base_quote_usd: float | None = None,
 ) -> Quote:

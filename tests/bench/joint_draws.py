@@ -29,7 +29,7 @@ from service.core.draws.columns import DRAWS, Z_90
 from service.core.quote import quote
 from tests.bench.tables import console, cpu_us
 from tests.requests import R1
-from tests.worlds import answer, asked
+from tests.worlds import TEST_ENGINE, answer, asked
 
 ROUNDS, IN_TURN = 25, 10
 PEER_PYTHON = Path(sys.prefix) / "peers" / "bin" / "python"
@@ -84,7 +84,7 @@ def quotes(
                 catalog,
                 id="q_" + "0" * 64,
                 canonical_request=b"{}",
-                engine="bench",
+                engine=TEST_ENGINE,
                 valid_until="2026-01-01T00:00:00Z",
             )
 

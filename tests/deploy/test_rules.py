@@ -3,6 +3,7 @@
 What they do is tested where they are evaluated: `promtool test rules rules_test.yml`.
 """
 
+import inspect
 from typing import Any
 
 import promql_parser as promql
@@ -12,6 +13,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from service.cache import BREAKER_STATES
+from service.identity.canonical import quote_id
 from service.metrics import Metrics
 from tests.deploy.programs import RULES, RULES_TEST
 
@@ -81,6 +83,18 @@ def test_the_breaker_is_asked_for_a_state_that_it_has():
         for matcher in node.matchers.matchers
     )
     assert closed in BREAKER_STATES
+
+
+def test_replicas_are_told_apart_by_all_that_their_ids_cover():
+    (told_apart,) = (
+        set(node.modifier.labels)
+        for node in nodes(ALERTS["RunquoteReplicasDiffer"]["expr"])
+        if isinstance(node, promql.AggregateExpr)
+        and node.modifier is not None
+        and set(node.modifier.labels) != {"job"}
+    )
+    covered = set(inspect.signature(quote_id).parameters) - {"canonical"}
+    assert told_apart == covered | {"job"}
 
 
 @pytest.mark.parametrize("alert", ALERTS)

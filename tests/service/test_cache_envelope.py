@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.cache.envelope import COMPRESS_FROM_BYTES, HEADER_BYTES, InvalidEnvelope, seal, unseal
 from service.cache.key import is_content_id, redis_key
 
-KEY = "rq:1:q_0"
+KEY = "rq:2:q_0"
 PLENTY = 1_000_000
 bodies = st.binary(max_size=300) | st.builds(
     lambda piece, times: piece * times, st.binary(min_size=1, max_size=50), st.integers(1, 200)
@@ -80,7 +80,7 @@ def test_no_more_than_the_bound_is_returned(size):
 
 
 def test_a_key_holds_a_content_id_and_nothing_else():
-    assert redis_key("q_0aZ-9") == "rq:1:q_0aZ-9"
+    assert redis_key("q_0aZ-9") == "rq:2:q_0aZ-9"
     for typed in ("", "q 1", "q_1\n", "q:*", "{q}", "ä", "q" * 129, "../q", "q\x00"):
         assert not is_content_id(typed)
         with pytest.raises(AssertionError):

@@ -255,11 +255,11 @@ GARBAGE = {
     "json": b'{"total": "0.00"}',
     "one byte": b"\x00",
     "binary": bytes(range(256)) * 20,
-    "truncated": seal(key="rq:1:q_1", body=BODY)[:-1],
-    "cut in the header": seal(key="rq:1:q_1", body=BODY)[:5],
-    "of another key": seal(key="rq:1:q_2", body=BODY),
-    "with a tail": seal(key="rq:1:q_1", body=b"short") + b"!",
-    "of another version": b"rq\x02" + seal(key="rq:1:q_1", body=BODY)[3:],
+    "truncated": seal(key="rq:2:q_1", body=BODY)[:-1],
+    "cut in the header": seal(key="rq:2:q_1", body=BODY)[:5],
+    "of another key": seal(key="rq:2:q_2", body=BODY),
+    "with a tail": seal(key="rq:2:q_1", body=b"short") + b"!",
+    "of another version": b"rq\x02" + seal(key="rq:2:q_1", body=BODY)[3:],
 }
 
 
@@ -267,7 +267,7 @@ GARBAGE = {
 async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server, recorder, value):
     async with a_cache(redis_server.url, recorder, breaker_failures=1) as cache:
         with redis_server.client() as client:
-            client.set("rq:1:q_1", value)
+            client.set("rq:2:q_1", value)
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
@@ -278,7 +278,7 @@ async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server,
 async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, recorder):
     async with a_cache(redis_server.url, recorder, breaker_failures=1) as cache:
         with redis_server.client() as client:
-            client.rpush("rq:1:q_1", "garbage")
+            client.rpush("rq:2:q_1", "garbage")
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
@@ -289,7 +289,7 @@ async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, rec
 async def test_a_huge_value_is_not_read_to_its_end(redis_server, recorder):
     async with a_cache(redis_server.url, recorder, max_body_bytes=1000) as cache:
         with redis_server.client() as client:
-            client.setrange("rq:1:q_1", 100_000_000, b"end")
+            client.setrange("rq:2:q_1", 100_000_000, b"end")
             read_before = client.info("stats")["total_net_output_bytes"]
             assert await cache.get("q_1") == NOWHERE
             read_after = client.info("stats")["total_net_output_bytes"]

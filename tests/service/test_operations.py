@@ -22,7 +22,7 @@ def test_it_is_alive_and_ready_and_says_of_which_catalog(service):
     assert service.client.get("/livez").json() == {"status": "alive"}
     ready = service.client.get("/readyz").json()
     assert ready["status"] == "ready"
-    assert ready["catalog_digest"].startswith("sha256:")
+    assert ready["catalog"]["digest"].startswith("sha256:")
 
 
 def test_requests_are_counted_by_route_template_and_status(service):

@@ -33,6 +33,7 @@ from service.core.answer.bills import (
 )
 from service.core.answer.quote import (
     CatalogStamp,
+    EngineStamp,
     Quote,
     QuoteWarning,
     WarningCode,
@@ -65,6 +66,7 @@ __all__ = [
     "CatalogStamp",
     "Driver",
     "EnergyAnswer",
+    "EngineStamp",
     "Estimate",
     "Exclusion",
     "Feasibility",

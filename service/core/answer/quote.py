@@ -52,6 +52,19 @@ class QuoteWarning(Answer, frozen=True, kw_only=True):
     pointer: Pointer
 
 
+class EngineStamp(Answer, frozen=True, kw_only=True):
+    """Which engine computed: its version, and a digest of all its code that can move a byte."""
+
+    version: Annotated[str, Meta(description="Semantic version of the service.")]
+    digest: Annotated[
+        str,
+        Meta(
+            pattern="^sha256:[0-9a-f]{64}$(?!\\n)",
+            description="Equal digests, catalogs and requests give equal bytes.",
+        ),
+    ]
+
+
 class CatalogStamp(Answer, frozen=True, kw_only=True):
     """Which edition of the catalog was used."""
 
@@ -63,13 +76,15 @@ class Quote(Answer, frozen=True, kw_only=True):
     """One run on one cluster, itemised, sourced, reproducible.
 
     `issued_at` is the instant from which the catalog edition speaks, not the time of the request:
-    the same engine, catalog and request give the same bytes on any machine and any day.
+    the same engine, catalog and request give the same bytes on any machine and any day. `request`
+    is the canonical form of what was sent, and all pointers lead into it: lists whose order makes
+    no difference are sorted there.
     """
 
     id: QuoteId
     issued_at: Annotated[str, Meta(description="RFC 3339; the catalog edition's instant.")]
     valid_until: Annotated[str, Meta(description="RFC 3339; ask again afterwards.")]
-    engine: str
+    engine: EngineStamp
     catalog: CatalogStamp
     request: Raw
     bases: tuple[Bill, ...]

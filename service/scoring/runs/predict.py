@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from service.core.answer import PricedBill, Quote
+from service.core.answer import EngineStamp, PricedBill, Quote
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.catalog.errors import NotQuotable
 from service.core.quote import quote
@@ -65,6 +65,6 @@ def quoted(request: QuoteRequest, catalog: Catalog) -> Quote:
         catalog,
         id="",
         canonical_request=b"{}",
-        engine="",
+        engine=EngineStamp(version="", digest=""),
         valid_until="",
     )

@@ -1,0 +1,110 @@
+"""From a request to the bytes of its quote, without cache and counters.
+
+Whatever here or below can move a byte of an answer is in the engine's digest: see
+`service.identity.engine`, which starts from this module.
+"""
+
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from service.core.answer import EngineStamp, Quote
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
+from service.core.quote import check_names, quote
+from service.core.request.accounting import BaseQuote
+from service.core.request.request import QuoteRequest
+from service.identity.canonical import canonical_request, quote_id, read_canonical
+
+VALIDITY: Final = timedelta(days=30)
+"""How long the prices of a catalog edition are offered as current."""
+
+
+class Question(Struct, frozen=True):
+    """A request as it was sent, its canonical form, and the id of its quote."""
+
+    request: QuoteRequest
+    canonical: bytes
+    id: str
+
+    @property
+    def base_quote(self) -> str | None:
+        """The id of the quote that the request takes its base model from."""
+        base = self.request.accounting.base_model
+        return base.id if isinstance(base, BaseQuote) else None
+
+
+class KeptTotal(Struct, frozen=True):
+    """An amount of a kept quote."""
+
+    amount: str
+
+
+class KeptBill(Struct, frozen=True):
+    """Of a bill of a kept quote what another quote may build on."""
+
+    basis: str
+    total: KeptTotal | UnsetType = UNSET
+
+
+class KeptQuote(Struct, frozen=True):
+    """Of a kept quote, from whichever version, what another may build on."""
+
+    bases: tuple[KeptBill, ...]
+
+
+def question_of(request: QuoteRequest, *, engine: EngineStamp, catalog: Catalog) -> Question:
+    """A request with its canonical form and the id of its quote by this engine and catalog."""
+    canonical = canonical_request(request)
+    id = quote_id(canonical, engine_digest=engine.digest, catalog_digest=catalog.digest)
+    return Question(request, canonical, id)
+
+
+def answer_of(
+    question: Question, *, engine: EngineStamp, catalog: Catalog, base_quote: bytes | None
+) -> Quote:
+    """The quote that a question has; raises `NotQuotable`.
+
+    It is computed from the canonical request alone, and its pointers lead into that. What nobody
+    knows is looked for in the request as it was sent before, so that errors point into that.
+    """
+    check_names(question.request, catalog)
+    return quote(
+        read_canonical(question.canonical),
+        catalog,
+        id=question.id,
+        canonical_request=question.canonical,
+        engine=engine,
+        valid_until=valid_until(catalog.published_at),
+        base_quote_usd=base_usd(question, base_quote),
+    )
+
+
+def encoded(answer: Quote) -> bytes:
+    """A quote as it is sent and kept."""
+    return msgspec.json.encode(answer)
+
+
+def base_usd(question: Question, base_quote: bytes | None) -> float | None:
+    """The rental total of the quote that is the base model; None if there is no such total.
+
+    A quote that is asked for and not kept cannot be guessed from its id: raises `NotQuotable`.
+    """
+    if question.base_quote is None:
+        return None
+    if base_quote is None:
+        error = BaseQuoteNotKept(asked=question.base_quote, pointer="/accounting/base_model/id")
+        raise NotQuotable((error,))
+    for bill in msgspec.json.decode(base_quote, type=KeptQuote).bases:
+        if bill.basis == "rental" and bill.total is not UNSET:
+            return float(bill.total.amount)
+    return None
+
+
+@cache
+def valid_until(published_at: str) -> str:
+    """The RFC 3339 instant until which the prices of a catalog edition are current."""
+    return (datetime.fromisoformat(published_at) + VALIDITY).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""What an id stands for: the engine's own digest, and the canonical form of a request."""

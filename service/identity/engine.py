@@ -1,0 +1,118 @@
+"""The identity of the engine: one digest over everything in the code that can move a byte.
+
+What counts is the code that turns a request into the bytes of an answer and the data files into a
+catalog: the modules in `ROOTS` and all of ours that they import, `service` with its version among
+them, because an answer prints the version. The data themselves are in the catalog's own digest,
+and an operator's policy with them.
+
+The digest is over meaning, as far as that can be read off the text: comments, docstrings, layout,
+line endings and the place of a definition do not count. A function that moves to another module
+leaves it as it is. Two modules that swap helpers of one name do not: wherever one name stands for
+two things, each definition that uses it is digested together with what it refers to there.
+
+Libraries that these modules import count by name and version. NumPy's versions differ in the last
+digits of functions and sums, msgspec writes the numbers, and rfc8785 the canonical request. The
+lock gives all replicas of a release the same ones, on every version of Python.
+
+What does not count: the version of Python and the processor. The tests hold answers equal on
+those, and the printed quantiles are rounded for it. Equal digests of unequal code are possible
+where a name is looked up by a string, where statements without a name (a call at the top of a
+module) trade places, or where SHA-256 collides.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from service import __version__
+from service.core.answer import EngineStamp
+from service.identity.modules import Modules, Target, Written
+
+PACKAGE_DIRECTORY: Final = Path(__file__).resolve().parent.parent
+ROOTS: Final = ("service.answering", "service.catalog_files")
+"""A request and a catalog become bytes; files become a catalog."""
+
+
+@cache
+def engine_stamp() -> EngineStamp:
+    """The version and the digest of this engine; read once in the life of a process."""
+    return EngineStamp(version=__version__, digest=engine_digest())
+
+
+def engine_digest(directory: Path = PACKAGE_DIRECTORY) -> str:
+    """The digest of the engine whose package lies in `directory`, with the libraries installed."""
+    modules = Modules(directory, ROOTS)
+    return f"sha256:{digest_of(*code_facts(modules), *library_facts(modules)).hex()}"
+
+
+def library_facts(modules: Modules) -> list[bytes]:
+    """Name and installed version of each library that the modules import."""
+    return [f"{name}=={version(name)}".encode() for name in sorted(modules.libraries())]
+
+
+def code_facts(modules: Modules) -> list[bytes]:
+    """Every statement as a digest, and what each name stands for, in an order of their own.
+
+    Statements of one text are told apart by what their names refer to, then by what the names in
+    that refer to, until no more can be told apart. Only a name with several targets can tell.
+    """
+    written = modules.written()
+    targets = targets_of(written)
+    shared = {name: known for name, known in targets.items() if len(known) > 1}
+    telling = [[use for use in one.uses if use[0] in shared] for one in written]
+    finer = [digest_of(one.text.encode()) for one in written]
+    colours: list[bytes] = []
+    while len(set(finer)) > len(set(colours)):
+        colours = finer
+        meanings = meanings_of(shared, colours)
+        finer = [
+            told(colour, uses, colours, meanings) if uses else colour
+            for colour, uses in zip(colours, telling, strict=True)
+        ]
+    facts = (
+        digest_of(name.encode(), *sorted(meant))
+        for name, meant in meanings_of(targets, finer).items()
+    )
+    return [*sorted(finer), *sorted(facts)]
+
+
+def targets_of(written: Iterable[Written]) -> dict[str, set[Target]]:
+    """What each name refers to, over all statements that use it."""
+    targets: dict[str, set[Target]] = {}
+    for one in written:
+        for name, target in one.uses:
+            targets.setdefault(name, set()).add(target)
+    return targets
+
+
+def meanings_of(targets: Mapping[str, set[Target]], colours: list[bytes]) -> dict[str, set[bytes]]:
+    """What is told apart by now of what each name refers to."""
+    return {name: {meaning(one, colours) for one in known} for name, known in targets.items()}
+
+
+def told(
+    colour: bytes,
+    uses: Iterable[tuple[str, Target]],
+    colours: list[bytes],
+    meanings: Mapping[str, set[bytes]],
+) -> bytes:
+    """A statement's digest with those of its names that stand for several things."""
+    apart = (
+        digest_of(name.encode(), meaning(target, colours))
+        for name, target in uses
+        if len(meanings[name]) > 1
+    )
+    return digest_of(colour, *sorted(apart))
+
+
+def meaning(target: Target, colours: list[bytes]) -> bytes:
+    """What a name refers to, as far as that is told apart by now."""
+    return target.encode() if isinstance(target, str) else colours[target]
+
+
+def digest_of(*parts: bytes) -> bytes:
+    """A digest over parts of any length."""
+    return sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
