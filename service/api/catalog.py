@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
 from service.api.negotiation import JSON, check_accepts
-from service.api.parameters import CatalogList, catalog_lists, read_query
+from service.api.parameters import CATALOG_LISTS, CatalogList, read_query
 from service.api.refusals import EntryNotFound
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
@@ -28,17 +28,18 @@ class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def catalog_routes(catalog: Catalog) -> list[HTTPRouteHandler]:
     """A list and an entry route for each kind of row."""
-    return [route for listing in catalog_lists(catalog) for route in _routes_of(catalog, listing)]
+    return [route for listing in CATALOG_LISTS for route in _routes_of(catalog, listing)]
 
 
 def _routes_of(catalog: Catalog, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
     rows: dict[str, Any] = getattr(catalog, listing.rows)
+    parameters = listing.parameters(tuple(rows.values()))
     stamp = CatalogStamp(version=catalog.version, digest=catalog.digest)
 
     @get(f"/catalog/{listing.path}", sync_to_thread=False)
     def list_rows(request: Request[Any, Any, Any]) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
-        query = read_query(request.query_params.multi_items(), listing.parameters)
+        query = read_query(request.query_params.multi_items(), parameters)
         page = page_of(rows, query, listing=listing, stamp=stamp)
         return _answer(msgspec.json.encode(page))
 

@@ -1,12 +1,10 @@
 """The OpenAPI document: the schemas of our own types, and the paths that they travel on.
 
-The decoder takes any id of the right form and the core refuses those that the catalog does not
-know (422). The contract says more: it lists the known ids, so that whatever it calls valid is
-answered with 200. It therefore belongs to one edition of the catalog.
+Which names the catalog knows is not part of it: ids are strings, and another edition of the
+catalog leaves the contract as it is.
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,43 +14,17 @@ import yaml
 from service import __version__
 from service.answering import answer_of, encoded, question_of
 from service.api.examples import DEEPSEEK_R1, ENGINE
-from service.api.parameters import CatalogList, catalog_lists
+from service.api.ids import name_schemas, refer_to_names
+from service.api.parameters import CATALOG_LISTS, CatalogList
 from service.api.paths import headers, paths, request_headers, responses
 from service.api.problems import Problem
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.answer import Quote
-from service.core.catalog.catalog import (
-    Accelerator,
-    Catalog,
-    ModelPreset,
-    Offer,
-    ReferenceRun,
-    Site,
-)
+from service.core.catalog.catalog import Catalog
 from service.core.request.request import QuoteRequest
 
 OPENAPI_VERSION: Final = "3.1.1"
 DIALECT: Final = "https://spec.openapis.org/oas/3.1/dialect/base"
-ROW_TYPES: Final[dict[str, type]] = {
-    "accelerators": Accelerator,
-    "offers": Offer,
-    "models": ModelPreset,
-    "sites": Site,
-    "runs": ReferenceRun,
-}
-"""The type of the rows of each list of the catalog."""
-
-KNOWN_IDS: Final = {
-    ("Cluster", "accelerator"): "AcceleratorId",
-    ("CatalogOffer", "id"): "OfferId",
-    ("Market", "provider"): "ProviderId",
-    ("Market", "region"): "RegionCode",
-    ("ClusterSite", "id"): "SiteId",
-    ("BaseRuns", "ids"): "RunId",
-    ("PresetModel", "id"): "ModelId",
-}
-"""Members of requests that name entries of the catalog, and the component that lists them."""
-
 INSTANTS: Final = (("Quote", "issued_at"), ("Quote", "valid_until"))
 
 DESCRIPTION: Final = """\
@@ -63,9 +35,12 @@ dollars under three ways of accounting and the way from one to the other, interv
 carbon, and for every number where it came from. The same request to the same engine
 and catalog gives the same id and the same bytes, on every replica and every day.
 
-* Every request that this document calls valid is answered with 200. What nobody prices and what
-  had to be assumed are states and coded warnings in the quote, not errors. One exception: a base
-  model that is given as the id of a quote which is not kept is a 409.
+* Every request that this document calls valid and whose names the catalog knows is answered with
+  200. What nobody prices and what had to be assumed are states and coded warnings in the quote,
+  not errors. One exception: a base model that is given as the id of a quote which is not kept is
+  a 409.
+* A name that the catalog does not know is a 422 that lists the nearest known ones; all of them are
+  under /catalog. The same holds for `after`, which names stages of the run.
 * What is refused is refused with a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings, rounded half to even once per line; totals add them as printed.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 where there is an `ETag`.
@@ -82,7 +57,6 @@ TAGS: Final = {
 
 def build_document(catalog: Catalog) -> Schema:
     """The whole contract over one edition of the catalog, as OpenAPI 3.1."""
-    lists = catalog_lists(catalog)
     return {
         "openapi": OPENAPI_VERSION,
         "jsonSchemaDialect": DIALECT,
@@ -96,9 +70,9 @@ def build_document(catalog: Catalog) -> Schema:
         "servers": [{"url": "/", "description": "Where this document came from."}],
         "security": [],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
-        "paths": paths(lists, quote_example=quote_of(DEEPSEEK_R1.request, catalog)),
+        "paths": paths(quote_example=quote_of(DEEPSEEK_R1.request, catalog)),
         "components": {
-            "schemas": component_schemas(catalog, lists),
+            "schemas": component_schemas(),
             "parameters": request_headers(),
             "headers": headers(),
             "responses": responses(),
@@ -106,15 +80,11 @@ def build_document(catalog: Catalog) -> Schema:
     }
 
 
-def component_schemas(catalog: Catalog, lists: tuple[CatalogList, ...]) -> dict[str, Schema]:
-    """All schemas: our types, pages of rows, and the ids that the catalog knows."""
-    schemas = components_of([QuoteRequest, Quote, Problem, *ROW_TYPES.values()])
-    for (component, member), known in KNOWN_IDS.items():
-        members = schemas[component]["properties"]
-        if members[member]["type"] == "array":
-            members[member]["items"] = reference(known)
-        else:
-            members[member] = reference(known)
+def component_schemas() -> dict[str, Schema]:
+    """All schemas: our types, pages of rows, and the names that a request may hold."""
+    rows = [listing.row for listing in CATALOG_LISTS]
+    schemas = components_of([QuoteRequest, Quote, Problem, *rows])
+    refer_to_names(schemas)
     for component, member in INSTANTS:
         schemas[component]["properties"][member]["format"] = "date-time"
     schemas["Quote"]["properties"]["request"] = {
@@ -122,19 +92,17 @@ def component_schemas(catalog: Catalog, lists: tuple[CatalogList, ...]) -> dict[
         "description": "The request as understood: in its canonical form, "
         "with defaults filled in, unordered lists sorted and numbers spelled in one way.",
     }
-    for listing in lists:
-        row = ROW_TYPES[listing.path].__name__
-        schemas[f"{row}Page"] = page_of(listing, row)
-    return {**schemas, **known_names(catalog)}
+    pages = {f"{listing.row.__name__}Page": page_of(listing) for listing in CATALOG_LISTS}
+    return {**schemas, **pages, **name_schemas()}
 
 
-def page_of(listing: CatalogList, row: str) -> Schema:
+def page_of(listing: CatalogList) -> Schema:
     """The answer of a list."""
     return {
         "type": "object",
         "description": f"Some {listing.path} in the order of their ids.",
         "properties": {
-            "items": {"type": "array", "items": reference(row)},
+            "items": {"type": "array", "items": reference(listing.row.__name__)},
             "catalog": reference("CatalogStamp"),
             "next_cursor": {
                 "type": "string",
@@ -144,27 +112,6 @@ def page_of(listing: CatalogList, row: str) -> Schema:
         "required": ["items", "catalog"],
         "additionalProperties": False,
     }
-
-
-def known_names(catalog: Catalog) -> dict[str, Schema]:
-    """What the catalog knows, as closed lists."""
-    regions = sorted(catalog.regions)
-    return {
-        "AcceleratorId": closed("An accelerator of the catalog.", catalog.accelerators),
-        "OfferId": closed("An offer of the catalog.", catalog.offers),
-        "ModelId": closed("A model of the catalog.", catalog.models),
-        "SiteId": closed("A site of the catalog.", catalog.sites),
-        "RunId": closed("A reference run of the catalog.", catalog.runs),
-        "ProviderId": closed("A provider of the catalog.", catalog.providers),
-        "RegionCode": closed(
-            "A region of an offer of the catalog, in its provider's own words.", regions
-        ),
-    }
-
-
-def closed(description: str, names: Mapping[str, Any] | list[str]) -> Schema:
-    """A closed list of names; an empty one admits nothing."""
-    return {"type": "string", "description": description, "enum": sorted(names)}
 
 
 def reference(component: str) -> Schema:

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from msgspec import UNSET, Struct
 
+from service.api import ids
+from service.api.ids import KnownName
 from service.api.pointers import shown
 from service.api.refusals import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
-from service.core.catalog.catalog import Catalog
+from service.core.catalog.catalog import Accelerator, ModelPreset, Offer, ReferenceRun, Site
 from service.core.catalog.errors import nearest
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
@@ -18,11 +20,16 @@ SHOWN_VALUES: Final = 20
 
 
 class Choice(Struct, frozen=True, kw_only=True):
-    """A parameter that takes one of the values that the catalog's rows have."""
+    """A parameter that takes one of some values.
+
+    They are those of the member's type where it is closed, and otherwise those that the rows of
+    the catalog have.
+    """
 
     name: str
     description: str
     values: tuple[str, ...] = ()
+    closed: bool = False
 
     def read(self, text: str) -> str | Fault:
         """The value, or why it is none."""
@@ -101,14 +108,27 @@ PAGING: Final[tuple[Parameter, ...]] = (
 class CatalogList(Struct, frozen=True, kw_only=True):
     """A list of the catalog: its path, the catalog's member that holds the rows, its filters.
 
-    A filter has the name of the rows' member that it compares with.
+    A filter has the name of the rows' member that it compares with. `entries` is the kind of the
+    rows' ids.
     """
 
     path: str
     rows: str
     noun: str
+    row: type
+    entries: KnownName
     filters: Mapping[str, str]
-    parameters: tuple[Parameter, ...] = ()
+
+    def parameters(self, rows: Sequence[Any] = ()) -> tuple[Parameter, ...]:
+        """The parameters of this list; filters that are not closed take the values of the rows."""
+        types = get_type_hints(self.row)
+        filters = (
+            Choice(name=name, description=words, values=closed, closed=True)
+            if (closed := tuple(sorted(get_args(types[name]))))
+            else Choice(name=name, description=words, values=values_of(rows, name))
+            for name, words in self.filters.items()
+        )
+        return (*filters, *PAGING)
 
 
 CATALOG_LISTS: Final = (
@@ -116,6 +136,8 @@ CATALOG_LISTS: Final = (
         path="accelerators",
         rows="accelerators",
         noun="accelerator",
+        row=Accelerator,
+        entries=ids.ACCELERATOR,
         filters={
             "vendor": "Only devices of this maker.",
             "architecture": "Only devices of this architecture.",
@@ -126,6 +148,8 @@ CATALOG_LISTS: Final = (
         path="offers",
         rows="offers",
         noun="offer",
+        row=Offer,
+        entries=ids.OFFER,
         filters={
             "accelerator": "Only offers of this accelerator.",
             "provider": "Only offers of this provider.",
@@ -137,12 +161,16 @@ CATALOG_LISTS: Final = (
         path="models",
         rows="models",
         noun="model",
+        row=ModelPreset,
+        entries=ids.MODEL,
         filters={"organisation": "Only models of this organisation."},
     ),
     CatalogList(
         path="sites",
         rows="sites",
         noun="site",
+        row=Site,
+        entries=ids.SITE,
         filters={
             "kind": "Only grid zones, or only cloud regions.",
             "provider": "Only regions of this provider.",
@@ -153,6 +181,8 @@ CATALOG_LISTS: Final = (
         path="runs",
         rows="runs",
         noun="run",
+        row=ReferenceRun,
+        entries=ids.RUN,
         filters={
             "kind": "Only runs of this kind.",
             "developer": "Only runs of this developer.",
@@ -161,27 +191,6 @@ CATALOG_LISTS: Final = (
         },
     ),
 )
-
-
-def catalog_lists(catalog: Catalog) -> tuple[CatalogList, ...]:
-    """The lists, each filter with the values that the rows of this catalog have."""
-    return tuple(
-        CatalogList(
-            path=listing.path,
-            rows=listing.rows,
-            noun=listing.noun,
-            filters=listing.filters,
-            parameters=(
-                *(
-                    Choice(name=name, description=words, values=values_of(rows, name))
-                    for name, words in listing.filters.items()
-                ),
-                *PAGING,
-            ),
-        )
-        for listing in CATALOG_LISTS
-        for rows in (getattr(catalog, listing.rows).values(),)
-    )
 
 
 def values_of(rows: Iterable[Any], name: str) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from service.api.examples import QUOTE_ID, REQUESTS, problem_example
-from service.api.parameters import CatalogList, Choice, Count, Parameter
+from service.api.ids import NAMES_IN_QUERIES
+from service.api.parameters import CATALOG_LISTS, CatalogList, Choice, Count, Parameter
 from service.api.problems import KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
 
@@ -14,31 +15,18 @@ TEXT: Final = "text/plain"
 
 READ_AGAIN: Final = ("ETag", "Cache-Control", "Vary")
 EVERYWHERE: Final = ("method-not-allowed", "not-acceptable", "internal-error")
+UNKNOWN_VALUE: Final = " A value that no row has is refused with the nearest ones."
 NAMES: Final = tuple(slug for slug, kind in KINDS.items() if kind.status == 422)
-ENTRY_IDS: Final = {
-    "accelerators": "AcceleratorId",
-    "offers": "OfferId",
-    "models": "ModelId",
-    "sites": "SiteId",
-    "runs": "RunId",
-}
-ROWS: Final = {
-    "accelerators": "Accelerator",
-    "offers": "Offer",
-    "models": "ModelPreset",
-    "sites": "Site",
-    "runs": "ReferenceRun",
-}
 
 
-def paths(lists: tuple[CatalogList, ...], *, quote_example: Any) -> dict[str, Schema]:
+def paths(*, quote_example: Any) -> dict[str, Schema]:
     """All paths."""
     return {
         "/quote": {"post": create_quote(quote_example)},
         "/quote/{id}": {"get": get_quote()},
         **{
             path: operation
-            for listing in lists
+            for listing in CATALOG_LISTS
             for path, operation in (
                 (f"/catalog/{listing.path}", {"get": list_rows(listing)}),
                 (f"/catalog/{listing.path}/{{id}}", {"get": get_row(listing)}),
@@ -142,12 +130,12 @@ def get_quote() -> Schema:
 
 def list_rows(listing: CatalogList) -> Schema:
     """GET /catalog/..."""
-    row = ROWS[listing.path]
+    row = listing.row.__name__
     return {
         "operationId": f"list{listing.path.capitalize()}",
         "tags": ["catalog"],
         "summary": f"List {listing.path}, filtered and paged",
-        "parameters": [*map(query_parameter, listing.parameters), *conditional()],
+        "parameters": [*map(query_parameter, listing.parameters()), *conditional()],
         "responses": {
             **answer(
                 f"Some {listing.path} in the order of their ids; the last page has no "
@@ -183,14 +171,14 @@ def get_row(listing: CatalogList) -> Schema:
                 "in": "path",
                 "required": True,
                 "description": f"The {listing.noun}'s `id`.",
-                "schema": schema(ENTRY_IDS[listing.path]),
+                "schema": schema(listing.entries.component),
             },
             *conditional(),
         ],
         "responses": {
             **answer(
                 f"The {listing.noun}, every number with its source.",
-                {JSON: {"schema": schema(ROWS[listing.path])}},
+                {JSON: {"schema": schema(listing.row.__name__)}},
             ),
             **problem_references("invalid-query", "not-found", *EVERYWHERE),
         },
@@ -303,8 +291,13 @@ def answer(description: str, content: Schema, *more: str, links: Schema | None =
 def query_parameter(parameter: Parameter) -> Schema:
     """A query parameter as the contract prints it."""
     shape: Schema
-    if isinstance(parameter, Choice):
+    description = parameter.description
+    if isinstance(parameter, Choice) and parameter.closed:
         shape = {"type": "string", "enum": list(parameter.values)}
+    elif isinstance(parameter, Choice):
+        known = NAMES_IN_QUERIES.get(parameter.name)
+        shape = schema(known.component) if known else {"type": "string"}
+        description += UNKNOWN_VALUE
     elif isinstance(parameter, Count):
         shape = {
             "type": "integer",
@@ -318,7 +311,7 @@ def query_parameter(parameter: Parameter) -> Schema:
         "name": parameter.name,
         "in": "query",
         "required": False,
-        "description": parameter.description,
+        "description": description,
         "schema": shape,
     }
 

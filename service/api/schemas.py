@@ -38,6 +38,12 @@ def components_of(types: Iterable[Any]) -> dict[str, Schema]:
     return {names.get(name, name): tidied(schema, names) for name, schema in raw.items()}
 
 
+def schema_of(kind: Any) -> Schema:
+    """The schema of a type that refers to no component."""
+    schema: Schema = tidied(msgspec.json.schema(kind), {})
+    return schema
+
+
 def interval_names() -> dict[str, str]:
     """What msgspec calls each `Interval[quantity]`, and what we do: after the quantity."""
     names: dict[str, str] = {}

@@ -1,11 +1,23 @@
-"""The contract as the tests read it: made once from the types and the embedded catalog."""
+"""The contract as the tests read it: made once from the types, and closed over the catalog."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from service.api.contract import build_document, documents
+from service.api.ids import (
+    ACCELERATOR,
+    MODEL,
+    OFFER,
+    PROVIDER,
+    REGION,
+    RUN,
+    SITE,
+    KnownName,
+)
+from service.api.parameters import CATALOG_LISTS, Choice
 from service.core.catalog.catalog import Catalog
 from tests.worlds import embedded
 
@@ -24,6 +36,44 @@ def document() -> dict[str, Any]:
 @cache
 def files() -> dict[str, bytes]:
     return documents(catalog())
+
+
+def known_names() -> dict[str, list[str]]:
+    """The names that the catalog knows, by the component that the contract has for their kind."""
+    known = catalog()
+    names: dict[KnownName, Iterable[str]] = {
+        ACCELERATOR: known.accelerators,
+        OFFER: known.offers,
+        MODEL: known.models,
+        SITE: known.sites,
+        RUN: known.runs,
+        PROVIDER: known.providers,
+        REGION: known.regions,
+    }
+    return {kind.component: sorted(some) for kind, some in names.items()}
+
+
+def closed_document(*, most_names: int) -> dict[str, Any]:
+    """The contract with closed lists of known names where the published one has any string.
+
+    Of each list it holds a sample. What this document calls valid is answered, without exception.
+    """
+    closed = copy.deepcopy(document())
+    for component_name, names in known_names().items():
+        closed["components"]["schemas"][component_name]["enum"] = sample(names, most_names)
+    for listing in CATALOG_LISTS:
+        rows = tuple(getattr(catalog(), listing.rows).values())
+        printed = closed["paths"][f"/catalog/{listing.path}"]["get"]["parameters"]
+        for parameter, one in zip(listing.parameters(rows), printed, strict=False):
+            if isinstance(parameter, Choice):
+                assert one["name"] == parameter.name
+                one["schema"] = {"type": "string", "enum": sample(parameter.values, most_names)}
+    return closed
+
+
+def sample(names: Sequence[str], most: int) -> list[str]:
+    """Some of the names, evenly spread."""
+    return list(names[:: -(-len(names) // most)])
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -9,13 +9,14 @@ from service.api.parameters import (
     MOST_ROWS,
     USUAL_ROWS,
     Choice,
-    catalog_lists,
     read_query,
 )
 from service.api.refusals import InvalidQuery
 from tests.contract.document import catalog
 
-OFFERS = next(one for one in catalog_lists(catalog()) if one.path == "offers").parameters
+OFFERS = next(one for one in CATALOG_LISTS if one.path == "offers").parameters(
+    tuple(catalog().offers.values())
+)
 
 
 def codes(*items: tuple[str, str]) -> set[tuple[str, str]]:
@@ -76,11 +77,12 @@ def test_any_query_is_read_or_refused(items):
 
 
 def test_every_filter_is_a_member_of_the_rows_and_finds_some():
-    for listing in catalog_lists(catalog()):
-        rows = getattr(catalog(), listing.rows).values()
-        for parameter in listing.parameters[: len(listing.filters)]:
+    for listing in CATALOG_LISTS:
+        rows = tuple(getattr(catalog(), listing.rows).values())
+        for parameter in listing.parameters(rows)[: len(listing.filters)]:
             assert isinstance(parameter, Choice)
             assert parameter.values, parameter.name
+            assert {getattr(row, parameter.name) for row in rows} <= {*parameter.values, ""}
             for value in parameter.values:
                 assert any(getattr(row, parameter.name) == value for row in rows)
     assert {one.path for one in CATALOG_LISTS} == {
@@ -90,3 +92,12 @@ def test_every_filter_is_a_member_of_the_rows_and_finds_some():
         "sites",
         "runs",
     }
+
+
+def test_a_filter_takes_a_value_of_its_closed_list_that_no_row_has():
+    """Nor does the contract change with the rows: there the same list stands."""
+    (offers,) = (one for one in CATALOG_LISTS if one.path == "offers")
+    closed = [one for one in offers.parameters() if isinstance(one, Choice) and one.closed]
+    assert [one.name for one in closed] == ["price_kind"]
+    assert read_query([("price_kind", "spot")], offers.parameters())["price_kind"] == "spot"
+    assert codes(("price_kind", "hourly")) == {("not_allowed", "price_kind")}
