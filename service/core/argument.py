@@ -156,6 +156,14 @@ class Cursor(Generic[S]):
             prefix=self.prefix if prefix is None else prefix,
         )
 
+    def each(self, member: str) -> "tuple[Cursor[Any], ...]":
+        """A cursor at each struct of a list, in order."""
+        at = self.pointer_of(member)
+        return tuple(
+            Cursor(self.argument, said, pointer=f"{at}/{index}", prefix=self.prefix)
+            for index, said in enumerate(getattr(self.said, member))
+        )
+
     def under(self, prefix: str) -> "Cursor[S]":
         """The same place, with another prefix for what is derived."""
         return Cursor(self.argument, self.said, pointer=self.pointer, prefix=prefix)

@@ -12,9 +12,16 @@ from collections.abc import Callable, Iterator
 from msgspec import UNSET, Raw
 
 from service.core.answer import CatalogStamp, EngineStamp, Quote
-from service.core.argument import Argument
-from service.core.bills.bills import Held, bills_of, working_life
-from service.core.bills.power import Place, draw_of, place_of, plug_of, totals_of, with_embodied
+from service.core.argument import Argument, Cursor
+from service.core.bills.bills import PricedStage, bills_of, working_life
+from service.core.bills.power import (
+    SiteRates,
+    consumption_of,
+    device_power,
+    site_rates,
+    totals_of,
+    with_embodied,
+)
 from service.core.bills.prices import price_of
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
@@ -29,7 +36,7 @@ from service.core.printing.printing import (
     spread_of_quote,
 )
 from service.core.printing.summary import as_asked
-from service.core.request.accounting import BaseRuns
+from service.core.request.accounting import Accounting, BaseRuns
 from service.core.request.request import CatalogOffer, Cluster, Market, QuoteRequest
 from service.core.request.work import (
     Finetuning,
@@ -61,15 +68,14 @@ def quote(
     check_names(request, catalog)
     argument = Argument(catalog)
     _check_stage_names(argument, request)
-    places: dict[str, Place] = {}
+    sites: dict[str, SiteRates] = {}
     stages = tuple(
-        _held(
-            argument,
-            request,
+        _priced(
             effort_of(
                 argument, stage, pointer=pointer, cluster=cluster, cluster_pointer=cluster_pointer
             ),
-            places,
+            argument.at(request.accounting, pointer="/accounting", prefix="accounting"),
+            sites,
         )
         for stage, pointer, (cluster, cluster_pointer) in zip(
             request.run.stages,
@@ -79,7 +85,7 @@ def quote(
         )
     )
     bills = bills_of(argument, request, stages, base_quote_usd=base_quote_usd)
-    totals = totals_of(argument, tuple(stage.draw for stage in stages))
+    totals = totals_of(argument, tuple(stage.consumption for stage in stages))
     schedule = schedule_of(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
     )
@@ -96,7 +102,7 @@ def quote(
         bases=printed,
         bridges=bridges(printed),
         ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
-        stages=tuple(printed_stage(stage.effort, stage.draw, spread) for stage in stages),
+        stages=tuple(printed_stage(stage.effort, stage.consumption, spread) for stage in stages),
         totals=printed_totals(totals, spread),
         wall_clock_hours=estimate(schedule and schedule.wall_clock_hours, spread),
         critical_path=()
@@ -108,25 +114,30 @@ def quote(
     return as_asked(answer, request)
 
 
-def _held(
-    argument: Argument, request: QuoteRequest, effort: Effort, places: dict[str, Place]
-) -> Held:
-    """What a stage's device-hours draw from the grid, and what they cost to rent."""
-    cluster, pointer = effort.cluster, effort.cluster_pointer
-    if pointer not in places:
-        places[pointer] = place_of(argument, cluster, pointer=pointer)
-    place = places[pointer]
-    plug = plug_of(argument, cluster, place, pointer=pointer)
-    draw = draw_of(argument, effort, plug)
-    if draw is not None and request.accounting.embodied_carbon:
-        life_years, utilisation = working_life(argument, effort, request)
-        draw = with_embodied(argument, effort, draw, life_years=life_years, utilisation=utilisation)
-    return Held(
+def _priced(
+    effort: Effort, accounting: Cursor[Accounting], sites: dict[str, SiteRates]
+) -> PricedStage:
+    """What a stage's device-hours draw from the grid, and what they cost to rent.
+
+    `sites` remembers the site of each cluster, which stages may share.
+    """
+    cluster = effort.context.cluster
+    if cluster.pointer not in sites:
+        sites[cluster.pointer] = site_rates(cluster)
+    site = sites[cluster.pointer]
+    power = device_power(cluster, site)
+    consumption = consumption_of(effort, power)
+    if consumption is not None and accounting.said.embodied_carbon:
+        life_years, utilisation = working_life(effort, accounting)
+        consumption = with_embodied(
+            effort, consumption, life_years=life_years, utilisation=utilisation
+        )
+    return PricedStage(
         effort=effort,
-        place=place,
-        plug=plug,
-        draw=draw,
-        price=price_of(argument, cluster, pointer=pointer),
+        site=site,
+        power=power,
+        consumption=consumption,
+        price=price_of(cluster),
     )
 
 

@@ -4,30 +4,30 @@ from collections.abc import Mapping
 
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument
+from service.core.argument import Argument, Cursor
 from service.core.bills.fully_loaded.bill import write_extras
-from service.core.bills.lines import Book, DraftBill
+from service.core.bills.lines import BillBuilder, DraftBill
 from service.core.bills.owned.bill import Ownership, ownership_of, write_stage
 from service.core.bills.owned.conventions import holding_of
-from service.core.bills.owned.terms import Holding, desk_of, terms_of
-from service.core.bills.power import Draw, Place, Plug
+from service.core.bills.owned.terms import Holding, cluster_terms, terms_at
+from service.core.bills.power import Consumption, DevicePower, SiteRates
 from service.core.bills.prices import NoPrice, Price
 from service.core.bills.rental.bill import Rented, write_rental
 from service.core.catalog.catalog import Exclusion
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName
-from service.core.request.accounting import BaseRuns, OwnedTerms
+from service.core.request.accounting import Accounting, BaseRuns
 from service.core.request.request import Owned, QuoteRequest
 from service.core.stages.effort import Effort
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    """A stage with all that its cluster brings: place, power, price."""
+class PricedStage(Struct, frozen=True, kw_only=True):
+    """A stage with all that its cluster brings: site, power, price."""
 
     effort: Effort
-    place: Place
-    plug: Plug | None
-    draw: Draw | None
+    site: SiteRates
+    power: DevicePower | None
+    consumption: Consumption | None
     price: Price | NoPrice
 
 
@@ -41,33 +41,32 @@ class Bills(Struct, frozen=True, kw_only=True):
 def bills_of(
     argument: Argument,
     request: QuoteRequest,
-    stages: tuple[Held, ...],
+    stages: tuple[PricedStage, ...],
     *,
     base_quote_usd: float | None,
 ) -> Bills:
     """Every basis that the request asks for; the fully loaded one builds on the chosen hardware."""
-    asked = set(request.options.bases)
+    asked, accounting = set(request.options.bases), request.accounting
     hardware = hardware_of(request)
-    books: dict[BasisName, Book] = {}
+    bills: dict[BasisName, BillBuilder] = {}
     ownerships: tuple[Ownership, ...] = ()
     if "rental" in asked or ("fully_loaded" in asked and hardware == "rental"):
-        book = books["rental"] = Book(argument, "rental")
-        rented = tuple(Rented(stage.effort, stage.price) for stage in stages)
-        write_rental(argument, book, rented, request.accounting)
+        bills["rental"] = BillBuilder(argument, accounting, "rental")
+        write_rental(bills["rental"], tuple(Rented(one.effort, one.price) for one in stages))
     if "owned" in asked or ("fully_loaded" in asked and hardware == "owned"):
-        book = books["owned"] = Book(argument, "owned")
-        holdings = holdings_of(argument, stages, request.accounting.owned)
+        bills["owned"] = BillBuilder(argument, accounting, "owned")
+        holdings = holdings_of(bills["owned"].at, stages)
         for stage in stages:
             holding = holdings[stage.effort.cluster_pointer]
-            write_stage(book, stage.effort, holding, stage.draw)
-        ownerships = _ownerships(argument, holdings, stages)
+            write_stage(bills["owned"], stage.effort, holding, stage.consumption)
+        ownerships = _ownerships(holdings, stages)
     if "fully_loaded" in asked:
-        book = Book(argument, "fully_loaded", carried=books[hardware].lines)
-        books["fully_loaded"] = book
-        write_extras(argument, book, request.accounting, base_quote_usd=base_quote_usd)
+        carried = bills[hardware].lines
+        bills["fully_loaded"] = BillBuilder(argument, accounting, "fully_loaded", carried)
+        write_extras(bills["fully_loaded"], base_quote_usd=base_quote_usd)
     return Bills(
         drafts=tuple(
-            books[basis].close(excludes=excluded(argument, request, basis, hardware=hardware))
+            bills[basis].close(excludes=excluded(argument, request, basis, hardware=hardware))
             for basis in BASES
             if basis in asked
         ),
@@ -83,40 +82,31 @@ def hardware_of(request: QuoteRequest) -> BasisName:
 
 
 def holdings_of(
-    argument: Argument, stages: tuple[Held, ...], terms: OwnedTerms
+    accounting: Cursor[Accounting], stages: tuple[PricedStage, ...]
 ) -> dict[str, Holding]:
     """What owning comes to for each cluster, by its pointer."""
     return {
         stage.effort.cluster_pointer: holding_of(
-            desk_of(argument, stage.effort, stage.place, stage.plug, terms=terms)
+            cluster_terms(stage.effort, stage.site, stage.power, accounting=accounting)
         )
         for stage in {stage.effort.cluster_pointer: stage for stage in stages}.values()
     }
 
 
-def working_life(argument: Argument, effort: Effort, request: QuoteRequest) -> tuple[Term, Term]:
+def working_life(effort: Effort, accounting: Cursor[Accounting]) -> tuple[Term, Term]:
     """Years of use and utilisation over which the making of a stage's hardware is shared out."""
-    terms, pointer = terms_of(effort, request.accounting.owned)
+    terms = terms_at(effort, accounting)
     return (
-        argument.stated_or_default(
-            terms.years, pointer=f"{pointer}/years", unit="year", assumption="owned.life_years"
-        ),
-        argument.stated_or_default(
-            terms.utilization,
-            pointer=f"{pointer}/utilization",
-            unit="share",
-            assumption="owned.utilisation",
-        ),
+        terms.assumed("years", unit="year", default="owned.life_years"),
+        terms.assumed("utilization", unit="share", default="owned.utilisation"),
     )
 
 
 def _ownerships(
-    argument: Argument, holdings: Mapping[str, Holding], stages: tuple[Held, ...]
+    holdings: Mapping[str, Holding], stages: tuple[PricedStage, ...]
 ) -> tuple[Ownership, ...]:
     prices = {stage.effort.cluster_pointer: stage.price for stage in stages}
-    found = (
-        ownership_of(argument, holding, prices[pointer]) for pointer, holding in holdings.items()
-    )
+    found = (ownership_of(holding, prices[pointer]) for pointer, holding in holdings.items())
     return tuple(ownership for ownership in found if ownership is not None)
 
 

@@ -12,6 +12,7 @@ from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BasisName
+from service.core.request.accounting import Accounting
 
 
 class Priced(Struct, frozen=True, kw_only=True):
@@ -69,16 +70,23 @@ def once() -> float:
     return 1.0
 
 
-class Book:
-    """One basis being written, line by line, into the argument's ledger."""
+class BillBuilder:
+    """One basis being written, line by line, into the ledger.
 
-    __slots__ = ("_argument", "_basis", "_lines")
+    `at` is the cursor at the request's accounting; figures of the basis begin with its name.
+    """
+
+    __slots__ = ("_basis", "_lines", "at")
 
     def __init__(
-        self, argument: Argument, basis: BasisName, carried: Iterable[DraftLine] = ()
+        self,
+        argument: Argument,
+        accounting: Accounting,
+        basis: BasisName,
+        carried: Iterable[DraftLine] = (),
     ) -> None:
-        """A book that begins with lines that are written already, or with none."""
-        self._argument = argument
+        """A bill that begins with lines that are written already, or with none."""
+        self.at = argument.at(accounting, pointer="/accounting", prefix=basis)
         self._basis: BasisName = basis
         self._lines: list[DraftLine] = list(carried)
 
@@ -94,10 +102,8 @@ class Book:
         detail: str = "",
     ) -> None:
         """Write a line with its amount."""
-        usd = self._argument.ledger.derive(
-            line_usd,
-            name=f"{self._basis}/lines/{len(self._lines)}/usd",
-            inputs={"quantity": quantity, "rate": rate},
+        usd = self.at.derive(
+            line_usd, f"lines/{len(self._lines)}/usd", quantity=quantity, rate=rate
         )
         self._lines.append(
             Priced(
@@ -114,7 +120,7 @@ class Book:
 
     def lump_sum(self, *, item: Item, usd: Term, label: str = "", detail: str = "") -> None:
         """Write an amount that is no product."""
-        one = self._argument.ledger.derive_once(once, name="once", inputs={})
+        one = self.at.argument.ledger.derive_once(once, name="once", inputs={})
         self.price(item=item, unit="lump_sum", quantity=one, rate=usd, label=label, detail=detail)
 
     def leave_unpriced(
@@ -130,7 +136,7 @@ class Book:
         label: str = "",
     ) -> None:
         """Write a line that nobody prices, and warn of it at the member that is to blame."""
-        self._argument.warn("unpriced_line", detail, pointer=pointer)
+        self.at.argument.warn("unpriced_line", detail, pointer=pointer)
         self._lines.append(
             Unpriced(
                 stage=stage,
@@ -150,7 +156,12 @@ class Book:
 
     def subtotal(self, name: str) -> Term | None:
         """What the lines so far come to, under a name of this basis; None if one is unpriced."""
-        return subtotal(self._argument, self._lines, name=f"{self._basis}/{name}")
+        amounts: dict[str, Term] = {}
+        for index, line in enumerate(self._lines):
+            if not isinstance(line, Priced):
+                return None
+            amounts[f"line_{index}"] = line.usd
+        return self.at.derive(total_usd, name, **amounts)
 
     def close(self, *, excludes: tuple[Exclusion, ...]) -> DraftBill:
         """The finished bill, with a total unless a line is unpriced."""
@@ -160,13 +171,3 @@ class Book:
             total=self.subtotal("total_usd"),
             excludes=excludes,
         )
-
-
-def subtotal(argument: Argument, lines: Iterable[DraftLine], *, name: str) -> Term | None:
-    """The sum of lines as a figure; None if one of them is unpriced."""
-    amounts: dict[str, Term] = {}
-    for index, line in enumerate(lines):
-        if not isinstance(line, Priced):
-            return None
-        amounts[f"line_{index}"] = line.usd
-    return argument.ledger.derive(total_usd, name=name, inputs=amounts)

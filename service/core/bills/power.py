@@ -1,11 +1,11 @@
 """What a stage draws from the grid: power, energy and carbon, where its cluster stands."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.argument import Argument, Unknown
+from service.core.argument import Argument, Cursor, Unknown
 from service.core.catalog.catalog import Accelerator, Catalog, Site
 from service.core.cluster import energy as formulas
 from service.core.figures.arrays import Real
@@ -14,7 +14,7 @@ from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
 from service.core.figures.units import Unit
 from service.core.request.request import Cluster
-from service.core.request.wire import Interval
+from service.core.request.request import Site as ClusterSite
 from service.core.stages.effort import Effort
 
 CURRENCY_OF_TARIFF: Final = {"eur/kwh": "usd_per_eur", "gbp/kwh": "usd_per_gbp"}
@@ -24,7 +24,7 @@ ENERGY_PARTS: Final = ("it_kwh", "overhead_kwh", "facility_kwh")
 POWER_PARTS: Final = ("average_it_w", "average_facility_w", "peak_it_w", "peak_facility_w")
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class SiteRates(Struct, frozen=True, kw_only=True):
     """The numbers of a cluster's site; `assumes_pue` where nobody says what it is."""
 
     pue: Term
@@ -33,16 +33,16 @@ class Place(Struct, frozen=True, kw_only=True):
     assumes_pue: bool
 
 
-class Plug(Struct, frozen=True, kw_only=True):
+class DevicePower(Struct, frozen=True, kw_only=True):
     """Power of one device with its share of server and network, in watts, and its site."""
 
     loaded_w: Term
     rated_w: Term
     network_w: Term
-    place: Place
+    site: SiteRates
 
 
-class Draw(Struct, frozen=True, kw_only=True):
+class Consumption(Struct, frozen=True, kw_only=True):
     """Energy, carbon and power of one stage, by the names that the answer gives them."""
 
     kwh: Mapping[str, Term]
@@ -56,39 +56,32 @@ def sum_of(**parts: Real) -> Real:
     return sum(parts.values(), start=0.0)
 
 
-def place_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Place:
+def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
     """The numbers of a cluster's site: the caller's, else the catalog's, else assumed ones."""
-    asked, where = cluster.site, f"{pointer}/site"
-    site = NOWHERE
-    if asked.id is not UNSET:
-        site = argument.catalog.site(asked.id, pointer=f"{where}/id")
+    at: Cursor[ClusterSite] = cluster.at("site")
+    argument, site = at.argument, NOWHERE
+    if at.said.id is not UNSET:
+        site = argument.catalog.site(at.said.id, pointer=at.pointer_of("id"))
     assumed: list[str] = []
 
-    def number(
-        member: str, given: float | Interval[Any] | UnsetType, known: Term | None, unit: Unit
-    ) -> Term:
-        if given is not UNSET:
-            return argument.quantity(given, pointer=f"{where}/{member}", unit=unit)
+    def number(member: str, known: Term | None, unit: Unit) -> Term:
+        if at.states(member):
+            return at.quantity(member, unit=unit)
         if known is not None:
             return known
-        term = argument.assume(f"energy.{member}", pointer=f"{where}/{member}")
+        term = at.assume(f"energy.{member}", member=member)
         assumed.append(f"{member} {term.central:g}")
         return term
 
     def opened(datum: Datum | UnsetType, member: str) -> Term | None:
         if datum is UNSET:
             return None
-        return argument.ledger.take(datum, pointer=f"{where}/{member}")
+        return argument.ledger.take(datum, pointer=at.pointer_of(member))
 
     carbon = "carbon_kg_co2e_per_kwh"
-    pue = number("pue", asked.pue, opened(_pue(argument.catalog, site), "pue"), "ratio")
-    tariff = number("usd_per_kwh", asked.usd_per_kwh, _tariff(argument, site), "usd/kwh")
-    location = number(
-        carbon,
-        asked.carbon_kg_co2e_per_kwh,
-        opened(site.carbon_kg_co2e_per_kwh, carbon),
-        "kg_co2e/kwh",
-    )
+    pue = number("pue", opened(_pue(argument.catalog, site), "pue"), "ratio")
+    tariff = number("usd_per_kwh", _tariff(argument, site), "usd/kwh")
+    location = number(carbon, opened(site.carbon_kg_co2e_per_kwh, carbon), "kg_co2e/kwh")
     intensities = {
         "location_based": location,
         "market_based": opened(site.market_based_carbon_kg_co2e_per_kwh, "id"),
@@ -96,10 +89,8 @@ def place_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Place:
     }
     if assumed:
         words = ", ".join(assumed)
-        argument.warn(
-            "assumed_site", f"the catalog's defaults stand for the site: {words}", pointer=where
-        )
-    return Place(
+        at.warn("assumed_site", f"the catalog's defaults stand for the site: {words}")
+    return SiteRates(
         pue=pue,
         usd_per_kwh=tariff,
         kg_co2e_per_kwh={scope: term for scope, term in intensities.items() if term is not None},
@@ -107,105 +98,111 @@ def place_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Place:
     )
 
 
-def plug_of(argument: Argument, cluster: Cluster, place: Place, *, pointer: str) -> Plug | None:
-    """The power of a cluster's device at its place; None if no power is known."""
-    device = argument.catalog.accelerator(cluster.accelerator, pointer=f"{pointer}/accelerator")
+def device_power(cluster: Cursor[Cluster], site: SiteRates) -> DevicePower | None:
+    """The power of a cluster's device at its site; None if no power is known."""
+    argument = cluster.argument
+    device = argument.catalog.accelerator(
+        cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
+    )
     loaded = _loaded_w(argument, device)
     if loaded is None:
-        argument.warn(
+        cluster.warn(
             "unknown_power",
             f"the catalog has no power of {device.id}; energy and carbon are absent",
-            pointer=f"{pointer}/accelerator",
+            member="accelerator",
         )
         return None
-    return Plug(
+    return DevicePower(
         loaded_w=loaded,
         rated_w=_rated_w(argument, device, loaded),
         network_w=argument.assume("energy.network_w_per_device"),
-        place=place,
+        site=site,
     )
 
 
-def draw_of(argument: Argument, effort: Effort, plug: Plug | None) -> Draw | None:
+def consumption_of(effort: Effort, power: DevicePower | None) -> Consumption | None:
     """Energy, carbon and power of a stage whose device-hours and device's power are known."""
-    if isinstance(effort.device_hours, Unknown) or plug is None:
+    if isinstance(effort.device_hours, Unknown) or power is None:
         return None
-    ledger, prefix = argument.ledger, effort.prefix
-    kwh = ledger.derive_parts(
+    stage = effort.context.stage
+    kwh = stage.derive_parts(
         formulas.energy,
-        name=f"{prefix}/energy",
-        inputs={
-            "device_hours": effort.device_hours,
-            "server_w": plug.loaded_w,
-            "network_w": plug.network_w,
-            "pue": plug.place.pue,
-        },
+        device_hours=effort.device_hours,
+        server_w=power.loaded_w,
+        network_w=power.network_w,
+        pue=power.site.pue,
     )
     kg_co2e = {
-        scope: ledger.derive(
+        scope: stage.derive(
             formulas.kg_co2e,
-            name=f"{prefix}/carbon/{scope}_kg_co2e",
-            inputs={"kwh": kwh["facility_kwh"], "kg_co2e_per_kwh": intensity},
+            f"carbon/{scope}_kg_co2e",
+            kwh=kwh["facility_kwh"],
+            kg_co2e_per_kwh=intensity,
         )
-        for scope, intensity in plug.place.kg_co2e_per_kwh.items()
+        for scope, intensity in power.site.kg_co2e_per_kwh.items()
     }
-    return Draw(kwh=kwh, kg_co2e=kg_co2e, power_w=_power(argument, effort, plug))
+    return Consumption(kwh=kwh, kg_co2e=kg_co2e, power_w=_cluster_power(effort, power))
 
 
 def with_embodied(
-    argument: Argument, effort: Effort, draw: Draw, *, life_years: Term, utilisation: Term
-) -> Draw:
-    """The same draw with the stage's share of the carbon of making the hardware."""
-    assert isinstance(effort.device_hours, Term)
-    embodied = argument.ledger.derive(
+    effort: Effort, consumption: Consumption, *, life_years: Term, utilisation: Term
+) -> Consumption:
+    """The same consumption with the stage's share of the carbon of making the hardware."""
+    stage = effort.context.stage
+    embodied = stage.derive(
         formulas.embodied_kg_co2e,
-        name=f"{effort.prefix}/carbon/embodied_kg_co2e",
-        inputs={
-            "device_hours": effort.device_hours,
-            "kg_co2e_per_device": argument.assume("energy.embodied_kg_co2e_per_device"),
-            "life_years": life_years,
-            "utilisation": utilisation,
-        },
+        "carbon/embodied_kg_co2e",
+        device_hours=effort.device_hours,
+        kg_co2e_per_device=stage.assume("energy.embodied_kg_co2e_per_device"),
+        life_years=life_years,
+        utilisation=utilisation,
     )
-    return Draw(kwh=draw.kwh, kg_co2e={**draw.kg_co2e, "embodied": embodied}, power_w=draw.power_w)
+    return Consumption(
+        kwh=consumption.kwh,
+        kg_co2e={**consumption.kg_co2e, "embodied": embodied},
+        power_w=consumption.power_w,
+    )
 
 
-def totals_of(argument: Argument, draws: tuple[Draw | None, ...]) -> Draw | None:
+def totals_of(
+    argument: Argument, consumptions: tuple[Consumption | None, ...]
+) -> Consumption | None:
     """Energy and carbon of all stages; None where a stage has none, and scopes that all have."""
-    known = [draw for draw in draws if draw is not None]
-    if len(known) < len(draws):
+    known = [one for one in consumptions if one is not None]
+    if len(known) < len(consumptions):
         return None
 
     def total(name: str, unit: Unit, terms: list[Term]) -> Term:
         inputs = {f"stage_{index}": term for index, term in enumerate(terms)}
         return argument.ledger.derive(sum_of, name=f"totals/{name}", unit=unit, inputs=inputs)
 
-    scopes = [scope for scope in known[0].kg_co2e if all(scope in draw.kg_co2e for draw in known)]
-    return Draw(
-        kwh={part: total(part, "kwh", [draw.kwh[part] for draw in known]) for part in ENERGY_PARTS},
+    scopes = [scope for scope in known[0].kg_co2e if all(scope in one.kg_co2e for one in known)]
+    return Consumption(
+        kwh={part: total(part, "kwh", [one.kwh[part] for one in known]) for part in ENERGY_PARTS},
         kg_co2e={
-            scope: total(f"{scope}_kg_co2e", "kg_co2e", [draw.kg_co2e[scope] for draw in known])
+            scope: total(f"{scope}_kg_co2e", "kg_co2e", [one.kg_co2e[scope] for one in known])
             for scope in scopes
         },
         power_w={},
     )
 
 
-def _power(argument: Argument, effort: Effort, plug: Plug) -> dict[str, Term]:
+def _cluster_power(effort: Effort, power: DevicePower) -> dict[str, Term]:
     """Power of the stage's cluster, which other stages may share."""
-    name = f"{effort.cluster_pointer.removeprefix('/')}/power"
-    if f"{name}/{POWER_PARTS[0]}" in argument.ledger:
-        return {part: argument.ledger.term(f"{name}/{part}") for part in POWER_PARTS}
-    return argument.ledger.derive_parts(
+    cluster = effort.context.cluster
+    at = cluster.under(cluster.pointer.removeprefix("/"))
+    name = f"{at.prefix}/power"
+    ledger = at.argument.ledger
+    if f"{name}/{POWER_PARTS[0]}" in ledger:
+        return {part: ledger.term(f"{name}/{part}") for part in POWER_PARTS}
+    return at.derive_parts(
         formulas.cluster_power,
-        name=name,
-        inputs={
-            "devices": effort.devices,
-            "server_w": plug.loaded_w,
-            "rated_w": plug.rated_w,
-            "network_w": plug.network_w,
-            "pue": plug.place.pue,
-        },
+        "power",
+        devices=effort.devices,
+        server_w=power.loaded_w,
+        rated_w=power.rated_w,
+        network_w=power.network_w,
+        pue=power.site.pue,
     )
 
 

@@ -1,17 +1,17 @@
 """What a device-hour costs under a supply: a price given, an offer, or the market."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from msgspec import UNSET, Struct
 
 from service.core.answer import UnpricedReason
-from service.core.argument import Argument
+from service.core.argument import Argument, Cursor
 from service.core.catalog.catalog import Offer, ProviderKind
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.request.request import CatalogOffer, Cluster, Market, Owned, Rate, Supply
+from service.core.request.request import CatalogOffer, Cluster, Market, Owned, Rate
 
 OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
     {
@@ -66,30 +66,23 @@ def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
     return price if level.ndim else float(price)
 
 
-def price_of(argument: Argument, cluster: Cluster, *, pointer: str) -> Price | NoPrice:
-    """What one device-hour of this cluster costs to rent; `pointer` is the cluster's.
+def price_of(cluster: Cursor[Cluster]) -> Price | NoPrice:
+    """What one device-hour of this cluster costs to rent.
 
     For an owned cluster that is what the market asks on demand.
     """
-    supply: Supply = cluster.supply
-    if isinstance(supply, Rate):
-        rate = argument.quantity(
-            supply.usd_per_device_hour,
-            pointer=f"{pointer}/supply/usd_per_device_hour",
-            unit="usd/device_hour",
-        )
-        return Price(rate)
-    if isinstance(supply, CatalogOffer):
-        return _offered(argument, cluster, supply, pointer=f"{pointer}/supply/id")
-    if isinstance(supply, Owned):
-        supply = Market()
-    return _on_the_market(argument, cluster, supply, pointer=f"{pointer}/supply")
+    supply: Cursor[Any] = cluster.at("supply")
+    if isinstance(supply.said, Rate):
+        return Price(supply.quantity("usd_per_device_hour", unit="usd/device_hour"))
+    if isinstance(supply.said, CatalogOffer):
+        return _offered(cluster.said, supply)
+    terms = Market() if isinstance(supply.said, Owned) else supply.said
+    return _on_the_market(cluster.argument, cluster.said, terms, pointer=supply.pointer)
 
 
-def _offered(
-    argument: Argument, cluster: Cluster, supply: CatalogOffer, *, pointer: str
-) -> Price | NoPrice:
-    offer = argument.catalog.offer(supply.id, pointer=pointer)
+def _offered(cluster: Cluster, supply: Cursor[CatalogOffer]) -> Price | NoPrice:
+    argument, pointer = supply.argument, supply.pointer_of("id")
+    offer = argument.catalog.offer(supply.said.id, pointer=pointer)
     if offer.accelerator != cluster.accelerator:
         return NoPrice(
             "offer_is_for_another_device",

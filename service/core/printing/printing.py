@@ -37,7 +37,7 @@ from service.core.answer import (
 from service.core.argument import Unknown
 from service.core.bills.lines import DraftBill, DraftLine, Priced
 from service.core.bills.owned import bill as owned
-from service.core.bills.power import Draw
+from service.core.bills.power import Consumption
 from service.core.catalog.catalog import Exclusion as Excluded
 from service.core.draws.rows import Interval
 from service.core.draws.spread import Spread
@@ -127,7 +127,7 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
     )
 
 
-def printed_stage(effort: Effort, draw: Draw | None, spread: Spread) -> StageAnswer:
+def printed_stage(effort: Effort, consumption: Consumption | None, spread: Spread) -> StageAnswer:
     """What the quote says about one stage."""
     hours = effort.hours
     step = hours.step
@@ -141,9 +141,9 @@ def printed_stage(effort: Effort, draw: Draw | None, spread: Spread) -> StageAns
         mfu=estimate(hours.mfu, spread),
         hfu=estimate(None if step is None else step.hfu, spread),
         goodput=estimate(None if hours.shares is None else hours.shares.goodput, spread),
-        power_w=UNSET if draw is None else _power(draw, spread),
-        energy_kwh=UNSET if draw is None else _energy(draw, spread),
-        carbon_kg_co2e=UNSET if draw is None else _carbon(draw, spread),
+        power_w=UNSET if consumption is None else _power(consumption, spread),
+        energy_kwh=UNSET if consumption is None else _energy(consumption, spread),
+        carbon_kg_co2e=UNSET if consumption is None else _carbon(consumption, spread),
         losses=UNSET if hours.shares is None else printed_losses(hours.shares, spread),
         tokens=_estimates(hours.tokens, spread),
         generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
@@ -283,47 +283,47 @@ def runners_up(step: Step) -> tuple[RunnerUp, ...]:
     )
 
 
-def printed_totals(total: Draw | None, spread: Spread) -> RunTotals:
+def printed_totals(total: Consumption | None, spread: Spread) -> RunTotals:
     """Energy and carbon of the whole run."""
     if total is None:
         return RunTotals()
     return RunTotals(energy_kwh=_energy(total, spread), carbon_kg_co2e=_carbon(total, spread))
 
 
-def _power(draw: Draw, spread: Spread) -> PowerAnswer:
+def _power(consumption: Consumption, spread: Spread) -> PowerAnswer:
     return PowerAnswer(
-        average_it=known(draw.power_w["average_it_w"], spread),
-        average_facility=known(draw.power_w["average_facility_w"], spread),
-        peak_it=known(draw.power_w["peak_it_w"], spread),
-        peak_facility=known(draw.power_w["peak_facility_w"], spread),
+        average_it=known(consumption.power_w["average_it_w"], spread),
+        average_facility=known(consumption.power_w["average_facility_w"], spread),
+        peak_it=known(consumption.power_w["peak_it_w"], spread),
+        peak_facility=known(consumption.power_w["peak_facility_w"], spread),
     )
 
 
-def _energy(draw: Draw, spread: Spread) -> EnergyAnswer:
+def _energy(consumption: Consumption, spread: Spread) -> EnergyAnswer:
     return EnergyAnswer(
-        it=known(draw.kwh["it_kwh"], spread),
-        overhead=known(draw.kwh["overhead_kwh"], spread),
-        facility=known(draw.kwh["facility_kwh"], spread),
+        it=known(consumption.kwh["it_kwh"], spread),
+        overhead=known(consumption.kwh["overhead_kwh"], spread),
+        facility=known(consumption.kwh["facility_kwh"], spread),
     )
 
 
-def _carbon(draw: Draw, spread: Spread) -> CarbonAnswer:
+def _carbon(consumption: Consumption, spread: Spread) -> CarbonAnswer:
     return CarbonAnswer(
-        location_based=known(draw.kg_co2e["location_based"], spread),
-        market_based=estimate(draw.kg_co2e.get("market_based"), spread),
-        marginal=estimate(draw.kg_co2e.get("marginal"), spread),
-        embodied=estimate(draw.kg_co2e.get("embodied"), spread),
+        location_based=known(consumption.kg_co2e["location_based"], spread),
+        market_based=estimate(consumption.kg_co2e.get("market_based"), spread),
+        marginal=estimate(consumption.kg_co2e.get("marginal"), spread),
+        embodied=estimate(consumption.kg_co2e.get("embodied"), spread),
     )
 
 
 def printed_ownership(one: owned.Ownership, spread: Spread) -> Ownership:
     """What owning a cluster comes to; the parts of the purchase add up as printed."""
-    desk = one.holding.desk
+    terms = one.holding.terms
     return Ownership(
-        cluster=desk.effort.cluster_pointer,
-        accelerator=desk.effort.cluster.accelerator,
-        devices=int(desk.effort.cluster.devices),
-        convention=desk.terms.convention,
+        cluster=terms.effort.cluster_pointer,
+        accelerator=terms.effort.cluster.accelerator,
+        devices=int(terms.effort.cluster.devices),
+        convention=terms.at.said.convention,
         acquisition=_acquisition(one, spread),
         usd_per_device_hour=estimate(one.usd_per_device_hour, spread),
         break_even=UNSET if one.break_even is None else _break_even(one, spread),

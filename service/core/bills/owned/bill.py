@@ -10,11 +10,11 @@ from typing import Final
 from msgspec import Struct
 
 from service.core.answer import Item, LineUnit
-from service.core.argument import Argument, Unknown
-from service.core.bills.lines import Book
+from service.core.argument import Unknown
+from service.core.bills.lines import BillBuilder
 from service.core.bills.owned import straight_line
 from service.core.bills.owned.terms import Holding
-from service.core.bills.power import Draw
+from service.core.bills.power import Consumption
 from service.core.bills.prices import NoPrice, Price
 from service.core.cluster import energy
 from service.core.figures.arrays import Real
@@ -31,6 +31,8 @@ PURCHASE: Final[Mapping[str, Item]] = {
 """What the purchase makes of a device-hour, by item."""
 UPKEEP: Final[Mapping[str, Item]] = {"maintenance_usd": "maintenance"}
 """What goes on by the purchase price after the purchase, by item."""
+ALWAYS: Final = 1.0
+"""The utilisation of a device that is written off by the calendar hour."""
 
 
 class Ownership(Struct, frozen=True, kw_only=True):
@@ -49,15 +51,17 @@ def stage_kwh(*, device_hours: Real, kwh_per_device_hour: Real) -> Real:
     return device_hours * kwh_per_device_hour
 
 
-def write_stage(book: Book, effort: Effort, holding: Holding, draw: Draw | None) -> None:
+def write_stage(
+    bill: BillBuilder, effort: Effort, holding: Holding, consumption: Consumption | None
+) -> None:
     """What a stage costs whoever owns its cluster, line by line."""
     stage, hours = effort.stage.name, effort.device_hours
     items = {**PURCHASE, **UPKEEP} if holding.has_hosting else dict(list(PURCHASE.items())[:3])
     for part, item in items.items():
         if isinstance(hours, Unknown):
-            _unknown_hours(book, effort, item, "device_hour", hours)
+            _unknown_hours(bill, effort, item, "device_hour", hours)
         elif holding.purchase_rates is None:
-            book.leave_unpriced(
+            bill.leave_unpriced(
                 stage=stage,
                 item=item,
                 unit="device_hour",
@@ -65,10 +69,10 @@ def write_stage(book: Book, effort: Effort, holding: Holding, draw: Draw | None)
                 reason="no_purchase_price",
                 detail=f"the catalog has no purchase price of {effort.cluster.accelerator}; "
                 "give usd_per_device",
-                pointer=f"{holding.desk.pointer}/usd_per_device",
+                pointer=holding.terms.at.pointer_of("usd_per_device"),
             )
         else:
-            book.price(
+            bill.price(
                 stage=stage,
                 item=item,
                 unit="device_hour",
@@ -76,64 +80,63 @@ def write_stage(book: Book, effort: Effort, holding: Holding, draw: Draw | None)
                 rate=holding.purchase_rates[part],
             )
     if holding.has_hosting:
-        _write_hosting(book, effort, holding)
-    _write_energy(book, effort, holding, draw)
+        _write_hosting(bill, effort, holding)
+    _write_energy(bill, effort, holding, consumption)
 
 
-def _write_hosting(book: Book, effort: Effort, holding: Holding) -> None:
+def _write_hosting(bill: BillBuilder, effort: Effort, holding: Holding) -> None:
     """Rated kilowatts by the month, for the hours used and their share of the idle ones."""
-    argument, hours = holding.desk.argument, effort.device_hours
+    hours = effort.device_hours
     if isinstance(hours, Unknown):
-        _unknown_hours(book, effort, "hosting", "kilowatt_month", hours)
+        _unknown_hours(bill, effort, "hosting", "kilowatt_month", hours)
     elif holding.hosted_w is None:
-        _unknown_power(book, effort, "hosting", "kilowatt_month")
+        _unknown_power(bill, effort, "hosting", "kilowatt_month")
     else:
         assert holding.utilisation is not None
         assert holding.usd_per_kilowatt_month is not None
-        book.price(
+        bill.price(
             stage=effort.stage.name,
             item="hosting",
             unit="kilowatt_month",
-            quantity=argument.ledger.derive(
+            quantity=effort.context.stage.derive(
                 energy.kilowatt_months,
-                name=f"{effort.prefix}/kilowatt_months",
-                inputs={
-                    "device_hours": hours,
-                    "rated_w": holding.hosted_w,
-                    "utilisation": holding.utilisation,
-                },
+                device_hours=hours,
+                rated_w=holding.hosted_w,
+                utilisation=holding.utilisation,
             ),
             rate=holding.usd_per_kilowatt_month,
         )
 
 
-def _write_energy(book: Book, effort: Effort, holding: Holding, draw: Draw | None) -> None:
+def _write_energy(
+    bill: BillBuilder, effort: Effort, holding: Holding, consumption: Consumption | None
+) -> None:
     """Energy at the facility's meter; under `epoch-2024` by its own ratings."""
-    argument, hours = holding.desk.argument, effort.device_hours
+    hours = effort.device_hours
     if isinstance(hours, Unknown):
-        _unknown_hours(book, effort, "energy", "kwh", hours)
+        _unknown_hours(bill, effort, "energy", "kwh", hours)
         return
     if holding.kwh_per_device_hour is None:
-        _unknown_power(book, effort, "energy", "kwh")
+        _unknown_power(bill, effort, "energy", "kwh")
         return
-    if holding.has_hosting and draw is not None:
-        kwh = draw.kwh["facility_kwh"]
+    if holding.has_hosting and consumption is not None:
+        kwh = consumption.kwh["facility_kwh"]
     else:
-        kwh = argument.ledger.derive(
+        kwh = effort.context.stage.derive(
             stage_kwh,
-            name=f"{effort.prefix}/epoch_2024_kwh",
-            inputs={
-                "device_hours": hours,
-                "kwh_per_device_hour": holding.kwh_per_device_hour,
-            },
+            "epoch_2024_kwh",
+            device_hours=hours,
+            kwh_per_device_hour=holding.kwh_per_device_hour,
         )
-    book.price(
+    bill.price(
         stage=effort.stage.name, item="energy", unit="kwh", quantity=kwh, rate=holding.usd_per_kwh
     )
 
 
-def _unknown_hours(book: Book, effort: Effort, item: Item, unit: LineUnit, why: Unknown) -> None:
-    book.leave_unpriced(
+def _unknown_hours(
+    bill: BillBuilder, effort: Effort, item: Item, unit: LineUnit, why: Unknown
+) -> None:
+    bill.leave_unpriced(
         stage=effort.stage.name,
         item=item,
         unit=unit,
@@ -144,95 +147,73 @@ def _unknown_hours(book: Book, effort: Effort, item: Item, unit: LineUnit, why: 
     )
 
 
-def _unknown_power(book: Book, effort: Effort, item: Item, unit: LineUnit) -> None:
-    book.leave_unpriced(
+def _unknown_power(bill: BillBuilder, effort: Effort, item: Item, unit: LineUnit) -> None:
+    bill.leave_unpriced(
         stage=effort.stage.name,
         item=item,
         unit=unit,
         quantity=None,
         reason="power_unknown",
         detail=f"the catalog has no power of {effort.cluster.accelerator}",
-        pointer=f"{effort.cluster_pointer}/accelerator",
+        pointer=effort.context.cluster.pointer_of("accelerator"),
     )
 
 
-def ownership_of(argument: Argument, holding: Holding, price: Price | NoPrice) -> Ownership | None:
+def ownership_of(holding: Holding, price: Price | NoPrice) -> Ownership | None:
     """What owning the cluster comes to beside renting it; None if nobody prices the purchase."""
     if holding.acquisition is None or holding.purchase_rates is None:
         return None
-    rate = _implied_rate(argument, holding)
+    rate = _implied_rate(holding)
     rented = price.usd_per_device_hour if isinstance(price, Price) else None
     return Ownership(
         holding=holding,
         acquisition=holding.acquisition,
         usd_per_device_hour=None if rate is None else rate["device_hour"],
         rented=rented,
-        break_even=None
-        if rate is None or rented is None
-        else _break_even(argument, holding, rate, rented),
+        break_even=None if rate is None or rented is None else _break_even(holding, rate, rented),
     )
 
 
-def _implied_rate(argument: Argument, holding: Holding) -> dict[str, Term] | None:
+def _implied_rate(holding: Holding) -> dict[str, Term] | None:
     """Dollars for one device-hour of use in all, its energy, and its part of the purchase."""
-    ledger, prefix = argument.ledger, holding.desk.prefix
+    at = holding.terms.at
     assert holding.purchase_rates is not None
     if holding.kwh_per_device_hour is None:
         return None
-    power = ledger.derive(
+    power = at.derive(
         straight_line.energy_usd,
-        name=f"{prefix}/energy_usd_per_device_hour",
-        inputs={
-            "kwh_per_device_hour": holding.kwh_per_device_hour,
-            "usd_per_kwh": holding.usd_per_kwh,
-        },
+        "energy_usd_per_device_hour",
+        kwh_per_device_hour=holding.kwh_per_device_hour,
+        usd_per_kwh=holding.usd_per_kwh,
     )
     parts = {**holding.purchase_rates, "energy_usd": power}
     if holding.hosted_w and holding.usd_per_kilowatt_month and holding.utilisation:
-        parts["hosting_usd"] = ledger.derive(
+        parts["hosting_usd"] = at.derive(
             straight_line.hosting_usd,
-            name=f"{prefix}/hosting_usd_per_device_hour",
-            inputs={
-                "rated_w": holding.hosted_w,
-                "usd_per_kilowatt_month": holding.usd_per_kilowatt_month,
-                "utilisation": holding.utilisation,
-            },
+            "hosting_usd_per_device_hour",
+            rated_w=holding.hosted_w,
+            usd_per_kilowatt_month=holding.usd_per_kilowatt_month,
+            utilisation=holding.utilisation,
         )
     bought = {part: rate for part, rate in holding.purchase_rates.items() if part in PURCHASE}
-
-    def total(name: str, rates: Mapping[str, Term]) -> Term:
-        return ledger.derive(
-            straight_line.device_hour_usd,
-            name=f"{prefix}/{name}",
-            inputs=rates,
-        )
-
+    total = straight_line.device_hour_usd
     return {
-        "device_hour": total("total_usd_per_device_hour", parts),
-        "purchase": total("purchase_usd_per_device_hour", bought),
+        "device_hour": at.derive(total, "total_usd_per_device_hour", **parts),
+        "purchase": at.derive(total, "purchase_usd_per_device_hour", **bought),
         "energy": power,
     }
 
 
-def _break_even(
-    argument: Argument, holding: Holding, rate: Mapping[str, Term], rented: Term
-) -> dict[str, Term]:
+def _break_even(holding: Holding, rate: Mapping[str, Term], rented: Term) -> dict[str, Term]:
     """Where owning breaks even; `epoch-2024` writes off by the calendar hour, as if always used."""
     assert holding.acquisition is not None
-    inputs = {
-        "owned_usd_per_device_hour": rate["device_hour"],
-        "purchase_usd_per_device_hour": rate["purchase"],
-        "energy_usd_per_device_hour": rate["energy"],
-        "price_usd": holding.acquisition["total_usd"],
-        "devices": holding.desk.effort.devices,
-        "rental_usd_per_device_hour": rented,
-    }
-    always = {"utilisation": 1.0} if holding.utilisation is None else {}
-    if holding.utilisation is not None:
-        inputs["utilisation"] = holding.utilisation
-    return argument.ledger.derive_parts(
+    return holding.terms.at.derive_parts(
         straight_line.break_even,
-        name=f"{holding.desk.prefix}/break_even",
-        inputs=inputs,
-        fixed=always,
+        owned_usd_per_device_hour=rate["device_hour"],
+        purchase_usd_per_device_hour=rate["purchase"],
+        energy_usd_per_device_hour=rate["energy"],
+        price_usd=holding.acquisition["total_usd"],
+        devices=holding.terms.effort.devices,
+        rental_usd_per_device_hour=rented,
+        utilisation=ALWAYS if holding.utilisation is None else holding.utilisation,
     )

@@ -1,18 +1,15 @@
 """Where the terms of an owned cluster are read: the caller's, or else the catalog's."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from service.core.argument import Argument
-from service.core.bills.power import Place, Plug
+from service.core.argument import Argument, Cursor
+from service.core.bills.power import DevicePower, SiteRates
 from service.core.catalog.catalog import Accelerator
 from service.core.figures.ledger import Term
-from service.core.figures.units import Unit
-from service.core.request.accounting import OwnedTerms
+from service.core.request.accounting import Accounting, OwnedTerms
 from service.core.request.request import Owned
-from service.core.request.wire import Interval
 from service.core.stages.effort import Effort
 
 
@@ -30,7 +27,7 @@ class Holding(Struct, frozen=True, kw_only=True):
     Hosting is by the kilowatt-month and only where the convention has it.
     """
 
-    desk: "Desk"
+    terms: "ClusterTerms"
     acquisition: Mapping[str, Term] | None
     purchase_rates: Mapping[str, Term] | None
     kwh_per_device_hour: Term | None
@@ -45,75 +42,60 @@ class Holding(Struct, frozen=True, kw_only=True):
         return self.usd_per_kilowatt_month is not None
 
 
-class Desk(Struct, frozen=True, kw_only=True):
-    """One cluster, the terms under which it is owned, and where in the request they stand."""
+class ClusterTerms(Struct, frozen=True, kw_only=True):
+    """One cluster and the terms under which it is owned.
 
-    argument: Argument
-    terms: OwnedTerms
-    pointer: str
+    `at` is the cursor at these terms; what they make of the cluster is named `owning/...`.
+    """
+
+    at: Cursor[OwnedTerms]
     effort: Effort
-    place: Place
-    plug: Plug | None
+    site: SiteRates
+    power: DevicePower | None
+
+    @property
+    def argument(self) -> Argument:
+        """State of the quote."""
+        return self.at.argument
 
     @property
     def device(self) -> Accelerator:
         """The device that is owned."""
+        cluster = self.effort.context.cluster
         return self.argument.catalog.accelerator(
-            self.effort.cluster.accelerator, pointer=f"{self.effort.cluster_pointer}/accelerator"
+            cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
         )
 
-    @property
-    def prefix(self) -> str:
-        """The ledger's prefix for what these terms make of this cluster."""
-        return f"owning{self.effort.cluster_pointer}"
-
-    def number(
-        self,
-        value: float | Interval[Any] | UnsetType,
-        *,
-        member: str,
-        unit: Unit,
-        assumption: str,
-    ) -> Term:
-        """One of the terms, or the default that stands for it."""
-        return self.argument.stated_or_default(
-            value, pointer=f"{self.pointer}/{member}", unit=unit, assumption=assumption
-        )
-
-    def network_share(self, assumption: str) -> Term:
+    def network_share(self, default: str) -> Term:
         """The cluster network's share of the whole cluster's cost."""
-        return self.number(
-            self.terms.network_share, member="network_share", unit="share", assumption=assumption
-        )
+        return self.at.assumed("network_share", unit="share", default=default)
 
     def price(self) -> PurchasePrice | None:
         """The purchase price of one device, given or the catalog's; None if nobody says."""
-        where = f"{self.pointer}/usd_per_device"
-        if self.terms.usd_per_device is not UNSET:
-            given = self.argument.quantity(
-                self.terms.usd_per_device, pointer=where, unit="usd/device"
-            )
-            return PurchasePrice(given, self.terms.price_includes_server)
+        member = "usd_per_device"
+        if self.at.states(member):
+            given = self.at.quantity(member, unit="usd/device")
+            return PurchasePrice(given, self.at.said.price_includes_server)
         for kind, includes_server in (("server", True), ("card", False)):
             name = f"owned.{kind}_price_usd.{self.device.id}"
             if name in self.argument.catalog.assumptions:
-                return PurchasePrice(self.argument.assume(name, pointer=where), includes_server)
+                return PurchasePrice(self.at.assume(name, member=member), includes_server)
         return None
 
 
-def terms_of(effort: Effort, terms: OwnedTerms) -> tuple[OwnedTerms, str]:
-    """The terms of a stage's cluster and where they stand: an owned supply has its own."""
-    supply = effort.cluster.supply
-    if isinstance(supply, Owned):
-        return supply, f"{effort.cluster_pointer}/supply"
-    return terms, "/accounting/owned"
+def terms_at(effort: Effort, accounting: Cursor[Accounting]) -> Cursor[OwnedTerms]:
+    """The terms of a stage's cluster: an owned supply has its own, else those of the accounting."""
+    supply = effort.context.cluster.at("supply")
+    return supply if isinstance(supply.said, Owned) else accounting.at("owned")
 
 
-def desk_of(
-    argument: Argument, effort: Effort, place: Place, plug: Plug | None, *, terms: OwnedTerms
-) -> Desk:
-    """The desk of a stage's cluster."""
-    own, pointer = terms_of(effort, terms)
-    return Desk(
-        argument=argument, terms=own, pointer=pointer, effort=effort, place=place, plug=plug
-    )
+def cluster_terms(
+    effort: Effort,
+    site: SiteRates,
+    power: DevicePower | None,
+    *,
+    accounting: Cursor[Accounting],
+) -> ClusterTerms:
+    """The terms of a stage's cluster with its site and its power."""
+    at = terms_at(effort, accounting).under(f"owning{effort.cluster_pointer}")
+    return ClusterTerms(at=at, effort=effort, site=site, power=power)
