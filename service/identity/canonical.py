@@ -1,24 +1,41 @@
-"""The canonical request and the content id of its quote."""
+"""The canonical request and the content id of its quote.
 
+One question has one canonical request, however it was written:
+
+* members are in one order, and defaults are filled in (RFC 8785),
+* numbers are spelled in one way: 1e3, 1000 and 1000.0 are one number, and so are 0 and -0.0,
+* members that are `Unordered` are sorted, and hold each entry once,
+* an interval whose ends are equal is the number that they are, where a number may stand.
+
+All else that differs stays apart, since the answer shows it: a default of the catalog that is
+written out is the caller's number then and no longer an assumption, an interval with its ends
+exchanged is warned of, and a name is printed as it was sent, in whatever Unicode form.
+
+The quote is computed from the canonical request and from nothing else of what was sent.
+"""
+
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final, TypeAlias, get_origin
 
 import msgspec
 import rfc8785
+from msgspec import inspect
 
 from service.core.request.request import QuoteRequest
+from service.core.request.wire import UNORDERED, Interval
 
 DOMAIN: Final = b"runquote/quote/2"
+
+Rewrite: TypeAlias = Callable[[Any], Any]
+"""From a value as it was sent, in plain JSON types, to its canonical form."""
 
 _decode: Final = msgspec.json.Decoder(QuoteRequest).decode
 
 
 def canonical_request(request: QuoteRequest) -> bytes:
-    """The request with its defaults filled in, as RFC 8785 writes it.
-
-    Member order, omitted defaults and the spelling of numbers (1e3, 1000, 1000.0) do not matter.
-    """
-    return rfc8785.dumps(msgspec.to_builtins(request))
+    """The bytes of the canonical request."""
+    return rfc8785.dumps(_rewrite_request(msgspec.to_builtins(request)))
 
 
 def read_canonical(canonical: bytes) -> QuoteRequest:
@@ -33,3 +50,69 @@ def quote_id(canonical: bytes, *, engine_digest: str, catalog_digest: str) -> st
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return "q_" + digest.hexdigest()
+
+
+def rewrite_of(kind: inspect.Type) -> Rewrite | None:
+    """How values of a type get their canonical form; None where they have it already."""
+    match kind:
+        case inspect.Metadata(type=inner, extra=extra):
+            return _sorted_once if extra == UNORDERED else rewrite_of(inner)
+        case inspect.VarTupleType(item_type=item):
+            each = rewrite_of(item)
+            return each and _each(each)
+        case inspect.StructType():
+            members = {
+                field.encode_name: rewrite
+                for field in kind.fields
+                if (rewrite := rewrite_of(field.type)) is not None
+            }
+            return _members(members) if members else None
+        case inspect.UnionType(types=types):
+            return _alternative(types)
+    return None
+
+
+def _alternative(types: tuple[inspect.Type, ...]) -> Rewrite | None:
+    """Of alternatives: a number or an interval of it, or else objects told apart by their tags."""
+    objects = [one for one in types if isinstance(one, inspect.StructType)]
+    if len(objects) < len(types):
+        intervals = [one for one in objects if get_origin(one.cls) is Interval]
+        return _number_if_equal if intervals else None
+    tagged = {one.tag: rewrite for one in objects if (rewrite := rewrite_of(one)) is not None}
+    tag_field = objects[0].tag_field
+
+    def by_tag(value: Any) -> Any:
+        rewrite = tagged.get(value[tag_field])
+        return value if rewrite is None else rewrite(value)
+
+    return by_tag if tagged else None
+
+
+def _sorted_once(values: Any) -> Any:
+    return sorted(set(values))
+
+
+def _number_if_equal(value: Any) -> Any:
+    """A number for an interval without width; one whose `central` lies elsewhere is kept."""
+    if not isinstance(value, dict):
+        return value
+    low = value["low"]
+    return low if low == value["high"] == value.get("central", low) else value
+
+
+def _each(rewrite: Rewrite) -> Rewrite:
+    return lambda values: [rewrite(value) for value in values]
+
+
+def _members(rewrites: dict[str, Rewrite]) -> Rewrite:
+    """An object with some of its members rewritten, those that are there."""
+
+    def rewritten(value: Any) -> Any:
+        return value | {
+            name: rewrite(value[name]) for name, rewrite in rewrites.items() if name in value
+        }
+
+    return rewritten
+
+
+_rewrite_request: Final = rewrite_of(inspect.type_info(QuoteRequest)) or (lambda value: value)

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import BASES, BasisName
-from service.core.request.wire import Interval, Name, Wire
+from service.core.request.wire import Interval, Name, Unordered, Wire
 
 Share: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0, description="A share, from 0 to 1.")]
 OpenShare: TypeAlias = Annotated[
@@ -113,7 +113,7 @@ class Adjustment(Wire, frozen=True, kw_only=True):
 class BaseRuns(Wire, frozen=True, kw_only=True, tag_field="kind", tag="runs"):
     """Reference runs of the catalog: their hours and rates, or stated costs, add up to the base."""
 
-    ids: Annotated[tuple[Slug, ...], Meta(min_length=1, max_length=16)]
+    ids: Annotated[Unordered[Slug], Meta(min_length=1, max_length=16)]
 
 
 class BaseQuote(Wire, frozen=True, kw_only=True, tag_field="kind", tag="quote"):
@@ -214,5 +214,5 @@ class Options(Wire, frozen=True, kw_only=True):
     energy and carbon, and further `bridges`, `ownership` and `figures`. The numbers are the same.
     """
 
-    bases: Annotated[tuple[BasisName, ...], Meta(min_length=1, max_length=3)] = BASES
+    bases: Annotated[Unordered[BasisName], Meta(min_length=1, max_length=3)] = BASES
     detail: Literal["summary", "full"] = "full"

@@ -22,7 +22,7 @@ from service.core.request.quantities import (
     UsdPerDeviceHour,
     UsdPerKwh,
 )
-from service.core.request.wire import Interval, Name, Wire
+from service.core.request.wire import Interval, Name, Unordered, Wire
 from service.core.request.work import Work
 
 
@@ -111,7 +111,7 @@ class Stage(Wire, frozen=True, kw_only=True):
     name: Name
     work: Work
     cluster: Cluster | UnsetType = UNSET
-    after: Annotated[tuple[Name, ...], Meta(max_length=64)] | UnsetType = UNSET
+    after: Annotated[Unordered[Name], Meta(max_length=64)] | UnsetType = UNSET
     repeat: Repeat | Interval[Repeat] = 1.0
 
 

@@ -1,11 +1,17 @@
 """What parts of a request share: named members only, intervals, and the names of the bases."""
 
-from typing import Annotated, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 T = TypeVar("T")
 
+UNORDERED: Final[dict[str, Any]] = {"unordered": True}
+"""Marks a list as a set: the canonical request sorts it, and holds each entry once."""
+
+Unordered: TypeAlias = Annotated[
+    tuple[T, ...], Meta(extra=UNORDERED, description="Order and repeats make no difference.")
+]
 
 Name: TypeAlias = Annotated[
     str,
@@ -22,7 +28,7 @@ class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_o
     """A 90% interval: one time in twenty below `low`, one time in twenty above `high`.
 
     Without `central` the middle of the distribution is taken. Ends in the wrong order are put
-    right, and the quote says so.
+    right, and the quote says so. Equal ends say what the number alone would.
     """
 
     low: T
