@@ -6,7 +6,7 @@ spells an address by hand.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -20,6 +20,7 @@ from service.core.figures.units import Unit, spread_of
 from service.core.request.wire import Interval
 
 S = TypeVar("S", bound=Struct)
+R = TypeVar("R")
 UnknownReason: TypeAlias = Literal["contradictory", "does_not_fit", "unsuited"]
 
 
@@ -168,11 +169,25 @@ class Cursor(Generic[S]):
         """The same place, with another prefix for what is derived."""
         return Cursor(self.argument, self.said, pointer=self.pointer, prefix=prefix)
 
+    def on(self, argument: Argument) -> "Cursor[S]":
+        """The same place in another argument, where something is tried and then thrown away."""
+        return Cursor(argument, self.said, pointer=self.pointer, prefix=self.prefix)
+
     def pointer_of(self, member: str) -> str:
-        """The JSON pointer of a member. A member that the struct does not have is our mistake."""
-        known = hasattr(self.said, member) or member == self.said.__struct_config__.tag_field
-        assert known, f"{type(self.said).__name__} has no member {member!r}"
+        """The JSON pointer of a member, or of a member's member: `moe/experts`.
+
+        A member that the struct does not have is our own mistake.
+        """
+        said: Any = self.said
+        for name in member.split("/"):
+            tag = said.__struct_config__.tag_field if isinstance(said, Struct) else None
+            assert hasattr(said, name) or name == tag, f"{said!r} has no member {name!r}"
+            said = getattr(said, name, None)
         return f"{self.pointer}/{member}"
+
+    def row(self, member: str, look_up: Callable[..., R]) -> R:
+        """The row of the catalog that a member names, through one of the catalog's lookups."""
+        return look_up(getattr(self.said, member), pointer=self.pointer_of(member))
 
     def states(self, member: str) -> bool:
         """Whether the request gives the member."""
@@ -225,6 +240,15 @@ class Cursor(Generic[S]):
             fixed=fixed,
             stands=stands,
         )
+
+    def derive_once(
+        self, formula: Formula[..., Real], name: str = "", unit: Unit | None = None, /, **of: Any
+    ) -> Term:
+        """The figure `prefix/name` if it is written already, else `derive`: for shared figures."""
+        written = f"{self.prefix}/{name or formula.name}"
+        if written in self.argument.ledger:
+            return self.argument.ledger.term(written)
+        return self.derive(formula, name, unit, **of)
 
     def derive_parts(
         self, formula: Formula[..., Any], name: str = "", /, **of: Any

@@ -5,9 +5,11 @@ import pytest
 from msgspec import UNSET
 
 from service.core.argument import Argument, Fixed
+from service.core.catalog.errors import UnknownModel
 from service.core.figures.sources import Derived, Given
+from service.core.request.transformer import MixtureOfExperts, Transformer
 from service.core.request.wire import Interval
-from service.core.request.work import Compute, Finetuning
+from service.core.request.work import Compute, Finetuning, PresetModel
 from tests.worlds import embedded, unregistered
 
 
@@ -68,6 +70,49 @@ def test_a_derived_figure_stands_under_the_prefix_with_its_inputs_and_structure(
 def test_a_member_that_does_not_exist_is_our_own_mistake():
     with pytest.raises(AssertionError, match="tokenz"):
         cursor(Compute(flop=1e24)).pointer_of("tokenz")
+
+
+def test_a_shared_figure_is_derived_once():
+    at = cursor(Compute(flop=3.0)).under("accelerators/x")
+    first = at.derive_once(product, a=at.quantity("flop", unit="flop"), b=2.0)
+    assert at.derive_once(product, a=at.quantity("flop", unit="flop"), b=5.0) == first
+    assert first.name == "accelerators/x/product"
+
+
+def test_a_member_names_a_row_of_the_catalog():
+    at = cursor(PresetModel(id="llama-3.1-8b"))
+    assert at.row("id", at.argument.catalog.model).id == "llama-3.1-8b"
+    at = cursor(PresetModel(id="llama-8"))
+    with pytest.raises(UnknownModel) as caught:
+        at.row("id", at.argument.catalog.model)
+    assert caught.value.pointer == "/run/stages/0/work/id"
+
+
+def test_the_same_place_in_another_argument_leaves_the_first_alone():
+    at = cursor(Compute(flop=3.0))
+    scratch = at.on(Argument(at.argument.catalog))
+    scratch.quantity("flop", unit="flop")
+    assert [len(list(place.argument.ledger)) for place in (at, scratch)] == [0, 1]
+
+
+def test_a_pointer_reaches_a_members_member():
+    at = cursor(Transformer(layers=2, hidden_size=8, heads=2, vocab_size=16, moe=UNSET))
+    assert at.pointer_of("moe") == "/run/stages/0/work/moe"
+    with pytest.raises(AssertionError, match="expertz"):
+        at.pointer_of("moe/expertz")
+    moe = MixtureOfExperts(experts=8, experts_per_token=2, moe_ffn_size=16)
+    at = cursor(Transformer(layers=2, hidden_size=8, heads=2, vocab_size=16, moe=moe))
+    assert at.pointer_of("moe/experts") == "/run/stages/0/work/moe/experts"
+
+
+def test_a_request_is_warned_of_what_it_makes_unknown_and_not_of_what_the_catalog_lacks():
+    at = cursor(Compute(flop=1e24))
+    for reason in ("contradictory", "does_not_fit", "unsuited"):
+        at.argument.warn_of(at.unknown(reason, "why", member="flop"))
+    codes = [(warning.code, warning.pointer) for warning in at.argument.warnings]
+    assert codes == [
+        (code, "/run/stages/0/work/flop") for code in ("contradictory", "does_not_fit")
+    ]
 
 
 def test_a_cursor_walks_into_a_member():
