@@ -104,3 +104,33 @@ def test_below_the_largest_rank_adapters_grow_with_their_rank(model, target):
         adapters(architecture=model, rank=r, target=target).params for r in (rank / 2, rank)
     )
     assert whole == pytest.approx(2 * half)
+
+
+def test_an_adapter_stands_beside_every_matrix_of_a_mixture_and_a_token_meets_its_own_experts():
+    """One dense layer; seven of 16 experts of 512 and a shared one, of which a token meets two."""
+    rank = 4.0
+    dense, of_expert = 3 * (1_024 + 4_096), 3 * (1_024 + 512)
+    added = adapters(architecture=MIXTURE, rank=rank, target="mlp")
+    assert added.params == rank * (dense + 7 * (16 + 1) * of_expert)
+    assert added.flop_per_token == 2 * rank * (dense + 7 * (2 + 1) * of_expert)
+
+
+def test_all_linear_layers_are_those_of_attention_and_of_the_feed_forward():
+    for model in (LLAMA_2_70B, MIXTURE):
+        whole, *parts = (
+            adapters(architecture=model, rank=8.0, target=target).params
+            for target in ("all_linear", "attention", "mlp")
+        )
+        assert whole == sum(parts)
+
+
+def test_trained_flop_of_adapters_are_those_of_their_own_three_passes():
+    length = 4_096.0
+    without, having = (
+        adapter_flop_per_token(
+            architecture=MIXTURE, sequence_length=length, rank=rank, target="mlp"
+        )
+        for rank in (0.0, 4.0)
+    )
+    added = adapters(architecture=MIXTURE, rank=4.0, target="mlp").flop_per_token
+    assert having - without == pytest.approx(3 * added)

@@ -149,3 +149,24 @@ def test_draws_and_single_numbers_agree():
     uses = np.array([0.3, 0.6, 0.9])
     assert rate_at(uses) == pytest.approx([rate_at(float(use)) for use in uses])
     assert break_even_at(0.8, np.array([0.01, 3.0])).months[0] == NEVER
+
+
+def test_months_to_break_even_pay_back_the_price_with_what_renting_costs_beyond_upkeep():
+    """Owned at 1.50, of which 0.90 are the purchase: upkeep is 0.60, and 1.40 an hour is saved."""
+    even = break_even(
+        owned_usd_per_device_hour=1.5,
+        purchase_usd_per_device_hour=0.9,
+        energy_usd_per_device_hour=0.1,
+        price_usd=8 * 30_000.0,
+        devices=8.0,
+        rental_usd_per_device_hour=2.0,
+        utilisation=0.5,
+    )
+    assert even.months == pytest.approx(30_000 / ((2.0 - 0.6) * 0.5 * 730.5))
+    assert even.utilisation == pytest.approx((1.5 - 0.1) * 0.5 / (2.0 - 0.1))
+    assert even.saving_usd_per_device_hour == 0.5
+
+
+def test_owning_never_breaks_even_where_renting_costs_less_than_electricity():
+    even = break_even_at(0.8, POWER_USD / 2)
+    assert even.utilisation == even.months == NEVER

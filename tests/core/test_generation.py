@@ -235,3 +235,175 @@ def test_prompts_shared_by_samples_are_read_once():
         ).prefill_seconds
 
     assert prefill(512.0) == pytest.approx(16 * prefill(32.0))
+
+
+BOUNDLESS = ServingDevice(
+    peak_flop_per_s=1e40,
+    memory_bytes=1e40,
+    memory_byte_per_s=1e40,
+    link_byte_per_s=1e40,
+    network_byte_per_s=1e40,
+    domain_devices=8,
+)
+MIXTURE = Transformer(
+    layers=6,
+    hidden_size=512,
+    heads=8,
+    kv_heads=2,
+    ffn_size=1024,
+    vocab_size=1000,
+    norm="none",
+    moe=MixtureOfExperts(
+        experts=16, experts_per_token=2, moe_ffn_size=256, shared_experts=1, first_dense_layers=2
+    ),
+)
+MIXTURE_ATTENTION = 2 * 512 * 512 + 2 * 512 * 2 * 64
+MIXTURE_EXPERT = 3 * 512 * 256
+MIXTURE_WITHOUT_EXPERTS = (
+    6 * MIXTURE_ATTENTION + 2 * 3 * 512 * 1024 + 4 * (MIXTURE_EXPERT + 512 * 16) + 512 * 1000
+)
+"""All parameters that are read whatever the experts; the input embedding is not."""
+
+
+def step_of(*, tp=1.0, devices=1.0, active=1.0, context=100.0, limits=None, formats=None, **costs):
+    """A decoding step of the small mixture where only these limits and costs count."""
+    return decode_step(
+        replica=replica(
+            MIXTURE,
+            serving=Serving(tensor_parallel=tp, devices=devices),
+            server=BOUNDLESS._replace(**(limits or {})),
+            speed=IDEAL._replace(**costs),
+            formats=formats,
+        ),
+        active=active,
+        context_tokens=context,
+    )
+
+
+def test_a_step_waits_for_its_layers_its_expert_layers_and_its_scheduler():
+    step = step_of(layer_seconds=1e-5, expert_layer_seconds=1e-4, step_seconds=1e-2)
+    assert step.overhead == pytest.approx(6 * 1e-5 + 4 * 1e-4 + 1e-2)
+    assert step.seconds == pytest.approx(step.overhead)
+
+
+def test_a_step_reads_common_weights_by_the_group_and_experts_by_the_replica():
+    """Four groups of two ranks: what is common over two, the experts that are met over eight."""
+    step = step_of(
+        tp=2.0,
+        devices=8.0,
+        active=32.0,
+        limits={"memory_byte_per_s": 1e9},
+        bandwidth_share=0.5,
+        formats=Formats(weight_bytes=1.0),
+    )
+    met = 16 * (1 - (1 - 2 / 16) ** 32)
+    read = MIXTURE_WITHOUT_EXPERTS / 2 + 4 * met * MIXTURE_EXPERT / 8
+    assert step.weights == pytest.approx(read / 5e8)
+    assert step.weights_bound_by_flop == 0.0
+
+
+def test_the_products_of_a_step_are_spread_over_all_devices():
+    step = step_of(
+        tp=2.0, devices=8.0, active=32.0, limits={"peak_flop_per_s": 1e12}, flop_share=0.5
+    )
+    per_token = 2 * (MIXTURE_WITHOUT_EXPERTS + 4 * 2 * MIXTURE_EXPERT)
+    core_of_one_key = 6 * 2 * 2 * 8 * 64 / 2
+    assert step.weights == pytest.approx(32 * (per_token + core_of_one_key) / 8 / 5e11)
+    assert step.weights_bound_by_flop == 1.0
+
+
+def test_keys_and_values_are_read_by_the_ranks_of_a_group_as_far_as_there_are_heads():
+    """Two key-value heads: of four ranks two read the same."""
+    limits = {"memory_byte_per_s": 1e12}
+    for tp, split in ((1.0, 1), (2.0, 2), (4.0, 2)):
+        step = step_of(
+            tp=tp, devices=8.0, active=64.0, limits=limits, formats=Formats(cache_bytes=1.0)
+        )
+        of_group = 64 * tp / 8
+        cache = 6 * 2 * (64 + 64) * 100
+        assert step.attention == pytest.approx(of_group * cache / split / 1e12)
+
+
+def test_the_scores_of_a_group_are_spread_over_its_ranks():
+    limits = {"peak_flop_per_s": 1e12}
+    step = step_of(tp=4.0, devices=8.0, active=64.0, limits=limits)
+    flop = 6 * 2 * 100 * 8 * (64 + 64)
+    assert step.attention == pytest.approx(64 * 4 / 8 * flop / 4 / 1e12)
+    assert step.attention_bound_by_flop == 1.0
+
+
+@pytest.mark.parametrize(("domain", "rate", "latency"), [(8, 1e9, 1e-6), (1, 1e8, 1e-5)])
+def test_tensor_parallel_ranks_reduce_twice_a_layer(domain, rate, latency):
+    limits = {"domain_devices": domain, "link_byte_per_s": 1e9, "network_byte_per_s": 1e8}
+    step = step_of(
+        tp=4.0,
+        devices=4.0,
+        active=16.0,
+        limits=limits,
+        exchange_seconds=1e-6,
+        far_exchange_seconds=1e-5,
+    )
+    reduced = 2 * (4 - 1) / 4 * 2 * 16 * 512
+    assert step.exchange == pytest.approx(6 * 2 * (latency + reduced / rate))
+
+
+@pytest.mark.parametrize(("devices", "rate", "latency"), [(8.0, 1e9, 1e-6), (16.0, 1e8, 1e-5)])
+def test_experts_on_several_groups_are_sent_to_and_sent_back_from(devices, rate, latency):
+    """Sixteen sequences a group; the reduction of the two ranks of a group stays inside."""
+    limits = {"link_byte_per_s": 1e9, "network_byte_per_s": 1e8}
+    step = step_of(
+        tp=2.0,
+        devices=devices,
+        active=16.0 * devices / 2,
+        limits=limits,
+        exchange_seconds=1e-6,
+        far_exchange_seconds=1e-5,
+    )
+    stream = 2 * 16 * 512
+    reduced = 6 * 2 * (1e-6 + 2 * (2 - 1) / 2 * stream / 1e9)
+    sent = 4 * 2 * (latency + stream * 2 / 2 / rate)
+    assert step.exchange == pytest.approx(reduced + sent)
+
+
+def test_every_group_holds_sequences_of_its_own_beside_its_part_of_the_weights():
+    speed = IDEAL._replace(memory_share=0.5)
+    serving = Serving(tensor_parallel=2.0, devices=8.0)
+    one = replica(
+        MIXTURE,
+        serving=serving,
+        speed=speed,
+        server=BOUNDLESS._replace(memory_bytes=8e9),
+        formats=Formats(weight_bytes=1.0, cache_bytes=1.0),
+    )
+    held = (MIXTURE_WITHOUT_EXPERTS + 512 * 1000) / 2 + 4 * 16 * MIXTURE_EXPERT / 8
+    cache = 1_000 * 6 * 2 * (64 + 64)
+    room = 4 * (0.5 * 8e9 - held - 2e9) * 2 / cache
+    assert most_concurrent(replica=one, context_tokens=1_000.0) == pytest.approx(room)
+    few = one._replace(speed=speed._replace(most_sequences=3.0))
+    assert most_concurrent(replica=few, context_tokens=1_000.0) == 4 * 3
+
+
+def test_a_batch_waits_in_line_drains_and_lasts_as_long_as_its_steps():
+    """Two replicas with room for 25 sequences each, a second a step, 500 responses."""
+    speed = IDEAL._replace(step_seconds=1.0, most_sequences=25.0)
+    found = batch_seconds(
+        replica=replica(server=BOUNDLESS, speed=speed),
+        replicas=2.0,
+        samples=500.0,
+        prompts=50.0,
+        prompt_tokens=100.0,
+        lengths=lengths_of(mean_tokens=1_000.0, cap_tokens=4_096.0, sigma=0.9),
+    )
+    assert found.concurrent == 25.0
+    assert found.queue_seconds == pytest.approx((250 - 25) * 1_000 / 25)
+    assert found.flow_seconds == pytest.approx(250 * 1_000 / 25)
+    assert found.longest_tokens == pytest.approx(4_096.0)
+    assert found.longest_seconds == pytest.approx(found.longest_tokens)
+    assert found.drain_seconds == pytest.approx(found.longest_tokens, rel=1e-3)
+    assert found.seconds == pytest.approx(found.queue_seconds + found.drain_seconds)
+
+
+def test_a_batch_that_has_room_does_not_wait_in_line():
+    found = batch(8.0, replicas=16.0, server=BOUNDLESS, speed=IDEAL._replace(step_seconds=1.0))
+    assert found.concurrent == 1.0
+    assert found.queue_seconds == 0.0

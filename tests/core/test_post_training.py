@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.answer import UnpricedBill, UnpricedLine
+from service.core.stages.finetuning import padding_of_sequences
 from tests.worlds import answer, embedded
 
 SMALL = {"kind": "preset", "id": "llama-3.1-8b"}
@@ -426,3 +427,53 @@ def test_counts_that_are_no_structure_may_be_intervals(work, member, middle):
         alone, _ = stage_of(work | {member: middle * times})
         best = 2.0 * alone.device_hours.central  # on the layout that is best for so many
         assert best - 0.01 <= float(end) <= 1.1 * best
+
+
+def test_an_example_fills_a_sequence_of_its_own_as_far_as_it_is_long():
+    assert padding_of_sequences(mean_tokens=1_000.0, sequence_length=4_000.0) == 0.75
+    assert padding_of_sequences(mean_tokens=5_000.0, sequence_length=4_000.0) == 0.0
+    assert padding_of_sequences(mean_tokens=1.0, sequence_length=4_000.0) == 0.99
+
+
+def test_frozen_weights_have_no_gradients():
+    some, all_of_them = (
+        stage_of(
+            TUNING
+            | {
+                "method": {"kind": "frozen", "frozen_share": share},
+                "layout": {"tensor_parallel": 8, "zero_stage": 0, "recompute": "full"},
+            }
+        )[0].memory.parts
+        for share in (0.75, 0.0)
+    )
+    assert some["weights"] == all_of_them["weights"]
+    for part in ("gradients", "optimizer_states"):
+        assert some[part] == pytest.approx(all_of_them[part] / 4)
+
+
+def test_an_update_learns_from_sequences_of_a_mean_prompt_and_response():
+    """64 prompts with 8 responses each, in two updates."""
+    _, quoted = stage_of(LEARNING | {"updates_per_step": 2})
+    (tokens,) = (
+        figure for name, figure in quoted.figures.items() if name.endswith("/tokens_per_update")
+    )
+    assert tokens.value == 64 * 8 / 2 * (200 + 1_000)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_active_parameters_than_there_are_is_a_state(kind):
+    model = {"kind": "parameters", "total": 7e9, "active": 8e9}
+    stage, quoted = stage_of(KINDS[kind] | {"model": model})
+    assert stage.feasibility.status == "contradictory"
+    (warning,) = (w for w in quoted.warnings if w.code == "contradictory")
+    assert warning.pointer == "/run/stages/0/work/model/active"
+    model["active"] = 6e9
+    assert stage_of(KINDS[kind] | {"model": model})[0].feasibility.status == "fits"
+
+
+def test_devices_that_a_layout_leaves_out_are_said_to_be_idle():
+    layout = {"tensor_parallel": 2, "data_parallel": 16}
+    _, some = stage_of(TUNING | {"layout": layout}, devices=64)
+    assert "devices_idle" in codes(some)
+    _, none = stage_of(TUNING | {"layout": layout}, devices=32)
+    assert "devices_idle" not in codes(none)

@@ -154,3 +154,49 @@ def test_draws_and_single_numbers_agree():
     together = goodput(devices=counts, **AUTOMATIC)
     alone = [goodput(devices=float(count), **AUTOMATIC).goodput for count in counts]
     assert together.goodput == pytest.approx(alone)
+
+
+def test_dalys_interval_by_hand():
+    """d = 2 and M = 100 seconds: sqrt(2 d M) is 20, and sqrt(d / 2M) a tenth."""
+    daly = optimal_interval_seconds(checkpoint_seconds=2.0, mean_seconds_between_failures=100.0)
+    assert daly == pytest.approx(20 * (1 + 0.1 / 3 + 0.01 / 9) - 2)
+
+
+@given(share=st.floats(1e-6, 0.2), mean=st.floats(60.0, 1e7))
+def test_dalys_interval_is_where_the_loss_of_a_cycle_is_least(share, mean):
+    """exp((t + d) / M) / t is least where t / M = 1 - exp(-(t + d) / M)."""
+    pause = share * mean
+    t = optimal_interval_seconds(checkpoint_seconds=pause, mean_seconds_between_failures=mean)
+    assert t / mean == pytest.approx(1 - np.exp(-(t + pause) / mean), rel=2e-3)
+
+
+def test_checkpoints_that_take_longer_than_failures_let_them_be_every_mean_time():
+    """From d = 2 M on."""
+    for pause in (200.0, 1_000.0):
+        assert (
+            optimal_interval_seconds(checkpoint_seconds=pause, mean_seconds_between_failures=100.0)
+            == 100.0
+        )
+
+
+def test_a_cycle_loses_its_pause_its_restart_and_half_of_what_it_redoes():
+    """A failure a day, checkpoints of 100 seconds each hour, restarts of half an hour."""
+    run = goodput(
+        devices=100.0,
+        failures_per_device_day=0.006,
+        spot_interruptions_per_device_day=0.004,
+        restart_seconds=1_800.0,
+        checkpoint_seconds=100.0,
+        checkpoint_interval_seconds=3_600.0,
+    )
+    rate = 1 / 86_400
+    held = np.exp(rate * 1_800) * (np.exp(rate * 3_700) - 1) / (rate * 3_600)
+    assert run.goodput == pytest.approx(1 / held)
+    assert run.failures_per_day == pytest.approx(1.0)
+    assert run.mean_hours_between_failures == pytest.approx(24.0)
+    pause, redone, restart = 100 / 3_600, rate * 3_700 / 2, rate * 1_800
+    whole = pause + redone + restart
+    lost = 1 - 1 / held
+    assert run.checkpoint_share == pytest.approx(lost * pause / whole)
+    assert run.rework_share == pytest.approx(lost * redone / whole)
+    assert run.restart_share == pytest.approx(lost * restart / whole)
