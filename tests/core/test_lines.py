@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, PricedLine
-from service.core.printing.money import amount_of, decimal_of, printed_rate, sum_of
+from service.core.printing.money import (
+    amount_of,
+    decimal_of,
+    printed,
+    printed_estimate,
+    printed_rate,
+    sum_of,
+)
 from service.core.request.quantities import DeviceHours, UsdPerDeviceHour
 from tests.bounds import between
 from tests.worlds import answer, device, run_of, world
@@ -28,6 +35,13 @@ def test_a_rate_keeps_every_digit_and_has_two_places():
     assert printed_rate(1.23456) == "1.23456"
     assert printed_rate(1e-6) == "0.000001"
     assert printed_rate(1e6) == "1000000.00"
+
+
+def test_a_zero_is_printed_without_a_sign():
+    assert printed_rate(-0.0) == "0.00"
+    assert printed(amount_of(quantity=3.0, rate=-0.001)) == "0.00"
+    assert printed(amount_of(quantity=3.0, rate=-0.01)) == "-0.03"
+    assert [printed_estimate(usd) for usd in (-0.0, -0.004, -0.006)] == ["0.00", "0.00", "-0.01"]
 
 
 def test_no_amounts_make_no_dollars():

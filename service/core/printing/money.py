@@ -29,8 +29,8 @@ def sum_of(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def printed(amount: Decimal) -> str:
-    """An amount as a decimal string, never in exponents."""
-    return format(amount, "f")
+    """An amount as a decimal string, never in exponents; a zero has no sign."""
+    return format(amount, "zf")
 
 
 def printed_estimate(usd: float) -> str:
@@ -38,7 +38,7 @@ def printed_estimate(usd: float) -> str:
 
     It is rounded as the float that it is; thousands of them are printed for each bill that adds up.
     """
-    return f"{usd:.2f}"
+    return f"{usd:z.2f}"
 
 
 def printed_rate(rate: float) -> str:
