@@ -67,6 +67,19 @@ bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure CPU time per request, an
 contract: $(VENV)/project.stamp ## write openapi/ anew from the types
 	$(BIN)/runquote openapi --write openapi
 
+# Versions stand where they cannot be looked up: in the package, the image's label, the compose file and the changelog.
+.PHONY: release
+release: $(VENV)/dev.stamp ## name a version and check it: make release VERSION=1.2.3
+	@expr "$(VERSION)" : '[0-9]\{1,\}\.[0-9]\{1,\}\.[0-9]\{1,\}$$' >/dev/null || { echo "name a version: make release VERSION=1.2.3" >&2; exit 1; }
+	@sed -i.before 's/^__version__ = .*/__version__ = "$(VERSION)"/' service/__init__.py
+	@sed -i.before 's/^ARG VERSION=.*/ARG VERSION=$(VERSION)/' Dockerfile
+	@sed -i.before 's/image: runquote:.*/image: runquote:$(VERSION)/' deploy/compose.yaml
+	@awk -v version='$(VERSION)' -v day="$$(date -u +%Y-%m-%d)" '{ print } \
+		/^## \[Unreleased\]$$/ { printf "\n## [%s] - %s\n", version, day }' CHANGELOG.md >CHANGELOG.md.after
+	@mv CHANGELOG.md.after CHANGELOG.md
+	@rm -f service/__init__.py.before Dockerfile.before deploy/compose.yaml.before
+	@$(MAKE) contract test
+
 .PHONY: format
 format: $(VENV)/dev.stamp ## let ruff lay out the code and mend what it can
 	$(BIN)/ruff format

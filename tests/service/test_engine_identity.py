@@ -368,3 +368,15 @@ def test_a_wheel_is_the_same_engine_as_the_checkout_that_it_was_built_from(tmp_p
     (wheel,) = WheelBuilder(str(TOP)).build(directory=str(tmp_path), versions=["standard"])
     shutil.unpack_archive(wheel, tmp_path / "installed", "zip")
     assert engine_digest(tmp_path / "installed" / "service") == engine_digest()
+
+
+def test_all_places_that_name_the_version_agree():
+    named = {
+        "Dockerfile": r"^ARG VERSION=(.+)$",
+        "deploy/compose.yaml": r"image: runquote:(.+)$",
+        "CHANGELOG.md": r"^## \[(\d.+)\]",
+    }
+    for file, pattern in named.items():
+        found = re.search(pattern, (TOP / file).read_text(encoding="utf-8"), re.MULTILINE)
+        assert found, file
+        assert found[1] == __version__, file
