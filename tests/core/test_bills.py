@@ -359,3 +359,17 @@ def test_a_base_quote_without_a_rental_total_is_a_state():
         for line in loaded.lines
         if isinstance(line, UnpricedLine) and line.item == "base_model"
     }
+
+
+def test_a_lump_sum_is_counted_once():
+    amounts = {
+        "base_model": {"kind": "amount", "usd": 1e6},
+        "staff": {"kind": "amount", "usd": 2e5},
+        "data": {"kind": "amount", "usd": 7},
+    }
+    found = by_item(bills(**amounts)["fully_loaded"])
+    assert {item: found[item] for item in amounts} == {
+        "base_model": Decimal(1_000_000),
+        "staff": Decimal(200_000),
+        "data": Decimal(7),
+    }

@@ -72,3 +72,21 @@ def test_a_share_whose_range_ends_below_one_leaves_something(high, low, middle):
     central = middle * high
     drawn = draws_of("share", "share", low * central, central, high)
     assert drawn.max() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("unit", "low", "central", "high", "expected"),
+    [
+        ("usd", 1.0, 4.0, 16.0, 8.0),  # half way from 4 to 16 in the logarithm
+        ("share", 0.1, 0.5, 0.9, 0.75),  # odds 1 and 9, their middle 3
+        ("share", 0.0, 0.2, 0.6, 0.4),  # a range that touches 0 is normal as it stands
+        ("share", 0.25, 0.36, 1.0, 0.6),  # one that touches 1 is log-normal
+        ("usd", 0.0, 2.0, 4.0, 3.0),
+    ],
+)
+def test_half_way_to_an_end_is_half_way_on_the_scale_of_the_unit(
+    unit, low, central, high, expected
+):
+    half = np.array([NormalDist().inv_cdf(0.95) / 2])
+    (value,) = values_at(half, unit=unit, low=low, central=central, high=high)
+    assert value == pytest.approx(expected)

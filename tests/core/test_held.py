@@ -1,8 +1,10 @@
 """Goodput, evaluation and idle time of a stage, through whole quotes."""
 
+import msgspec
 import pytest
 
-from tests.worlds import answer, embedded
+from service.core.catalog.catalog import SpotReclaim
+from tests.worlds import answer, datum, device, embedded, offer, run_of, world
 
 
 def stage_of(accelerator="nvidia-h100-sxm-80gb", devices=1024, work=None, supply=None, **terms):
@@ -87,3 +89,39 @@ def test_evaluation_and_idle_time_stretch_hours():
 def test_few_devices_hardly_ever_fail():
     stage, _ = stage_of(devices=8)
     assert stage.goodput.central > 0.998
+
+
+def reclaimed(*rows):
+    """The share of spot capacity that a stage in region `r1` is taken to lose within a month."""
+    observed = tuple(
+        SpotReclaim(
+            provider="p",
+            region=region,
+            instance_type=f"i{share}",
+            accelerator="d1",
+            observed_on=observed_on,
+            reclaimed_share_per_month=datum(f"spot/{share}", share, "share"),
+            saving_share=datum(f"saving/{share}", 0.6, "share"),
+        )
+        for region, observed_on, share in rows
+    )
+    offers = (offer("o", "p", "d1", 1.0, price_kind="spot", region="r1"),)
+    catalog = msgspec.structs.replace(
+        world(device("d1"), offers=offers), spot_reclaims={"d1": observed}
+    )
+    work = {"kind": "compute", "flop": 1e24, "mfu": 0.4}
+    cluster = {
+        "accelerator": "d1",
+        "devices": 64,
+        "supply": {"kind": "market", "term": "spot", "region": "r1"},
+    }
+    figures = answer(run_of({"work": work}, cluster=cluster), catalog).figures
+    return {name for name in figures if name.startswith("spot/")}
+
+
+def test_of_reclaims_the_newest_of_the_region_count_and_of_these_the_middle_one():
+    assert reclaimed(("r1", "2025-01", 0.05), ("r1", "2026-01", 0.1)) == {"spot/0.1"}
+    assert reclaimed(("r1", "2025-01", 0.05), ("r2", "2026-01", 0.1)) == {"spot/0.05"}
+    same_day = [("r1", "2026-01", share) for share in (0.05, 0.1, 0.2)]
+    assert reclaimed(*same_day) == {"spot/0.1"}
+    assert reclaimed(("r2", "2026-01", 0.2)) == {"spot/0.2"}

@@ -234,3 +234,14 @@ def test_nothing_faster_is_passed_over(devices: int, gib: float) -> None:
         assert np.isinf(seconds.min())
     else:
         assert (best.step_time_s or 0) <= seconds.min() * (1 + 1e-9)
+
+
+def test_sharded_weights_are_offered_but_not_under_a_pipeline_that_gathers_for_each_batch() -> None:
+    for problem, devices in ((LLAMA_405B, 16384.0), (SMALL, 32.0)):
+        ranked = found(problem, devices, runners_up=10_000).ranked
+        stages = {
+            candidate.layout.pipeline_parallel
+            for candidate in ranked
+            if candidate.layout.zero_stage == 3
+        }
+        assert stages == {1.0}

@@ -8,6 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, UnpricedBill
+from service.core.model import architecture_of
+from service.core.request.transformer import Transformer
+from service.core.training.formulas import (
+    anchored_s,
+    device_hours_of_steps,
+    executed_over_model_flop,
+    hfu_of_mfu,
+    mfu_of_step,
+    scaled_s,
+    seconds_at_mfu,
+    steps_of,
+    tokens_per_s_per_device,
+)
+from service.core.training.parallelism import Layout
 from tests.worlds import answer, embedded
 
 LLAMA = {"kind": "preset", "id": "llama-3.1-8b"}
@@ -221,3 +235,85 @@ def test_every_accelerator_has_an_answer(accelerator):
     assert stage.feasibility.status in {"fits", "does_not_fit", "unknown"}
     if stage.feasibility.status == "fits":
         assert 0.0 < stage.mfu.central < 1.0
+
+
+DENSE = architecture_of(
+    Transformer(layers=4, hidden_size=512, heads=8, kv_heads=2, ffn_size=1024, vocab_size=1000)
+)
+FORWARD_OF_LAYERS = 4 * 2 * (2 * 512 * 512 + 2 * 512 * 128 + 3 * 512 * 1024)
+SCORES_AND_VALUES = 4 * 2 * 2 * 8 * 64 * (2048 / 2)
+LOGITS = 2 * 512 * 1000
+
+
+@pytest.mark.parametrize(
+    ("recompute", "again"),
+    [
+        (0.0, 0.0),
+        (1.0, SCORES_AND_VALUES),
+        (2.0, FORWARD_OF_LAYERS + SCORES_AND_VALUES),
+    ],
+)
+def test_what_is_computed_again_is_attention_or_all_layers_but_no_logits(recompute, again):
+    forward = FORWARD_OF_LAYERS + SCORES_AND_VALUES + LOGITS
+    for share in (1.0, 0.25):
+        ratio = executed_over_model_flop(
+            architecture=DENSE,
+            layout=Layout(recompute=recompute, recompute_share=share),
+            sequence_length=2048.0,
+        )
+        assert ratio == pytest.approx(1 + share * again / (3 * forward))
+    assert hfu_of_mfu(mfu=0.4, executed_over_model_flop=1.25) == 0.5
+
+
+def test_an_anchor_scales_a_step_by_what_it_measured_over_what_is_predicted_of_it():
+    """A million tokens at 500 a second on each of 100 devices are 20 seconds; 16 were predicted."""
+    seconds = anchored_s(
+        predicted_s=8.0,
+        anchor_predicted_s=16.0,
+        anchor_tokens_per_step=1e6,
+        anchor_tokens_per_s_per_device=500.0,
+        anchor_devices=100.0,
+        measured_over_predicted=1.1,
+    )
+    assert seconds == pytest.approx(8 * 20 / 16 * 1.1)
+
+
+def test_steps_and_their_seconds_make_device_hours_and_throughput():
+    """A trillion tokens in steps of four million that take 10 seconds on 1,000 devices."""
+    steps = steps_of(tokens=1e12, tokens_per_step=4e6)
+    assert steps == 250_000
+    hours = device_hours_of_steps(steps=steps, seconds=10.0, devices=1_000.0, goodput=0.8)
+    assert hours == pytest.approx(250_000 * 10 * 1_000 / 0.8 / 3_600)
+    assert tokens_per_s_per_device(tokens_per_step=4e6, seconds=10.0, devices=1_000.0) == 400.0
+    step = {"flop_per_token": 4e10, "tokens_per_step": 4e6, "devices": 1_000.0}
+    mfu = mfu_of_step(**step, peak_flop_per_s=1e15, seconds=10.0)
+    assert mfu == pytest.approx(4e10 * 4e6 / (1_000 * 1e15 * 10))
+    assert seconds_at_mfu(**step, peak_flop_per_s=1e15, mfu=mfu) == pytest.approx(10.0)
+    assert scaled_s(predicted_s=10.0, measured_over_predicted=1.2, flop_ratio=0.5) == 6.0
+
+
+def test_kernels_of_experts_without_a_gate_are_not_fused():
+    """Asked for in 2026 and in a scaled format, in which those of gated experts are."""
+
+    def experts(*, gated, **said):
+        model = {
+            "kind": "transformer",
+            "layers": 8,
+            "hidden_size": 2048,
+            "heads": 16,
+            "vocab_size": 32_000,
+            "gated_ffn": gated,
+            "moe": {"experts": 16, "experts_per_token": 4, "moe_ffn_size": 1024},
+        }
+        stage, _ = stage_of(
+            accelerator="nvidia-b200-sxm",
+            model=model,
+            precision="nvfp4",
+            software_year=2026.5,
+            **said,
+        )
+        return stage.step.parts["experts"]
+
+    assert experts(gated=False) == experts(gated=False, expert_kernels="grouped")
+    assert experts(gated=True) == experts(gated=True, expert_kernels="fused")
+    assert experts(gated=True) < experts(gated=True, expert_kernels="grouped")

@@ -4,12 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.core.model import architecture_of
+from service.core.request.transformer import Transformer
 from service.core.stages.reinforcement.formulas import (
     StepPhases,
     colocated_step,
+    decoding_seconds,
+    devices_learning,
     forward_seconds,
+    generation_devices,
     off_policy_step,
+    reward_passes,
     run_device_hours,
+    seconds_per_step,
+    stepped,
+    steps_sharing_rollout,
+    streaming_seconds,
+    training_pass_seconds,
+    weight_bytes,
     weight_transfer_seconds,
 )
 
@@ -47,3 +59,105 @@ def test_r1_zero_took_68_seconds_a_step():
 
 def test_weights_arrive_at_the_rate_of_one_device():
     assert weight_transfer_seconds(weight_bytes=40e9, byte_per_s=5e9) == 8.0
+
+
+def test_a_step_side_by_side_takes_its_slower_side_and_new_weights():
+    """Writing takes 5 + 60 seconds, learning 10 + 4 + 2 + 30 and 6 beside; weights take 3."""
+    whole = StepPhases(
+        prefill=5.0,
+        generation=60.0,
+        log_probabilities=10.0,
+        reference=4.0,
+        reward=2.0,
+        update=30.0,
+        weight_transfer=3.0,
+        fixed=6.0,
+    )
+    step = off_policy_step(phases=whole)
+    assert (step.generating, step.training) == (65.0, 52.0)
+    assert step.seconds == 65 + 3
+    assert (step.waiting_generators, step.waiting_trainers) == (0.0, 13.0)
+    assert stepped(side_by_side=True, **whole._asdict()) == step
+    assert stepped(side_by_side=False, **whole._asdict()) == colocated_step(phases=whole)
+    assert colocated_step(phases=whole).training == 46.0
+
+
+def test_a_rollout_is_shared_by_its_steps_and_the_batches_ahead():
+    assert seconds_per_step(seconds=120.0) == 120.0
+    assert seconds_per_step(seconds=120.0, steps_per_rollout=4.0, batches_ahead=3.0) == 10.0
+    decoding = decoding_seconds(queue_seconds=50.0, drain_seconds=30.0, steps_per_rollout=4.0)
+    assert decoding == (50 + 30) / 4
+
+
+@pytest.mark.parametrize(
+    ("flow", "longest", "expected"),
+    [
+        (60.0, 40.0, 60 / 6),  # bound by the flow of samples
+        (60.0, 70.0, 70 / 6),  # by the longest sample
+        (90.0, 70.0, 80 / 6),  # batches written whole are faster
+    ],
+)
+def test_batches_that_follow_one_another_take_what_binds_them(flow, longest, expected):
+    assert streaming_seconds(
+        queue_seconds=50.0,
+        drain_seconds=30.0,
+        flow_seconds=flow,
+        longest_seconds=longest,
+        batches_ahead=3.0,
+        steps_per_rollout=2.0,
+    ) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "shared"),
+    [
+        ({}, 64 * 16 / 128),  # 1,024 samples fill the devices
+        ({"samples": 4_096.0}, 1.0),
+        ({"updates_per_rollout": 12.0}, 12 / 2),
+        ({"steps": 5.0}, 5.0),
+    ],
+)
+def test_steps_share_a_rollout_that_fills_the_devices_and_is_not_too_old(given, shared):
+    terms = {
+        "samples": 128.0,
+        "devices": 64.0,
+        "samples_per_device": 16.0,
+        "updates_per_rollout": 32.0,
+        "steps": 1_000.0,
+        "updates_per_step": 2.0,
+    }
+    assert steps_sharing_rollout(**terms | given) == shared
+
+
+def test_a_training_pass_takes_the_mini_batches_by_their_tokens_and_what_slows_them():
+    """Two updates of 10 seconds for 1,000 tokens a sample, which have 1,200 on average."""
+    seconds = training_pass_seconds(
+        seconds=10.0,
+        updates=2.0,
+        prompt_tokens=300.0,
+        response_tokens=900.0,
+        slowdown=1.5,
+        sequence_length=1_000.0,
+        colocated_slowdown=1.1,
+    )
+    assert seconds == pytest.approx(10 * 2 * 1.2 * 1.5 * 1.1)
+
+
+def test_a_split_gives_the_learners_whole_devices_and_at_least_one():
+    assert generation_devices(devices=100.0, learning_share=3 / 8) == 100 - 37
+    assert generation_devices(devices=4.0, learning_share=1 / 8) == 4 - 1
+    assert devices_learning(devices=100.0, generation_devices=63.0) == 37.0
+
+
+def test_a_reward_model_costs_passes_by_its_active_parameters():
+    def dense(layers):
+        return architecture_of(
+            Transformer(layers=layers, hidden_size=512, heads=8, ffn_size=1024, vocab_size=8)
+        )
+
+    passes = reward_passes(reward=dense(4), policy=dense(2))
+    layer = 4 * 512 * 512 + 3 * 512 * 1024 + 2 * 512
+    beside = 2 * 8 * 512 + 512
+    assert passes == pytest.approx((4 * layer + beside) / (2 * layer + beside))
+    held = weight_bytes(architecture=dense(2), bytes_per_weight=2.0)
+    assert held == 2 * (2 * layer + beside)
