@@ -111,9 +111,8 @@ def openapi(
 ) -> None:
     """Print the OpenAPI contract as the types make it, write it, or check the published one."""
     from service.api.contract import documents  # noqa: PLC0415
-    from service.catalog_files import load_catalog  # noqa: PLC0415
 
-    made = documents(load_catalog())
+    made = documents()
     if write is not None:
         write.mkdir(parents=True, exist_ok=True)
         for name, content in made.items():

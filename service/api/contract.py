@@ -5,22 +5,17 @@ catalog leaves the contract as it is.
 """
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import yaml
 
 from service import __version__
-from service.answering import answer_of, encoded, question_of
-from service.api.examples import DEEPSEEK_R1, ENGINE
 from service.api.ids import name_schemas, refer_to_names
 from service.api.parameters import CATALOG_LISTS, CatalogList
 from service.api.paths import headers, paths, request_headers, responses
 from service.api.problems import Problem
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.answer import Quote
-from service.core.catalog.catalog import Catalog
 from service.core.request.request import QuoteRequest
 
 OPENAPI_VERSION: Final = "3.1.1"
@@ -55,8 +50,8 @@ TAGS: Final = {
 }
 
 
-def build_document(catalog: Catalog) -> Schema:
-    """The whole contract over one edition of the catalog, as OpenAPI 3.1."""
+def build_document() -> Schema:
+    """The whole contract, as OpenAPI 3.1."""
     return {
         "openapi": OPENAPI_VERSION,
         "jsonSchemaDialect": DIALECT,
@@ -70,7 +65,7 @@ def build_document(catalog: Catalog) -> Schema:
         "servers": [{"url": "/", "description": "Where this document came from."}],
         "security": [],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
-        "paths": paths(quote_example=quote_of(DEEPSEEK_R1.request, catalog)),
+        "paths": paths(),
         "components": {
             "schemas": component_schemas(),
             "parameters": request_headers(),
@@ -119,19 +114,9 @@ def reference(component: str) -> Schema:
     return {"$ref": REFERENCE + component}
 
 
-def quote_of(request: dict[str, Any], catalog: Catalog) -> Any:
-    """What the service answers to a request, computed by the very same code.
-
-    Its engine is a stand-in, so that a new engine with the same numbers is the same contract.
-    """
-    question = question_of(msgspec.convert(request, QuoteRequest), engine=ENGINE, catalog=catalog)
-    answer = answer_of(question, engine=ENGINE, catalog=catalog, base_quote=None)
-    return msgspec.json.decode(encoded(answer))
-
-
-def documents(catalog: Catalog) -> dict[str, bytes]:
+def documents() -> dict[str, bytes]:
     """The contract as it is published, by file name; the same document in two notations."""
-    document = build_document(catalog)
+    document = build_document()
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return {
         "openapi.json": (text + "\n").encode(),
@@ -155,10 +140,3 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 PlainDumper.add_representer(str, _text)
-
-
-def write_documents(catalog: Catalog, directory: Path) -> None:
-    """Write the published contract."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, content in documents(catalog).items():
-        (directory / name).write_bytes(content)

@@ -1,9 +1,10 @@
 """The paths of the contract: each operation, what it takes, and everything that it may answer."""
 
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
-from service.api.examples import QUOTE_ID, REQUESTS, problem_example
+from service.api.examples import DEEPSEEK_R1, QUOTE_ID, REQUESTS, problem_example
+from service.api.excerpt import QUOTE_EXCERPT, SUMMARY
 from service.api.ids import NAMES_IN_QUERIES
 from service.api.parameters import CATALOG_LISTS, CatalogList, Choice, Count, Parameter
 from service.api.problems import KINDS, MEDIA_TYPE
@@ -19,10 +20,10 @@ UNKNOWN_VALUE: Final = " A value that no row has is refused with the nearest one
 NAMES: Final = tuple(slug for slug, kind in KINDS.items() if kind.status == 422)
 
 
-def paths(*, quote_example: Any) -> dict[str, Schema]:
+def paths() -> dict[str, Schema]:
     """All paths."""
     return {
-        "/quote": {"post": create_quote(quote_example)},
+        "/quote": {"post": create_quote()},
         "/quote/{id}": {"get": get_quote()},
         **{
             path: operation
@@ -37,7 +38,7 @@ def paths(*, quote_example: Any) -> dict[str, Schema]:
     }
 
 
-def create_quote(quote_example: Any) -> Schema:
+def create_quote() -> Schema:
     """POST /quote."""
     return {
         "operationId": "createQuote",
@@ -67,7 +68,7 @@ def create_quote(quote_example: Any) -> Schema:
                     JSON: {
                         "schema": schema("Quote"),
                         "examples": {
-                            "deepseek-r1": {"summary": "$294,000.00", "value": quote_example}
+                            DEEPSEEK_R1.name: {"summary": SUMMARY, "value": QUOTE_EXCERPT}
                         },
                     }
                 },

@@ -30,12 +30,12 @@ def catalog() -> Catalog:
 
 @cache
 def document() -> dict[str, Any]:
-    return build_document(catalog())
+    return build_document()
 
 
 @cache
 def files() -> dict[str, bytes]:
-    return documents(catalog())
+    return documents()
 
 
 def known_names() -> dict[str, list[str]]:

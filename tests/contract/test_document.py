@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -293,15 +292,3 @@ def test_patterns_are_understood_by_both_engines():
         if isinstance(pattern := node.get("pattern"), str):
             re.compile(pattern)
             assert not re.search(r"\(\?P|\\Z|\\A|\(\?[aiLmsux]", pattern)
-
-
-def test_the_document_does_not_depend_on_the_order_of_the_catalog():
-    known = catalog()
-    turned = msgspec.structs.replace(
-        known,
-        offers=dict(reversed(known.offers.items())),
-        sites=dict(reversed(known.sites.items())),
-    )
-    from service.api.contract import documents
-
-    assert documents(turned) == files()
