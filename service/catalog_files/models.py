@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
@@ -10,6 +11,14 @@ from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import HIGH, LOW, Text, Url
 from service.core.catalog.catalog import ModelPreset, Slug
 from service.core.figures.sources import AsOf, Datum, Published
+from service.core.model import (
+    architecture_of,
+    contradictions,
+    params_active,
+    params_embedding,
+    params_total,
+)
+from service.core.request.transformer import Transformer
 
 Count = Annotated[int, Meta(ge=1, le=10**15)]
 Billions = Annotated[float, Meta(gt=0, le=1e6)]
@@ -55,8 +64,37 @@ def read_models(files: DataFiles, ranges: Ranges) -> dict[str, ModelPreset]:
             place.check_new(row.id, found)
             for as_of in (row.released, row.published_source.as_of, row.architecture_source.as_of):
                 place.check_date(as_of)
+            _check_counts(place, row)
             found[row.id] = _preset(place, row, ranges)
     return found
+
+
+def _check_counts(place: Place, row: ModelRow) -> None:
+    """Report parameter counts that do not follow from the fields, with those that do."""
+    shape = architecture_of(_transformer(place, row))
+    stated = {
+        "params_total": row.params_total,
+        "params_active": row.params_total if row.params_active is UNSET else row.params_active,
+        "params_embedding": row.params_embedding,
+    }
+    for name, count in (
+        ("params_total", params_total(architecture=shape)),
+        ("params_active", params_active(architecture=shape)),
+        ("params_embedding", params_embedding(architecture=shape)),
+    ):
+        if stated[name] != count:
+            place.report(f"{name} is {stated[name]}, but the fields make {count:.0f}")
+
+
+def _transformer(place: Place, row: ModelRow) -> Transformer:
+    """The fields as formulas take them; refuses the row if they are unknown or cannot all be."""
+    try:
+        transformer = msgspec.convert(row.architecture, Transformer)
+    except msgspec.ValidationError as error:
+        raise place.refusal(f"architecture: {error}") from None
+    if wrong := contradictions(transformer):
+        raise place.refusal("; ".join(f"architecture: {member} {why}" for member, why in wrong))
+    return transformer
 
 
 def _preset(place: Place, row: ModelRow, ranges: Ranges) -> ModelPreset:

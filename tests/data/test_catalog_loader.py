@@ -364,6 +364,24 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
         "deepseek-v3",
         "more parameters are active",
     ),
+    "a parameter count that the fields do not make": (
+        "models/openai.toml",
+        in_entry("gpt2-small", "params_total = ", "params_total = 1"),
+        "gpt2-small",
+        "but the fields make 124439808",
+    ),
+    "a model with a field that no transformer has": (
+        "models/openai.toml",
+        in_entry("gpt2-small", "hidden_size = ", "width = 1\nhidden_size = "),
+        "gpt2-small",
+        "unknown field `width`",
+    ),
+    "a model that contradicts itself": (
+        "models/openai.toml",
+        in_entry("gpt2-small", "kv_heads = 12", "kv_heads = 5"),
+        "gpt2-small",
+        "kv_heads must divide heads",
+    ),
     "a run without source": (
         RUNS,
         in_row(V3, '"source": [{', '"source": [], "was": [{'),
