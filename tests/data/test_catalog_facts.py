@@ -47,6 +47,33 @@ def lines_of(file: str) -> list[dict[str, str]]:
         return list(csv.DictReader(text))
 
 
+ROW_STARTS = {
+    "accelerators/*.toml": "[[accelerator]]",
+    "models/*.toml": "[[model]]",
+    "providers.csv": "",
+    "offers/*.csv": "",
+    "runs/*.jsonl": "{",
+    "sites/regions.csv": "",
+    "sites/grids.csv": "",
+    "sites/pue.csv": "",
+    "spot/*.csv": "",
+    "prices/price_history.csv": "",
+}
+"""How a line begins that starts a row; every line of a CSV file but the first is one."""
+
+
+def rows_in(pattern: str) -> int:
+    """How many rows the files of a pattern have, counted without the loader."""
+    count = 0
+    for file in DATA_DIRECTORY.glob(pattern):
+        if file.suffix == ".csv":
+            count += len(lines_of(file.relative_to(DATA_DIRECTORY).as_posix()))
+        else:
+            lines = file.read_text("utf-8").splitlines()
+            count += sum(line.startswith(ROW_STARTS[pattern]) for line in lines)
+    return count
+
+
 @pytest.fixture(scope="module")
 def data(catalog: Catalog) -> list[Datum]:
     """Every sealed number of the catalog."""
@@ -93,19 +120,25 @@ def test_prices_are_positive_and_shares_are_shares(data: list[Datum]) -> None:
             assert 0 <= opened(datum) <= 1, datum.name
 
 
-def test_the_catalog_is_as_large_as_its_makers_counted(catalog: Catalog) -> None:
-    assert len(catalog.accelerators) == 54
-    assert len(catalog.providers) == 48
-    assert len(catalog.offers) == 1229
-    assert len(catalog.models) == 119
-    assert len(catalog.runs) == 205
-    kinds = Counter(site.kind for site in catalog.sites.values())
-    assert kinds == {"cloud_region": 191, "grid_zone": 145}
-    assert sum(map(len, catalog.fleet_pues.values())) == 19
-    assert sum(map(len, catalog.spot_reclaims.values())) == 145
-    assert sum(map(len, catalog.price_history.values())) == 661
+def test_no_row_of_a_file_is_lost(catalog: Catalog) -> None:
+    sites = Counter(site.kind for site in catalog.sites.values())
+    assert {
+        "accelerators/*.toml": len(catalog.accelerators),
+        "models/*.toml": len(catalog.models),
+        "providers.csv": len(catalog.providers),
+        "offers/*.csv": len(catalog.offers),
+        "runs/*.jsonl": len(catalog.runs),
+        "sites/regions.csv": sites["cloud_region"],
+        "sites/grids.csv": sites["grid_zone"],
+        "sites/pue.csv": sum(map(len, catalog.fleet_pues.values())),
+        "spot/*.csv": sum(map(len, catalog.spot_reclaims.values())),
+        "prices/price_history.csv": sum(map(len, catalog.price_history.values())),
+    } == {pattern: rows_in(pattern) for pattern in ROW_STARTS}
+
+
+def test_every_seller_has_an_offer_and_every_offer_is_a_row_of_its_device(catalog: Catalog) -> None:
     priced = {offer.accelerator for offer in catalog.offers.values()}
-    assert len(priced) == 46
+    assert len(priced) > 40
     assert set(catalog.price_rows) == priced
     assert {offer.provider for offer in catalog.offers.values()} == set(catalog.providers)
 
@@ -227,7 +260,7 @@ def test_what_was_recalled_is_of_low_confidence(catalog: Catalog) -> None:
 
 def test_an_estimated_date_is_no_more_than_medium_confidence(catalog: Catalog) -> None:
     estimated = [offer for offer in catalog.offers.values() if offer.date_basis == "estimated"]
-    assert len(estimated) == 237
+    assert len(estimated) > 200
     for offer in estimated:
         assert offer.price_per_device_hour.source.confidence in ("medium", "low")
 
@@ -266,7 +299,7 @@ def test_only_seeweb_is_priced_in_euro_and_there_is_a_rate_for_it(catalog: Catal
         if offer.price_per_device_hour.unit == "eur/device_hour"
     ]
     assert {offer.provider for offer in euro} == {"seeweb"}
-    assert len(euro) == 14
+    assert len(euro) > 10
     rate = catalog.assumptions["usd_per_eur"]
     assert rate.name == "currencies/usd_per_eur"
     assert rate.unit == "usd/eur"
@@ -417,7 +450,7 @@ def test_hours_say_how_they_were_come_by(catalog: Catalog) -> None:
 
 def test_h100_hours_cost_what_they_did(catalog: Catalog) -> None:
     history = catalog.price_history["nvidia-h100-sxm-80gb"]
-    assert len(history) == 136
+    assert len(history) > 100
     assert [point.date for point in history] == sorted(point.date for point in history)
     aws = [p for p in history if p.scope.startswith("aws us-east-1 p5.48xlarge")]
     assert {12.29, 6.88} <= {round(opened(point.price_per_device_hour), 2) for point in aws}
