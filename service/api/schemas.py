@@ -24,17 +24,12 @@ REFERENCE: Final = "#/components/schemas/"
 LARGEST_EXACT_INTEGER: Final = 2.0**53
 CHILD_SCHEMAS: Final = ("properties",)
 DROPPED: Final = ("title",)
-NAMES_OF_NAMESAKES: Final = {
-    "service.core.request.request.Site": "ClusterSite",
-    "service.core.catalog.catalog.Site": "Site",
-}
-"""Component names where two types of ours have the same one."""
 
 
 def components_of(types: Iterable[Any]) -> dict[str, Schema]:
     """The schemas of these types and of all that they are made of, by component name."""
     _, raw = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
-    names = NAMES_OF_NAMESAKES | interval_names()
+    names = interval_names()
     return {names.get(name, name): tidied(schema, names) for name, schema in raw.items()}
 
 

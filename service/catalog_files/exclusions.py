@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, RefusedError
-from service.core.catalog.catalog import ExcludedItem, Exclusion, Slug
+from service.core.catalog.catalog import ExcludedCost, ExcludedItem, Slug
 from service.core.figures.sources import Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName
@@ -28,9 +28,9 @@ class ExclusionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     base_runs: tuple[Slug, ...] = ()
 
 
-def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[Exclusion, ...]:
+def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[ExcludedCost, ...]:
     """What bills leave out, in the order of the file."""
-    found: list[Exclusion] = []
+    found: list[ExcludedCost] = []
     for place, row in files.toml_rows("exclusions.toml", "exclusion", ExclusionRow):
         with suppress(RefusedError):
             place.check_date(row.source.as_of)
@@ -42,7 +42,7 @@ def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[Exclusion, 
                 if run not in runs:
                     place.report(f"unknown run {run!r}")
             found.append(
-                Exclusion(
+                ExcludedCost(
                     item=row.item,
                     bases=row.bases,
                     what=row.what,

@@ -13,7 +13,7 @@ from service.core.printing.money import (
     printed,
     printed_estimate,
     printed_rate,
-    sum_of,
+    sum_of_amounts,
 )
 from service.core.request.quantities import DeviceHours, UsdPerDeviceHour
 from tests.bounds import between
@@ -45,7 +45,7 @@ def test_a_zero_is_printed_without_a_sign():
 
 
 def test_no_amounts_make_no_dollars():
-    assert sum_of(()) == Decimal("0.00")
+    assert sum_of_amounts(()) == Decimal("0.00")
 
 
 @given(quantity=quantities, rate=rates)
@@ -69,4 +69,4 @@ def test_what_a_bill_prints_multiplies_and_adds_up(hours, rate):
         amounts.append(Decimal(line.amount))
         product = Fraction(decimal_of(line.quantity)) * Fraction(Decimal(line.rate))
         assert abs(Fraction(Decimal(line.amount)) - product) <= Fraction(1, 200)
-    assert Decimal(bill.total.amount) == sum_of(amounts)
+    assert Decimal(bill.total.amount) == sum_of_amounts(amounts)

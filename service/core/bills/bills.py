@@ -7,13 +7,13 @@ from msgspec import UNSET, Struct
 from service.core.argument import Argument, Cursor
 from service.core.bills.fully_loaded.bill import write_extras
 from service.core.bills.lines import BillBuilder, DraftBill
-from service.core.bills.owned.bill import Ownership, ownership_of, write_stage
+from service.core.bills.owned.bill import OwningFigures, ownership_of, write_stage
 from service.core.bills.owned.conventions import holding_of
 from service.core.bills.owned.terms import Holding, cluster_terms, terms_at
 from service.core.bills.power import Consumption, DevicePower, SiteRates
 from service.core.bills.prices import NoPrice, Price
 from service.core.bills.rental.bill import Rented, write_rental
-from service.core.catalog.catalog import Exclusion
+from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName
 from service.core.request.accounting import Accounting, BaseRuns
@@ -35,7 +35,7 @@ class Bills(Struct, frozen=True, kw_only=True):
     """The bills that were asked for, in their order, and what owning each cluster comes to."""
 
     drafts: tuple[DraftBill, ...]
-    ownerships: tuple[Ownership, ...]
+    ownerships: tuple[OwningFigures, ...]
 
 
 def bills_of(
@@ -47,9 +47,9 @@ def bills_of(
 ) -> Bills:
     """Every basis that the request asks for; the fully loaded one builds on the chosen hardware."""
     asked, accounting = set(request.options.bases), request.accounting
-    hardware = hardware_of(request)
+    hardware = carried_basis(request)
     bills: dict[BasisName, BillBuilder] = {}
-    ownerships: tuple[Ownership, ...] = ()
+    ownerships: tuple[OwningFigures, ...] = ()
     if "rental" in asked or ("fully_loaded" in asked and hardware == "rental"):
         bills["rental"] = BillBuilder(argument, accounting, "rental")
         write_rental(bills["rental"], tuple(Rented(one.effort, one.price) for one in stages))
@@ -74,7 +74,7 @@ def bills_of(
     )
 
 
-def hardware_of(request: QuoteRequest) -> BasisName:
+def carried_basis(request: QuoteRequest) -> BasisName:
     """What the fully loaded basis builds on: as chosen, or as the run's cluster is obtained."""
     if request.accounting.hardware is not UNSET:
         return request.accounting.hardware
@@ -104,7 +104,7 @@ def working_life(effort: Effort, accounting: Cursor[Accounting]) -> tuple[Term, 
 
 def _ownerships(
     holdings: Mapping[str, Holding], stages: tuple[PricedStage, ...]
-) -> tuple[Ownership, ...]:
+) -> tuple[OwningFigures, ...]:
     prices = {stage.effort.cluster_pointer: stage.price for stage in stages}
     found = (ownership_of(holding, prices[pointer]) for pointer, holding in holdings.items())
     return tuple(ownership for ownership in found if ownership is not None)
@@ -112,7 +112,7 @@ def _ownerships(
 
 def excluded(
     argument: Argument, request: QuoteRequest, basis: BasisName, *, hardware: BasisName
-) -> tuple[Exclusion, ...]:
+) -> tuple[ExcludedCost, ...]:
     """What a bill leaves out: what the catalog says of its basis, less what the request brings."""
     accounting = request.accounting
     base = accounting.base_model

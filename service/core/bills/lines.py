@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from service.core.answer import Item, LineUnit, UnpricedReason
 from service.core.argument import Argument
-from service.core.catalog.catalog import Exclusion
+from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -49,7 +49,7 @@ class DraftBill(Struct, frozen=True, kw_only=True):
     basis: BasisName
     lines: tuple[DraftLine, ...]
     total: Term | None
-    excludes: tuple[Exclusion, ...]
+    excludes: tuple[ExcludedCost, ...]
 
 
 @formula("line_usd", unit="usd")
@@ -163,7 +163,7 @@ class BillBuilder:
             amounts[f"line_{index}"] = line.usd
         return self.at.derive(total_usd, name, **amounts)
 
-    def close(self, *, excludes: tuple[Exclusion, ...]) -> DraftBill:
+    def close(self, *, excludes: tuple[ExcludedCost, ...]) -> DraftBill:
         """The finished bill, with a total unless a line is unpriced."""
         return DraftBill(
             basis=self._basis,

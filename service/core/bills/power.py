@@ -13,8 +13,7 @@ from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
 from service.core.figures.units import Unit
-from service.core.request.request import Cluster
-from service.core.request.request import Site as ClusterSite
+from service.core.request.request import Cluster, ClusterSite
 from service.core.stages.effort import Effort
 
 CURRENCY_OF_TARIFF: Final = {"eur/kwh": "usd_per_eur", "gbp/kwh": "usd_per_gbp"}

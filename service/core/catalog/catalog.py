@@ -263,7 +263,7 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quote_basis: str = ""
 
 
-class Exclusion(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that bills leave out; `low` and `high` tell its order of magnitude in `unit`.
 
     `base_runs` are the reference runs whose own report leaves it out: it is missing where one of
@@ -318,7 +318,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
     fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
-    exclusions: tuple[Exclusion, ...] = ()
+    exclusions: tuple[ExcludedCost, ...] = ()
     engine: Engine = field(default_factory=Engine)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:

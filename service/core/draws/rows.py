@@ -41,7 +41,7 @@ LOWERED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300) - at}") for at
 """What is left: ten to the power of the digits before the point that are not kept."""
 
 
-class Interval(Struct, frozen=True):
+class Quantiles(Struct, frozen=True):
     """Three quantiles of the joint draws."""
 
     p10: float
@@ -74,7 +74,7 @@ class Seen(NamedTuple):
 class Look(NamedTuple):
     """Intervals by name, and what was seen by shape."""
 
-    intervals: dict[str, Interval]
+    intervals: dict[str, Quantiles]
     seen: dict[bytes, Seen]
 
 
@@ -89,7 +89,7 @@ class Replayed(NamedTuple):
     """All that varies with the leaves of a ledger, these included; intervals of the derived."""
 
     rows: Rows
-    intervals: dict[str, Interval]
+    intervals: dict[str, Quantiles]
 
 
 def leaf_of(entry: Entry) -> Leaf | None:
@@ -107,12 +107,12 @@ def uncertain_leaves(ledger: Ledger) -> tuple[Leaf, ...]:
     return tuple(leaves)
 
 
-def interval_of_leaf(leaf: Leaf) -> Interval:
+def interval_of_leaf(leaf: Leaf) -> Quantiles:
     """A leaf rises with its score, so its quantiles are its values at those of the score."""
     values = values_at(
         NORMAL_QUANTILES, unit=leaf.unit, low=leaf.low, central=leaf.central, high=leaf.high
     )
-    return Interval(*rounded(values).tolist())
+    return Quantiles(*rounded(values).tolist())
 
 
 def replayed(ledger: Ledger, leaves: tuple[Leaf, ...]) -> Replayed:
@@ -219,7 +219,7 @@ def look_at(
     factors = sizes / [one.size for one in like]
     scaled = rounded(np.array([one.quantiles for one in like]) * factors[:, None])
     return Look(
-        {name: Interval(*row) for name, row in zip(rows, scaled.tolist(), strict=True)}, after
+        {name: Quantiles(*row) for name, row in zip(rows, scaled.tolist(), strict=True)}, after
     )
 
 

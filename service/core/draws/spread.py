@@ -11,7 +11,7 @@ from service.core.draws.columns import DRAWS
 from service.core.draws.rows import (
     CENTRE,
     ENDS,
-    Interval,
+    Quantiles,
     Replayed,
     interval_of_leaf,
     leaf_of,
@@ -26,7 +26,7 @@ SHARE_DECIMALS: Final = 6
 """Decimals of a share. Further ones are noise of the draws and differ between processors."""
 
 
-class Driver(Struct, frozen=True, kw_only=True):
+class TotalDriver(Struct, frozen=True, kw_only=True):
     """A figure, its first-order share of a total's variance, and the total at its two ends."""
 
     figure: str
@@ -38,7 +38,7 @@ class Driver(Struct, frozen=True, kw_only=True):
 class Drivers(Struct, frozen=True):
     """The figures that move a total, the largest share first, and what they do only together."""
 
-    ranked: tuple[Driver, ...] = ()
+    ranked: tuple[TotalDriver, ...] = ()
     interactions: float = 0.0
 
 
@@ -54,11 +54,11 @@ class Spread:
         self._drivers: dict[str, Drivers] = {}
 
     @property
-    def derived(self) -> Mapping[str, Interval]:
+    def derived(self) -> Mapping[str, Quantiles]:
         """p10, p50, p90 of every entry that is derived from something uncertain."""
         return self._intervals
 
-    def interval(self, name: str) -> Interval:
+    def interval(self, name: str) -> Quantiles:
         """p10, p50, p90 of an entry; all the same where nothing uncertain enters."""
         found = self._intervals.get(name)
         if found is not None:
@@ -66,7 +66,7 @@ class Spread:
         entry = self._ledger.entry(name)
         leaf = leaf_of(entry)
         if leaf is None:
-            return Interval(entry.central, entry.central, entry.central)
+            return Quantiles(entry.central, entry.central, entry.central)
         return interval_of_leaf(leaf)
 
     def drivers(self, total: str) -> Drivers:
@@ -82,7 +82,7 @@ class Spread:
         shares = self._shares.first_order[row].tolist()
         ends = self._rows[total][ENDS].reshape(-1, 2).tolist()
         ranked = [
-            Driver(
+            TotalDriver(
                 figure=leaf.name,
                 share=round(share, SHARE_DECIMALS),
                 total_if_low=low,

@@ -58,10 +58,10 @@ HOURS_PER_YEAR: Final = HOURS_PER_DAY * DAYS_PER_YEAR
 MONTHS_PER_YEAR: Final = 12.0
 HOURS_PER_MONTH: Final = HOURS_PER_YEAR / MONTHS_PER_YEAR
 
-Spread: TypeAlias = Literal["lognormal", "logitnormal", "discrete"]
+Distribution: TypeAlias = Literal["lognormal", "logitnormal", "discrete"]
 
 
-def spread_of(unit: Unit) -> Spread:
+def spread_of(unit: Unit) -> Distribution:
     """How an uncertain figure of this unit is distributed.
 
     Shares (MFU, goodput, utilisation) live between 0 and 1 and are logit-normal, counts are whole

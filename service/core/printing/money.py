@@ -23,7 +23,7 @@ def to_cents(number: Decimal) -> Decimal:
     return number.quantize(CENT, context=EXACT)
 
 
-def sum_of(amounts: Iterable[Decimal]) -> Decimal:
+def sum_of_amounts(amounts: Iterable[Decimal]) -> Decimal:
     """The sum of amounts as printed; no amounts make 0.00."""
     return sum(amounts, Decimal("0.00"))
 

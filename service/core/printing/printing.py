@@ -38,8 +38,8 @@ from service.core.argument import Unknown
 from service.core.bills.lines import DraftBill, DraftLine, Priced
 from service.core.bills.owned import bill as owned
 from service.core.bills.power import Consumption
-from service.core.catalog.catalog import Exclusion as Excluded
-from service.core.draws.rows import Interval
+from service.core.catalog.catalog import ExcludedCost
+from service.core.draws.rows import Quantiles
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, Term
 from service.core.printing.money import (
@@ -48,7 +48,7 @@ from service.core.printing.money import (
     printed,
     printed_estimate,
     printed_rate,
-    sum_of,
+    sum_of_amounts,
     to_cents,
 )
 from service.core.stages.effort import Effort
@@ -70,7 +70,7 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     if bill.total is None:
         return UnpricedBill(basis=bill.basis, lines=lines, excludes=excludes)
     drivers = spread.drivers(bill.total.name)
-    total = sum_of(Decimal(line.amount) for line in lines if isinstance(line, PricedLine))
+    total = sum_of_amounts(Decimal(line.amount) for line in lines if isinstance(line, PricedLine))
     return PricedBill(
         basis=bill.basis,
         total=Money(amount=printed(total), currency="USD"),
@@ -91,7 +91,7 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     )
 
 
-def printed_exclusion(row: Excluded) -> Exclusion:
+def printed_exclusion(row: ExcludedCost) -> Exclusion:
     """What a bill leaves out, with its order of magnitude where there is one."""
     magnitude: Magnitude | UnsetType = UNSET
     if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET:
@@ -316,7 +316,7 @@ def _carbon(consumption: Consumption, spread: Spread) -> CarbonAnswer:
     )
 
 
-def printed_ownership(one: owned.Ownership, spread: Spread) -> Ownership:
+def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
     """What owning a cluster comes to; the parts of the purchase add up as printed."""
     terms = one.holding.terms
     return Ownership(
@@ -330,12 +330,12 @@ def printed_ownership(one: owned.Ownership, spread: Spread) -> Ownership:
     )
 
 
-def _acquisition(one: owned.Ownership, spread: Spread) -> Acquisition:
+def _acquisition(one: owned.OwningFigures, spread: Spread) -> Acquisition:
     parts = {
         part: to_cents(decimal_of(one.acquisition[part].central))
         for part in ("accelerators_usd", "servers_usd", "network_usd")
     }
-    total, figure = sum_of(parts.values()), one.acquisition["total_usd"].name
+    total, figure = sum_of_amounts(parts.values()), one.acquisition["total_usd"].name
     return Acquisition(
         accelerators=printed(parts["accelerators_usd"]),
         servers=printed(parts["servers_usd"]),
@@ -346,7 +346,7 @@ def _acquisition(one: owned.Ownership, spread: Spread) -> Acquisition:
     )
 
 
-def _break_even(one: owned.Ownership, spread: Spread) -> BreakEven:
+def _break_even(one: owned.OwningFigures, spread: Spread) -> BreakEven:
     assert one.break_even is not None
     assert one.rented is not None
     return BreakEven(
@@ -374,7 +374,7 @@ def known(term: Term, spread: Spread) -> Estimate:
     )
 
 
-def _amounts(interval: Interval, *, central: Decimal) -> AmountInterval:
+def _amounts(interval: Quantiles, *, central: Decimal) -> AmountInterval:
     """Quantiles in cents; without any spread they are the printed amount itself."""
     if interval.p10 == interval.p90:
         amount = printed(central)

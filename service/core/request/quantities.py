@@ -11,7 +11,9 @@ from msgspec import Meta
 DeviceHours: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e12, description="Devices times hours held, busy or not.")
 ]
-Hours: TypeAlias = Annotated[float, Meta(ge=1e-6, le=1e7, description="Hours of wall clock.")]
+WallClockHours: TypeAlias = Annotated[
+    float, Meta(ge=1e-6, le=1e7, description="Hours of wall clock.")
+]
 Devices: TypeAlias = Annotated[
     float,
     Meta(ge=1, le=1e7, multiple_of=1, description="How many accelerators are held."),
@@ -28,7 +30,7 @@ Mfu: TypeAlias = Annotated[
         description="Model FLOP/s utilisation: share of dense peak, recomputation not counted.",
     ),
 ]
-Goodput: TypeAlias = Annotated[
+GoodputShare: TypeAlias = Annotated[
     float,
     Meta(ge=0.01, le=1.0, description="Share of held time that moves training forward."),
 ]

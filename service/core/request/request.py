@@ -38,7 +38,7 @@ class CatalogOffer(Wire, tag_field="kind", tag="offer", frozen=True, kw_only=Tru
     id: Slug
 
 
-Term: TypeAlias = Literal["on_demand", "spot", "reserved_1y", "reserved_3y"]
+MarketTerm: TypeAlias = Literal["on_demand", "spot", "reserved_1y", "reserved_3y"]
 Region: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=64, description="A provider's own region code.")
 ]
@@ -47,7 +47,7 @@ Region: TypeAlias = Annotated[
 class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
     """The median over providers of the newest catalog price of each."""
 
-    term: Term = "on_demand"
+    term: MarketTerm = "on_demand"
     provider: Slug | UnsetType = UNSET
     region: Region | UnsetType = UNSET
 
@@ -59,7 +59,7 @@ class Owned(OwnedTerms, frozen=True, kw_only=True, tag_field="kind", tag="owned"
 Supply: TypeAlias = Rate | CatalogOffer | Market | Owned
 
 
-class Site(Wire, frozen=True, kw_only=True):
+class ClusterSite(Wire, frozen=True, kw_only=True):
     """Where the cluster stands: a site of the catalog, your own numbers, or both.
 
     A number given here goes before the site's; what neither has is assumed.
@@ -95,7 +95,7 @@ class Cluster(Wire, frozen=True, kw_only=True):
     accelerator: Slug
     devices: Devices
     supply: Supply = field(default_factory=Market)
-    site: Site = field(default_factory=Site)
+    site: ClusterSite = field(default_factory=ClusterSite)
     network_gbit_per_s_per_device: NetworkRate | Interval[NetworkRate] | UnsetType = UNSET
     reliability: Reliability = field(default_factory=Reliability)
 

@@ -17,8 +17,7 @@ from service.core.request.quantities import (
     Examples,
     Few,
     Flop,
-    Goodput,
-    Hours,
+    GoodputShare,
     KeptShare,
     LostShare,
     MeanTokens,
@@ -36,6 +35,7 @@ from service.core.request.quantities import (
     StepsBehind,
     Tokens,
     TokensPerSecond,
+    WallClockHours,
     Year,
 )
 from service.core.request.transformer import Transformer
@@ -53,7 +53,7 @@ class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
 class Timed(Wire, tag_field="kind", tag="timed", frozen=True, kw_only=True):
     """Wall-clock hours for which the cluster's devices are held."""
 
-    hours: Hours | Interval[Hours]
+    hours: WallClockHours | Interval[WallClockHours]
 
 
 ComputePrecision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8"]
@@ -67,7 +67,7 @@ class Losses(Wire, frozen=True, kw_only=True):
     catalog's defaults hold.
     """
 
-    goodput: Goodput | Interval[Goodput] | UnsetType = UNSET
+    goodput: GoodputShare | Interval[GoodputShare] | UnsetType = UNSET
     evaluation_share: LostShare | Interval[LostShare] | UnsetType = UNSET
     idle_share: LostShare | Interval[LostShare] | UnsetType = UNSET
 

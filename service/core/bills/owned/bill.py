@@ -35,7 +35,7 @@ ALWAYS: Final = 1.0
 """The utilisation of a device that is written off by the calendar hour."""
 
 
-class Ownership(Struct, frozen=True, kw_only=True):
+class OwningFigures(Struct, frozen=True, kw_only=True):
     """What owning one cluster comes to: the purchase, the rate it implies, where it breaks even."""
 
     holding: Holding
@@ -159,13 +159,13 @@ def _unknown_power(bill: BillBuilder, effort: Effort, item: Item, unit: LineUnit
     )
 
 
-def ownership_of(holding: Holding, price: Price | NoPrice) -> Ownership | None:
+def ownership_of(holding: Holding, price: Price | NoPrice) -> OwningFigures | None:
     """What owning the cluster comes to beside renting it; None if nobody prices the purchase."""
     if holding.acquisition is None or holding.purchase_rates is None:
         return None
     rate = _implied_rate(holding)
     rented = price.usd_per_device_hour if isinstance(price, Price) else None
-    return Ownership(
+    return OwningFigures(
         holding=holding,
         acquisition=holding.acquisition,
         usd_per_device_hour=None if rate is None else rate["device_hour"],

@@ -38,7 +38,7 @@ class PurchaseRates(NamedTuple):
     maintenance_usd: Real
 
 
-class BreakEven(NamedTuple):
+class BreakEvenPoint(NamedTuple):
     """Where owning costs as much as renting.
 
     `utilisation` above 1 and `months` of 1e9 mean never; `saving_usd_per_device_hour` is
@@ -212,7 +212,7 @@ def break_even(
     devices: Real,
     rental_usd_per_device_hour: Real,
     utilisation: Real,
-) -> BreakEven:
+) -> BreakEvenPoint:
     """Utilisation and months at which owning costs what renting at the same use would.
 
         held = (owned - energy) * utilisation, by the calendar hour, used or not
@@ -227,7 +227,7 @@ def break_even(
     margin = rental_usd_per_device_hour - energy_usd_per_device_hour
     upkeep = owned_usd_per_device_hour - purchase_usd_per_device_hour
     kept = (rental_usd_per_device_hour - upkeep) * utilisation * HOURS_PER_MONTH
-    return BreakEven(
+    return BreakEvenPoint(
         utilisation=minimum(where(margin > 0.0, held / maximum(margin, 1.0 / NEVER), NEVER), NEVER),
         months=minimum(
             where(kept > 0.0, price_usd / devices / maximum(kept, 1.0 / NEVER), NEVER), NEVER

@@ -31,7 +31,7 @@ class StepPhases(NamedTuple):
     fixed: Real  # collecting, rewards by rule, logging, hand-over between engines
 
 
-class Step(NamedTuple):
+class RlStep(NamedTuple):
     """Seconds of one step on the clock, and where its devices wait."""
 
     seconds: Real
@@ -70,10 +70,10 @@ def training_seconds(phases: StepPhases) -> Real:
     return phases.log_probabilities + phases.reference + phases.reward + phases.update
 
 
-def colocated_step(*, phases: StepPhases) -> Step:
+def colocated_step(*, phases: StepPhases) -> RlStep:
     """One after the other on the same devices: the sum of all phases."""
     generating, training = generating_seconds(phases), training_seconds(phases)
-    return Step(
+    return RlStep(
         seconds=generating + training + phases.weight_transfer + phases.fixed,
         generating=generating,
         training=training,
@@ -82,7 +82,7 @@ def colocated_step(*, phases: StepPhases) -> Step:
     )
 
 
-def off_policy_step(*, phases: StepPhases) -> Step:
+def off_policy_step(*, phases: StepPhases) -> RlStep:
     """Side by side: max(generating, training + fixed) + weight transfer.
 
     `generation` is per batch where several are written at once. What a step costs beside is the
@@ -90,7 +90,7 @@ def off_policy_step(*, phases: StepPhases) -> Step:
     """
     generating, training = generating_seconds(phases), training_seconds(phases) + phases.fixed
     slower = maximum(generating, training)
-    return Step(
+    return RlStep(
         seconds=slower + phases.weight_transfer,
         generating=generating,
         training=training,
@@ -224,8 +224,8 @@ def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
     return params_total(architecture=architecture) * bytes_per_weight
 
 
-@formula("reinforcement_step", parts=dict.fromkeys(Step._fields, "second"))
-def stepped(*, side_by_side: bool, **phases: Real) -> Step:
+@formula("reinforcement_step", parts=dict.fromkeys(RlStep._fields, "second"))
+def stepped(*, side_by_side: bool, **phases: Real) -> RlStep:
     """Seconds of a step from its phases: `off_policy_step` side by side, else `colocated_step`."""
     whole = StepPhases(**phases)
     return off_policy_step(phases=whole) if side_by_side else colocated_step(phases=whole)
