@@ -34,7 +34,7 @@ BARE_STRING: Final = re.compile(r'\s*(?:[rRuU]?"[^"]*"\s*)+')
 IMPORT: Final = re.compile(r"(?:from ([\w.]+) )?import (.+)")
 DEFINITION: Final = re.compile(r"(?:async )?(?:def|class) (\w+)")
 ASSIGNMENT: Final = re.compile(r"(\w+(?:, \w+)*)(?:: .+| = .+)")
-INNER_IMPORT: Final = re.compile(r"^[ \t]+(?:from [\w.]+ )?import .*", re.MULTILINE)
+INNER_IMPORT: Final = re.compile(r"\n[ \t]+(?:from [\w.]+ )?import .*")
 
 RULES: Final = (
     "a module of the engine holds imports, definitions and assignments, binds each name once, and "
@@ -83,7 +83,7 @@ def read_source(text: str, *, module: str) -> Source:
     if not code.isascii():
         raise UnreadableSource(f"{module}: names of the engine are spelled in ASCII")
     if found := INNER_IMPORT.search(code):
-        raise UnreadableSource(f"{module}: {found[0]!r}: {RULES}")
+        raise UnreadableSource(f"{module}: {found[0].strip()!r}: {RULES}")
     for lines in statements_of(logical_lines(code)):
         head = next(line for line in lines if not line.startswith("@"))
         if found := IMPORT.fullmatch(head):
