@@ -26,7 +26,7 @@ from service.core.figures.ledger import Ledger
 from service.core.figures.sources import Judged
 from service.core.figures.units import Unit
 from service.core.request.request import QuoteRequest
-from service.core.stages.effort import effort_of
+from service.core.stages.effort import efforts_of
 from service.scoring.runs.predict import Predicted, predicted_for, request_of
 from service.scoring.runs.score import SCORED_GRADES, read
 
@@ -139,14 +139,7 @@ def range_of(prior: PriorRow, log: float) -> tuple[float, float, float]:
 def central_hours(request: QuoteRequest, catalog: Catalog) -> float:
     """Device-hours of all stages, every figure at its central value; NaN where they are unknown."""
     argument, total = Argument(catalog), 0.0
-    for index, stage in enumerate(request.run.stages):
-        effort = effort_of(
-            argument,
-            stage,
-            pointer=f"/run/stages/{index}",
-            cluster=request.cluster,
-            cluster_pointer="/cluster",
-        )
+    for effort in efforts_of(argument, request):
         if isinstance(effort.device_hours, Unknown):
             return float("nan")
         total += effort.device_hours.central

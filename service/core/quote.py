@@ -6,25 +6,14 @@ figures, and is replayed over draws for the intervals. Nothing here reads a cloc
 network or the environment.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
 from service.core.answer import CatalogStamp, EngineStamp, Quote
-from service.core.argument import Argument, Cursor
-from service.core.bills.bills import PricedStage, bills_of, working_life
-from service.core.bills.power import (
-    SiteRates,
-    consumption_of,
-    device_power,
-    site_rates,
-    totals_of,
-    with_embodied,
-)
-from service.core.bills.prices import price_of
+from service.core.argument import Argument
+from service.core.bills.bills import bills_of, priced_stages
+from service.core.bills.power import totals_of
 from service.core.catalog.catalog import Catalog
-from service.core.catalog.errors import NotQuotable, QuoteError, UnknownProvider, UnknownRegion
+from service.core.catalog.errors import NotQuotable
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
 from service.core.printing.printing import (
@@ -36,17 +25,9 @@ from service.core.printing.printing import (
     spread_of_quote,
 )
 from service.core.printing.summary import as_asked
-from service.core.request.accounting import Accounting, BaseRuns
-from service.core.request.request import CatalogOffer, Cluster, Market, QuoteRequest
-from service.core.request.work import (
-    Finetuning,
-    Generation,
-    Model,
-    PresetModel,
-    Pretraining,
-    Reinforcement,
-)
-from service.core.stages.effort import Effort, effort_of
+from service.core.request.names import unknown_names
+from service.core.request.request import QuoteRequest
+from service.core.stages.effort import efforts_of
 from service.core.stages.schedule import order_errors, schedule_of
 
 
@@ -67,23 +48,8 @@ def quote(
     """
     check_names(request, catalog)
     argument = Argument(catalog)
-    _check_stage_names(argument, request)
-    sites: dict[str, SiteRates] = {}
-    stages = tuple(
-        _priced(
-            effort_of(
-                argument, stage, pointer=pointer, cluster=cluster, cluster_pointer=cluster_pointer
-            ),
-            argument.at(request.accounting, pointer="/accounting", prefix="accounting"),
-            sites,
-        )
-        for stage, pointer, (cluster, cluster_pointer) in zip(
-            request.run.stages,
-            _stage_pointers(request),
-            _clusters_of_stages(request),
-            strict=True,
-        )
-    )
+    accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
+    stages = priced_stages(efforts_of(argument, request), accounting)
     bills = bills_of(argument, request, stages, base_quote_usd=base_quote_usd)
     totals = totals_of(argument, tuple(stage.consumption for stage in stages))
     schedule = schedule_of(
@@ -114,123 +80,8 @@ def quote(
     return as_asked(answer, request)
 
 
-def _priced(
-    effort: Effort, accounting: Cursor[Accounting], sites: dict[str, SiteRates]
-) -> PricedStage:
-    """What a stage's device-hours draw from the grid, and what they cost to rent.
-
-    `sites` remembers the site of each cluster, which stages may share.
-    """
-    cluster = effort.context.cluster
-    if cluster.pointer not in sites:
-        sites[cluster.pointer] = site_rates(cluster)
-    site = sites[cluster.pointer]
-    power = device_power(cluster, site)
-    consumption = consumption_of(effort, power)
-    if consumption is not None and accounting.said.embodied_carbon:
-        life_years, utilisation = working_life(effort, accounting)
-        consumption = with_embodied(
-            effort, consumption, life_years=life_years, utilisation=utilisation
-        )
-    return PricedStage(
-        effort=effort,
-        site=site,
-        power=power,
-        consumption=consumption,
-        price=price_of(cluster),
-    )
-
-
 def check_names(request: QuoteRequest, catalog: Catalog) -> None:
-    """Every catalog id of the request must exist; raises `NotQuotable` with all that do not."""
-    errors: list[QuoteError] = []
-    for cluster, pointer in _clusters(request):
-        errors += _unknown_in(cluster, catalog, pointer=pointer)
-    base = request.accounting.base_model
-    if isinstance(base, BaseRuns):
-        for index, run in enumerate(base.ids):
-            errors += _missing(catalog.run, run, pointer=f"/accounting/base_model/ids/{index}")
-    for model, pointer in _models(request):
-        if isinstance(model, PresetModel):
-            try:
-                catalog.model(model.id, pointer=f"{pointer}/id")
-            except QuoteError as error:
-                errors.append(error)
-    errors += order_errors(request.run)
+    """Every name of the request must stand for something; raises `NotQuotable` with all others."""
+    errors = unknown_names(request, catalog) + order_errors(request.run)
     if errors:
-        raise NotQuotable(tuple(errors))
-
-
-def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator[QuoteError]:
-    supply = cluster.supply
-    yield from _missing(catalog.accelerator, cluster.accelerator, pointer=f"{pointer}/accelerator")
-    if cluster.site.id is not UNSET:
-        yield from _missing(catalog.site, cluster.site.id, pointer=f"{pointer}/site/id")
-    if isinstance(supply, CatalogOffer):
-        yield from _missing(catalog.offer, supply.id, pointer=f"{pointer}/supply/id")
-    if isinstance(supply, Market):
-        if supply.provider is not UNSET and supply.provider not in catalog.providers:
-            yield UnknownProvider(
-                asked=supply.provider,
-                known=tuple(catalog.providers),
-                pointer=f"{pointer}/supply/provider",
-            )
-        if supply.region is not UNSET and supply.region not in catalog.regions:
-            yield UnknownRegion(
-                asked=supply.region,
-                known=tuple(catalog.regions),
-                pointer=f"{pointer}/supply/region",
-            )
-
-
-def _missing(look_up: Callable[..., object], asked: str, *, pointer: str) -> Iterator[QuoteError]:
-    """The error of a lookup, if it ends in one."""
-    try:
-        look_up(asked, pointer=pointer)
-    except QuoteError as error:
-        yield error
-
-
-def _check_stage_names(argument: Argument, request: QuoteRequest) -> None:
-    counts = Counter(stage.name for stage in request.run.stages)
-    for index, stage in enumerate(request.run.stages):
-        if counts[stage.name] > 1:
-            argument.warn(
-                "duplicate_stage_name",
-                f"{counts[stage.name]} stages are named {stage.name!r}; lines follow their order",
-                pointer=f"/run/stages/{index}/name",
-            )
-
-
-def _stage_pointers(request: QuoteRequest) -> Iterator[str]:
-    return (f"/run/stages/{index}" for index in range(len(request.run.stages)))
-
-
-def _clusters_of_stages(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:
-    """The cluster of each stage: its own, or the run's."""
-    for pointer, stage in zip(_stage_pointers(request), request.run.stages, strict=True):
-        if stage.cluster is UNSET:
-            yield request.cluster, "/cluster"
-        else:
-            yield stage.cluster, f"{pointer}/cluster"
-
-
-def _models(request: QuoteRequest) -> Iterator[tuple[Model, str]]:
-    """Every model that the request names, with where it stands."""
-    for pointer, stage in zip(_stage_pointers(request), request.run.stages, strict=True):
-        work = stage.work
-        if isinstance(work, Pretraining | Finetuning | Generation | Reinforcement):
-            yield work.model, f"{pointer}/work/model"
-        if isinstance(work, Reinforcement) and work.reward_model is not UNSET:
-            yield work.reward_model, f"{pointer}/work/reward_model"
-        anchor = work.anchor if isinstance(work, Pretraining) else UNSET
-        if anchor is not UNSET and anchor.model is not UNSET:
-            yield anchor.model, f"{pointer}/work/anchor/model"
-
-
-def _clusters(request: QuoteRequest) -> Iterator[tuple[Cluster, str]]:
-    """Every cluster that the request describes, once."""
-    yield request.cluster, "/cluster"
-    for cluster, pointer in _clusters_of_stages(request):
-        if pointer != "/cluster":
-            yield cluster, pointer
+        raise NotQuotable(errors)

@@ -1,6 +1,6 @@
 """The bills of one run side by side: what each basis writes, carries over and leaves out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import UNSET, Struct
 
@@ -10,8 +10,16 @@ from service.core.bills.lines import BillBuilder, DraftBill
 from service.core.bills.owned.bill import OwningFigures, ownership_of, write_stage
 from service.core.bills.owned.conventions import holding_of
 from service.core.bills.owned.terms import Holding, cluster_terms, terms_at
-from service.core.bills.power import Consumption, DevicePower, SiteRates
-from service.core.bills.prices import NoPrice, Price
+from service.core.bills.power import (
+    Consumption,
+    DevicePower,
+    SiteRates,
+    consumption_of,
+    device_power,
+    site_rates,
+    with_embodied,
+)
+from service.core.bills.prices import NoPrice, Price, price_of
 from service.core.bills.rental.bill import Rented, write_rental
 from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.ledger import Term
@@ -29,6 +37,41 @@ class PricedStage(Struct, frozen=True, kw_only=True):
     power: DevicePower | None
     consumption: Consumption | None
     price: Price | NoPrice
+
+
+def priced_stages(
+    efforts: Iterable[Effort], accounting: Cursor[Accounting]
+) -> tuple[PricedStage, ...]:
+    """What the device-hours of each stage draw from the grid, and what they cost to rent."""
+    sites: dict[str, SiteRates] = {}
+    return tuple(_priced(effort, accounting, sites) for effort in efforts)
+
+
+def _priced(
+    effort: Effort, accounting: Cursor[Accounting], sites: dict[str, SiteRates]
+) -> PricedStage:
+    """What a stage's device-hours draw from the grid, and what they cost to rent.
+
+    `sites` remembers the site of each cluster, which stages may share.
+    """
+    cluster = effort.context.cluster
+    if cluster.pointer not in sites:
+        sites[cluster.pointer] = site_rates(cluster)
+    site = sites[cluster.pointer]
+    power = device_power(cluster, site)
+    consumption = consumption_of(effort, power)
+    if consumption is not None and accounting.said.embodied_carbon:
+        life_years, utilisation = working_life(effort, accounting)
+        consumption = with_embodied(
+            effort, consumption, life_years=life_years, utilisation=utilisation
+        )
+    return PricedStage(
+        effort=effort,
+        site=site,
+        power=power,
+        consumption=consumption,
+        price=price_of(cluster),
+    )
 
 
 class Bills(Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """From the work of a stage to its device-hours and its time on the clock."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
@@ -10,7 +11,8 @@ from service.core.argument import Argument, Cursor, Unknown
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.request.request import Cluster, Stage
+from service.core.request.names import PlacedStage, placed_stages
+from service.core.request.request import Cluster, QuoteRequest, Stage
 from service.core.request.work import (
     Compute,
     Finetuning,
@@ -94,23 +96,31 @@ def wall_clock_hours(*, device_hours: Real, devices: Real) -> Real:
     return device_hours / devices
 
 
-def effort_of(
-    argument: Argument,
-    stage: Stage,
-    *,
-    pointer: str,
-    cluster: Cluster,
-    cluster_pointer: str,
-) -> Effort:
+def efforts_of(argument: Argument, request: QuoteRequest) -> tuple[Effort, ...]:
+    """Device-hours of every stage, with a warning where two stages have one name."""
+    placed = tuple(placed_stages(request))
+    counts = Counter(one.stage.name for one in placed)
+    for one in placed:
+        name = one.stage.name
+        if counts[name] > 1:
+            argument.warn(
+                "duplicate_stage_name",
+                f"{counts[name]} stages are named {name!r}; lines follow their order",
+                pointer=f"{one.pointer}/name",
+            )
+    return tuple(effort_of(argument, one) for one in placed)
+
+
+def effort_of(argument: Argument, placed: PlacedStage) -> Effort:
     """Device-hours of one stage on its cluster, all attempts included."""
-    prefix = pointer.removeprefix("/run/")
-    at_cluster = argument.at(cluster, pointer=cluster_pointer, prefix=prefix)
+    prefix = placed.pointer.removeprefix("/run/")
+    at_cluster = argument.at(placed.cluster, pointer=placed.cluster_pointer, prefix=prefix)
     context = StageContext(
-        stage=argument.at(stage, pointer=pointer, prefix=prefix),
+        stage=argument.at(placed.stage, pointer=placed.pointer, prefix=prefix),
         cluster=at_cluster,
         devices=at_cluster.quantity("devices", unit="count"),
     )
-    hours = HANDLERS[type(stage.work)](context)
+    hours = HANDLERS[type(placed.stage.work)](context)
     once = hours.device_hours
     if isinstance(once, Unknown):
         argument.warn_of(once)
