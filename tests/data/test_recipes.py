@@ -1,13 +1,17 @@
 """The recipes work as they are written: each is carried out on a copy of the data, and quoted."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+import service
 from service.catalog_files import DATA_DIRECTORY, CatalogError, load_catalog
 from service.core.answer import PricedBill, Quote
 from service.core.catalog.catalog import Catalog
@@ -17,6 +21,7 @@ from tests.worlds import answer, number
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 EDITION = "catalog.toml"
 EDIT = re.compile(r"^```\w+ service/data/(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CHANGE = re.compile(r"^```(diff|python) (service/core/\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TRIED = re.compile(r"^```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -129,3 +134,44 @@ def test_a_model_of_one_parameter_is_told_its_count_in_the_words_of_the_recipe(
     entry = re.compile(r"entry \d+")
     told = [entry.sub("entry", str(problem)) for problem in refused.value.problems]
     assert entry.sub("entry", said) in told
+
+
+def changed(change: str, code: str) -> str:
+    """Code with a change as `diff` shows it: the old lines must stand there once."""
+    lines = change.splitlines(keepends=True)
+    old = "".join(line[1:] for line in lines if line[0] in " -")
+    new = "".join(line[1:] for line in lines if line[0] in " +")
+    assert code.count(old) == 1, old
+    return code.replace(old, new)
+
+
+def test_a_kind_of_work_is_quoted_after_three_edits(tmp_path: Path) -> None:
+    text = recipe("kind-of-work")
+    package = Path(service.__file__).parent
+    shutil.copytree(package, tmp_path / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    for form, file, block in CHANGE.findall(text):
+        path = tmp_path / file
+        code = changed(block, path.read_text(encoding="utf-8")) if form == "diff" else block
+        path.write_text(code, encoding="utf-8")
+    (request,) = TRIED.findall(text)
+    found = subprocess.run(
+        [sys.executable, "-m", "service.cli", "quote", "-", "--format", "json"],
+        input=request.encode(),
+        capture_output=True,
+        check=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
+    quote = json.loads(found.stdout)
+    assert quote["stages"][0]["device_hours"]["central"] == 400 * 0.5
+    assert quote["bases"][0]["total"]["amount"] == "400.00"
+    figure = quote["figures"]["stages/0/device_hours_once"]
+    assert figure["source"]["formula"] == "device_hours_of_tasks"
+    assert figure["p10"] < 200 < figure["p90"]
+
+
+def test_a_kind_of_work_takes_three_files() -> None:
+    text = recipe("kind-of-work")
+    assert text.startswith("# A new kind of work: 3 edits\n")
+    assert len({file for _, file, _ in CHANGE.findall(text)}) == 3
+    assert len(re.findall(r"^\*\*\d\. ", text, re.MULTILINE)) == 3
