@@ -45,6 +45,7 @@ Item: TypeAlias = Literal[
     "energy",
     "base_model",
     "experiments",
+    "experiments_on_commitment",
     "staff",
     "data",
 ]

@@ -23,6 +23,7 @@ WarningCode: TypeAlias = Literal[
     "assumed_serving",
     "assumed_split",
     "batch_rounded",
+    "commitment_unused",
     "contradictory",
     "devices_idle",
     "does_not_fit",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import UNSET, Struct
 
 from service.core.argument import Argument, Cursor
-from service.core.bills.fully_loaded.bill import write_extras
+from service.core.bills.fully_loaded.bill import write_fully_loaded
 from service.core.bills.lines import BillBuilder, DraftBill
 from service.core.bills.owned.bill import OwningFigures, ownership_of, write_stage
 from service.core.bills.owned.conventions import holding_of
@@ -104,9 +104,10 @@ def bills_of(
             write_stage(bills["owned"], stage.effort, holding, stage.consumption)
         ownerships = _ownerships(holdings, stages)
     if "fully_loaded" in asked:
-        carried = bills[hardware].lines
-        bills["fully_loaded"] = BillBuilder(argument, accounting, "fully_loaded", carried)
-        write_extras(bills["fully_loaded"], base_quote_usd=base_quote_usd)
+        bills["fully_loaded"] = BillBuilder(argument, accounting, "fully_loaded")
+        write_fully_loaded(
+            bills["fully_loaded"], bills[hardware].lines, base_quote_usd=base_quote_usd
+        )
     return Bills(
         drafts=tuple(
             bills[basis].close(excludes=excluded(argument, request, basis, hardware=hardware))

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from service.core.answer import Item, LineUnit, UnpricedReason
-from service.core.argument import Argument
+from service.core.argument import Argument, Cursor
 from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
@@ -83,12 +83,11 @@ class BillBuilder:
         argument: Argument,
         accounting: Accounting,
         basis: BasisName,
-        carried: Iterable[DraftLine] = (),
     ) -> None:
-        """A bill that begins with lines that are written already, or with none."""
+        """A bill without lines."""
         self.at = argument.at(accounting, pointer="/accounting", prefix=basis)
         self._basis: BasisName = basis
-        self._lines: list[DraftLine] = list(carried)
+        self._lines: list[DraftLine] = []
 
     def price(
         self,
@@ -100,8 +99,8 @@ class BillBuilder:
         stage: str = "",
         label: str = "",
         detail: str = "",
-    ) -> None:
-        """Write a line with its amount."""
+    ) -> Term:
+        """Write a line with its amount, and answer with the amount."""
         usd = self.at.derive(
             line_usd, f"lines/{len(self._lines)}/usd", quantity=quantity, rate=rate
         )
@@ -117,6 +116,7 @@ class BillBuilder:
                 detail=detail,
             )
         )
+        return usd
 
     def lump_sum(self, *, item: Item, usd: Term, label: str = "", detail: str = "") -> None:
         """Write an amount that is no product."""
@@ -154,14 +154,13 @@ class BillBuilder:
         """The lines so far."""
         return tuple(self._lines)
 
+    def carry(self, lines: Iterable[DraftLine]) -> None:
+        """Add lines that another bill has written."""
+        self._lines.extend(lines)
+
     def subtotal(self, name: str) -> Term | None:
         """What the lines so far come to, under a name of this basis; None if one is unpriced."""
-        amounts: dict[str, Term] = {}
-        for index, line in enumerate(self._lines):
-            if not isinstance(line, Priced):
-                return None
-            amounts[f"line_{index}"] = line.usd
-        return self.at.derive(total_usd, name, **amounts)
+        return subtotal(self.at, self._lines, name)
 
     def close(self, *, excludes: tuple[ExcludedCost, ...]) -> DraftBill:
         """The finished bill, with a total unless a line is unpriced."""
@@ -171,3 +170,13 @@ class BillBuilder:
             total=self.subtotal("total_usd"),
             excludes=excludes,
         )
+
+
+def subtotal(at: Cursor[Accounting], lines: Iterable[DraftLine], name: str) -> Term | None:
+    """What some lines come to, as a figure of this name; None if one is unpriced."""
+    amounts: dict[str, Term] = {}
+    for index, line in enumerate(lines):
+        if not isinstance(line, Priced):
+            return None
+        amounts[f"line_{index}"] = line.usd
+    return at.derive(total_usd, name, **amounts)

@@ -4,12 +4,15 @@ The base model comes first, so that the run and what it starts from can be read 
 experiments, the people and the data.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 from msgspec import UNSET
 
 from service.core.answer import Item
 from service.core.argument import Cursor
 from service.core.bills.fully_loaded import formulas
-from service.core.bills.lines import BillBuilder
+from service.core.bills.lines import BillBuilder, DraftLine, Priced, subtotal
 from service.core.figures.ledger import Term
 from service.core.request.accounting import (
     BaseAmount,
@@ -20,15 +23,50 @@ from service.core.request.accounting import (
     StaffByPeople,
 )
 
+BESIDE_COMPUTE: Final[frozenset[Item]] = frozenset(
+    {"unused_commitment", "discount", "storage", "transfer", "support", "uplift"}
+)
+"""Items of the hardware's bill that are not hardware which the run uses."""
 
-def write_extras(bill: BillBuilder, *, base_quote_usd: float | None) -> None:
-    """What comes on top of the hardware lines that the bill begins with."""
-    hardware = bill.subtotal("hardware_usd")
+
+def write_fully_loaded(
+    bill: BillBuilder, hardware: Sequence[DraftLine], *, base_quote_usd: float | None
+) -> None:
+    """The lines of the hardware's bill, and what comes on top of them; uplifts stand last."""
+    bill.carry(line for line in hardware if line.item != "uplift")
+    run = _run_compute(bill, hardware)
     if bill.at.states("base_model"):
         _write_base(bill, base_quote_usd=base_quote_usd)
-    compute = _write_experiments(bill, hardware)
+    compute = _write_experiments(bill, run, _unused_usd(bill, hardware))
     _write_staff(bill, compute)
     _write_data(bill, compute)
+    bill.carry(line for line in hardware if line.item == "uplift")
+
+
+def _run_compute(bill: BillBuilder, hardware: Sequence[DraftLine]) -> Term | None:
+    """The hardware that the run uses, net of discounts; None if a line of it is unpriced."""
+    used = [line for line in hardware if line.item not in BESIDE_COMPUTE]
+    return _net_of_discounts(bill, used, hardware, "run_compute_usd")
+
+
+def _unused_usd(bill: BillBuilder, hardware: Sequence[DraftLine]) -> Term | None:
+    """What is paid for hours of a commitment that the run does not use, net of discounts."""
+    unused = [line for line in hardware if line.item == "unused_commitment"]
+    return _net_of_discounts(bill, unused, hardware, "unused_commitment_usd") if unused else None
+
+
+def _net_of_discounts(
+    bill: BillBuilder, lines: Sequence[DraftLine], hardware: Sequence[DraftLine], name: str
+) -> Term | None:
+    before = subtotal(bill.at, lines, f"{name}_before_discounts")
+    discounts = {
+        f"discount_{index}": line.rate
+        for index, line in enumerate(hardware)
+        if isinstance(line, Priced) and line.item == "discount"
+    }
+    if before is None or not discounts:
+        return before
+    return bill.at.derive(formulas.run_compute_usd, name, hardware_usd=before, **discounts)
 
 
 def _write_base(bill: BillBuilder, *, base_quote_usd: float | None) -> None:
@@ -97,18 +135,29 @@ def _write_base_quote(
     )
 
 
-def _write_experiments(bill: BillBuilder, hardware: Term | None) -> Term | None:
-    """Hardware for research, ablations and failed runs; answers hardware with experiments."""
+def _write_experiments(bill: BillBuilder, run: Term | None, unused: Term | None) -> Term | None:
+    """Research, ablations and failed runs, over the run's own compute; answers both together.
+
+    They use the unused hours of a commitment before they cost more.
+    """
     experiments = bill.at.at("experiments")
     factor = experiments.assumed("factor", unit="ratio", default="fully_loaded.experiment_factor")
-    if hardware is None:
+    if run is None:
         _leave_open(bill, "experiments", pointer=experiments.pointer_of("factor"))
         return None
     beyond = experiments.derive(
         formulas.share_beyond_final_run, "experiments_over_final_run", experiment_factor=factor
     )
-    bill.price(item="experiments", unit="usd", quantity=hardware, rate=beyond)
-    return experiments.derive(formulas.compute_usd, hardware_usd=hardware, experiment_factor=factor)
+    usd = bill.price(item="experiments", unit="usd", quantity=run, rate=beyond)
+    if unused is not None:
+        bill.lump_sum(
+            item="experiments_on_commitment",
+            usd=experiments.derive(
+                formulas.experiments_on_commitment_usd, experiments_usd=usd, unused_usd=unused
+            ),
+            detail="experiments that run in hours of the commitment which are paid for already",
+        )
+    return experiments.derive(formulas.compute_usd, hardware_usd=run, experiment_factor=factor)
 
 
 def _write_staff(bill: BillBuilder, compute: Term | None) -> None:
@@ -172,6 +221,6 @@ def _leave_open(bill: BillBuilder, item: Item, *, pointer: str) -> None:
         unit="usd",
         quantity=None,
         reason="depends_on_an_unpriced_line",
-        detail=f"{item} follows from the hardware, of which a line is unpriced",
+        detail=f"{item} follows from the hardware of the run, of which a line is unpriced",
         pointer=pointer,
     )

@@ -5,9 +5,33 @@ the base model, the people and the data. Each has a sourced default with a wide 
 (`fully_loaded.*`); what is still not in the bill is in `excludes`, with its order of magnitude.
 """
 
-from service.core.figures.arrays import Real
+from service.core.figures.arrays import Real, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.units import MONTHS_PER_YEAR
+
+
+@formula("run_compute_usd", unit="usd")
+def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
+    """What the hardware that the run uses costs, net of discounts and before taxes.
+
+        hardware_usd * (1 + discount_rate) * ...
+
+    A discount's rate is negative. Unused commitments, storage, transfer, support and uplifts are
+    not in it: experiments, staff and data do not grow with them.
+    """
+    net = hardware_usd
+    for rate in discount_rates.values():
+        net = net * (1.0 + rate)
+    return net
+
+
+@formula("experiments_on_commitment_usd", unit="usd")
+def experiments_on_commitment_usd(*, experiments_usd: Real, unused_usd: Real) -> Real:
+    """The part of the experiments that an unused commitment has paid for already, as a credit.
+
+    -min(experiments_usd, unused_usd)
+    """
+    return -minimum(experiments_usd, unused_usd)
 
 
 @formula("share_beyond_final_run", unit="ratio")

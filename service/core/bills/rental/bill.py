@@ -20,6 +20,8 @@ from service.core.request.request import CatalogOffer, Cluster, Market
 from service.core.stages.effort import Effort
 
 RUN_CLUSTER: Final = "/cluster"
+MOSTLY_UNUSED: Final = 0.5
+"""From this unused share of a commitment on, the quote warns of it."""
 
 
 class Rented(Struct, frozen=True):
@@ -105,6 +107,15 @@ def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
     unused = at.derive(
         formulas.unused_device_hours, devices=effort.devices, term_hours=term, run_hours=used
     )
+    if unused.central > MOSTLY_UNUSED * effort.devices.central * term.central:
+        share = unused.central / (effort.devices.central * term.central)
+        stated = cluster.pointer == RUN_CLUSTER and bill.at.states("commitment_hours")
+        pointer = bill.at.pointer_of("commitment_hours") if stated else cluster.pointer_of("supply")
+        bill.at.argument.warn(
+            "commitment_unused",
+            f"the run leaves {share:.0%} of the {term.central:g} hours unused that are paid for",
+            pointer=pointer,
+        )
     bill.price(
         item="unused_commitment",
         unit="device_hour",

@@ -1,0 +1,96 @@
+"""What the fully loaded bill builds on: the compute of the run, and not what is paid beside it."""
+
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.worlds import answer, device, run_of, world
+
+WORLD = world(device("d1"))
+BESIDE = {
+    "unused_commitment",
+    "experiments_on_commitment",
+    "storage",
+    "transfer",
+    "support",
+    "uplift",
+}
+
+
+def bill_of(**accounting):
+    stage = {"work": {"kind": "metered", "device_hours": 10_000}}
+    cluster = {
+        "accelerator": "d1",
+        "devices": 64,
+        "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+    }
+    asked = run_of(stage, cluster=cluster, bases=("fully_loaded",), **accounting)
+    answered = answer(asked, WORLD)
+    return answered, answered.bases[0]
+
+
+def amounts_of(bill):
+    found: dict[str, Decimal] = {}
+    for line in bill.lines:
+        found[line.item] = found.get(line.item, Decimal()) + Decimal(line.amount)
+    return found
+
+
+@settings(max_examples=40)
+@given(
+    commitment_hours=st.none() | st.floats(1.0, 20_000.0),
+    uplift=st.floats(0.0, 0.5),
+    gigabytes=st.floats(0.0, 1e6),
+)
+def test_what_is_paid_beside_the_runs_compute_moves_the_bill_by_its_own_lines_only(
+    commitment_hours, uplift, gigabytes
+):
+    _, plain = bill_of()
+    asked = {
+        "uplifts": [{"label": "VAT", "share": uplift}],
+        "storage": {"gigabytes": gigabytes, "months": 3},
+        "transfer": {"gigabytes": gigabytes},
+    }
+    if commitment_hours is not None:
+        asked["commitment_hours"] = commitment_hours
+    _, moved = bill_of(**asked)
+    beside = sum(amount for item, amount in amounts_of(moved).items() if item in BESIDE)
+    assert Decimal(moved.total.amount) - beside == Decimal(plain.total.amount)
+
+
+def test_experiments_use_an_unused_commitment_before_they_cost_more():
+    # 156.25 h of 64 devices are used and 1,000 are paid for: $20,000 and $108,000.
+    # Experiments at 2.2 times the run are $24,000, and fit into what is unused.
+    _, bill = bill_of(commitment_hours=1000)
+    found = amounts_of(bill)
+    assert found["device_rental"] == Decimal(20_000)
+    assert found["unused_commitment"] == Decimal(108_000)
+    assert found["experiments"] == Decimal(24_000)
+    assert found["experiments_on_commitment"] == Decimal(-24_000)
+    # 200 h are paid for: $5,600 are unused, and the rest of the experiments costs more.
+    _, bill = bill_of(commitment_hours=200)
+    assert amounts_of(bill)["experiments_on_commitment"] == Decimal(-5_600)
+
+
+def test_discounts_lower_the_compute_that_experiments_staff_and_data_follow():
+    _, plain = bill_of()
+    _, cheaper = bill_of(discounts=[{"label": "volume", "share": 0.25}])
+    full, less = amounts_of(plain), amounts_of(cheaper)
+    for item in ("experiments", "staff", "data"):
+        assert abs(less[item] - full[item] * Decimal("0.75")) <= Decimal("0.01")
+
+
+def test_uplifts_stand_last_and_are_those_of_the_rental_bill():
+    _, bill = bill_of(uplifts=[{"label": "VAT", "share": 0.2}])
+    assert bill.lines[-1].item == "uplift"
+    assert Decimal(bill.lines[-1].amount) == Decimal(4_000)
+
+
+def test_a_commitment_that_is_mostly_unused_is_warned_of_with_its_share():
+    answered, _ = bill_of(commitment_hours=1000)
+    (warning,) = (one for one in answered.warnings if one.code == "commitment_unused")
+    assert "84%" in warning.detail
+    assert warning.pointer == "/accounting/commitment_hours"
+    answered, _ = bill_of(commitment_hours=200)
+    assert not [one for one in answered.warnings if one.code == "commitment_unused"]
