@@ -8,9 +8,8 @@ import numpy as np
 from service.api.examples import REQUESTS
 from service.catalog_files import load_catalog
 from service.core.argument import Argument
-from service.core.request.work import Pretraining
 from service.core.training.parallelism import Layout
-from service.core.training.plan import desk_of
+from service.core.training.plan import builder_of
 from service.core.training.search import search
 from tests.bench.tables import print_ratios, side_by_side
 from tests.worlds import answer, asked
@@ -25,26 +24,20 @@ def layouts() -> None:
     """Print what predicting Llama 3.1 405B on 16,384 devices costs, side by side."""
     catalog = load_catalog()
     request = asked(LLAMA_405B)
-    work = request.run.stages[0].work
-    assert isinstance(work, Pretraining)
-    desk = desk_of(
-        Argument(catalog),
-        work,
-        request.cluster,
-        pointer="/run/stages/0/work",
-        cluster_pointer="/cluster",
-    )
+    whole = Argument(catalog).at(request, pointer="", prefix="plan")
+    stage = whole.argument.at(request.run.stages[0], pointer="/run/stages/0", prefix="plan")
+    builder = builder_of(stage.at("work"), whole.at("cluster"))
     one = Layout(tensor_parallel=8.0, pipeline_parallel=16.0, data_parallel=128.0)
     pipelines = np.resize(np.array([4.0, 8.0, 16.0, 32.0]), MANY)
     many = one._replace(pipeline_parallel=pipelines, tensor_parallel=np.full(MANY, 8.0))
     tasks: dict[str, tuple[Callable[[], object], int]] = {
-        "one layout": (lambda: desk.central_parts(one).total, 50),
-        f"{MANY:,} layouts": (lambda: desk.central_parts(many).total, 3),
+        "one layout": (lambda: builder.central_parts(one).total, 50),
+        f"{MANY:,} layouts": (lambda: builder.central_parts(many).total, 3),
         "search on 16,384 devices": (
             lambda: search(
-                problem=desk.problem,
+                problem=builder.problem,
                 devices=request.cluster.devices,
-                step_time=lambda layout: desk.central_parts(layout).total,
+                step_time=lambda layout: builder.central_parts(layout).total,
             ),
             3,
         ),

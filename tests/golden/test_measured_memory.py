@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from lab.files import STEP_MEASUREMENTS
-from service.core.cluster.hardware import capacity_bytes
+from service.core.cluster.formulas import capacity_bytes
 from service.core.figures.ledger import Ledger
 from service.core.training.formats import STACK_BYTES, MemoryRecipe, Stack
 from service.core.training.memory import bytes_per_device

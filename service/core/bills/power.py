@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from service.core.argument import Argument, Cursor, Unknown
 from service.core.catalog.catalog import Accelerator, Catalog, Site
 from service.core.cluster import energy as formulas
+from service.core.cluster.hardware import device_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -99,10 +100,7 @@ def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
 
 def device_power(cluster: Cursor[Cluster], site: SiteRates) -> DevicePower | None:
     """The power of a cluster's device at its site; None if no power is known."""
-    argument = cluster.argument
-    device = argument.catalog.accelerator(
-        cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
-    )
+    argument, device = cluster.argument, device_of(cluster)
     loaded = _loaded_w(argument, device)
     if loaded is None:
         cluster.warn(

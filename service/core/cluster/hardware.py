@@ -1,20 +1,16 @@
-"""What a training step needs to know of a cluster's devices and links, as terms of the ledger."""
+"""The devices and links of a cluster, as figures: what step time and serving are predicted from."""
 
 from typing import Final
 
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument, Unknown
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.catalog.catalog import Accelerator
-from service.core.figures.arrays import Real
-from service.core.figures.formulas import formula
+from service.core.cluster.formulas import BYTES_PER_GIGABIT, bytes_per_s, capacity_bytes
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
 from service.core.request.request import Cluster
 
-BYTES_PER_GB: Final = 1e9
-BYTES_PER_GB_OF_MEMORY: Final = 2.0**30
-"""Makers of memory print binary gigabytes as GB: a device of "80 GB" offers 80 * 2^30 bytes."""
 STAND_IN_PRECISION: Final = {
     "nvfp4": "fp4",
     "fp4": "mxfp8",
@@ -24,11 +20,9 @@ STAND_IN_PRECISION: Final = {
     "bf16": "fp16",
     "tf32": "fp32",
 }
-"""Where a device has no peak at a precision, what a run on it would use instead."""
+"""Where a device has no peak at a precision, the precision that a run on it would use instead."""
 SAME_RATE: Final = {("mxfp8", "fp8"), ("nvfp4", "fp4"), ("bf16", "fp16")}
 """Formats that one matrix unit runs at one rate: nothing is substituted, only named otherwise."""
-
-BYTES_PER_GIGABIT: Final = 1e9 / 8.0
 
 
 class Hardware(Struct, frozen=True, kw_only=True):
@@ -45,61 +39,78 @@ class Hardware(Struct, frozen=True, kw_only=True):
     precision: str  # of the peak
 
 
-def hardware_of(
-    argument: Argument,
-    cluster: Cluster,
-    *,
-    pointer: str,
-    precision: str,
-    precision_pointer: str,
-) -> Hardware | Unknown:
-    """The figures of a cluster's devices for work at a precision."""
-    device = argument.catalog.accelerator(cluster.accelerator, pointer=f"{pointer}/accelerator")
-    peak, used = peak_of(argument, device, precision, pointer=precision_pointer)
+class Peak(Struct, frozen=True, kw_only=True):
+    """The dense peak of a device, and the precision that it is printed for."""
+
+    flop_per_s: Term
+    precision: str
+
+
+def device_of(cluster: Cursor[Cluster]) -> Accelerator:
+    """The catalog's row of the cluster's accelerator."""
+    return cluster.row("accelerator", cluster.argument.catalog.accelerator)
+
+
+def hardware_of(cluster: Cursor[Cluster], precision: Fixed) -> Hardware | Unknown:
+    """The figures of a cluster's devices for work at a precision, or what the catalog lacks."""
+    peak = peak_of(cluster, precision)
+    if isinstance(peak, Unknown):
+        return peak
+    device, take = device_of(cluster), cluster.argument.ledger.take
     bf16 = _peak_datum(device, "bf16")[0]
     bandwidth, link = device.memory_bandwidth_byte_per_s, device.scale_up
-    if peak is None or bf16 is None:
-        return _unsuited(f"the catalog has no {precision} peak of {device.id}", pointer=pointer)
+    if bf16 is None:
+        return _unsuited(cluster, device, "bf16 peak")
     if bandwidth is UNSET:
-        return _unsuited(f"the catalog has no memory bandwidth of {device.id}", pointer=pointer)
+        return _unsuited(cluster, device, "memory bandwidth")
     if link is UNSET:
-        return _unsuited(f"the catalog has no link between devices of {device.id}", pointer=pointer)
-    take = argument.ledger.take
+        return _unsuited(cluster, device, "link between devices")
     return Hardware(
         device=device,
-        peak_flop_per_s=peak,
+        peak_flop_per_s=peak.flop_per_s,
         bf16_peak_flop_per_s=take(bf16),
         memory_bandwidth_byte_per_s=take(bandwidth),
         memory_bytes=take(device.memory_bytes),
         scale_up_byte_per_s=take(link.unidirectional_byte_per_s),
         scale_up_domain=float(link.domain_devices),
-        scale_out_byte_per_s=_network(argument, cluster, device, pointer=pointer),
-        precision=used,
+        scale_out_byte_per_s=_network(cluster, device),
+        precision=peak.precision,
     )
 
 
-def _unsuited(detail: str, *, pointer: str) -> Unknown:
-    """Nothing can be predicted on a device without a number that the catalog does not have."""
-    return Unknown(reason="unsuited", detail=detail, pointer=f"{pointer}/accelerator")
+def capacity_of(cluster: Cursor[Cluster], hardware: Hardware) -> Term:
+    """Bytes that a device offers: one figure for all places that ask for it."""
+    at = cluster.under(f"accelerators/{hardware.device.id}")
+    return at.derive_once(capacity_bytes, memory_bytes=hardware.memory_bytes)
 
 
-def peak_of(
-    argument: Argument, device: Accelerator, precision: str, *, pointer: str
-) -> tuple[Term | None, str]:
-    """The dense peak at the asked precision, or at the one that would stand in for it."""
-    datum, used = _peak_datum(device, precision)
+def peak_of(cluster: Cursor[Cluster], precision: Fixed) -> Peak | Unknown:
+    """The dense peak of a cluster's device at a precision, or at the one that stands in for it.
+
+    `precision.stands` is the member of the request that asks for it, which the warning of a
+    stand-in points at.
+    """
+    device, argument = device_of(cluster), cluster.argument
+    datum, used = _peak_datum(device, precision.value)
     if datum is None:
-        return None, precision
-    if used != precision and (precision, used) not in SAME_RATE:
+        return _unsuited(cluster, device, f"{precision.value} peak")
+    if used != precision.value and (precision.value, used) not in SAME_RATE:
         argument.warn(
             "precision_substituted",
-            f"{device.id} has no {precision} peak; its {used} peak was taken",
-            pointer=pointer,
+            f"{device.id} has no {precision.value} peak; its {used} peak was taken",
+            pointer=precision.stands,
         )
-    return argument.ledger.take(datum), used
+    return Peak(flop_per_s=argument.ledger.take(datum), precision=used)
+
+
+def _unsuited(cluster: Cursor[Cluster], device: Accelerator, lacking: str) -> Unknown:
+    """Nothing is predicted on a device without a number that the catalog does not have."""
+    detail = f"the catalog has no {lacking} of {device.id}"
+    return cluster.unknown("unsuited", detail, member="accelerator")
 
 
 def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]:
+    """The peak at a precision or at the nearest that stands in for it, and which one that is."""
     while precision not in device.peak_dense_flop_per_s:
         if precision not in STAND_IN_PRECISION:
             return None, precision
@@ -107,38 +118,19 @@ def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]
     return device.peak_dense_flop_per_s[precision], precision
 
 
-@formula("byte_per_s", unit="byte/s")
-def bytes_per_s(*, gbit_per_s: Real) -> Real:
-    """Bytes per second of a link whose rate is printed in gigabit per second: 1e9 / 8 each."""
-    return gbit_per_s * BYTES_PER_GIGABIT
-
-
-def _network(argument: Argument, cluster: Cluster, device: Accelerator, *, pointer: str) -> Term:
-    """What one device has of the cluster network: the caller's rate, or what is usual."""
-    where = f"{pointer}/network_gbit_per_s_per_device"
-    stated = cluster.network_gbit_per_s_per_device
-    if stated is not UNSET:
-        rate = argument.quantity(stated, pointer=where, unit="gigabit/s")
-        return argument.ledger.derive_once(
-            bytes_per_s,
-            name=f"network/{pointer.removeprefix('/').replace('/', '.')}/byte_per_s_per_device",
-            inputs={"gbit_per_s": rate},
+def _network(cluster: Cursor[Cluster], device: Accelerator) -> Term:
+    """Bytes per second of one device on the cluster network: the caller's rate, or a usual one."""
+    member = "network_gbit_per_s_per_device"
+    if cluster.states(member):
+        place = cluster.pointer.removeprefix("/").replace("/", ".")
+        rate = cluster.quantity(member, unit="gigabit/s")
+        return cluster.under(f"network/{place}").derive_once(
+            bytes_per_s, "byte_per_s_per_device", gbit_per_s=rate
         )
-    term = argument.assume(f"network.byte_per_s_per_device.{device.network_class}", pointer=where)
-    argument.warn(
+    usual = cluster.assume(f"network.byte_per_s_per_device.{device.network_class}", member=member)
+    cluster.warn(
         "assumed_network",
-        f"the network is not given; {term.central / BYTES_PER_GIGABIT:g} Gb/s a device was taken",
-        pointer=where,
+        f"the network is not given; {usual.central / BYTES_PER_GIGABIT:g} Gb/s a device was taken",
+        member=member,
     )
-    return term
-
-
-@formula("capacity_bytes", unit="byte")
-def capacity_bytes(*, memory_bytes: Real) -> Real:
-    """Bytes that a device offers.
-
-        memory_bytes / 1e9 * 2**30
-
-    Makers of memory print binary gigabytes as GB: a device of "80 GB" has 80 * 2**30 bytes.
-    """
-    return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY
+    return usual

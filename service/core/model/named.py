@@ -1,75 +1,96 @@
-"""From the model that a request names to its architecture, and to where that was printed."""
+"""From the model that a request names to its architecture, and to where that is printed."""
 
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument, Unknown
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.model import Architecture, architecture_of, plausible_transformer
 from service.core.request.transformer import Transformer, contradictions
-from service.core.request.work import Model, ParametersModel, PresetModel
+from service.core.request.work import Model, ParametersModel, PresetModel, TransformerModel
 
 
-class Described(Struct, frozen=True, kw_only=True):
-    """An architecture, and where it stands: a pointer into the request or a row of the catalog."""
+class NamedModel(Struct, frozen=True, kw_only=True):
+    """The architecture of a model that a request names.
+
+    `stands` is where it is described: a row of the catalog, or a pointer into the request.
+    """
 
     architecture: Architecture
-    stands_at: str
+    stands: str
+
+    @property
+    def fixed(self) -> Fixed:
+        """The architecture as an argument of a formula."""
+        return Fixed(self.architecture, self.stands)
 
 
-Description: TypeAlias = Described | Unknown
+def named_model(at: Cursor[Model]) -> NamedModel | Unknown:
+    """The model that the request names at this place, or why there can be none.
 
-
-def description_of(argument: Argument, model: Model, *, pointer: str) -> Description:
-    """The architecture of a model found at `pointer`, or why there can be none.
-
-    The parameter counts of a preset, or those that were given, become figures.
+    The parameter counts of a preset become figures, and those that the request gives.
     """
-    if isinstance(model, PresetModel):
-        preset = argument.catalog.model(model.id, pointer=f"{pointer}/id")
-        argument.ledger.take(preset.params_total)
-        if preset.params_active is not UNSET:
-            argument.ledger.take(preset.params_active)
-        transformer = msgspec.convert(preset.architecture, Transformer)
-        return Described(architecture=architecture_of(transformer), stands_at=f"models/{preset.id}")
-    if isinstance(model, ParametersModel):
-        return _assumed(argument, model, pointer=pointer)
-    faults = contradictions(model)
+    return _READERS[type(at.said)](at)
+
+
+def _preset(at: Cursor[PresetModel]) -> NamedModel:
+    """A model of the catalog."""
+    preset, ledger = at.row("id", at.argument.catalog.model), at.argument.ledger
+    ledger.take(preset.params_total)
+    if preset.params_active is not UNSET:
+        ledger.take(preset.params_active)
+    transformer = msgspec.convert(preset.architecture, Transformer)
+    return NamedModel(architecture=architecture_of(transformer), stands=f"models/{preset.id}")
+
+
+def _described(at: Cursor[TransformerModel]) -> NamedModel | Unknown:
+    """A model whose shape the request describes."""
+    faults = contradictions(at.said)
     if faults:
-        return Unknown(
-            reason="contradictory",
-            detail="; ".join(f"{member} {why}" for member, why in faults),
-            pointer=f"{pointer}/{faults[0][0]}",
-        )
-    return Described(architecture=architecture_of(model), stands_at=pointer)
+        detail = "; ".join(f"{member} {why}" for member, why in faults)
+        return at.unknown("contradictory", detail, member=faults[0][0])
+    return NamedModel(architecture=architecture_of(at.said), stands=at.pointer)
 
 
-def _assumed(argument: Argument, model: ParametersModel, *, pointer: str) -> Description:
-    argument.ledger.given(model.total, pointer=f"{pointer}/total", unit="count")
-    active = None
-    if model.active is not UNSET:
-        active = min(model.active, model.total)
-        argument.ledger.given(model.active, pointer=f"{pointer}/active", unit="count")
-        if model.active > model.total:
-            return Unknown(
-                reason="contradictory",
-                detail=f"active {model.active:g} is above total {model.total:g}",
-                pointer=f"{pointer}/active",
-            )
-    transformer = plausible_transformer(params_total=model.total, params_active=active)
+def _plausible(at: Cursor[ParametersModel]) -> NamedModel | Unknown:
+    """A model of which only parameter counts are known, with a usual shape and a warning."""
+    total, active = at.said.total, at.said.active
+    at.quantity("total", unit="count")
+    if active is not UNSET:
+        at.quantity("active", unit="count")
+        if active > total:
+            detail = f"active {active:g} is above total {total:g}"
+            return at.unknown("contradictory", detail, member="active")
+    transformer = plausible_transformer(
+        params_total=total, params_active=None if active is UNSET else active
+    )
+    at.warn(
+        "assumed_architecture",
+        "only parameter counts are given; a usual shape was assumed: " + _in_words(transformer),
+    )
+    return NamedModel(architecture=architecture_of(transformer), stands=at.pointer)
+
+
+def _in_words(transformer: Transformer) -> str:
+    """The shape of a transformer, to be read."""
     shape = (
         f"{transformer.layers:g} layers of {transformer.hidden_size:g}, "
         f"{transformer.heads:g} heads, vocabulary {transformer.vocab_size:g}"
     )
-    if transformer.moe is not UNSET:
-        shape += (
-            f", {transformer.moe.experts:g} experts of {transformer.moe.moe_ffn_size:g}, "
-            f"{transformer.moe.experts_per_token:g} of them per token"
-        )
-    argument.warn(
-        "assumed_architecture",
-        f"only parameter counts are given; a usual shape was assumed: {shape}",
-        pointer=pointer,
+    moe = transformer.moe
+    if moe is UNSET:
+        return shape
+    return (
+        f"{shape}, {moe.experts:g} experts of {moe.moe_ffn_size:g}, "
+        f"{moe.experts_per_token:g} of them per token"
     )
-    return Described(architecture=architecture_of(transformer), stands_at=pointer)
+
+
+_READERS: Final[Mapping[type[Model], Callable[[Cursor[Any]], NamedModel | Unknown]]] = (
+    MappingProxyType(
+        {PresetModel: _preset, TransformerModel: _described, ParametersModel: _plausible}
+    )
+)

@@ -54,7 +54,7 @@ from service.core.printing.money import (
 from service.core.stages.effort import Effort
 from service.core.stages.hours import TimeShares, Written
 from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
-from service.core.training.placement import Laid, Unlaid
+from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
 
 
@@ -164,8 +164,8 @@ def feasibility(effort: Effort) -> Feasibility:
     """Whether the stage can run as described, as far as that was looked at."""
     hours = effort.hours
     placement = hours.step and hours.step.placement
-    if isinstance(placement, Unlaid):
-        return _infeasible(placement.why)
+    if isinstance(placement, Unplaced):
+        return _infeasible(placement)
     if isinstance(hours.device_hours, Unknown):
         return _infeasible(hours.device_hours)
     if placement is not None or hours.written is not None:
@@ -271,7 +271,7 @@ def printed_layout(layout: Layout) -> LayoutAnswer:
 def runners_up(step: Step) -> tuple[RunnerUp, ...]:
     """The next best layouts of the search."""
     placement = step.placement
-    if not isinstance(placement, Laid) or not placement.chosen:
+    if not isinstance(placement, Placed) or not placement.chosen:
         return ()
     return tuple(
         RunnerUp(

@@ -7,14 +7,15 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from msgspec import Struct
 
-from service.core.argument import Argument, Cursor, Fixed, Unknown
-from service.core.cluster.hardware import Hardware, capacity_bytes
+from service.core.argument import Cursor, Fixed, Unknown
+from service.core.cluster.hardware import Hardware, capacity_of
 from service.core.figures.arrays import Array, Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.figures.units import Unit
 from service.core.model import Architecture
-from service.core.model.named import Described
+from service.core.model.named import NamedModel
+from service.core.request.request import Cluster
 from service.core.request.work import Generation, Reinforcement, ServingPrecision, ServingTerms
 from service.core.serving.decoding import (
     Batch,
@@ -91,7 +92,7 @@ class RequestBatch(Struct, frozen=True, kw_only=True):
 class Server(Struct, frozen=True, kw_only=True):
     """A model, the devices that serve it, and their inference engine."""
 
-    described: Described
+    model: NamedModel
     hardware: Hardware
     precision: ServingPrecision
     figures: Mapping[str, Term]
@@ -149,25 +150,20 @@ def batch_of_figures(
 
 
 def server_of(
-    argument: Argument, named: Described, hardware: Hardware, precision: ServingPrecision
+    cluster: Cursor[Cluster], model: NamedModel, hardware: Hardware, precision: ServingPrecision
 ) -> Server:
     """Everything that serving depends on beside the batch and the layout."""
-    capacity = argument.ledger.derive_once(
-        capacity_bytes,
-        name=f"accelerators/{hardware.device.id}/capacity_bytes",
-        inputs={"memory_bytes": hardware.memory_bytes},
-    )
     return Server(
-        described=named,
+        model=model,
         hardware=hardware,
         precision=precision,
         figures={
             "peak_flop_per_s": hardware.peak_flop_per_s,
-            "memory_bytes": capacity,
+            "memory_bytes": capacity_of(cluster, hardware),
             "memory_byte_per_s": hardware.memory_bandwidth_byte_per_s,
             "link_byte_per_s": hardware.scale_up_byte_per_s,
             "network_byte_per_s": hardware.scale_out_byte_per_s,
-            **{name: argument.assume(f"inference.{name}") for name in SPEEDS},
+            **{name: cluster.assume(f"inference.{name}") for name in SPEEDS},
         },
     )
 
@@ -193,7 +189,7 @@ def served(
         **requests.inputs,
         **fixed
         | {
-            "architecture": Fixed(server.described.architecture, server.described.stands_at),
+            "architecture": server.model.fixed,
             "serving": Fixed(serving, work.pointer_of("serving") if asked else "inference.served"),
         },
     )
@@ -209,7 +205,7 @@ def _fixed(
     server: Server, requests: RequestBatch, serving: Serving, replicas: float | Array
 ) -> dict[str, Any]:
     return {
-        "architecture": server.described.architecture,
+        "architecture": server.model.architecture,
         "serving": serving,
         "formats": FORMATS[server.precision],
         "domain_devices": server.hardware.scale_up_domain,
@@ -226,7 +222,7 @@ def replica_of(server: Server, serving: Serving) -> Replica:
     """One replica with every figure at its central value."""
     numbers = _central(server.figures)
     return Replica(
-        architecture=server.described.architecture,
+        architecture=server.model.architecture,
         server=ServingDevice(
             **{name: numbers[name] for name in ServingDevice._fields if name != "domain_devices"},
             domain_devices=server.hardware.scale_up_domain,
@@ -267,7 +263,7 @@ def _serving_of(
 ) -> Serving | Unknown:
     if work.states("serving"):
         return _as_asked(work.at("serving"), server, requests, devices=devices)
-    every = servings(server.described.architecture, devices=devices)
+    every = servings(server.model.architecture, devices=devices)
     fits = _room(server, requests, every) >= 1.0
     if not fits.any():
         return work.unknown(
@@ -288,7 +284,7 @@ def _as_asked(
     asked: Cursor[ServingTerms], server: Server, requests: RequestBatch, *, devices: float
 ) -> Serving | Unknown:
     t, n = asked.said.tensor_parallel, asked.said.devices_per_replica
-    architecture = server.described.architecture
+    architecture = server.model.architecture
     faults = (
         ("devices_per_replica", "needs more devices than there are", n > devices),
         ("devices_per_replica", "must be a multiple of tensor_parallel", n % t != 0),

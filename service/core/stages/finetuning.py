@@ -1,6 +1,6 @@
 """Fine-tuning: as many steps as the examples take, each as long as the method makes it."""
 
-from service.core.argument import Cursor, Fixed, Unknown
+from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -12,7 +12,7 @@ from service.core.model.adapters import (
     largest_rank,
     trained_share_of_adapters,
 )
-from service.core.model.named import Described, description_of
+from service.core.model.named import NamedModel, named_model
 from service.core.request.work import (
     ExampleData,
     Finetuning,
@@ -25,7 +25,7 @@ from service.core.request.work import (
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.trained_tokens import hours_of_tokens
 from service.core.training.step import step_of
-from service.core.training.step_spec import Ask, Trained
+from service.core.training.step_spec import TrainableShare, spec_of
 
 
 @formula("tokens_of_examples", unit="token")
@@ -83,7 +83,7 @@ def frozen_flop_ratio(*, frozen_share: Real) -> Real:
 def finetuning_hours(context: StageContext) -> Hours:
     """Device-hours of one attempt at fine-tuning."""
     work: Cursor[Finetuning] = context.work
-    named = description_of(context.argument, work.said.model, pointer=work.pointer_of("model"))
+    model = named_model(work.at("model"))
     tokens, processed = _tokens(work)
     counted = {
         "trained": tokens,
@@ -92,15 +92,12 @@ def finetuning_hours(context: StageContext) -> Hours:
         ),
     }
     outcome = (
-        named
-        if isinstance(named, Unknown)
+        model
+        if isinstance(model, Unknown)
         else step_of(
-            context.argument,
-            _ask(work, named),
-            context.cluster.said,
-            cluster_pointer=context.cluster.pointer,
-            devices=context.devices,
-            mfu=work.quantity("mfu", unit="share") if work.states("mfu") else None,
+            spec_of(work, model, trainable=_trainable_share(work, model)),
+            context.cluster,
+            context.devices,
         )
     )
     return hours_of_tokens(context, outcome, processed=processed, counted=counted)
@@ -147,56 +144,42 @@ def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:
     )
 
 
-def _ask(work: Cursor[Finetuning], named: Described) -> Ask:
-    said = work.said
-    return Ask(
-        described=named,
-        sequence_length=said.sequence_length,
-        global_batch_tokens=said.global_batch_tokens,
-        precision=said.precision,
-        optimizer=said.optimizer,
-        layout=said.layout,
-        software_year=said.software_year,
-        pointer=work.pointer,
-        prefix=work.prefix,
-        trained=_trained(work, named),
-    )
-
-
-def _trained(work: Cursor[Finetuning], named: Described) -> Trained:
-    """What the method trains, and what that saves."""
+def _trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableShare:
+    """Which part of the parameters the method trains, and what that saves."""
     method = work.at("method")
     if isinstance(method.said, FullTuning):
-        return Trained()
-    model = {
-        "architecture": Fixed(named.architecture, named.stands_at),
+        return TrainableShare()
+    structure = {
+        "architecture": model.fixed,
         "sequence_length": work.fixed("sequence_length"),
     }
     if isinstance(method.said, FrozenTuning):
         frozen = method.quantity("frozen_share", unit="share")
-        return Trained(
+        return TrainableShare(
             params_share=1.0 - method.said.frozen_share,
             flop_ratio=work.derive(frozen_flop_ratio, "flop_ratio", frozen_share=frozen),
             flop_per_token=work.derive(
-                frozen_flop_per_token, "flop_per_token", frozen_share=frozen, **model
+                frozen_flop_per_token, "flop_per_token", frozen_share=frozen, **structure
             ),
         )
     adapters = {"rank": method.quantity("rank", unit="ratio"), "target": method.fixed("target")}
     rank, target = method.said.rank, method.said.target
-    _warn_of_rank(method, named)
-    return Trained(
+    _warn_of_rank(method, model)
+    return TrainableShare(
         params_share=float(
-            trained_share_of_adapters(architecture=named.architecture, rank=rank, target=target)
+            trained_share_of_adapters(architecture=model.architecture, rank=rank, target=target)
         ),
         adapters=True,
         weight_bytes=QLORA_BYTES_PER_WEIGHT if isinstance(method.said, QloraTuning) else 0.0,
-        flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **model, **adapters),
-        flop_per_token=work.derive(adapter_flop_per_token, "flop_per_token", **model, **adapters),
+        flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **structure, **adapters),
+        flop_per_token=work.derive(
+            adapter_flop_per_token, "flop_per_token", **structure, **adapters
+        ),
     )
 
 
-def _warn_of_rank(method: Cursor[LoraTuning] | Cursor[QloraTuning], named: Described) -> None:
-    most = largest_rank(architecture=named.architecture, target=method.said.target)
+def _warn_of_rank(method: Cursor[LoraTuning] | Cursor[QloraTuning], model: NamedModel) -> None:
+    most = largest_rank(architecture=model.architecture, target=method.said.target)
     if method.said.rank > most:
         method.warn(
             "rank_above_matrix",

@@ -1,6 +1,6 @@
 """Work whose size is given: device-hours, hours on the clock, or FLOP."""
 
-from service.core.argument import Cursor
+from service.core.argument import Cursor, Unknown
 from service.core.cluster.hardware import peak_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
@@ -54,25 +54,17 @@ def timed_hours(context: StageContext) -> Hours:
 def compute_hours(context: StageContext) -> Hours:
     """FLOP, turned into device-hours by peak, MFU and goodput."""
     work: Cursor[Compute] = context.work
-    argument, cluster, precision = context.argument, context.cluster, work.said.precision
-    device = argument.catalog.accelerator(
-        cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
-    )
-    peak, _ = peak_of(argument, device, precision, pointer=work.pointer_of("precision"))
+    peak = peak_of(context.cluster, work.fixed("precision"))
     mfu = work.assumed("mfu", unit="share", default="compute.mfu", warns="assumed_mfu")
     shares = time_shares(context, by_default=False)
-    if peak is None:
-        return Hours(
-            device_hours=work.unknown(
-                "unsuited",
-                f"the catalog has no {precision} peak of {device.id}",
-                member="precision",
-            ),
-            mfu=mfu,
-            shares=shares,
-        )
+    if isinstance(peak, Unknown):
+        return Hours(device_hours=peak, mfu=mfu, shares=shares)
     flop = work.quantity("flop", unit="flop")
     useful = work.derive(
-        device_hours_for_flop, "device_hours_useful", flop=flop, peak_flop_per_s=peak, mfu=mfu
+        device_hours_for_flop,
+        "device_hours_useful",
+        flop=flop,
+        peak_flop_per_s=peak.flop_per_s,
+        mfu=mfu,
     )
     return Hours(device_hours=held_hours(context, useful, shares), mfu=mfu, shares=shares)

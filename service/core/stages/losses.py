@@ -11,6 +11,7 @@ from service.core.cluster.failures import (
     held_device_hours,
     spot_interruptions_per_device_day,
 )
+from service.core.cluster.hardware import device_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -132,9 +133,7 @@ def goodput_of_cluster(
 def _reliability(context: StageContext) -> dict[str, Term]:
     cluster = context.cluster
     terms = cluster.at("reliability")
-    device = context.argument.catalog.accelerator(
-        cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
-    )
+    device = device_of(cluster)
     recovery = terms.said.recovery
     found = {
         "failures_per_device_day": terms.assumed(

@@ -3,12 +3,12 @@
 Generation and reinforcement learning share this.
 """
 
-from service.core.argument import Cursor, Unknown
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import hardware_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.model.named import description_of
+from service.core.model.named import named_model
 from service.core.request.work import Generation, Reinforcement, ServingPrecision
 from service.core.serving.lengths import TokenLengths
 from service.core.serving.replicas import (
@@ -72,21 +72,16 @@ def tokens_of(
 
 def serving_server(context: StageContext, precision_member: str) -> Server | Unknown:
     """The model of a stage on the devices that serve it, or why there can be none."""
-    work, argument = context.work, context.argument
+    work = context.work
     precision: ServingPrecision = getattr(work.said, precision_member)
-    named = description_of(argument, work.said.model, pointer=work.pointer_of("model"))
-    if isinstance(named, Unknown):
-        return named
-    hardware = hardware_of(
-        argument,
-        context.cluster.said,
-        pointer=context.cluster.pointer,
-        precision=PEAK_PRECISION[precision],
-        precision_pointer=work.pointer_of(precision_member),
-    )
+    model = named_model(work.at("model"))
+    if isinstance(model, Unknown):
+        return model
+    peak = Fixed(PEAK_PRECISION[precision], work.pointer_of(precision_member))
+    hardware = hardware_of(context.cluster, peak)
     if isinstance(hardware, Unknown):
         return hardware
-    return server_of(argument, named, hardware, precision)
+    return server_of(context.cluster, model, hardware, precision)
 
 
 def written_on(

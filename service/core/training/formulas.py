@@ -3,6 +3,7 @@
 MFU counts model FLOP with causal attention over the dense peak of all devices held.
 """
 
+from service.core.catalog.engine import Constants
 from service.core.figures.arrays import Real, where
 from service.core.figures.formulas import formula
 from service.core.figures.units import SECONDS_PER_HOUR
@@ -13,6 +14,7 @@ from service.core.training.parallelism import (
     Layout,
     whole_batch,
 )
+from service.core.training.steptime import Machine, Recipe, StepParts, step_parts
 
 
 @formula("whole_batch_tokens", unit="token")
@@ -22,6 +24,46 @@ def whole_batch_tokens(*, global_batch_tokens: float, sequence_length: float) ->
         global_batch_tokens=global_batch_tokens, sequence_length=sequence_length
     )
     return sequences * sequence_length
+
+
+@formula("step_parts", parts=dict.fromkeys(StepParts._fields, "second"))
+def timed_parts(
+    *,
+    peak_flop_per_s: Real,
+    bf16_peak_flop_per_s: Real,
+    memory_bandwidth_byte_per_s: Real,
+    scale_up_byte_per_s: Real,
+    scale_out_byte_per_s: Real,
+    software_year: Real,
+    architecture: Architecture,
+    layout: Layout,
+    sequence_length: float,
+    global_batch: float,
+    machine: Machine,
+    recipe: Recipe,
+    constants: Constants,
+) -> StepParts:
+    """Seconds of one step by part, from the figures of devices, links and software.
+
+    The figures stand in for those of `machine` and `recipe`, whose other members are structure.
+
+    Formula: `service.core.training.steptime.step_parts`.
+    """
+    return step_parts(
+        architecture=architecture,
+        layout=layout,
+        sequence_length=sequence_length,
+        global_batch=global_batch,
+        machine=machine._replace(
+            peak_flop_per_s=peak_flop_per_s,
+            bf16_peak_flop_per_s=bf16_peak_flop_per_s,
+            memory_bandwidth_byte_per_s=memory_bandwidth_byte_per_s,
+            scale_up_byte_per_s=scale_up_byte_per_s,
+            scale_out_byte_per_s=scale_out_byte_per_s,
+        ),
+        recipe=recipe._replace(software_year=software_year),
+        constants=constants,
+    )
 
 
 @formula("step_seconds_of_parts", unit="second")

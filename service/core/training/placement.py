@@ -1,11 +1,11 @@
 """How a step is spread over the devices: as asked for, or the fastest layout that fits."""
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Any, Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
-from service.core.argument import Unknown
+from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real
 from service.core.request.work import LayoutTerms
 from service.core.training.memory import bytes_per_device
@@ -14,16 +14,19 @@ from service.core.training.search import Candidate, Problem, Search, search
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30
-# Peaks that SimuMax measured lie within so much of those computed, all sixteen that
-# tests/core/test_memory.py holds. Who names a layout has perhaps run it: it is refused only where
-# that cannot explain what is missing.
 MEMORY_ERROR: Final = 0.07
+"""How much more memory a stated layout may need than there is.
+
+A stated layout was probably run. All sixteen peaks that SimuMax measured lie within 7% of those
+computed (tests/core/test_memory.py), so a layout is refused only if it needs more than that.
+"""
 
 
-class Laid(Struct, frozen=True, kw_only=True):
+class Placed(Struct, frozen=True, kw_only=True):
     """A layout that fits, and if it was searched for, the next best ones.
 
-    `tight` says what it needs where that is more than there is, by less than the estimate may err.
+    `tight` says how much it needs where that is more than there is, by less than the estimate may
+    err.
     """
 
     layout: Layout
@@ -34,35 +37,33 @@ class Laid(Struct, frozen=True, kw_only=True):
     runners_up: tuple[Candidate, ...] = ()
 
 
-class Unlaid(Struct, frozen=True, kw_only=True):
-    """No layout, and why: it cannot be, or nothing fits in memory.
+class Unplaced(Unknown, frozen=True, kw_only=True):
+    """Why a step runs in no layout: it cannot be, or nothing fits in memory.
 
-    `layout` is the one that was asked for, or the one that lacks the least memory.
+    `layout` is shown all the same: the one that was asked for, or the one that lacks the least
+    memory.
     """
 
-    why: Unknown
     layout: Layout | None = None
 
 
-Placement: TypeAlias = Laid | Unlaid
-
-
 def placement_of(
-    asked: LayoutTerms | UnsetType,
+    at: Cursor[Any],
     *,
-    pointer: str,
     problem: Problem,
     devices: float,
     step_time: Callable[[Layout], Real],
-) -> Placement:
-    """The layout asked for at `pointer`, or else the fastest that fits, or why there is none."""
-    if asked is UNSET:
-        return _searched(
-            search(problem=problem, devices=devices, step_time=step_time, runners_up=RUNNERS_UP),
-            problem=problem,
-            pointer=pointer,
-        )
-    layouts = layouts_of(asked, devices=devices)
+) -> Placed | Unplaced:
+    """The layout that the request states at this place, or else the fastest that fits."""
+    if at.states("layout"):
+        return _as_asked(at.at("layout"), problem=problem, devices=devices)
+    found = search(problem=problem, devices=devices, step_time=step_time, runners_up=RUNNERS_UP)
+    return _searched(found, problem=problem, pointer=at.pointer_of("layout"))
+
+
+def _as_asked(asked: Cursor[LayoutTerms], *, problem: Problem, devices: float) -> Placed | Unplaced:
+    """The stated layout with the least recompute that fits, or why it cannot run."""
+    layouts = layouts_of(asked.said, devices=devices)
     faults = illegalities(
         layout=layouts[0],
         architecture=problem.architecture,
@@ -71,52 +72,55 @@ def placement_of(
         sequence_length=problem.sequence_length,
     )
     if faults:
-        why = Unknown(
+        return Unplaced(
             reason="contradictory",
             detail="; ".join(f"{member} {why}" for member, why in faults),
-            pointer=f"{pointer}/{faults[0][0]}",
+            pointer=asked.pointer_of(faults[0][0]),
+            layout=layouts[0],
         )
-        return Unlaid(why=why, layout=layouts[0])
+    recompute_chosen = len(layouts) > 1
     needed = 0.0
     for layout in layouts:
-        needed = float(
-            bytes_per_device(
-                architecture=problem.architecture,
-                layout=layout,
-                sequence_length=problem.sequence_length,
-                global_batch=problem.global_batch,
-                recipe=problem.recipe,
-            )
-        )
+        needed = _bytes_needed(problem, layout)
         if needed <= problem.memory_bytes:
-            return Laid(layout=layout, chosen=False, recompute_chosen=len(layouts) > 1)
+            return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen)
     layout = layouts[-1]
     detail = f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device"
     if needed <= (1 + MEMORY_ERROR) * problem.memory_bytes:
-        return Laid(layout=layout, chosen=False, recompute_chosen=len(layouts) > 1, tight=detail)
-    why = Unknown(reason="does_not_fit", detail=detail, pointer=pointer)
-    return Unlaid(why=why, layout=layout)
+        return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen, tight=detail)
+    return Unplaced(reason="does_not_fit", detail=detail, pointer=asked.pointer, layout=layout)
 
 
-def _searched(found: Search, *, problem: Problem, pointer: str) -> Placement:
-    best = found.best
+def _bytes_needed(problem: Problem, layout: Layout) -> float:
+    """Bytes that one layout needs on its fullest device."""
+    needed = bytes_per_device(
+        architecture=problem.architecture,
+        layout=layout,
+        sequence_length=problem.sequence_length,
+        global_batch=problem.global_batch,
+        recipe=problem.recipe,
+    )
+    return float(needed)
+
+
+def _searched(found: Search, *, problem: Problem, pointer: str) -> Placed | Unplaced:
+    """What a search found; `pointer` is the member that would state a layout."""
+    best, closest = found.best, found.closest
     if best is not None:
-        return Laid(
+        return Placed(
             layout=best.layout,
             chosen=True,
             best_s=best.step_time_s or 0.0,
             runners_up=found.ranked[1:],
         )
-    closest = found.closest
     if closest is None:
         detail = "no layout is legal on so many devices"
-        return Unlaid(why=Unknown(reason="contradictory", detail=detail, pointer=pointer))
+        return Unplaced(reason="contradictory", detail=detail, pointer=pointer)
     detail = (
         f"none of {found.considered} layouts fits: the closest needs "
         f"{_gib(float(closest.memory.total))} of {_gib(problem.memory_bytes)} on a device"
     )
-    why = Unknown(reason="does_not_fit", detail=detail, pointer=pointer)
-    return Unlaid(why=why, layout=closest.layout)
+    return Unplaced(reason="does_not_fit", detail=detail, pointer=pointer, layout=closest.layout)
 
 
 def _gib(count: float) -> str:

@@ -3,17 +3,19 @@
 Nothing here is drawn or priced: it is the search behind a quote, with all of its runners-up.
 """
 
-from msgspec import UNSET, Struct
+from typing import Any
 
-from service.core.argument import Argument, Unknown
+from msgspec import Struct
+
+from service.core.argument import Argument, Cursor, Unknown
 from service.core.catalog.catalog import Catalog
 from service.core.cluster.hardware import hardware_of
-from service.core.model.named import description_of
+from service.core.model.named import named_model
 from service.core.request.request import Cluster, QuoteRequest
 from service.core.request.work import Pretraining
 from service.core.training.search import Search, search_range
-from service.core.training.step import Desk
-from service.core.training.step_spec import ask_of
+from service.core.training.step import StepBuilder
+from service.core.training.step_spec import spec_of
 from service.core.training.steptime import StepParts
 
 
@@ -47,53 +49,46 @@ def plans(
     runners_up: int,
 ) -> tuple[Plan, ...]:
     """The layouts of one stage on each number of devices; raises `NothingToPlan`."""
-    pointer = f"/run/stages/{stage}"
-    asked = request.run.stages[stage]
-    work = asked.work
-    if not isinstance(work, Pretraining):
-        raise NothingToPlan("only pretraining has a layout to plan", pointer=f"{pointer}/work/kind")
-    own = asked.cluster is not UNSET
-    cluster = asked.cluster if asked.cluster is not UNSET else request.cluster
-    desk = desk_of(
-        Argument(catalog),
-        work,
-        cluster,
-        pointer=f"{pointer}/work",
-        cluster_pointer=f"{pointer}/cluster" if own else "/cluster",
+    argument = Argument(catalog)
+    place = f"/run/stages/{stage}"
+    asked = argument.at(request.run.stages[stage], pointer=place, prefix="plan")
+    own = asked.states("cluster")
+    builder = builder_of(
+        asked.at("work"),
+        asked.at("cluster") if own else _whole(argument, request).at("cluster"),
     )
     searches = search_range(
-        problem=desk.problem,
+        problem=builder.problem,
         devices=devices,
-        step_time=lambda layout: desk.central_parts(layout).total,
+        step_time=lambda layout: builder.central_parts(layout).total,
         runners_up=runners_up,
     )
     return tuple(
         Plan(
             devices=found.devices,
             search=found,
-            parts=None if found.best is None else desk.central_parts(found.best.layout),
-            tokens_per_step=desk.tokens_per_step.central,
+            parts=None if found.best is None else builder.central_parts(found.best.layout),
+            tokens_per_step=builder.tokens_per_step.central,
         )
         for found in searches
     )
 
 
-def desk_of(
-    argument: Argument, work: Pretraining, cluster: Cluster, *, pointer: str, cluster_pointer: str
-) -> Desk:
+def _whole(argument: Argument, request: QuoteRequest) -> Cursor[QuoteRequest]:
+    return argument.at(request, pointer="", prefix="plan")
+
+
+def builder_of(work: Cursor[Any], cluster: Cursor[Cluster]) -> StepBuilder:
     """What writes the figures of one pretraining step; raises `NothingToPlan`."""
-    described = description_of(argument, work.model, pointer=f"{pointer}/model")
-    if isinstance(described, Unknown):
-        raise NothingToPlan(described.detail, pointer=described.pointer)
-    hardware = hardware_of(
-        argument,
-        cluster,
-        pointer=cluster_pointer,
-        precision=work.precision,
-        precision_pointer=f"{pointer}/precision",
-    )
+    if not isinstance(work.said, Pretraining):
+        raise NothingToPlan(
+            "only pretraining has a layout to plan", pointer=work.pointer_of("kind")
+        )
+    model = named_model(work.at("model"))
+    if isinstance(model, Unknown):
+        raise NothingToPlan(model.detail, pointer=model.pointer)
+    spec = spec_of(work, model)
+    hardware = hardware_of(cluster, spec.precision)
     if isinstance(hardware, Unknown):
         raise NothingToPlan(hardware.detail, pointer=hardware.pointer)
-    devices = argument.quantity(cluster.devices, pointer=f"{cluster_pointer}/devices", unit="count")
-    ask = ask_of(work, described, pointer=pointer, prefix="plan")
-    return Desk(argument, ask, hardware, devices)
+    return StepBuilder(spec, hardware, cluster, cluster.quantity("devices", unit="count"))

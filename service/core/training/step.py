@@ -1,33 +1,28 @@
-"""One optimizer step of a model on a cluster: its layout, what it holds, how long it takes.
+"""One optimizer step of a model on a cluster: its layout, its memory, and how long it takes.
 
 The step time that the engine predicts is a figure with the engine's own error, as measured on
 published steps; a measured speed (an anchor) replaces most of that error.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
-from service.core.argument import Argument, Unknown
-from service.core.cluster.hardware import Hardware, capacity_bytes, hardware_of
+from service.core.argument import Cursor, Fixed, Unknown
+from service.core.cluster.hardware import Hardware, capacity_of, hardware_of
 from service.core.figures.ledger import Term
 from service.core.model import train_flop_per_token_causal
 from service.core.request.request import Cluster
 from service.core.request.work import Anchor
-from service.core.training import formulas as training
-from service.core.training.formats import OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe, Stack
-from service.core.training.memory import DeviceMemory, memory_per_device
+from service.core.training import formulas
+from service.core.training.memory import memory_per_device
 from service.core.training.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of
-from service.core.training.placement import Laid, Placement, Unlaid, placement_of
+from service.core.training.placement import Placed, Unplaced, placement_of
 from service.core.training.search import Problem
-from service.core.training.step_spec import Ask, ask_of_anchor, sequences_of
+from service.core.training.step_spec import StepSpec, sequences_of, spec_of_anchor
 from service.core.training.steptime import StepParts
-from service.core.training.timing import bench_of, timed_parts
-
-ADAPTER_WEIGHT_BYTES: Final = 2.0
-BYTE_PARTS: Final = DeviceMemory._fields
-SECOND_PARTS: Final = StepParts._fields
+from service.core.training.timing import step_inputs
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -36,7 +31,7 @@ class Step(Struct, frozen=True, kw_only=True):
     Where the step time follows from a stated MFU, the placement may say that nothing fits.
     """
 
-    placement: Placement
+    placement: Placed | Unplaced
     memory: Mapping[str, Term]
     capacity: Term
     parts: Mapping[str, Term]
@@ -48,313 +43,241 @@ class Step(Struct, frozen=True, kw_only=True):
     tokens_per_step: Term
 
 
-def step_of(
-    argument: Argument,
-    ask: Ask,
-    cluster: Cluster,
-    *,
-    cluster_pointer: str,
-    devices: Term,
-    mfu: Term | None = None,
-    anchor: Anchor | UnsetType = UNSET,
-) -> Step | Unknown:
-    """A step of this kind on this cluster, or why nothing can be said of it.
+def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | Unknown:
+    """A step of this kind on so many devices of a cluster, or why nothing can be said of it.
 
-    A stated `mfu` sets the step time; then layout and memory are only shown.
+    A stated MFU sets the step time; then layout and memory are only shown.
     """
-    hardware = hardware_of(
-        argument,
-        cluster,
-        pointer=cluster_pointer,
-        precision=ask.precision,
-        precision_pointer=f"{ask.pointer}/precision",
-    )
+    work, anchor = spec.work, spec.anchor
+    mfu = work.quantity("mfu", unit="share") if work.states("mfu") else None
+    hardware = hardware_of(cluster, spec.precision)
     if isinstance(hardware, Unknown):
         return hardware
-    desk = Desk(argument, ask, hardware, devices)
-    placement = desk.placement()
+    builder = StepBuilder(spec, hardware, cluster, devices)
+    placement = builder.placement()
     seconds: Term | Unknown
-    if isinstance(placement, Unlaid):
-        seconds = placement.why if mfu is None else desk.seconds_at(mfu)
-        return desk.step(placement, None, seconds, mfu)
-    predicted = desk.predicted_s(placement)
+    if isinstance(placement, Unplaced):
+        seconds = placement if mfu is None else builder.seconds_at(mfu)
+        return builder.step(placement, None, seconds, mfu)
+    predicted = builder.predicted_s(placement)
     if mfu is not None:
-        seconds = desk.seconds_at(mfu)
-    elif anchor is UNSET:
-        seconds = desk.with_error(predicted)
+        seconds = builder.seconds_at(mfu)
+    elif anchor is None:
+        seconds = builder.with_error(predicted)
     else:
-        seconds = desk.anchored(predicted, anchor, cluster, cluster_pointer=cluster_pointer)
+        seconds = builder.anchored(predicted, anchor)
         if isinstance(seconds, Unknown):
             return seconds
-    return desk.step(placement, predicted, seconds, mfu)
+    return builder.step(placement, predicted, seconds, mfu)
 
 
-class Desk:
+class StepBuilder:
     """Writes the figures of one step into the ledger."""
 
-    def __init__(self, argument: Argument, ask: Ask, hardware: Hardware, devices: Term) -> None:
-        self.argument = argument
-        self.ledger = argument.ledger
-        self.ask = ask
+    def __init__(
+        self, spec: StepSpec, hardware: Hardware, cluster: Cursor[Cluster], devices: Term
+    ) -> None:
+        self.spec = spec
+        self.at = spec.at
         self.hardware = hardware
+        self.cluster = cluster
         self.devices = devices
-        self.bench = bench_of(argument, ask, hardware)
-        self.batch = sequences_of(argument, ask)
+        self.inputs = step_inputs(spec, hardware)
+        self.batch = sequences_of(spec)
         self.parts: Mapping[str, Term] = {}
-        self.stands = {
-            "architecture": ask.described.stands_at,
-            "sequence_length": f"{ask.pointer}/sequence_length",
-            "global_batch": f"{ask.pointer}/global_batch_tokens",
+        self.model = {
+            "architecture": spec.model.fixed,
+            "sequence_length": spec.sequence_length,
         }
-        self.tokens_per_step = self._tokens_per_step()
-        self.flop_per_token = ask.trained.flop_per_token or self.ledger.derive(
-            train_flop_per_token_causal,
-            name=f"{ask.prefix}/flop_per_token",
-            inputs={},
-            fixed={
-                "architecture": ask.described.architecture,
-                "sequence_length": ask.sequence_length,
-            },
-            stands={key: self.stands[key] for key in ("architecture", "sequence_length")},
+        self.shape = {
+            **self.model,
+            "global_batch": Fixed(self.batch, spec.global_batch_tokens.stands),
+        }
+        self.tokens_per_step = spec.tokens or self._tokens_per_step()
+        self.flop_per_token = spec.trainable.flop_per_token or self.at.derive(
+            train_flop_per_token_causal, "flop_per_token", **self.model
         )
-        self.capacity = self.ledger.derive_once(
-            capacity_bytes,
-            name=f"accelerators/{hardware.device.id}/capacity_bytes",
-            inputs={"memory_bytes": hardware.memory_bytes},
-        )
+        self.capacity = capacity_of(cluster, hardware)
 
     def _tokens_per_step(self) -> Term:
-        """What a step really trains on: whole sequences, as many as divide."""
-        ask, given, at = self.ask, self.ledger.given, self.ask.pointer
-        if ask.tokens is not None:
-            return ask.tokens
-        return self.ledger.derive(
-            training.whole_batch_tokens,
-            name=f"{ask.prefix}/tokens_per_step",
-            inputs={
-                "global_batch_tokens": given(
-                    ask.global_batch_tokens, pointer=f"{at}/global_batch_tokens", unit="token"
-                ),
-                "sequence_length": given(
-                    ask.sequence_length, pointer=f"{at}/sequence_length", unit="token"
-                ),
-            },
-        )
+        """Tokens that a step really trains on: whole sequences, as many as divide."""
 
-    @property
-    def recipe(self) -> MemoryRecipe:
-        """What memory depends on beside the layout."""
-        stack: Stack = "xla" if self.bench.recipe.stack == "xla" else "megatron_core"
-        trained, optimizer = self.ask.trained, OPTIMIZER_BYTES[self.ask.optimizer]
-        if trained.adapters:
-            optimizer = optimizer._replace(master=optimizer.master + ADAPTER_WEIGHT_BYTES)
-        return MemoryRecipe(
-            precision=self.ask.precision,
-            optimizer=optimizer,
-            stack=STACK_BYTES[stack],
-            trained_share=trained.params_share,
-            weight_bytes=trained.weight_bytes,
-            fused_experts=self.ask.expert_kernels == "fused",
+        def given(tokens: Fixed) -> Term:
+            return self.at.argument.quantity(tokens.value, pointer=tokens.stands, unit="token")
+
+        return self.at.derive(
+            formulas.whole_batch_tokens,
+            "tokens_per_step",
+            global_batch_tokens=given(self.spec.global_batch_tokens),
+            sequence_length=given(self.spec.sequence_length),
         )
 
     @property
     def problem(self) -> Problem:
         """What a search for layouts needs to know."""
         return Problem(
-            architecture=self.ask.described.architecture,
-            sequence_length=self.ask.sequence_length,
+            architecture=self.spec.model.architecture,
+            sequence_length=self.spec.sequence_length.value,
             global_batch=self.batch,
             scale_up_domain=self.hardware.scale_up_domain,
             memory_bytes=self.capacity.central,
-            recipe=self.recipe,
+            recipe=self.inputs.memory_recipe,
         )
 
     def central_parts(self, layout: Layout) -> StepParts:
         """Seconds by part of one layout or many, every figure at its central value."""
-        numbers = {key: term.central for key, term in self.bench.figures.items()}
-        return timed_parts(
+        numbers: dict[str, Any] = {key: term.central for key, term in self.inputs.figures.items()}
+        numbers |= {key: fixed.value for key, fixed in self.shape.items()}
+        return formulas.timed_parts(
             **numbers,
-            architecture=self.ask.described.architecture,
             layout=layout,
-            sequence_length=self.ask.sequence_length,
-            global_batch=self.batch,
-            bench=self.bench,
+            machine=self.inputs.machine,
+            recipe=self.inputs.recipe,
+            constants=self.inputs.constants,
         )
 
-    def placement(self) -> Placement:
+    def placement(self) -> Placed | Unplaced:
         """The layout asked for, or the best, with a warning where it is ours."""
-        pointer = f"{self.ask.pointer}/layout"
         placement = placement_of(
-            self.ask.layout,
-            pointer=pointer,
+            self.at,
             problem=self.problem,
             devices=self.devices.central,
             step_time=lambda layout: self.central_parts(layout).total,
         )
-        self._warn_of(placement, pointer=pointer)
+        if isinstance(placement, Unplaced):
+            self.at.argument.warn_of(placement)
+        else:
+            self._warn_of(placement)
         return placement
 
-    def _warn_of(self, placement: Placement, *, pointer: str) -> None:
-        if isinstance(placement, Unlaid):
-            self.argument.warn_of(placement.why)
-            return
+    def _warn_of(self, placement: Placed) -> None:
+        """Warn of what was chosen here, and of devices and memory that do not quite match."""
+        at = self.at
         if placement.chosen:
-            self.argument.warn(
+            at.warn(
                 "assumed_layout",
                 "no layout is given; the fastest that fits was chosen",
-                pointer=pointer,
+                member="layout",
             )
         if placement.recompute_chosen and placement.layout.recompute > RECOMPUTE_NONE:
             chosen = RECOMPUTE_NAME[float(placement.layout.recompute)]
-            self.argument.warn(
+            at.warn(
                 "assumed_layout",
                 f"the layout leaves recompute open; {chosen} is the least that fits",
-                pointer=f"{pointer}/recompute",
+                member="layout/recompute",
             )
         if placement.tight:
-            self.argument.warn(
+            at.warn(
                 "memory_tight",
                 f"{placement.tight}; that is within what the estimate errs by",
-                pointer=pointer,
+                member="layout",
             )
         used = float(devices_of(placement.layout))
         if used < self.devices.central:
-            self.argument.warn(
+            at.warn(
                 "devices_idle",
                 f"the layout uses {used:g} of {self.devices.central:g} devices",
-                pointer=pointer,
+                member="layout",
             )
 
-    def predicted_s(self, placement: Laid) -> Term:
+    def predicted_s(self, placement: Placed) -> Term:
         """Seconds of a step as the engine predicts them, and its parts."""
-        prefix = f"{self.ask.prefix}/step"
-        self.parts = self._timed(self.ask, placement.layout, self.batch, prefix=prefix)
-        return self.ledger.derive(
-            training.sum_of_parts_s,
-            name=f"{prefix}/predicted_s",
-            inputs=self.parts,
+        step = self.at.under(f"{self.at.prefix}/step")
+        chosen = self.at.pointer_of("layout") if self.at.states("layout") else "layouts.search"
+        self.parts = step.derive_parts(
+            formulas.timed_parts,
+            "parts",
+            **self.inputs.figures,
+            **self.shape,
+            layout=Fixed(placement.layout, chosen),
+            machine=self.inputs.machine,
+            recipe=self.inputs.recipe,
+            constants=self.inputs.constants,
         )
-
-    def _timed(self, ask: Ask, layout: Layout, batch: float, *, prefix: str) -> Mapping[str, Term]:
-        return self.ledger.derive_parts(
-            timed_parts,
-            name=f"{prefix}/parts",
-            inputs=self.bench.figures,
-            fixed={
-                "architecture": ask.described.architecture,
-                "layout": layout,
-                "sequence_length": ask.sequence_length,
-                "global_batch": batch,
-                "bench": self.bench,
-            },
-            stands={
-                **self.stands,
-                "architecture": ask.described.stands_at,
-                "layout": f"{ask.pointer}/layout" if ask.layout is not UNSET else "layouts.search",
-            },
-        )
+        return step.derive(formulas.sum_of_parts_s, "predicted_s", **self.parts)
 
     def with_error(self, predicted: Term) -> Term:
         """Seconds of a step with the error that the engine has on measured steps."""
-        return self.ledger.derive(
-            training.scaled_s,
-            name=f"{self.ask.prefix}/step/seconds",
-            inputs={
-                "predicted_s": predicted,
-                "measured_over_predicted": self.argument.assume(self._error_of()),
-            }
-            | self._method(),
+        of_method, ratio = {}, self.spec.trainable.flop_ratio
+        error = self.at.assume(self._error_of())
+        if ratio is not None:
+            of_method["flop_ratio"] = ratio
+        return self.at.derive(
+            formulas.scaled_s,
+            "step/seconds",
+            predicted_s=predicted,
+            measured_over_predicted=error,
+            **of_method,
         )
-
-    def _method(self) -> dict[str, Term]:
-        """What the method of tuning costs over what the engine times, if it is not the same."""
-        ratio = self.ask.trained.flop_ratio
-        return {} if ratio is None else {"flop_ratio": ratio}
 
     def _error_of(self) -> str:
         """The measured error of such a step; a layout that was chosen here is nobody's habit."""
-        if self.ask.layout is UNSET:
+        if not self.at.states("layout"):
             return "engine.measured_over_predicted.chosen"
         return f"engine.measured_over_predicted.{self._kind()}"
 
     def _kind(self) -> str:
-        return "moe" if self.ask.described.architecture.moe_layers else "dense"
+        return "moe" if self.spec.model.architecture.moe_layers else "dense"
 
     def seconds_at(self, mfu: Term) -> Term:
         """Seconds of a step at a stated MFU."""
-        return self.ledger.derive(
-            training.seconds_at_mfu,
-            name=f"{self.ask.prefix}/step/seconds",
-            inputs={
-                "flop_per_token": self.flop_per_token,
-                "tokens_per_step": self.tokens_per_step,
-                "devices": self.devices,
-                "peak_flop_per_s": self.hardware.peak_flop_per_s,
-                "mfu": mfu,
-            },
+        return self.at.derive(
+            formulas.seconds_at_mfu,
+            "step/seconds",
+            flop_per_token=self.flop_per_token,
+            tokens_per_step=self.tokens_per_step,
+            devices=self.devices,
+            peak_flop_per_s=self.hardware.peak_flop_per_s,
+            mfu=mfu,
         )
 
-    def anchored(
-        self, predicted: Term, anchor: Anchor, cluster: Cluster, *, cluster_pointer: str
-    ) -> Term | Unknown:
-        """Seconds of a step, with what the engine missed at a measured speed carried over."""
-        pointer = f"{self.ask.pointer}/anchor"
-        asked = ask_of_anchor(self.argument, self.ask, anchor, pointer=pointer)
-        if isinstance(asked, Unknown):
-            return asked
-        devices = self.argument.quantity(anchor.devices, pointer=f"{pointer}/devices", unit="count")
-        hardware = hardware_of(
-            self.argument,
-            cluster,
-            pointer=cluster_pointer,
-            precision=asked.precision,
-            precision_pointer=f"{pointer}/precision",
-        )
-        assert isinstance(hardware, Hardware)  # the stage itself has its peak
-        desk = Desk(self.argument, asked, hardware, devices)
-        placement = desk.placement()
-        if isinstance(placement, Unlaid):
-            return structs.replace(placement.why, reason="contradictory")
-        measured = self.argument.quantity(
-            anchor.tokens_per_s_per_device,
-            pointer=f"{pointer}/tokens_per_s_per_device",
-            unit="token/s",
-        )
-        return self.ledger.derive(
-            training.anchored_s,
-            name=f"{self.ask.prefix}/step/seconds",
-            inputs={
-                "predicted_s": predicted,
-                "anchor_predicted_s": desk.predicted_s(placement),
-                "anchor_tokens_per_step": desk.tokens_per_step,
-                "anchor_tokens_per_s_per_device": measured,
-                "anchor_devices": devices,
-                "measured_over_predicted": self.argument.assume(
-                    f"engine.measured_over_predicted.anchored_{self._kind()}"
-                ),
-            },
+    def anchored(self, predicted: Term, anchor: Cursor[Anchor]) -> Term | Unknown:
+        """Seconds of a step, with the engine's miss at a measured speed carried over.
+
+        A measured layout that cannot run contradicts the measurement, whatever it lacks.
+        """
+        spec = spec_of_anchor(self.spec, anchor)
+        if isinstance(spec, Unknown):
+            return spec
+        devices = anchor.quantity("devices", unit="count")
+        hardware = hardware_of(self.cluster, spec.precision)
+        if isinstance(hardware, Unknown):
+            return hardware
+        builder = StepBuilder(spec, hardware, self.cluster, devices)
+        placement = builder.placement()
+        if isinstance(placement, Unplaced):
+            return structs.replace(placement, reason="contradictory")
+        measured = anchor.quantity("tokens_per_s_per_device", unit="token/s")
+        return self.at.derive(
+            formulas.anchored_s,
+            "step/seconds",
+            predicted_s=predicted,
+            anchor_predicted_s=builder.predicted_s(placement),
+            anchor_tokens_per_step=builder.tokens_per_step,
+            anchor_tokens_per_s_per_device=measured,
+            anchor_devices=devices,
+            measured_over_predicted=self.at.assume(
+                f"engine.measured_over_predicted.anchored_{self._kind()}"
+            ),
         )
 
     def step(
         self,
-        placement: Placement,
+        placement: Placed | Unplaced,
         predicted: Term | None,
         seconds: Term | Unknown,
         mfu: Term | None,
     ) -> Step:
         """All figures of the step, whether or not its time is known."""
-        prefix, layout = self.ask.prefix, placement.layout
+        layout = placement.layout
         rate: Term | None = None
         if isinstance(seconds, Term):
             mfu = mfu or self._mfu(seconds)
-            rate = self.ledger.derive(
-                training.tokens_per_s_per_device,
-                name=f"{prefix}/tokens_per_s_per_device",
-                inputs={
-                    "tokens_per_step": self.tokens_per_step,
-                    "seconds": seconds,
-                    "devices": self.devices,
-                },
+            rate = self.at.derive(
+                formulas.tokens_per_s_per_device,
+                tokens_per_step=self.tokens_per_step,
+                seconds=seconds,
+                devices=self.devices,
             )
         return Step(
             placement=placement,
@@ -370,47 +293,24 @@ class Desk:
         )
 
     def _mfu(self, seconds: Term) -> Term:
-        return self.ledger.derive(
-            training.mfu_of_step,
-            name=f"{self.ask.prefix}/mfu",
-            inputs={
-                "flop_per_token": self.flop_per_token,
-                "tokens_per_step": self.tokens_per_step,
-                "devices": self.devices,
-                "peak_flop_per_s": self.hardware.peak_flop_per_s,
-                "seconds": seconds,
-            },
+        return self.at.derive(
+            formulas.mfu_of_step,
+            flop_per_token=self.flop_per_token,
+            tokens_per_step=self.tokens_per_step,
+            devices=self.devices,
+            peak_flop_per_s=self.hardware.peak_flop_per_s,
+            seconds=seconds,
         )
 
     def _hfu(self, mfu: Term, layout: Layout) -> Term:
-        executed = self.ledger.derive(
-            training.executed_over_model_flop,
-            name=f"{self.ask.prefix}/executed_over_model_flop",
-            inputs={},
-            fixed={
-                "architecture": self.ask.described.architecture,
-                "layout": layout,
-                "sequence_length": self.ask.sequence_length,
-            },
-            stands=self.stands,
-        )
-        return self.ledger.derive(
-            training.hfu_of_mfu,
-            name=f"{self.ask.prefix}/hfu",
-            inputs={"mfu": mfu, "executed_over_model_flop": executed},
-        )
+        executed = self.at.derive(formulas.executed_over_model_flop, **self.model, layout=layout)
+        return self.at.derive(formulas.hfu_of_mfu, mfu=mfu, executed_over_model_flop=executed)
 
     def _memory(self, layout: Layout) -> Mapping[str, Term]:
-        return self.ledger.derive_parts(
+        return self.at.derive_parts(
             memory_per_device,
-            name=f"{self.ask.prefix}/memory",
-            inputs={},
-            fixed={
-                "architecture": self.ask.described.architecture,
-                "layout": layout,
-                "sequence_length": self.ask.sequence_length,
-                "global_batch": self.batch,
-                "recipe": self.recipe,
-            },
-            stands=self.stands,
+            "memory",
+            **self.shape,
+            layout=layout,
+            recipe=self.inputs.memory_recipe,
         )

@@ -1,28 +1,31 @@
-"""What is asked of a step, beside the cluster: the model, the batch, the recipe, the layout."""
+"""What a step is, beside the cluster: the model, the batch, the precision, the layout."""
 
-from msgspec import UNSET, Struct, UnsetType
+from typing import Any, TypeAlias
 
-from service.core.argument import Argument, Unknown
+from msgspec import Struct
+
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
-from service.core.model.named import Described, Description, description_of
-from service.core.request.quantities import Year
-from service.core.request.wire import Interval
+from service.core.model.named import NamedModel, named_model
 from service.core.request.work import (
     Anchor,
     ExpertKernels,
-    LayoutTerms,
-    OptimizerName,
+    Finetuning,
     Pretraining,
-    TrainingPrecision,
+    Reinforcement,
 )
 from service.core.training.parallelism import whole_batch
 
+Learning: TypeAlias = Cursor[Pretraining] | Cursor[Finetuning] | Cursor[Reinforcement]
+"""Work whose steps are timed here."""
 
-class Trained(Struct, frozen=True, kw_only=True):
+
+class TrainableShare(Struct, frozen=True, kw_only=True):
     """Which part of the parameters is trained, and what that saves; by default all of them.
 
-    `adapters` says that no weight of the model itself is trained, but `params_share` of as many
-    beside them. `flop_ratio` is what the formula of the method costs over what the engine times.
+    `adapters` says that no weight of the model itself is trained: `params_share` of as many
+    parameters stand beside them. `flop_ratio` is the FLOP of the method over those of the step that
+    the engine times.
     """
 
     params_share: float = 1.0
@@ -32,76 +35,84 @@ class Trained(Struct, frozen=True, kw_only=True):
     flop_per_token: Term | None = None
 
 
-class Ask(Struct, frozen=True, kw_only=True):
-    """What a step is, beside the cluster; `pointer` is where the work stands in the request.
+class StepSpec(Struct, frozen=True, kw_only=True):
+    """What a step is, beside the cluster.
 
-    `tokens` and `sequence` are terms of its batch and its sequence where they are no members of
-    the request but follow from others.
+    `work` says which optimizer and software it runs with. `at` is the place that says the layout:
+    the work itself, or an anchor in it; figures of the step begin with its prefix. `tokens` are
+    those of a step where they follow from other figures.
     """
 
-    described: Described
-    sequence_length: float
-    global_batch_tokens: float
-    precision: TrainingPrecision
-    optimizer: OptimizerName
-    layout: LayoutTerms | UnsetType
-    software_year: float | Interval[Year] | UnsetType
-    pointer: str
-    prefix: str
-    expert_kernels: ExpertKernels | None = None
-    trained: Trained = Trained()
+    work: Learning
+    at: Cursor[Any]
+    model: NamedModel
+    sequence_length: Fixed
+    global_batch_tokens: Fixed
+    precision: Fixed
+    trainable: TrainableShare = TrainableShare()
     tokens: Term | None = None
-    sequence: Term | None = None
+
+    @property
+    def anchor(self) -> Cursor[Anchor] | None:
+        """The measured speed that the work names, if it names one."""
+        if not isinstance(self.work.said, Pretraining) or not self.work.states("anchor"):
+            return None
+        return self.work.at("anchor")
+
+    @property
+    def expert_kernels(self) -> ExpertKernels | None:
+        """How products of routed experts run, where the work says it."""
+        said = self.work.said
+        return said.expert_kernels or None if isinstance(said, Pretraining) else None
 
 
-def ask_of(work: Pretraining, described: Described, *, pointer: str, prefix: str) -> Ask:
-    """The step of a pretraining stage."""
-    return Ask(
-        described=described,
-        sequence_length=work.sequence_length,
-        global_batch_tokens=work.global_batch_tokens,
-        precision=work.precision,
-        optimizer=work.optimizer,
-        layout=work.layout,
-        software_year=work.software_year,
-        expert_kernels=work.expert_kernels or None,
-        pointer=pointer,
-        prefix=prefix,
+def spec_of(
+    work: Cursor[Pretraining] | Cursor[Finetuning],
+    model: NamedModel,
+    *,
+    trainable: TrainableShare | None = None,
+) -> StepSpec:
+    """The step of work that states its sequences and its batch."""
+    return StepSpec(
+        work=work,
+        at=work,
+        model=model,
+        sequence_length=work.fixed("sequence_length"),
+        global_batch_tokens=work.fixed("global_batch_tokens"),
+        precision=work.fixed("precision"),
+        trainable=trainable or TrainableShare(),
     )
 
 
-def ask_of_anchor(argument: Argument, ask: Ask, anchor: Anchor, *, pointer: str) -> Ask | Unknown:
-    """The step that an anchor measured: what it does not say is as in the stage."""
-    described: Description = ask.described
-    if anchor.model is not UNSET:
-        described = description_of(argument, anchor.model, pointer=f"{pointer}/model")
-    if isinstance(described, Unknown):
-        return described
-    sequence, batch = anchor.sequence_length, anchor.global_batch_tokens
-    return Ask(
-        described=described,
-        sequence_length=ask.sequence_length if sequence is UNSET else sequence,
-        global_batch_tokens=ask.global_batch_tokens if batch is UNSET else batch,
-        precision=ask.precision if anchor.precision is UNSET else anchor.precision,
-        optimizer=ask.optimizer,
-        layout=anchor.layout,
-        software_year=ask.software_year,
-        expert_kernels=ask.expert_kernels,
-        pointer=pointer,
-        prefix=f"{ask.prefix}/anchor",
+def spec_of_anchor(spec: StepSpec, anchor: Cursor[Anchor]) -> StepSpec | Unknown:
+    """The step that an anchor measured: the stage's own, but for what the anchor states."""
+    model: NamedModel | Unknown = spec.model
+    if anchor.states("model"):
+        model = named_model(anchor.at("model"))
+    if isinstance(model, Unknown):
+        return model
+
+    def stated(member: str, otherwise: Fixed) -> Fixed:
+        return anchor.fixed(member) if anchor.states(member) else otherwise
+
+    return StepSpec(
+        work=spec.work,
+        at=anchor.under(f"{spec.at.prefix}/anchor"),
+        model=model,
+        sequence_length=stated("sequence_length", spec.sequence_length),
+        global_batch_tokens=stated("global_batch_tokens", spec.global_batch_tokens),
+        precision=stated("precision", spec.precision),
     )
 
 
-def sequences_of(argument: Argument, ask: Ask) -> float:
+def sequences_of(spec: StepSpec) -> float:
     """Sequences per step; a batch that does not divide is rounded, and the quote says so."""
-    batch = whole_batch(
-        global_batch_tokens=ask.global_batch_tokens, sequence_length=ask.sequence_length
-    )
-    if batch * ask.sequence_length != ask.global_batch_tokens:
-        argument.warn(
+    tokens, length = spec.global_batch_tokens.value, spec.sequence_length.value
+    batch = whole_batch(global_batch_tokens=tokens, sequence_length=length)
+    if batch * length != tokens:
+        spec.at.argument.warn(
             "batch_rounded",
-            f"{ask.global_batch_tokens:g} tokens were taken as {batch:g} sequences"
-            f" of {ask.sequence_length:g}",
-            pointer=f"{ask.pointer}/global_batch_tokens",
+            f"{tokens:g} tokens were taken as {batch:g} sequences of {length:g}",
+            pointer=spec.global_batch_tokens.stands,
         )
     return batch

@@ -7,6 +7,7 @@ from msgspec import Struct
 from service.core.argument import Argument, Cursor
 from service.core.bills.power import DevicePower, SiteRates
 from service.core.catalog.catalog import Accelerator
+from service.core.cluster.hardware import device_of
 from service.core.figures.ledger import Term
 from service.core.request.accounting import Accounting, OwnedTerms
 from service.core.request.request import Owned
@@ -61,10 +62,7 @@ class ClusterTerms(Struct, frozen=True, kw_only=True):
     @property
     def device(self) -> Accelerator:
         """The device that is owned."""
-        cluster = self.effort.context.cluster
-        return self.argument.catalog.accelerator(
-            cluster.said.accelerator, pointer=cluster.pointer_of("accelerator")
-        )
+        return device_of(self.effort.context.cluster)
 
     def network_share(self, default: str) -> Term:
         """The cluster network's share of the whole cluster's cost."""

@@ -2,11 +2,9 @@
 
 from typing import Final
 
-from msgspec import UNSET
-
-from service.core.argument import Cursor, Fixed, Unknown
+from service.core.argument import Cursor, Unknown
 from service.core.figures.ledger import Term
-from service.core.model.named import description_of
+from service.core.model.named import named_model
 from service.core.request.work import Disaggregated, Reinforcement
 from service.core.serving.lengths import token_lengths_of
 from service.core.serving.replicas import FORMATS, Served
@@ -190,7 +188,7 @@ def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
     said, policy = phases.said, stage.policy
     weights = phases.derive(
         weight_bytes,
-        architecture=Fixed(policy.architecture, policy.stands_at),
+        architecture=policy.fixed,
         bytes_per_weight=float(FORMATS[said.serving_precision].weight_bytes),
     )
     placement = said.placement.__struct_config__.tag
@@ -205,10 +203,9 @@ def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
 def _reward_passes(stage: RlStage) -> float:
     """Forward passes of a reward model, in those of the policy; none where rules judge."""
     work = stage.work
-    model = work.said.reward_model
-    if model is UNSET:
+    if not work.states("reward_model"):
         return 0.0
-    reward = description_of(work.argument, model, pointer=work.pointer_of("reward_model"))
+    reward = named_model(work.at("reward_model"))
     if isinstance(reward, Unknown):
         work.argument.warn(
             "contradictory", f"no reward pass: {reward.detail}", pointer=reward.pointer

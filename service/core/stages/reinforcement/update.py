@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from service.core.argument import Argument, Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
-from service.core.model.named import Described
+from service.core.model.named import NamedModel
 from service.core.request.work import Reinforcement
 from service.core.serving.lengths import TokenLengths
 from service.core.serving.replicas import RequestBatch, Server
@@ -18,7 +18,7 @@ from service.core.stages.reinforcement.formulas import (
     tokens_per_update,
 )
 from service.core.training.step import Step, step_of
-from service.core.training.step_spec import Ask
+from service.core.training.step_spec import StepSpec
 
 STREAMED: Final = ("queue_seconds", "drain_seconds", "flow_seconds", "longest_seconds")
 """What batches that follow one another take."""
@@ -86,9 +86,9 @@ class RlStage(Struct, frozen=True, kw_only=True):
     batch: StepBatch
 
     @property
-    def policy(self) -> Described:
+    def policy(self) -> NamedModel:
         """The model that is trained."""
-        return self.server.described
+        return self.server.model
 
 
 def requests_of(stage: RlStage, split: Split, steps_per_rollout: Term | None) -> RequestBatch:
@@ -107,32 +107,25 @@ def update_of(stage: RlStage, work: Cursor[Reinforcement], devices: Term) -> Ste
 
     `work` is the cursor under whose prefix the step is written: that of the stage, or a scratch.
     """
-    said, cluster, batch = work.said, stage.context.cluster, stage.batch
-    length = batch.sequence_length
-    sequences = float(max(1, round(batch.samples.central / said.updates_per_step)))
-    tokens = work.derive(
-        tokens_per_update,
-        sequences=Fixed(sequences, batch.samples.name),
-        sequence_length=Fixed(length, batch.lengths.mean_tokens.name),
+    batch = stage.batch
+    updates = work.said.updates_per_step
+    sequences = Fixed(
+        float(max(1, round(batch.samples.central / updates))), stands=batch.samples.name
     )
+    length = Fixed(batch.sequence_length, stands=batch.lengths.mean_tokens.name)
+    tokens = work.derive(tokens_per_update, sequences=sequences, sequence_length=length)
     return step_of(
-        work.argument,
-        Ask(
-            described=stage.policy,
+        StepSpec(
+            work=work,
+            at=work,
+            model=stage.policy,
             sequence_length=length,
-            global_batch_tokens=sequences * length,
-            precision=said.precision,
-            optimizer=said.optimizer,
-            layout=said.layout,
-            software_year=said.software_year,
-            pointer=work.pointer,
-            prefix=work.prefix,
+            global_batch_tokens=Fixed(sequences.value * length.value, tokens.name),
+            precision=work.fixed("precision"),
             tokens=tokens,
         ),
-        cluster.said,
-        cluster_pointer=cluster.pointer,
-        devices=devices,
-        mfu=work.quantity("mfu", unit="share") if work.states("mfu") else None,
+        stage.context.cluster.on(work.argument),
+        devices,
     )
 
 

@@ -1,0 +1,28 @@
+"""Formulas of a device's memory and links: from the units that are printed to bytes."""
+
+from typing import Final
+
+from service.core.figures.arrays import Real
+from service.core.figures.formulas import formula
+
+BYTES_PER_GB: Final = 1e9
+BYTES_PER_GB_OF_MEMORY: Final = 2.0**30
+"""Makers of memory print binary gigabytes as GB: a device of "80 GB" offers 80 * 2^30 bytes."""
+BYTES_PER_GIGABIT: Final = 1e9 / 8.0
+
+
+@formula("byte_per_s", unit="byte/s")
+def bytes_per_s(*, gbit_per_s: Real) -> Real:
+    """Bytes per second of a link whose rate is printed in gigabit per second: 1e9 / 8 each."""
+    return gbit_per_s * BYTES_PER_GIGABIT
+
+
+@formula("capacity_bytes", unit="byte")
+def capacity_bytes(*, memory_bytes: Real) -> Real:
+    """Bytes that a device offers.
+
+        memory_bytes / 1e9 * 2**30
+
+    Makers of memory print binary gigabytes as GB: a device of "80 GB" has 80 * 2**30 bytes.
+    """
+    return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY
