@@ -54,19 +54,36 @@ class DraftBill(Struct, frozen=True, kw_only=True):
 
 @formula("line_usd", unit="usd")
 def line_usd(*, quantity: Real, rate: Real) -> Real:
-    """What a line costs before it is rounded to the cent: quantity * rate."""
+    """What a line costs before it is rounded to the cent.
+
+        quantity * rate
+
+    `rate` is in US dollars for one unit of `quantity`, or a share of a quantity in US dollars.
+
+    Source: definition.
+    """
     return quantity * rate
 
 
 @formula("total_usd", unit="usd")
 def total_usd(**usd: Real) -> Real:
-    """The sum of the lines of a bill; the keywords number the lines."""
+    """The sum of the lines of a bill; the keywords number the lines.
+
+        line_0 + line_1 + ...
+
+    Source: definition.
+    """
     return sum(usd.values(), start=0.0)
 
 
 @formula("once", unit="count")
 def once() -> float:
-    """A lump sum is counted once."""
+    """A lump sum is counted once.
+
+        1
+
+    Source: definition.
+    """
     return 1.0
 
 

@@ -52,7 +52,12 @@ class Consumption(Struct, frozen=True, kw_only=True):
 
 @formula("sum")
 def sum_of(**parts: Real) -> Real:
-    """The sum over stages; the keywords number them."""
+    """The sum over stages; the keywords number them.
+
+        stage_0 + stage_1 + ...
+
+    Source: definition.
+    """
     return sum(parts.values(), start=0.0)
 
 

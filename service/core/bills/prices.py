@@ -42,7 +42,12 @@ class NoPrice(Struct, frozen=True):
 
 @formula("price_in_usd", unit="usd/device_hour")
 def in_usd(*, eur_per_device_hour: Real, usd_per_eur: Real) -> Real:
-    """A price in dollars: eur_per_device_hour * usd_per_eur."""
+    """A price in dollars, from euros.
+
+        eur_per_device_hour * usd_per_eur
+
+    Source: definition.
+    """
     return eur_per_device_hour * usd_per_eur
 
 
@@ -54,6 +59,8 @@ def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
 
     The other keywords are the providers' ids. Floats give a float; arrays of draws, shape `[n]`,
     give an array of the same shape.
+
+    Source: quantile 7 of Hyndman and Fan 1996 (doi 10.1080/00031305.1996.10473566).
     """
     level, *rows = np.broadcast_arrays(market_level, *usd_per_device_hour.values())
     ordered = np.sort(np.stack(rows), axis=0)

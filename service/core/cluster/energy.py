@@ -52,7 +52,9 @@ def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) 
 def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
     """The most that a device with its share of the server is rated for: what a rack must carry.
 
-    tdp_w * rated_power_ratio
+        tdp_w * rated_power_ratio
+
+    Source: definition of the ratio.
     """
     return tdp_w * rated_power_ratio
 
@@ -75,7 +77,9 @@ def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) ->
 def kwh_per_device_hour(*, server_w: Real, network_w: Real, pue: Real) -> Real:
     """Energy at the facility's meter for one device-hour.
 
-    (server_w + network_w) / 1000 * pue
+        (server_w + network_w) / 1000 * pue
+
+    Source: PUE as in ISO/IEC 30134-2.
     """
     return (server_w + network_w) / WATTS_PER_KILOWATT * pue
 
@@ -87,8 +91,11 @@ def cluster_power(
     """Average and peak power of a cluster; watts are per device.
 
         average = devices * (server_w + network_w), peak = devices * (rated_w + network_w)
+        facility = it * pue
 
     The peak is what the power supply must carry, from ratings; training stays below it.
+
+    Source: PUE as in ISO/IEC 30134-2.
     """
     average = devices * (server_w + network_w)
     peak = devices * (rated_w + network_w)
@@ -131,7 +138,14 @@ def embodied_kg_co2e(
 
 @formula("electricity_price_in_usd", unit="usd/kwh")
 def in_usd_per_kwh(*, price_per_kwh: Real, usd_per_unit: Real) -> Real:
-    """A tariff in dollars, from another currency: price_per_kwh * usd_per_unit."""
+    """A tariff in dollars, from another currency.
+
+        price_per_kwh * usd_per_unit
+
+    `usd_per_unit` is the rate of exchange: US dollars for one unit of that currency.
+
+    Source: definition.
+    """
     return price_per_kwh * usd_per_unit
 
 
@@ -142,6 +156,8 @@ def kilowatt_months(*, device_hours: Real, rated_w: Real, utilisation: Real) -> 
         device_hours / 730.5 / 1000 * rated_w / utilisation
 
     A rack is paid for by its rated power and by the month, whether its devices are busy or not.
+
+    Source: definition.
     """
     months = device_hours / HOURS_PER_MONTH
     return months / WATTS_PER_KILOWATT * rated_w / utilisation

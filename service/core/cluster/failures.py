@@ -150,6 +150,8 @@ def held_device_hours(
 
     `disclosed_over_expected` is what published runs took over all that is known of them here.
     Disclosed hours are held ones: failures, evaluations and waiting are in them.
+
+    Source: definition of the shares; the ratio is read off published runs (docs/accuracy-runs.md).
     """
     at_work = 1.0 - minimum(evaluation_share + idle_share, 1.0 - LEAST_GOODPUT)
     return useful_device_hours / goodput / at_work * disclosed_over_expected

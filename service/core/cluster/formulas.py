@@ -13,7 +13,12 @@ BYTES_PER_GIGABIT: Final = 1e9 / 8.0
 
 @formula("byte_per_s", unit="byte/s")
 def bytes_per_s(*, gbit_per_s: Real) -> Real:
-    """Bytes per second of a link whose rate is printed in gigabit per second: 1e9 / 8 each."""
+    """Bytes per second of a link whose rate is printed in gigabit per second.
+
+        gbit_per_s * 1e9 / 8
+
+    Source: decimal prefixes, as in the rates of IEEE 802.3.
+    """
     return gbit_per_s * BYTES_PER_GIGABIT
 
 
@@ -24,5 +29,7 @@ def capacity_bytes(*, memory_bytes: Real) -> Real:
         memory_bytes / 1e9 * 2**30
 
     Makers of memory print binary gigabytes as GB: a device of "80 GB" has 80 * 2**30 bytes.
+
+    Source: the binary prefixes for memory of JEDEC JESD100B.01.
     """
     return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY

@@ -120,6 +120,9 @@ def adapter_flop_per_token(
 
     Forward, and backward to the inputs, of everything; the attention core has no weights, so both
     its backward products remain; adapters are trained in full.
+
+    Source: the method of LoRA (arXiv 2106.09685), its products counted as in Narayanan et al. 2021
+    (arXiv 2104.04473, appendix).
     """
     forward = forward_flop_per_token_causal(
         architecture=architecture, sequence_length=sequence_length
@@ -138,6 +141,8 @@ def frozen_flop_per_token(
 
     `frozen_share` of the parameters nearest to the input are frozen: no gradient has to pass
     through them, so they run forward only.
+
+    Source: backward is twice forward, as in Narayanan et al. 2021 (arXiv 2104.04473, appendix).
     """
     forward = forward_flop_per_token_causal(
         architecture=architecture, sequence_length=sequence_length

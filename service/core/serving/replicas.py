@@ -123,7 +123,19 @@ def batch_of_figures(
 ) -> Batch:
     """Seconds of a batch from the figures of devices, links, inference engine and lengths.
 
-    Formula: `serving.decoding.batch_seconds`, of all samples and prompts `batches * times`.
+        n = samples * batches * times / replicas, B = what memory holds of sequences of mean length
+        prefill    FLOP of the prompts at the rate of matmuls, each prompt once
+        queue      (n - B) * mean / (B / step(B))   while more than B wait
+        drain      the last B, until the longest ends
+        flow       n * mean / (B / step(B))         where the next batch takes the empty places
+        longest    longest * step(B)
+        seconds    prefill + queue + drain
+
+    `step(b)` is one decoding step of b sequences: weights and caches at the rate of memory, or FLOP
+    where they take longer, with what devices exchange and what each layer costs to start.
+
+    Source: the roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785) for a step; the
+    batch and its drain are this service's own model.
     """
     replica = Replica(
         architecture=architecture,

@@ -86,13 +86,23 @@ class Effort(Struct, frozen=True, kw_only=True):
 
 @formula("device_hours_of_attempts", unit="device_hour")
 def repeated(*, device_hours: Real, repeat: Real) -> Real:
-    """Device-hours of all attempts: device_hours * repeat."""
+    """Device-hours of all attempts.
+
+        device_hours * repeat
+
+    Source: definition.
+    """
     return device_hours * repeat
 
 
 @formula("wall_clock_hours", unit="hour")
 def wall_clock_hours(*, device_hours: Real, devices: Real) -> Real:
-    """Hours on the clock when all devices are held together: device_hours / devices."""
+    """Hours on the clock when all devices are held together.
+
+        device_hours / devices
+
+    Source: definition.
+    """
     return device_hours / devices
 
 

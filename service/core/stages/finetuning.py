@@ -30,19 +30,34 @@ from service.core.training.step_spec import TrainableShare, spec_of
 
 @formula("tokens_of_examples", unit="token")
 def tokens_of_examples(*, examples: Real, mean_tokens: Real, epochs: Real) -> Real:
-    """Tokens that examples have, repeats counted: examples * mean_tokens * epochs."""
+    """Tokens that examples have, repeats counted.
+
+        examples * mean_tokens * epochs
+
+    Source: definition.
+    """
     return examples * mean_tokens * epochs
 
 
 @formula("tokens_processed", unit="token")
 def tokens_processed(*, tokens: Real, padding_share: Real) -> Real:
-    """Tokens that run through the model, padding among them: tokens / (1 - padding_share)."""
+    """Tokens that run through the model, padding among them.
+
+        tokens / (1 - padding_share)
+
+    Source: definition.
+    """
     return tokens / (1.0 - padding_share)
 
 
 @formula("tokens_padded", unit="token")
 def tokens_padded(*, tokens: Real, processed_tokens: Real) -> Real:
-    """Padding: processed_tokens - tokens."""
+    """Tokens that are padding.
+
+        processed_tokens - tokens
+
+    Source: definition.
+    """
     return processed_tokens - tokens
 
 
@@ -53,6 +68,8 @@ def padding_of_sequences(*, mean_tokens: Real, sequence_length: Real) -> Real:
         1 - mean_tokens / sequence_length
 
     Longer examples are cut.
+
+    Source: definition.
     """
     return maximum(0.0, minimum(1.0 - mean_tokens / sequence_length, 0.99))
 
@@ -63,7 +80,9 @@ def adapter_flop_ratio(
 ) -> Real:
     """FLOP of adapters of this rank over those of frozen weights alone.
 
-    adapter_flop_per_token(rank) / adapter_flop_per_token(0)
+        adapter_flop_per_token(rank) / adapter_flop_per_token(0)
+
+    Source: definition; see `adapter_flop_per_token`.
     """
 
     def flop(rank: Real) -> Real:
@@ -76,7 +95,12 @@ def adapter_flop_ratio(
 
 @formula("frozen_flop_ratio", unit="ratio")
 def frozen_flop_ratio(*, frozen_share: Real) -> Real:
-    """FLOP of partly frozen training over full training: (3 - 2 frozen_share) / 3."""
+    """FLOP of partly frozen training over full training.
+
+        (3 - 2 * frozen_share) / 3
+
+    Source: definition; see `frozen_flop_per_token`.
+    """
     return (3.0 - 2.0 * frozen_share) / 3.0
 
 

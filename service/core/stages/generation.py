@@ -20,13 +20,23 @@ from service.core.stages.responses import (
 
 @formula("device_hours_generating", unit="device_hour")
 def device_hours_generating(*, seconds: Real, devices: Real, kept_share: Real) -> Real:
-    """Device-hours of a batch of which only a share is kept: seconds * devices / kept / 3600."""
+    """Device-hours of a batch of which only a share is kept.
+
+        seconds * devices / kept_share / 3600
+
+    Source: definition.
+    """
     return seconds * devices / kept_share / SECONDS_PER_HOUR
 
 
 @formula("devices_of_replica", unit="count")
 def devices_of_replica(*, serving: Serving) -> Real:
-    """Devices that one failure stops: those of its replica."""
+    """Devices that one failure stops.
+
+        the devices of one replica
+
+    Source: replicas generate on their own; a failure stops none but its own.
+    """
     return serving.devices
 
 

@@ -12,7 +12,12 @@ from service.core.stages.losses import held_hours, time_shares
 
 @formula("device_hours_held", unit="device_hour")
 def device_hours_held(*, hours: Real, devices: Real) -> Real:
-    """Device-hours of devices held for some hours, busy or not: hours * devices."""
+    """Device-hours of devices held for some hours, busy or not.
+
+        hours * devices
+
+    Source: definition.
+    """
     return hours * devices
 
 

@@ -113,9 +113,16 @@ def goodput_of_cluster(
     monthly_reclaimed_share: Real = 0.0,
     devices_per_instance: Real = 1.0,
 ) -> Goodput:
-    """Goodput of a cluster whose instances may be reclaimed too.
+    """Goodput of a cluster whose instances may be reclaimed too, and its losses.
 
-    Formula: `service.core.cluster.failures.goodput`; an interval of 0 is the one that loses least.
+        reclaims = -ln(1 - monthly_reclaimed_share) / 30.4 / devices_per_instance, per day
+        L = devices * (failures + reclaims) per second, t = interval, d = checkpoint
+        held / useful = exp(L * restart) * (exp(L * (t + d)) - 1) / (L * t)
+        goodput = useful / held
+
+    An interval of 0 asks for the one that loses least.
+
+    Source: Daly 2006 (doi 10.1016/j.future.2004.11.016, equations 20 and 37), failures exponential.
     """
     return goodput(
         devices=devices,

@@ -26,19 +26,34 @@ WRITTEN_PARTS = ("prefill_seconds", "queue_seconds", "drain_seconds")
 
 @formula("tokens_prompted", unit="token")
 def tokens_prompted(*, prompts: Real, prompt_tokens: Real, kept_share: Real = 1.0) -> Real:
-    """Tokens of all prompts, each read once: prompts * prompt_tokens / kept_share."""
+    """Tokens of all prompts, each read once.
+
+        prompts * prompt_tokens / kept_share
+
+    Source: definition.
+    """
     return prompts * prompt_tokens / kept_share
 
 
 @formula("tokens_written", unit="token")
 def tokens_written(*, samples: Real, response_tokens: Real, kept_share: Real = 1.0) -> Real:
-    """Tokens of all responses, rejected ones too: samples * response_tokens / kept_share."""
+    """Tokens of all responses, rejected ones too.
+
+        samples * response_tokens / kept_share
+
+    Source: definition.
+    """
     return samples * response_tokens / kept_share
 
 
 @formula("samples", unit="count")
 def samples_of(*, prompts: Real, samples_per_prompt: Real) -> Real:
-    """Responses: prompts * samples_per_prompt."""
+    """Responses that are asked for.
+
+        prompts * samples_per_prompt
+
+    Source: definition.
+    """
     return prompts * samples_per_prompt
 
 
@@ -46,7 +61,12 @@ def samples_of(*, prompts: Real, samples_per_prompt: Real) -> Real:
 def generated_tokens_per_s_per_device(
     *, samples: Real, response_tokens: Real, seconds: Real, devices: Real
 ) -> Real:
-    """Tokens written by a device held: samples * response_tokens / (seconds * devices)."""
+    """Tokens written by a device held, each second.
+
+        samples * response_tokens / (seconds * devices)
+
+    Source: definition.
+    """
     return samples * response_tokens / (seconds * devices)
 
 

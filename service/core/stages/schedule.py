@@ -23,7 +23,12 @@ class Schedule(NamedTuple):
 
 @formula("finish_hours", unit="hour")
 def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
-    """When a stage ends, from the start of the run: own_hours + the latest end before it."""
+    """When a stage ends, from the start of the run.
+
+        own_hours + the latest end of the stages that it waits for
+
+    Source: the critical path method (Kelley and Walker 1959, doi 10.1145/1460299.1460318).
+    """
     latest: Real = 0.0
     for end in earlier.values():
         latest = maximum(latest, end)
@@ -32,7 +37,12 @@ def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
 
 @formula("latest_hours", unit="hour")
 def latest_hours(**ends: Real) -> Real:
-    """When the last of several stages ends."""
+    """When the last of several stages ends.
+
+        the largest of the ends
+
+    Source: the critical path method (Kelley and Walker 1959, doi 10.1145/1460299.1460318).
+    """
     return reduce(maximum, ends.values())
 
 

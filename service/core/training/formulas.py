@@ -19,7 +19,15 @@ from service.core.training.steptime import Machine, Recipe, StepParts, step_part
 
 @formula("whole_batch_tokens", unit="token")
 def whole_batch_tokens(*, global_batch_tokens: float, sequence_length: float) -> float:
-    """Tokens of a step in whole sequences: whole_batch(...) * sequence_length."""
+    """Tokens of a step in whole sequences.
+
+        sequences * sequence_length
+
+    `sequences` is global_batch_tokens / sequence_length, rounded where it is no whole number: to
+    the multiple of the largest power of two that moves it by at most 5%.
+
+    Source: the rounding is chosen here: data parallelism divides a batch into whole sequences.
+    """
     sequences = whole_batch(
         global_batch_tokens=global_batch_tokens, sequence_length=sequence_length
     )
@@ -45,9 +53,13 @@ def timed_parts(
 ) -> StepParts:
     """Seconds of one step by part, from the figures of devices, links and software.
 
-    The figures stand in for those of `machine` and `recipe`, whose other members are structure.
+        (m * longest stage + bubble + replicas + optimizer + host) * stragglers
 
-    Formula: `service.core.training.steptime.step_parts`.
+    m is the number of micro-batches. Each part is as long as nothing hides it, so that the parts
+    add up to the step; `service/core/training/steptime/parts.py` has the formula of each.
+
+    Source: this service's own model; its constants are fitted to measured steps
+    (service/data/engine/report.md).
     """
     return step_parts(
         architecture=architecture,
@@ -68,7 +80,12 @@ def timed_parts(
 
 @formula("step_seconds_of_parts", unit="second")
 def sum_of_parts_s(**parts: Real) -> Real:
-    """Seconds of a step: its parts one after another, each as far as nothing hides it."""
+    """Seconds of a step: its parts one after another, each as far as nothing hides it.
+
+        gemm + attention + ... + stragglers
+
+    Source: definition; the parts are those of `step_parts`.
+    """
     return sum(parts.values(), start=0.0)
 
 
@@ -79,6 +96,8 @@ def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Re
         predicted_s * measured_over_predicted * flop_ratio
 
     `flop_ratio` is what a method of tuning costs over the step that the engine times.
+
+    Source: the ratio is read off measured steps (service/data/engine/report.md).
     """
     return predicted_s * measured_over_predicted * flop_ratio
 
@@ -95,8 +114,10 @@ def anchored_s(
 ) -> Real:
     """Seconds of a step, with what the engine missed at a measured speed carried over.
 
-    measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
-    predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
+        measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
+        predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
+
+    Source: this service's own: what the engine misses at the anchor, it is taken to miss here.
     """
     measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
     return predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
@@ -135,7 +156,12 @@ def mfu_of_step(
 
 @formula("hfu", unit="share")
 def hfu_of_mfu(*, mfu: Real, executed_over_model_flop: Real) -> Real:
-    """MFU with what is computed again for the backward pass: mfu * executed_over_model_flop."""
+    """MFU with what is computed again for the backward pass.
+
+        mfu * executed_over_model_flop
+
+    Source: HFU as defined in PaLM (arXiv 2204.02311, appendix B).
+    """
     return mfu * executed_over_model_flop
 
 
@@ -145,6 +171,7 @@ def executed_over_model_flop(
 ) -> Real:
     """FLOP that a step executes over those of the model, with recomputation.
 
+        1 + recompute_share * again / (3 * forward), where `again` is
         full         all layers once more forward, the logits not
         selective    the attention core once more
 
@@ -163,13 +190,23 @@ def executed_over_model_flop(
 
 @formula("tokens_per_s_per_device", unit="token/s")
 def tokens_per_s_per_device(*, tokens_per_step: Real, seconds: Real, devices: Real) -> Real:
-    """Throughput of a device: tokens_per_step / (seconds * devices)."""
+    """Throughput of a device.
+
+        tokens_per_step / (seconds * devices)
+
+    Source: definition.
+    """
     return tokens_per_step / (seconds * devices)
 
 
 @formula("steps", unit="count")
 def steps_of(*, tokens: Real, tokens_per_step: Real) -> Real:
-    """Optimizer steps that tokens take: tokens / tokens_per_step."""
+    """Optimizer steps that tokens take.
+
+        tokens / tokens_per_step
+
+    Source: definition.
+    """
     return tokens / tokens_per_step
 
 
@@ -179,6 +216,8 @@ def device_hours_of_steps(
 ) -> Real:
     """Device-hours of a run of steps, including the time that failures take back.
 
-    steps * seconds * devices / goodput / 3600
+        steps * seconds * devices / goodput / 3600
+
+    Source: definition.
     """
     return steps * seconds * devices / goodput / SECONDS_PER_HOUR

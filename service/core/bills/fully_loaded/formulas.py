@@ -52,7 +52,9 @@ def share_beyond_final_run(*, experiment_factor: Real) -> Real:
 def compute_usd(*, hardware_usd: Real, experiment_factor: Real) -> Real:
     """Hardware of the whole development.
 
-    hardware_usd * experiment_factor
+        hardware_usd * experiment_factor
+
+    Source: the factor as in Cottier et al. (arXiv 2405.21015, development cost).
     """
     return hardware_usd * experiment_factor
 
@@ -61,7 +63,9 @@ def compute_usd(*, hardware_usd: Real, experiment_factor: Real) -> Real:
 def person_months(*, people: Real, months: Real, time_share: Real) -> Real:
     """Work of the people named, by the share of their time.
 
-    people * months * time_share
+        people * months * time_share
+
+    Source: definition.
     """
     return people * months * time_share
 
@@ -73,6 +77,8 @@ def usd_per_person_month(*, usd_per_person_year: Real, overhead: Real) -> Real:
         usd_per_person_year / 12 * overhead
 
     `usd_per_person_year` is pay with equity; `overhead` adds the employer's other costs.
+
+    Source: definition.
     """
     return usd_per_person_year / MONTHS_PER_YEAR * overhead
 

@@ -47,7 +47,12 @@ class OwningFigures(Struct, frozen=True, kw_only=True):
 
 @formula("stage_kwh", unit="kwh")
 def stage_kwh(*, device_hours: Real, kwh_per_device_hour: Real) -> Real:
-    """Energy of a stage: device_hours * kwh_per_device_hour."""
+    """Energy of a stage.
+
+        device_hours * kwh_per_device_hour
+
+    Source: definition.
+    """
     return device_hours * kwh_per_device_hour
 
 

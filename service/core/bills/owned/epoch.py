@@ -75,6 +75,8 @@ def server_price_usd(*, price_usd: Real, server_overhead: Real) -> Real:
         price_usd * server_overhead
 
     A device's share of a complete server (DGX and alike) has the overhead in it: pass 1.
+
+    Source: Cottier et al. (arXiv 2405.21015) and the authors' published calculation.
     """
     return price_usd * server_overhead
 
@@ -134,7 +136,9 @@ def kwh_per_device_hour(
 ) -> Real:
     """Energy of one device-hour at the facility's meter.
 
-    tdp_w / 1000 * server_power_ratio * mean_power_share * pue
+        tdp_w / 1000 * server_power_ratio * mean_power_share * pue
+
+    Source: Cottier et al. (arXiv 2405.21015) and the authors' published calculation.
     """
     return tdp_w / WATTS_PER_KILOWATT * server_power_ratio * mean_power_share * pue
 
@@ -155,6 +159,8 @@ def purchase_rates(
         network = (device + server) * share / (1 - share)
 
     `price_usd` is that of a device with its share of the server.
+
+    Source: Cottier et al. (arXiv 2405.21015) and the authors' published calculation.
     """
     value = value_at_start_usd(
         price_usd=price_usd, decline_oom_per_year=decline_oom_per_year, years=years
@@ -172,7 +178,13 @@ def purchase_rates(
 def acquisition(
     *, devices: Real, price_usd: Real, server_overhead: Real, network_share: Real
 ) -> Acquisition:
-    """Purchase of the cluster in parts; they come to `acquisition_usd`."""
+    """Purchase of the cluster in parts; they come to `acquisition_usd`.
+
+        accelerators + servers = devices * price_usd, of which the devices are 1 / server_overhead
+        network = (accelerators + servers) * network_share / (1 - network_share)
+
+    Source: Cottier et al. (arXiv 2405.21015) and the authors' published calculation.
+    """
     total = acquisition_usd(devices=devices, price_usd=price_usd, network_share=network_share)
     hardware = devices * price_usd
     return Acquisition(

@@ -67,6 +67,8 @@ def acquisition(
 
     `server_share` is the host's share of a server's price, `network_share` that of the cluster
     network (switches, optics, cables, NICs) in the whole cluster's.
+
+    Source: definition of the two shares.
     """
     if price_includes_server:
         servers = price_usd_per_device * server_share
@@ -118,6 +120,8 @@ def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Rea
         rated_w / 1000 * usd_per_kilowatt_month / 730.5 / utilisation
 
     Contracts are by rated kilowatts and by the month, used or not.
+
+    Source: definition.
     """
     per_hour = rated_w / WATTS_PER_KILOWATT * usd_per_kilowatt_month / HOURS_PER_MONTH
     return per_hour / utilisation
@@ -150,7 +154,15 @@ def purchase_rates(
 ) -> PurchaseRates:
     """What one device-hour of use costs because the cluster was bought.
 
+        written off = bought * (1 - residual_share) / (life_years * 8766 * utilisation)
+        balance = bought * (1 + residual_share) / 2
+        capital = balance * cost_of_capital_per_year / (8766 * utilisation)
+        maintenance = bought * maintenance_share_per_year / (8766 * utilisation)
+
     The three parts of the purchase are written off alike; capital and maintenance are on their sum.
+
+    Source: the straight-line method of IAS 16, paragraph 62; interest on the average balance is a
+    convention chosen here, because it leaves the write-off as it is.
     """
     bought = acquisition(
         devices=1.0,
@@ -184,14 +196,21 @@ def purchase_rates(
 def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
     """Electricity of one hour of use, at the facility's meter.
 
-    kwh_per_device_hour * usd_per_kwh
+        kwh_per_device_hour * usd_per_kwh
+
+    Source: definition.
     """
     return kwh_per_device_hour * usd_per_kwh
 
 
 @formula("owned_device_hour_usd", unit="usd/device_hour")
 def device_hour_usd(**usd: Real) -> Real:
-    """What a device-hour of use costs in all: the sum of the lines' rates for one device-hour."""
+    """What a device-hour of use costs in all.
+
+        the sum of the lines' rates for one device-hour
+
+    Source: definition.
+    """
     return sum(usd.values(), start=0.0)
 
 
@@ -222,6 +241,8 @@ def break_even(
 
     `owned` is the rate at `utilisation`, `purchase` its part of write-off and interest. Months pay
     back the purchase without interest or resale.
+
+    Source: definition: the two costs are set equal.
     """
     held = (owned_usd_per_device_hour - energy_usd_per_device_hour) * utilisation
     margin = rental_usd_per_device_hour - energy_usd_per_device_hour

@@ -13,7 +13,9 @@ from service.core.figures.units import HOURS_PER_MONTH
 def unused_device_hours(*, devices: Real, term_hours: Real, run_hours: Real) -> Real:
     """Device-hours of a reserved or minimum term that the run does not use but pays for.
 
-    devices * max(0, term_hours - run_hours)
+        devices * max(0, term_hours - run_hours)
+
+    Source: definition.
     """
     return devices * maximum(term_hours - run_hours, 0.0)
 
@@ -22,7 +24,9 @@ def unused_device_hours(*, devices: Real, term_hours: Real, run_hours: Real) -> 
 def gigabyte_months(*, gigabytes: Real, hours: Real) -> Real:
     """Storage held while the run lasts, in gigabyte-months of 730.5 hours.
 
-    gigabytes * hours / 730.5
+        gigabytes * hours / 730.5
+
+    Source: definition.
     """
     return gigabytes * hours / HOURS_PER_MONTH
 
@@ -31,7 +35,9 @@ def gigabyte_months(*, gigabytes: Real, hours: Real) -> Real:
 def gigabyte_months_kept(*, gigabytes: Real, months: Real) -> Real:
     """Storage held for some months.
 
-    gigabytes * months
+        gigabytes * months
+
+    Source: definition.
     """
     return gigabytes * months
 
@@ -40,6 +46,8 @@ def gigabyte_months_kept(*, gigabytes: Real, months: Real) -> Real:
 def taken_off(*, discount_share: Real) -> Real:
     """A discount as the rate of its line, which the bill shows with its sign.
 
-    -discount_share
+        -discount_share
+
+    Source: definition.
     """
     return -discount_share

@@ -45,17 +45,23 @@ class RlStep(NamedTuple):
 def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
     """Seconds of so many forward passes over what a training step of these seconds learns from.
 
-    training_seconds * passes / 3
+        training_seconds * passes / 3
+
+    Source: backward is twice forward, as in Narayanan et al. 2021 (arXiv 2104.04473, appendix).
     """
     return training_seconds * passes / TRAINING_PASSES
 
 
 @formula("weight_transfer_seconds", unit="second")
 def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
-    """Seconds until the generating engines hold the new weights: weight_bytes / byte_per_s.
+    """Seconds until the generating engines hold the new weights.
+
+        weight_bytes / byte_per_s
 
     Tensor by tensor, the weights are gathered from the trainer's ranks and sent to all engines, so
     that all of them pass the link of every device.
+
+    Source: this service's own model; the rate is fitted (lab/data/post_training_report.md).
     """
     return weight_bytes / byte_per_s
 
@@ -101,7 +107,12 @@ def off_policy_step(*, phases: StepPhases) -> RlStep:
 
 @formula("run_device_hours", unit="device_hour")
 def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
-    """Device-hours of all steps, failures apart: step_seconds * steps * devices / 3600."""
+    """Device-hours of all steps, failures apart.
+
+        step_seconds * steps * devices / 3600
+
+    Source: definition.
+    """
     return step_seconds * steps * devices / 3600.0
 
 
@@ -109,7 +120,12 @@ def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
 def seconds_per_step(
     *, seconds: Real, steps_per_rollout: Real = 1.0, batches_ahead: Real = 1.0
 ) -> Real:
-    """A rollout's share of one step: seconds / (steps_per_rollout * batches_ahead)."""
+    """A rollout's share of one step.
+
+        seconds / (steps_per_rollout * batches_ahead)
+
+    Source: definition.
+    """
     return seconds / (steps_per_rollout * batches_ahead)
 
 
@@ -117,7 +133,12 @@ def seconds_per_step(
 def decoding_seconds(
     *, queue_seconds: Real, drain_seconds: Real, steps_per_rollout: Real = 1.0
 ) -> Real:
-    """Decoding of one step, its rollout whole: (queue + drain) / steps_per_rollout."""
+    """Decoding of one step, its rollout whole.
+
+        (queue_seconds + drain_seconds) / steps_per_rollout
+
+    Source: definition.
+    """
     return (queue_seconds + drain_seconds) / steps_per_rollout
 
 
@@ -138,6 +159,8 @@ def streaming_seconds(
     The places of samples that end go to the next batch, so that generation is bound by its flow,
     or by the longest sample, which k steps wait for. Batches that are written whole are the other
     way to run; the faster is taken.
+
+    Source: this service's own model of generation that does not wait for the trainer.
     """
     whole = queue_seconds + drain_seconds
     streamed = maximum(flow_seconds, longest_seconds)
@@ -161,6 +184,8 @@ def steps_sharing_rollout(
     A device that decodes few samples reads all weights for few tokens, and all devices wait for
     the longest sample as often as they begin anew; so teams write for several updates at once,
     as long as the last of them does not learn from samples that are too old.
+
+    Source: judged here from published runs (lab/data/post_training_report.md).
     """
     filling = devices * samples_per_device / samples
     return maximum(1.0, minimum(minimum(filling, updates_per_rollout / updates_per_step), steps))
@@ -168,19 +193,34 @@ def steps_sharing_rollout(
 
 @formula("batches_ahead", unit="count")
 def at_least_one(*, steps: Real) -> Real:
-    """Batches under way for a policy so many steps behind: max(1, steps)."""
+    """Batches under way for a policy so many steps behind.
+
+        max(1, steps)
+
+    Source: definition.
+    """
     return maximum(1.0, steps)
 
 
 @formula("generating_seconds_of_step", unit="second")
 def generating_seconds_of_step(*, prefill: Real, generation: Real) -> Real:
-    """Seconds that a step's samples take to write: prefill + generation."""
+    """Seconds that a step's samples take to write.
+
+        prefill + generation
+
+    Source: definition.
+    """
     return prefill + generation
 
 
 @formula("tokens_per_update", unit="token")
 def tokens_per_update(*, sequences: float, sequence_length: float) -> Real:
-    """Tokens of one mini-batch, samples of mean length: sequences * sequence_length."""
+    """Tokens of one mini-batch, samples of mean length.
+
+        sequences * sequence_length
+
+    Source: definition.
+    """
     return sequences * sequence_length
 
 
@@ -202,6 +242,8 @@ def training_pass_seconds(
     `seconds` is the engine's for one mini-batch of sequences of `sequence_length`. `slowdown` is
     what samples of uneven length and short batches cost against a training run,
     `colocated_slowdown` what it costs to share the device's memory with an inference engine.
+
+    Source: this service's own model; both ratios are described in lab/data/post_training_report.md.
     """
     tokens = (prompt_tokens + response_tokens) / sequence_length
     return seconds * updates * tokens * slowdown * colocated_slowdown
@@ -209,7 +251,12 @@ def training_pass_seconds(
 
 @formula("update_seconds", unit="second")
 def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
-    """The update: training_pass * epochs."""
+    """Seconds of the update: its passes over the samples.
+
+        training_pass * epochs
+
+    Source: definition.
+    """
     return training_pass * epochs
 
 
@@ -220,24 +267,47 @@ def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
 
 @formula("weight_bytes", unit="byte")
 def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
-    """All weights, which pass every device on their way: parameters * bytes_per_weight."""
+    """All weights, which pass every device on their way.
+
+        parameters * bytes_per_weight
+
+    Source: definition.
+    """
     return params_total(architecture=architecture) * bytes_per_weight
 
 
 @formula("reinforcement_step", parts=dict.fromkeys(RlStep._fields, "second"))
 def stepped(*, side_by_side: bool, **phases: Real) -> RlStep:
-    """Seconds of a step from its phases: `off_policy_step` side by side, else `colocated_step`."""
+    """Seconds of a step from its phases, and where its devices wait.
+
+        generating = prefill + generation
+        training = log_probabilities + reference + reward + update
+        one after the other: generating + training + weight_transfer + fixed
+        side by side: max(generating, training + fixed) + weight_transfer
+
+    Source: this service's own model; the phases are those of HybridFlow (arXiv 2409.19256).
+    """
     whole = StepPhases(**phases)
     return off_policy_step(phases=whole) if side_by_side else colocated_step(phases=whole)
 
 
 @formula("devices_learning", unit="count")
 def devices_learning(*, devices: Real, generation_devices: Real) -> Real:
-    """Devices that learn: devices - generation_devices."""
+    """Devices that learn.
+
+        devices - generation_devices
+
+    Source: definition.
+    """
     return devices - generation_devices
 
 
 @formula("generation_devices", unit="count")
 def generation_devices(*, devices: Real, learning_share: float) -> Real:
-    """Devices that generate, of a chosen split: devices - max(1, floor(devices * share))."""
+    """Devices that generate, of a chosen split.
+
+        devices - max(1, floor(devices * learning_share))
+
+    Source: definition.
+    """
     return devices - max(1.0, math.floor(float(devices) * learning_share))
