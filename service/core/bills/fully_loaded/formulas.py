@@ -14,10 +14,12 @@ from service.core.figures.units import MONTHS_PER_YEAR
 def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
     """What the hardware that the run uses costs, net of discounts and before taxes.
 
-        hardware_usd * (1 + discount_rate) * ...
+        hardware_usd * (1 + discount_0) * (1 + discount_1) * ...
 
     A discount's rate is negative. Unused commitments, storage, transfer, support and uplifts are
     not in it: experiments, staff and data do not grow with them.
+
+    Source: definition.
     """
     net = hardware_usd
     for rate in discount_rates.values():
@@ -29,7 +31,9 @@ def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
 def experiments_on_commitment_usd(*, experiments_usd: Real, unused_usd: Real) -> Real:
     """The part of the experiments that an unused commitment has paid for already, as a credit.
 
-    -min(experiments_usd, unused_usd)
+        -min(experiments_usd, unused_usd)
+
+    Source: definition.
     """
     return -minimum(experiments_usd, unused_usd)
 
