@@ -37,7 +37,7 @@ class Unknown(Struct, frozen=True, kw_only=True):
 
 
 class Fixed(Struct, frozen=True):
-    """An argument of a formula that is no figure, and where it stands.
+    """An argument of a formula that is not a figure, and where it stands.
 
     `stands` is a JSON pointer into the request, a row of the catalog, or what chose the value.
     """
@@ -61,7 +61,7 @@ class Argument:
         return Cursor(self, said, pointer=pointer, prefix=prefix)
 
     def warn(self, code: WarningCode, detail: str, *, pointer: str) -> None:
-        """Say something beside the numbers; the same words once."""
+        """Add a warning to the quote, unless it has the same one already."""
         warning = QuoteWarning(code=code, detail=detail, pointer=pointer)
         if warning not in self.warnings:
             self.warnings.append(warning)
@@ -97,7 +97,7 @@ class Argument:
         return self.ledger.given(central, pointer=pointer, unit=unit, low=low, high=high)
 
     def assume(self, name: str, *, pointer: str = "") -> Term:
-        """A default of the catalog, which the request member at `pointer`, if any, overrides."""
+        """A default of the catalog. The request member at `pointer`, if any, would override it."""
         return self.ledger.take(self.catalog.assumption(name), pointer=pointer or UNSET)
 
     def stated_or_default(
@@ -108,7 +108,7 @@ class Argument:
         unit: Unit,
         assumption: str,
     ) -> Term:
-        """The caller's number, or else the catalog's default, which its pointer would override."""
+        """The caller's number, or else the catalog's default, which `pointer` would override."""
         if value is UNSET:
             return self.assume(assumption, pointer=pointer)
         return self.quantity(value, pointer=pointer, unit=unit)
@@ -170,7 +170,7 @@ class Cursor(Generic[S]):
         return Cursor(self.argument, self.said, pointer=self.pointer, prefix=prefix)
 
     def on(self, argument: Argument) -> "Cursor[S]":
-        """The same place in another argument, where something is tried and then thrown away."""
+        """The same place in another argument, such as one that is tried and thrown away."""
         return Cursor(argument, self.said, pointer=self.pointer, prefix=self.prefix)
 
     def pointer_of(self, member: str) -> str:
@@ -216,17 +216,17 @@ class Cursor(Generic[S]):
         )
 
     def fixed(self, member: str) -> Fixed:
-        """A member as an argument of a formula that is no figure."""
+        """A member as an argument of a formula that is not a figure."""
         return Fixed(getattr(self.said, member), self.pointer_of(member))
 
     def assume(self, name: str, *, member: str = "") -> Term:
-        """A default of the catalog, which the member, if one is named, overrides."""
+        """A default of the catalog. The member, if one is named, would override it."""
         return self.argument.assume(name, pointer=self.pointer_of(member) if member else "")
 
     def derive(
         self, formula: Formula[..., Real], name: str = "", unit: Unit | None = None, /, **of: Any
     ) -> Term:
-        """A formula of terms and of fixed arguments, as the figure `prefix/name`.
+        """Apply a formula to terms and fixed arguments, as the figure `prefix/name`.
 
         The name is the formula's own unless another is given. A `Term` is an input, a `Fixed` has
         a source that the figure shows, and every other value is passed on as it is.
@@ -244,7 +244,7 @@ class Cursor(Generic[S]):
     def derive_once(
         self, formula: Formula[..., Real], name: str = "", unit: Unit | None = None, /, **of: Any
     ) -> Term:
-        """The figure `prefix/name` if it is written already, else `derive`: for shared figures."""
+        """The figure `prefix/name`, derived unless it is written already. For shared figures."""
         written = f"{self.prefix}/{name or formula.name}"
         if written in self.argument.ledger:
             return self.argument.ledger.term(written)
@@ -253,7 +253,7 @@ class Cursor(Generic[S]):
     def derive_parts(
         self, formula: Formula[..., Any], name: str = "", /, **of: Any
     ) -> dict[str, Term]:
-        """A formula that answers with a named tuple, as one figure `prefix/name/part` a part."""
+        """Apply a formula that answers with a named tuple: a figure `prefix/name/part` for each."""
         inputs, fixed, stands = _sorted(of)
         return self.argument.ledger.derive_parts(
             formula,

@@ -41,7 +41,7 @@ def quote(
     valid_until: str,
     base_quote_usd: float | None = None,
 ) -> Quote:
-    """One quote; raises `NotQuotable` with everything that the request names and nobody knows.
+    """One quote. Raises `NotQuotable` with every name of the request that nothing is known of.
 
     `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy,
     `base_quote_usd` is the rental total of the quote that the request names as its base model.
@@ -81,7 +81,7 @@ def quote(
 
 
 def check_names(request: QuoteRequest, catalog: Catalog) -> None:
-    """Every name of the request must stand for something; raises `NotQuotable` with all others."""
+    """Raises `NotQuotable` with every name of the request that stands for nothing."""
     errors = unknown_names(request, catalog) + order_errors(request.run)
     if errors:
         raise NotQuotable(errors)

@@ -30,7 +30,7 @@ Pointer: TypeAlias = Annotated[str, Meta(description="JSON pointer into the requ
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What all parts of an answer share; a member that does not apply is absent."""
+    """Base of all parts of an answer. A member that does not apply is absent."""
 
 
 class Money(Answer, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Money(Answer, frozen=True, kw_only=True):
 
 
 class AmountInterval(Answer, frozen=True, kw_only=True):
-    """10%, 50% and 90% quantiles of an amount, read off joint draws; they do not add."""
+    """10%, 50% and 90% quantiles of an amount, read off joint draws. Quantiles do not add."""
 
     p10: Amount
     p50: Amount

@@ -60,7 +60,7 @@ LineUnit: TypeAlias = Literal[
     "lump_sum",
 ]
 StageName: TypeAlias = Annotated[
-    str, Meta(description="The stage that the line belongs to; absent where it is the whole run.")
+    str, Meta(description="The stage that the line belongs to; absent for the whole run.")
 ]
 Label: TypeAlias = Annotated[
     str, Meta(description="What the caller, or the catalog, calls this line.")
@@ -70,8 +70,8 @@ Label: TypeAlias = Annotated[
 class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
     """quantity x rate = amount, rounded half to even to the cent, once.
 
-    A line in `usd` is a share of other amounts: the quantity is what they come to, the rate is
-    the share, negative for a discount.
+    A line in `usd` is a share of other amounts. Its quantity is their sum, and its rate is the
+    share, which is negative for a discount.
     """
 
     stage: StageName | UnsetType = UNSET
@@ -87,7 +87,7 @@ class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="pri
 
 
 class UnpricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="unpriced"):
-    """The need is known, the price is not: that is not zero dollars."""
+    """The need is known and the price is not. That is not zero dollars."""
 
     stage: StageName | UnsetType = UNSET
     item: Item
@@ -111,7 +111,7 @@ class Magnitude(Answer, frozen=True, kw_only=True):
 
 
 class Exclusion(Answer, frozen=True, kw_only=True):
-    """Something that a bill leaves out, how much that is where somebody says, and who says it."""
+    """A cost that a bill leaves out, its order of magnitude if one is known, and the source."""
 
     item: ExcludedItem
     what: str
@@ -134,7 +134,7 @@ class Driver(Answer, frozen=True, kw_only=True):
 
 
 class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
-    """Every line has an amount; the total adds the amounts as printed."""
+    """Every line has an amount. The total adds the amounts as printed."""
 
     basis: BasisName
     total: Money
@@ -164,7 +164,7 @@ Bill: TypeAlias = PricedBill | UnpricedBill
 
 
 class BridgeStep(Answer, frozen=True, kw_only=True):
-    """What one component adds to the way from one total to the other, and where that leads."""
+    """What one component adds on the way from one total to the other, and the sum so far."""
 
     component: Item
     amount: Amount
@@ -174,8 +174,8 @@ class BridgeStep(Answer, frozen=True, kw_only=True):
 class Bridge(Answer, frozen=True, kw_only=True):
     """From the total of one basis to that of another: `start` plus all amounts is `end`, exactly.
 
-    What only the first counts is taken away, what only the second counts is added, and what both
-    count alike makes no step.
+    What only the first basis counts is taken away, and what only the second counts is added. What
+    both count alike makes no step.
     """
 
     start_basis: BasisName
@@ -186,7 +186,7 @@ class Bridge(Answer, frozen=True, kw_only=True):
 
 
 class Acquisition(Answer, frozen=True, kw_only=True):
-    """What buying a cluster costs; the parts add up to the total, to the cent."""
+    """What buying a cluster costs. The parts add up to the total, to the cent."""
 
     accelerators: Amount
     servers: Amount
@@ -197,10 +197,10 @@ class Acquisition(Answer, frozen=True, kw_only=True):
 
 
 class BreakEven(Answer, frozen=True, kw_only=True):
-    """Where owning costs what renting the same hours would.
+    """Where owning costs as much as renting the same hours.
 
-    `utilization` above 1 means that owning never pays; so does 1e9 of either. `months` pay back
-    the purchase out of what is not spent on rent, without interest or resale.
+    A `utilization` above 1 means that owning never pays; so does a value of 1e9 of either. After
+    `months`, the rent that is saved has paid for the purchase, without interest or resale.
     """
 
     usd_per_device_hour_rented: Estimate
@@ -210,7 +210,7 @@ class BreakEven(Answer, frozen=True, kw_only=True):
 
 
 class Ownership(Answer, frozen=True, kw_only=True):
-    """What owning one cluster comes to: the purchase, the rate it implies, where it breaks even."""
+    """Owning one cluster: the purchase, the rate that it implies, and where it breaks even."""
 
     cluster: Annotated[Pointer, Meta(description="The cluster in the request.")]
     accelerator: str
@@ -219,5 +219,6 @@ class Ownership(Answer, frozen=True, kw_only=True):
     acquisition: Acquisition
     usd_per_device_hour: Estimate | UnsetType = UNSET
     break_even: Annotated[
-        BreakEven | UnsetType, Meta(description="Absent where nobody rents the like.")
+        BreakEven | UnsetType,
+        Meta(description="Absent if the catalog has no price for renting such devices."),
     ] = UNSET

@@ -46,7 +46,7 @@ WarningCode: TypeAlias = Literal[
 
 
 class QuoteWarning(Answer, frozen=True, kw_only=True):
-    """Something that the reader of a number should know, with a code for programs."""
+    """Something that a reader of the numbers should know, with a code for programs."""
 
     code: WarningCode
     detail: str
@@ -54,7 +54,7 @@ class QuoteWarning(Answer, frozen=True, kw_only=True):
 
 
 class EngineStamp(Answer, frozen=True, kw_only=True):
-    """Which engine computed: its version, and a digest of all its code that can move a byte."""
+    """The engine that computed: its version, and a digest of all code that can move a byte."""
 
     version: Annotated[str, Meta(description="Semantic version of the service.")]
     digest: Annotated[
@@ -76,7 +76,7 @@ class CatalogStamp(Answer, frozen=True, kw_only=True):
 class Quote(Answer, frozen=True, kw_only=True):
     """One run on one cluster, itemised, sourced, reproducible.
 
-    `issued_at` is the instant from which the catalog edition speaks, not the time of the request:
+    `issued_at` is the instant of the catalog's edition, not the time of the request:
     the same engine, catalog and request give the same bytes on any machine and any day. `request`
     is the canonical form of what was sent, and all pointers lead into it: lists whose order makes
     no difference are sorted there.
@@ -84,7 +84,7 @@ class Quote(Answer, frozen=True, kw_only=True):
 
     id: QuoteId
     issued_at: Annotated[str, Meta(description="RFC 3339; the catalog edition's instant.")]
-    valid_until: Annotated[str, Meta(description="RFC 3339; ask again afterwards.")]
+    valid_until: Annotated[str, Meta(description="RFC 3339; ask again after it.")]
     engine: EngineStamp
     catalog: CatalogStamp
     request: Raw

@@ -18,12 +18,12 @@ class EnergyAnswer(Answer, frozen=True, kw_only=True):
 
 
 class CarbonAnswer(Answer, frozen=True, kw_only=True):
-    """Kilograms of CO2 equivalent, by way of counting; the ways are alternatives and do not add.
+    """Kilograms of CO2 equivalent, by way of counting. The ways are alternatives and do not add.
 
     `location_based` and `market_based` are scope 2 of the GHG Protocol for the facility's
-    electricity (scope 3 for who rents), by the grid's average and by contracts; `marginal` is what
-    one more kilowatt-hour causes. `embodied` is the run's share of making the hardware (scope 3)
-    and comes on top of any of them.
+    electricity (scope 3 for those who rent), by the grid's average and by contracts. `marginal` is
+    what one more kilowatt-hour causes. `embodied` is the run's share of making the hardware (scope
+    3), and is added to any of them.
     """
 
     location_based: Estimate
@@ -33,7 +33,7 @@ class CarbonAnswer(Answer, frozen=True, kw_only=True):
 
 
 class PowerAnswer(Answer, frozen=True, kw_only=True):
-    """Watts of the whole cluster: under training load and at the most its ratings allow."""
+    """Watts of the whole cluster, under training load and at the maximum of its ratings."""
 
     average_it: Estimate
     average_facility: Estimate
@@ -44,8 +44,8 @@ class PowerAnswer(Answer, frozen=True, kw_only=True):
 class Feasibility(Answer, frozen=True, kw_only=True):
     """Whether the stage can run as described.
 
-    `contradictory`: the model or the layout cannot be what it is said to be; `does_not_fit`: no
-    layout, or not the one given, fits in memory; `unknown`: a figure is missing.
+    `contradictory`: the model or the layout contradicts itself. `does_not_fit`: no layout, or not
+    the given one, fits in memory. `unknown`: a figure is missing.
     """
 
     status: Literal["not_checked", "fits", "does_not_fit", "contradictory", "unknown"]
@@ -76,12 +76,14 @@ class RunnerUp(Answer, frozen=True, kw_only=True):
     """Another layout that fits, and how much slower its step is predicted to be."""
 
     layout: LayoutAnswer
-    step_time_ratio: Annotated[float, Meta(ge=0.0, description="Over the best one's step time.")]
+    step_time_ratio: Annotated[
+        float, Meta(ge=0.0, description="Its step time over that of the chosen layout.")
+    ]
     memory_bytes: float
 
 
 class MemoryAnswer(Answer, frozen=True, kw_only=True):
-    """Bytes on the fullest device; the parts add up to the total."""
+    """Bytes on the fullest device. The parts add up to the total."""
 
     total_bytes: float
     capacity_bytes: float
@@ -90,9 +92,9 @@ class MemoryAnswer(Answer, frozen=True, kw_only=True):
 
 
 class StepAnswer(Answer, frozen=True, kw_only=True):
-    """One training step; the parts add up to `predicted_s`, which is before the engine's error.
+    """One training step. The parts add up to `predicted_s`, the time before the engine's error.
 
-    Where the step time follows from a stated MFU and nothing fits, there is no prediction.
+    There is no prediction if the step time follows from a stated MFU and no layout fits.
     """
 
     seconds: Estimate
@@ -103,7 +105,7 @@ class StepAnswer(Answer, frozen=True, kw_only=True):
 
 
 class LossesAnswer(Answer, frozen=True, kw_only=True):
-    """Where the held time goes beside the steps: shares of it, and why."""
+    """Where the held time goes besides the steps: its shares, and what they follow from."""
 
     goodput: Estimate
     evaluation_share: Estimate | UnsetType = UNSET
@@ -118,8 +120,8 @@ class LossesAnswer(Answer, frozen=True, kw_only=True):
 class GenerationAnswer(Answer, frozen=True, kw_only=True):
     """How a stage generates: its replicas, its batch, its speed, and what binds it.
 
-    `parts` are seconds of one batch: reading prompts, full places with samples waiting, and the
-    last samples until the longest ends.
+    `parts` are the seconds of one batch: reading prompts, writing while samples wait for a place,
+    and writing the last samples until the longest ends.
     """
 
     tensor_parallel: int
@@ -133,7 +135,7 @@ class GenerationAnswer(Answer, frozen=True, kw_only=True):
 
 
 class StageAnswer(Answer, frozen=True, kw_only=True):
-    """One stage of the run: how long it takes; absent numbers are unknown, and why is said."""
+    """One stage of the run. Numbers that are not known are absent, and the stage says why."""
 
     name: str
     accelerator: str
@@ -164,7 +166,7 @@ class StageAnswer(Answer, frozen=True, kw_only=True):
 
 
 class RunTotals(Answer, frozen=True, kw_only=True):
-    """Sums over all stages; absent where a stage lacks the number."""
+    """Sums over all stages. A sum is absent if a stage lacks the number."""
 
     energy_kwh: EnergyAnswer | UnsetType = UNSET
     carbon_kg_co2e: CarbonAnswer | UnsetType = UNSET

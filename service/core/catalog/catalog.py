@@ -89,11 +89,11 @@ class ScaleUp(Struct, frozen=True, kw_only=True):
 
 
 class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One kind of device; rates are dense, an absent one is unsupported or was not found.
+    """One kind of device. Rates are dense; an absent one is unsupported or was not found.
 
-    `generation` and `kind` are what constants of the step-time engine are looked up by, `fleet`
-    is whose failure rate holds, `network_class` which default of the cluster network, and
-    `epoch_2024_family` which numbers of that convention.
+    Constants of the step-time engine are looked up by `generation` and `kind`, the failure rate
+    by `fleet`, the default of the cluster network by `network_class`, and the numbers of the
+    convention `epoch-2024` by `epoch_2024_family`.
     """
 
     id: Slug
@@ -150,10 +150,10 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a cluster stands: grid carbon, power price, PUE; an absent number is not known.
+    """Where a cluster stands: grid carbon, power price, PUE. An absent number is not known.
 
-    A cloud region takes carbon and tariff from its grid zone where nothing nearer is known, and
-    the source says so. Tariffs are in dollars, euros or pounds; their unit tells.
+    A cloud region takes carbon and tariff from its grid zone if nothing nearer is known, and the
+    source says so. Tariffs are in dollars, euros or pounds, as their unit says.
     """
 
     id: Slug
@@ -212,7 +212,7 @@ class PricePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A published architecture; parameter counts follow from the fields and are tested to.
+    """A published architecture. Its parameter counts follow from its fields.
 
     `architecture` holds the fields of a transformer as a request names them.
     """
@@ -241,9 +241,9 @@ class PredictedHours(Struct, frozen=True, kw_only=True):
 
 
 class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A published run whose hours, cost or speed was disclosed; what accuracy is measured on.
+    """A published run whose hours, cost or speed was disclosed. Accuracy is measured on these.
 
-    `accelerator` is an id of the catalog, empty if the source's device is none of them.
+    `accelerator` is an id of the catalog. It is empty if the catalog lacks the run's device.
     """
 
     id: Slug
@@ -264,10 +264,10 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that bills leave out; `low` and `high` tell its order of magnitude in `unit`.
+    """A cost that bills leave out. `low` and `high` are its order of magnitude, in `unit`.
 
-    `base_runs` are the reference runs whose own report leaves it out: it is missing where one of
-    them is the base model.
+    `base_runs` are the reference runs whose own report leaves it out. The exclusion holds only if
+    one of them is the base model.
     """
 
     item: ExcludedItem
@@ -281,9 +281,10 @@ class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a quote warns of: prices older than this, intervals wider, weak figures that drive more.
+    """Limits beyond which a quote warns: age of a price, width of an interval, share of a driver.
 
-    It belongs to the catalog, because its digest stands in every id: one id, one answer.
+    The policy is part of the catalog, because the catalog's digest is part of every id. So one id
+    has one answer under each policy.
     """
 
     stale_price_days: Annotated[int, Meta(ge=1, le=36500)] = 548
@@ -292,13 +293,13 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Catalog(Struct, frozen=True, kw_only=True):
-    """All of it as one value, with the version and the digest that every quote names.
+    """All that is known, as one value, with the version and the digest that every quote names.
 
-    `published_at` is the instant from which this edition speaks (RFC 3339, UTC).
+    `published_at` is the instant at which this edition was published (RFC 3339, UTC).
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
     `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
-    by accelerator too, `fleet_pues` by operator; `accelerator_aliases` gives the id for names
-    that print uses, `engine` the constants of the step-time engine.
+    by accelerator too, `fleet_pues` by operator. `accelerator_aliases` maps names used in print to
+    ids. `engine` has the constants of the step-time engine.
     """
 
     version: str
@@ -342,7 +343,7 @@ class Catalog(Struct, frozen=True, kw_only=True):
         return _look_up(self.runs, asked, pointer, UnknownRun)
 
     def assumption(self, name: str) -> Datum:
-        """A default of the service; a name that is not there is our own mistake."""
+        """A default of the service. Asking for a name that is not there is our own mistake."""
         return self.assumptions[name]
 
 

@@ -2,7 +2,7 @@
 
 
 def day_number(as_of: str) -> int:
-    """Days since 0000-03-01 of an ISO date, of the last day where it is cut to a month or a year.
+    """Days since 0000-03-01 of an ISO date. A month or a year counts as its last day.
 
     Source: the civil calendar by counting from March, so that leap days come last.
     """

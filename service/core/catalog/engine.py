@@ -9,7 +9,8 @@ from msgspec import Struct, field
 class Constants(NamedTuple):
     """All constants by name: SI units, shares 0 to 1, ratios and counts.
 
-    `effects` are logs of the ratio of a generation or device to its kind, `gemm_share/hopper`.
+    `effects` are logarithms of how a generation or device differs from its kind, by names such
+    as `gemm_share/hopper`.
     """
 
     values: Mapping[str, float]

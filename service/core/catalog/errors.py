@@ -106,8 +106,8 @@ class NotQuotable(Exception):
 def nearest(asked: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """The few known names that look most like the asked one, best first; never empty if any.
 
-    Likeness is the share of pairs of neighbouring characters that two names have in common
-    (Dice 1945); names that hold the asked one go first, of equally alike ones the shortest.
+    Two names are as alike as the share of pairs of neighbouring characters that they have in
+    common (Dice 1945). Names that contain the asked one come first. Ties go to the shortest.
     """
     wanted = pairs_of(asked.lower())
 
@@ -122,5 +122,5 @@ def nearest(asked: str, known: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8192)
 def pairs_of(name: str) -> frozenset[str]:
-    """All pairs of neighbouring characters, and the first and the last one with the outside."""
+    """All pairs of neighbouring characters. The ends of the name count as characters."""
     return frozenset(map("".join, pairwise(f" {name} ")))

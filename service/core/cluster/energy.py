@@ -1,11 +1,11 @@
 """Power of a training cluster, its energy and its carbon, each in named parts.
 
-IT energy is what the servers and switches take at their plugs; the facility adds cooling and
+IT energy is what the servers and switches take at their plugs. The facility adds cooling and
 losses (PUE). Carbon is counted per scope: location-based from the grid's average, market-based and
-marginal where a site prints them, and the devices' manufacture as a line of its own.
+marginal if a site publishes them, and the manufacture of the devices as a number of its own.
 
-The defaults are the assumptions `energy.*`; figures are metered ones, not ratings, where metered
-ones exist (MLPerf Training power results, Olmo 3, GLaM, PaLM, Apertus).
+The defaults are the assumptions `energy.*`. They are metered where measurements exist (MLPerf
+Training power results, Olmo 3, GLaM, PaLM, Apertus), and ratings otherwise.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class ClusterPower(NamedTuple):
 
 
 class Energy(NamedTuple):
-    """Kilowatt-hours in parts: IT is servers plus network, the facility is IT plus overhead."""
+    """Kilowatt-hours by part. IT is servers plus network; the facility is IT plus overhead."""
 
     it_kwh: Real
     overhead_kwh: Real
@@ -36,7 +36,7 @@ class Energy(NamedTuple):
 
 @formula("server_w", unit="watt")
 def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) -> Real:
-    """What a device draws at the server's plug while it trains, with its share of the server.
+    """Watts at the server's plug for one device that trains, with its share of the server.
 
         tdp_w * device_load_share * server_power_ratio
 
@@ -50,7 +50,7 @@ def server_w(*, tdp_w: Real, device_load_share: Real, server_power_ratio: Real) 
 
 @formula("rated_w", unit="watt")
 def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
-    """The most that a device with its share of the server is rated for: what a rack must carry.
+    """Rated watts of a device with its share of the server: what a rack must carry.
 
         tdp_w * rated_power_ratio
 
@@ -61,7 +61,7 @@ def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
 
 @formula("energy", parts=dict.fromkeys(Energy._fields, "kwh"))
 def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) -> Energy:
-    """Energy of a stage in parts; watts are per device.
+    """Energy of a stage by part. Watts are per device.
 
         it = device_hours / 1000 * (server_w + network_w)
         facility = it * pue
@@ -88,12 +88,12 @@ def kwh_per_device_hour(*, server_w: Real, network_w: Real, pue: Real) -> Real:
 def cluster_power(
     *, devices: Real, server_w: Real, rated_w: Real, network_w: Real, pue: Real
 ) -> ClusterPower:
-    """Average and peak power of a cluster; watts are per device.
+    """Average and peak power of a cluster. Watts in the arguments are per device.
 
         average = devices * (server_w + network_w), peak = devices * (rated_w + network_w)
         facility = it * pue
 
-    The peak is what the power supply must carry, from ratings; training stays below it.
+    The peak follows from ratings: the power supply must carry it, and training stays below it.
 
     Source: PUE as in ISO/IEC 30134-2.
     """
@@ -126,7 +126,7 @@ def embodied_kg_co2e(
     life_years: Real,
     utilisation: Real,
 ) -> Real:
-    """The run's share of the carbon of making the hardware, by hours used of its working life.
+    """The run's share of the carbon of making the hardware: hours used over its working life.
 
         device_hours * kg_co2e_per_device / (life_years * 8766 * utilisation)
 

@@ -1,9 +1,9 @@
 """How much of the time that a cluster is held moves training forward: goodput.
 
-A failure anywhere stops a synchronous run. What is lost is the time to notice and restart, the
-work since the last checkpoint, and the checkpoints themselves; the interval between checkpoints
-balances the last two. Goodput stretches hours and calendar, never the price of an hour, and is
-not MFU, which counts only what happens within a step.
+A failure anywhere stops a synchronous run. That costs the time to notice and restart, the work
+since the last checkpoint, and the checkpoints themselves. The interval between checkpoints
+balances the last two. A lower goodput means more hours and a longer calendar, at the same price of
+an hour. Goodput is not MFU, which counts only what happens within a step.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ LEAST_RATE = 1e-15
 
 
 class Goodput(NamedTuple):
-    """Share of held time that trains, and where the rest goes; the four shares add up to one.
+    """Share of held time that trains, and where the rest goes. The four shares add up to one.
 
     `failures_per_day` counts interruptions of the run, spot reclaims among them.
     """
@@ -43,9 +43,11 @@ def spot_interruptions_per_device_day(
 
         -ln(1 - share) / 30.4 / devices_per_instance
 
-    One reclaimed instance interrupts the whole run once, hence per device of the instance.
+    One reclaimed instance interrupts the run once, however many devices it has. So the rate of a
+    device is that of its instance, divided by the devices of the instance.
 
-    Source: what the AWS Spot Advisor's bands mean; a constant rate within the month is ours.
+    Source: the meaning of the AWS Spot Advisor's bands. That the rate is constant within the month
+    is our assumption.
     """
     kept = 1.0 - minimum(monthly_reclaimed_share, 1.0 - 1e-9)
     return -np.log(kept) / DAYS_PER_MONTH / devices_per_instance
@@ -54,12 +56,12 @@ def spot_interruptions_per_device_day(
 def optimal_interval_seconds(
     *, checkpoint_seconds: Real, mean_seconds_between_failures: Real
 ) -> Real:
-    """Training time between checkpoints that loses least.
+    """The training time between checkpoints that loses least.
 
         d = checkpoint_seconds, M = mean_seconds_between_failures
         sqrt(2 d M) * (1 + sqrt(d / 2M) / 3 + d / 18M) - d   for d < 2M, otherwise M
 
-    `checkpoint_seconds` is what training stands still for; a copy in the background is free.
+    `checkpoint_seconds` is the time that training stands still. A copy in the background is free.
 
     Source: Daly 2006 (doi 10.1016/j.future.2004.11.016, equation 37), whose first term is Young's
     (1974).
@@ -88,8 +90,8 @@ def goodput(
 
     `restart_seconds` is from the failure until training runs again: detection, replacement,
     start, loading. `checkpoint_interval_seconds` = 0 asks for the interval that loses least.
-    Without failures goodput is 1: no checkpoint is needed. Below 0.001 it stays there; such a
-    cluster fails faster than it restarts.
+    Without failures no checkpoint is needed, and goodput is 1. Goodput is never below 0.001, where
+    a cluster fails faster than it restarts.
 
     Source: Daly 2006 (doi 10.1016/j.future.2004.11.016, equation 20), failures exponential.
     """
@@ -118,7 +120,7 @@ def goodput(
 def _with_losses(
     *, share: Real, per_day: Real, rate: Real, interval: Real, delta: Real, restart: Real
 ) -> Goodput:
-    """Split what is lost in proportion to checkpoints, restarts and half an interval redone."""
+    """Split the loss in proportion to checkpoints, restarts and half an interval of rework."""
     lost = 1.0 - share
     checkpoints = delta / interval
     rework = rate * (interval + delta) / 2.0
@@ -148,8 +150,8 @@ def held_device_hours(
         useful_device_hours / goodput / (1 - evaluation_share - idle_share)
         * disclosed_over_expected
 
-    `disclosed_over_expected` is what published runs took over all that is known of them here.
-    Disclosed hours are held ones: failures, evaluations and waiting are in them.
+    `disclosed_over_expected` is by how much published runs exceed what is expected of them here.
+    Disclosed hours are held hours: they include failures, evaluations and waiting.
 
     Source: definition of the shares; the ratio is read off published runs (docs/accuracy-runs.md).
     """

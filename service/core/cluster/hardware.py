@@ -1,4 +1,4 @@
-"""The devices and links of a cluster, as figures: what step time and serving are predicted from."""
+"""The devices and links of a cluster as figures, from which time is predicted."""
 
 from typing import Final
 
@@ -22,11 +22,11 @@ STAND_IN_PRECISION: Final = {
 }
 """Where a device has no peak at a precision, the precision that a run on it would use instead."""
 SAME_RATE: Final = {("mxfp8", "fp8"), ("nvfp4", "fp4"), ("bf16", "fp16")}
-"""Formats that one matrix unit runs at one rate: nothing is substituted, only named otherwise."""
+"""Formats that a matrix unit runs at the same rate. Only their names differ."""
 
 
 class Hardware(Struct, frozen=True, kw_only=True):
-    """One device and its links; `scale_up_domain` is structure, the others are figures."""
+    """One device and its links. `scale_up_domain` is structure, the others are figures."""
 
     device: Accelerator
     peak_flop_per_s: Term

@@ -15,15 +15,15 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 WHOLE: Final = ""
-"""The part under which an answer stands that is one number."""
+"""The key of `units` for an answer that is a single number."""
 
 
 class Formula(Generic[P, R_co]):
     """A pure function with a name on the wire and the units of its answer.
 
     `units` has one entry for each part of the answer: a member of the named tuple that it answers
-    with, or `WHOLE` for a single number. It is empty where the unit is that of the arguments; then
-    the call that derives a figure says the unit.
+    with, or `WHOLE` for a single number. It is empty if the formula answers in the unit of its
+    arguments; the call that derives a figure then states the unit.
     """
 
     def __init__(

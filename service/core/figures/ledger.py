@@ -1,4 +1,4 @@
-"""Figures, their sources, and the ledger: the only way to a number is a call that records it.
+"""The ledger of a quote. A number can only be had through a call that writes it down.
 
 A `Datum` is a sealed number of the catalog. A `Ledger` belongs to one quote: it opens data
 (`take`), accepts the caller's numbers (`given`) and applies formulas (`derive`), and writes down
@@ -29,7 +29,7 @@ class Term(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One line of the ledger: a leaf, or what a formula answered."""
+    """One line of the ledger: a leaf, or the answer of a formula."""
 
     name: str
     unit: Unit
@@ -42,11 +42,11 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Application(NamedTuple):
-    """A formula as it was applied, to be applied again.
+    """One application of a formula, kept so that it can be replayed.
 
-    `names` and `centrals` are its arguments that stand in the ledger, `fixed` those that are
-    structure rather than numbers. `parts` are the entries that hold its answer: member of the
-    answer to entry name; under `""` the answer as it is.
+    `names` and `centrals` are the arguments that stand in the ledger, `fixed` those that are
+    structure and not numbers. `parts` maps each member of the answer to the entry that holds it;
+    the key `""` stands for an answer without members.
     """
 
     formula: Formula[..., Any]
@@ -59,8 +59,8 @@ class Application(NamedTuple):
 class Tape(NamedTuple):
     """Applied formulas, each list in the order of the argument.
 
-    `of_run` hang on what the request says of the run, `standing` on the cluster, the accounting and
-    the catalog alone; so the standing ones can all be applied before.
+    Those in `of_run` depend on what the request says of the run. Those in `standing` depend only
+    on the cluster, the accounting and the catalog, so they are all replayed first.
     """
 
     standing: list[Application]
@@ -136,7 +136,7 @@ class Ledger:
         """Apply a formula to terms; `fixed` are its arguments that are not numbers.
 
         `unit` is for a formula that answers in the unit of its arguments.
-        `stands` says where the fixed arguments come from, for who walks the figure back.
+        `stands` says where the fixed arguments come from, for readers who walk the figure back.
         """
         answer, source = self._apply(formula, {WHOLE: name}, inputs, fixed, stands)
         return self._answered(name, unit or formula.units[WHOLE], float(answer), source)
@@ -149,7 +149,7 @@ class Ledger:
         inputs: Mapping[str, Term],
         unit: Unit | None = None,
     ) -> Term:
-        """The term of this name if it is written already, else `derive`: for shared figures."""
+        """The term of this name, derived unless it is written already. For shared figures."""
         if name in self._entries:
             return self.term(name)
         return self.derive(formula, name=name, unit=unit, inputs=inputs)
@@ -179,7 +179,7 @@ class Ledger:
         fixed: Mapping[str, Any] | None,
         stands: Mapping[str, str] | None,
     ) -> tuple[Any, Derived]:
-        """What a formula answers, and the source of that; kept for a replay."""
+        """The answer of a formula and its source. The application goes on the tape."""
         names = {key: term.name for key, term in inputs.items()}
         centrals = {key: term.central for key, term in inputs.items()}
         structure = dict(fixed or {})
@@ -239,25 +239,25 @@ class Ledger:
         return found
 
     def hangs_on_run(self, name: str) -> bool:
-        """Whether an entry is what the request says of the run, or derived from that."""
+        """Whether an entry is given in the request's run, or derived from such an entry."""
         return name in self._of_run
 
     def _write(self, entry: Entry) -> None:
-        """Add an entry; the same name twice would make two figures one."""
+        """Add an entry. Names are unique: two figures of one name would become one."""
         assert entry.name not in self._entries, f"figure {entry.name!r} is written twice"
         self._entries[entry.name] = entry
 
 
 def _is_plain(structure: Mapping[str, Any]) -> bool:
-    """Whether arguments that are no numbers are told apart by their values."""
+    """Whether all fixed arguments are plain values, which can be compared by value."""
     return not structure or all(isinstance(value, float | str) for value in structure.values())
 
 
 def replay(tape: Iterable[Application], rows: Mapping[str, Array]) -> dict[str, Real]:
-    """Formulas again, with rows of draws in place of the entries of these names.
+    """Apply formulas again, with rows of draws in place of the entries of these names.
 
-    The answer has these rows and what depends on them, in the order of the tape; all other entries
-    keep their central value and cost nothing.
+    The answer has these rows and all that depends on them, in the order of the tape. All other
+    entries keep their central value and cost nothing.
     """
     again: dict[str, Real] = dict(rows)
     for formula, names, centrals, fixed, parts in tape:

@@ -43,7 +43,7 @@ class Derived(
 ):
     """Computed: by which formula, from which other figures (argument name to figure name).
 
-    `structure` has the formula's arguments that are no numbers, such as an architecture or a
+    `structure` has the formula's arguments that are not numbers, such as an architecture or a
     layout, and where each stands: a JSON pointer into the request, a row of the catalog, or what
     chose it.
     """
@@ -65,7 +65,7 @@ Source: TypeAlias = Published | Given | Derived | Judged
 
 
 class Range(Protocol):
-    """What the joint draws say of an entry."""
+    """The range of an entry over the joint draws."""
 
     @property
     def p10(self) -> float:

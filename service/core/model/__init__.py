@@ -1,4 +1,4 @@
-"""A transformer: what was said of it, its shape, its parameters and its FLOP per token."""
+"""A transformer: its description, its shape, its parameters and its FLOP per token."""
 
 from service.core.model.assumed import plausible_transformer
 from service.core.model.flop import (

@@ -1,8 +1,9 @@
 """Fine-tuning fewer parameters than the model has: frozen parts, LoRA and QLoRA.
 
-A frozen matrix still runs forward, and backward for the gradient of its input; only the gradient
-of its weight is saved. An adapter adds a narrow pair of matrices beside it, trained in full. So
-training costs a third less at best, and memory loses what gradients and optimizer held.
+A frozen matrix still runs forward, and backward for the gradient of its input. Only the gradient
+of its weight is saved. An adapter is a narrow pair of matrices beside it, trained in full. So
+training takes at best a third less compute, and no memory for the frozen weights' gradients and
+optimizer.
 """
 
 from typing import Final, NamedTuple
@@ -34,10 +35,10 @@ class Adapters(NamedTuple):
 
 
 def matrices_of(*, architecture: Architecture, target: Target) -> tuple[Matrix, ...]:
-    """The linear maps that `target` names; expert matrices are apart, as many as there are.
+    """The linear maps that `target` names. Matrices of experts stand apart, with their number.
 
-    `attention` is query, key, value and output; `query_value` the choice of LoRA's authors; `mlp`
-    the feed-forward matrices, dense, shared and routed; `all_linear` both.
+    `attention` is query, key, value and output. `query_value` is the choice of LoRA's authors.
+    `mlp` is the feed-forward matrices: dense, shared and routed. `all_linear` is both.
     """
     attention = _attention(architecture)
     if target == "query_value":
@@ -49,7 +50,7 @@ def matrices_of(*, architecture: Architecture, target: Target) -> tuple[Matrix, 
 
 
 def _attention(a: Architecture) -> tuple[Matrix, ...]:
-    """Query, key, value and output maps; under MLA the maps up from the latent vectors."""
+    """Query, key, value and output maps. Under MLA, the maps up from the latent vectors."""
     d, layers = a.hidden_size, a.layers
 
     def each(rows: float, columns: float) -> Matrix:
@@ -90,8 +91,8 @@ def adapters(*, architecture: Architecture, rank: Real, target: Target) -> Adapt
         params = sum of min(rank * (rows + columns), rows * columns / 3)
         flop = 2 * params met by a token
 
-    Beyond a third of its matrix an adapter would cost more than training the matrix itself, so it
-    is counted as that: the answer never exceeds full training.
+    An adapter beyond a third of its matrix would cost more than training the matrix itself. It is
+    counted as a third, so that the answer never exceeds full training.
 
     Source: LoRA (arXiv 2106.09685, section 4.1).
     """
@@ -118,8 +119,8 @@ def adapter_flop_per_token(
 
         2 * forward + attention_core + 3 * adapters
 
-    Forward, and backward to the inputs, of everything; the attention core has no weights, so both
-    its backward products remain; adapters are trained in full.
+    Everything runs forward, and backward to its inputs. The attention core has no weights, so both
+    of its backward products remain. Adapters are trained in full.
 
     Source: the method of LoRA (arXiv 2106.09685), its products counted as in Narayanan et al. 2021
     (arXiv 2104.04473, appendix).
@@ -139,8 +140,8 @@ def frozen_flop_per_token(
 
         forward + (1 - frozen_share) * 2 * forward
 
-    `frozen_share` of the parameters nearest to the input are frozen: no gradient has to pass
-    through them, so they run forward only.
+    `frozen_share` is the share of the parameters, nearest to the input, that is frozen. No
+    gradient has to pass through them, so they run forward only.
 
     Source: backward is twice forward, as in Narayanan et al. 2021 (arXiv 2104.04473, appendix).
     """

@@ -1,9 +1,9 @@
 """A plausible transformer for a model of which only parameter counts are known.
 
-What is made here is an assumption and must be shown as one: step time depends on shape, not only on
-parameters. The shapes follow what was published from 2023 to 2026: gated feed-forward of 3.5 d,
-heads of 128, 8 key-value heads, hidden size about 128 times the layers (80 times with experts),
-8 routed experts and a shared one per token.
+The shape is an assumption and must be shown as one, because step time depends on more than the
+number of parameters. The shapes follow what was published from 2023 to 2026: gated feed-forward
+of 3.5 d, heads of 128, 8 key-value heads, hidden size about 128 times the layers (80 times with
+experts), 8 routed experts and a shared one per token.
 """
 
 import math
@@ -20,7 +20,7 @@ HIDDEN_PER_LAYER = 128.0  # Llama 3: 128 at 8B, 102 at 70B, 130 at 405B
 HIDDEN_PER_LAYER_MOE = 80.0  # 43 (Qwen3-235B) to 128 (Mixtral), DeepSeek-V3 117
 EXPERTS_PER_TOKEN = 8.0
 EXPERT_RATIO = 0.3  # expert width over hidden size; DeepSeek-V3 0.29, Qwen3-235B 0.375
-MAX_EXPERTS = 10_000.0  # an active share that needs more is not met
+MAX_EXPERTS = 10_000.0  # a smaller active share is not reached
 # From this share of active parameters on, a model is taken to be dense.
 DENSE_ACTIVE_SHARE = 0.9
 # Vocabularies in use, largest first; that is taken which leaves most parameters to the layers.
@@ -32,10 +32,10 @@ UNTIED_FROM_PARAMS = 4e9  # smaller models share one matrix for embedding and he
 def plausible_transformer(
     *, params_total: float, params_active: float | None = None
 ) -> Transformer:
-    """A transformer of so many parameters.
+    """A transformer with about this many parameters.
 
-    Within 2% of the count from 10 million on; a mixture within 5% of both counts where at least
-    100 million are active.
+    It is within 2% of the count from 10 million on. A mixture is within 5% of both counts if at
+    least 100 million are active.
     """
     if params_active is None or params_active >= DENSE_ACTIVE_SHARE * params_total:
         return _dense(params_total)
@@ -105,7 +105,7 @@ def _transformer(
 
 
 def _hidden(cubed: float) -> float:
-    """The hidden size of about this cube that parallel matrices like: a multiple of up to 1,024."""
+    """The hidden size of about this cube, rounded to a multiple of up to 1,024."""
     near: float = cubed ** (1 / 3)
     step = min(1024.0, math.ldexp(1.0, max(3, math.floor(math.log2(max(near, 1.0))) - 2)))
     return max(step, step * float(round(near / step)))
@@ -125,7 +125,7 @@ def _attention(hidden: float) -> float:
 
 
 def _vocabulary(params: float, hidden: float) -> tuple[float, float]:
-    """Vocabulary and how many matrices of it there are."""
+    """The size of the vocabulary, and how many matrices of that size there are."""
     copies = 2.0 if params >= UNTIED_FROM_PARAMS else 1.0
     for vocab in VOCABULARIES:
         if copies * vocab * hidden <= MAX_EMBEDDING_SHARE * params:

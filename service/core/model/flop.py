@@ -1,4 +1,4 @@
-"""FLOP per token of a transformer, attention counted causally or in full, never either way.
+"""FLOP per token of a transformer. Each function says whether attention is causal or full.
 
 Symbols: d hidden_size, H heads, h head_dim, v v_head_dim, s sequence_length.
 """
@@ -31,11 +31,11 @@ class FlopPerToken(NamedTuple):
 
 
 def mean_keys_causal(*, sequence_length: Real, window: float = 0.0) -> Real:
-    """Keys that a query sees on average when it sees itself and what came before.
+    """Mean number of keys that a query sees: itself and the tokens before it.
 
         s/2;  within a window of k < s:  k - k^2 / (2s)
 
-    In the continuous limit, as all published FLOP conventions count it; packed documents see fewer.
+    This is the continuous limit, as in all published conventions. Packed documents see fewer keys.
     """
     if window <= 0:
         return sequence_length / 2
@@ -44,7 +44,7 @@ def mean_keys_causal(*, sequence_length: Real, window: float = 0.0) -> Real:
 
 
 def mean_keys_full(*, sequence_length: Real, window: float = 0.0) -> Real:
-    """Keys per query when the mask is not credited: the whole sequence, or the whole window."""
+    """Keys per query without the causal mask: the whole sequence, or the whole window."""
     keys: Real = minimum(sequence_length, window) if window > 0 else sequence_length
     return keys
 
@@ -52,7 +52,7 @@ def mean_keys_full(*, sequence_length: Real, window: float = 0.0) -> Real:
 def forward_flop_per_token_causal(
     *, architecture: Architecture, sequence_length: Real
 ) -> FlopPerToken:
-    """FLOP per token of the forward pass, attention only as far as the causal mask allows."""
+    """FLOP per token of the forward pass, with causal attention."""
     whole = mean_keys_causal(sequence_length=sequence_length)
     window = mean_keys_causal(sequence_length=sequence_length, window=architecture.sliding_window)
     return _forward_flop_per_token(architecture=architecture, keys=whole, keys_in_window=window)
@@ -61,10 +61,10 @@ def forward_flop_per_token_causal(
 def forward_flop_per_token_full_attention(
     *, architecture: Architecture, sequence_length: Real
 ) -> FlopPerToken:
-    """FLOP per token of the forward pass, attention counted over the full square of the sequence.
+    """FLOP per token of the forward pass, with attention over the full square of the sequence.
 
-    The convention of Megatron-LM until 2025 and of PaLM's appendix B: about twice the attention
-    that is needed.
+    This is the convention of Megatron-LM until 2025 and of PaLM's appendix B. It counts about twice
+    the attention that is needed.
     """
     whole = mean_keys_full(sequence_length=sequence_length)
     window = mean_keys_full(sequence_length=sequence_length, window=architecture.sliding_window)
@@ -72,9 +72,9 @@ def forward_flop_per_token_full_attention(
 
 
 def backward_flop_per_token(*, forward: FlopPerToken) -> FlopPerToken:
-    """FLOP per token of the backward pass: each product forward is two backward.
+    """FLOP per token of the backward pass: two products for each one forward.
 
-    Kernels that compute the scores again (flash attention) do more; that is not model FLOP.
+    Kernels that compute the scores again (flash attention) do more. That is not model FLOP.
     """
     return FlopPerToken(*(2 * part for part in forward))
 
@@ -95,7 +95,7 @@ def train_flop_per_token_causal(*, architecture: Architecture, sequence_length: 
 def train_flop_per_token_full_attention(
     *, architecture: Architecture, sequence_length: Real
 ) -> Real:
-    """Model FLOP per trained token with full attention: to compare with older publications."""
+    """Model FLOP per trained token with full attention, to compare with older publications."""
     flop = forward_flop_per_token_full_attention(
         architecture=architecture, sequence_length=sequence_length
     )

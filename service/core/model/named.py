@@ -1,4 +1,4 @@
-"""From the model that a request names to its architecture, and to where that is printed."""
+"""The architecture of the model that a request names, and where that is printed."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -31,7 +31,7 @@ class NamedModel(Struct, frozen=True, kw_only=True):
 def named_model(at: Cursor[Model]) -> NamedModel | Unknown:
     """The model that the request names at this place, or why there can be none.
 
-    The parameter counts of a preset become figures, and those that the request gives.
+    Parameter counts become figures, whether a preset or the request gives them.
     """
     return _READERS[type(at.said)](at)
 
@@ -75,7 +75,7 @@ def _plausible(at: Cursor[ParametersModel]) -> NamedModel | Unknown:
 
 
 def _in_words(transformer: Transformer) -> str:
-    """The shape of a transformer, to be read."""
+    """The shape of a transformer, in words."""
     shape = (
         f"{transformer.layers:g} layers of {transformer.hidden_size:g}, "
         f"{transformer.heads:g} heads, vocabulary {transformer.vocab_size:g}"

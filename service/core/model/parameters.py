@@ -10,7 +10,7 @@ from service.core.model.shape import Architecture
 
 
 class LayerParams(NamedTuple):
-    """Parameters of one layer, by what must know them apart."""
+    """Parameters of one layer, by part."""
 
     attention: float  # projections and their biases
     ffn: float  # of a dense layer

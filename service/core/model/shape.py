@@ -1,4 +1,4 @@
-"""A transformer with everything that goes without saying filled in."""
+"""A transformer with all usual values filled in."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from service.core.request.transformer import MixtureOfExperts, Transformer, moe_
 
 
 class Architecture(NamedTuple):
-    """A transformer with nothing left to guess, all plain numbers; 0 where it has no such part."""
+    """A transformer with every value stated, as plain numbers. Parts that it lacks are 0."""
 
     layers: float
     moe_layers: float  # of `layers`, those whose feed-forward is a mixture of experts
@@ -25,7 +25,7 @@ class Architecture(NamedTuple):
     experts: float
     experts_per_token: float
     expert_groups: float
-    groups_per_token: float  # of the expert groups, those that a token's experts are in at most
+    groups_per_token: float  # most expert groups that a token's experts are in
     moe_ffn_size: float
     shared_experts: float
     shared_ffn_size: float
@@ -58,7 +58,7 @@ class Architecture(NamedTuple):
 
 
 def architecture_of(transformer: Transformer) -> Architecture:
-    """The description with everything that goes without saying filled in."""
+    """The description with all usual values filled in."""
     moe, mla, d = transformer.moe, transformer.mla, float(transformer.hidden_size)
     heads = float(transformer.heads)
     kv_heads = float(transformer.kv_heads or (1 if transformer.attention == "mqa" else heads))

@@ -1,6 +1,6 @@
 """What a caller may say about the bills: how hardware is owned, and what comes on top of it.
 
-Everything has a default with a source; what a caller gives goes before it, as `given`.
+Everything has a default with a source. What a caller gives overrides it, as `given`.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -33,7 +33,7 @@ UsdPerKilowattMonth: TypeAlias = Annotated[
     float, Meta(ge=0.0, le=1e5, description="US dollars for hosting one rated kilowatt a month.")
 ]
 CommittedHours: TypeAlias = Annotated[
-    float, Meta(ge=1e-6, le=1e7, description="Hours that are paid for at least.")
+    float, Meta(ge=1e-6, le=1e7, description="Least number of hours that is paid for.")
 ]
 Gigabytes: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e12, description="Gigabytes (10^9).")]
 Months: TypeAlias = Annotated[float, Meta(ge=0.0, le=600.0, description="Months.")]
@@ -61,12 +61,12 @@ Convention: TypeAlias = Literal["straight_line", "epoch-2024"]
 
 
 class OwnedTerms(Wire, frozen=True, kw_only=True):
-    """How owned hardware is written off; what is not given is taken from the catalog.
+    """How owned hardware is written off. What is not given is taken from the catalog.
 
     `straight_line`: price less residual over `years` and `utilization`, with cost of capital,
     hosting and maintenance. `epoch-2024`: value at the start of the run, `age_years` after the
     purchase, declining as newer hardware improves (arXiv 2405.21015). `price_includes_server`
-    tells a device's share of a complete server from the price of a bare card.
+    says whether the price is a device's share of a complete server, or that of a bare card.
     """
 
     convention: Convention = "straight_line"
@@ -117,13 +117,13 @@ class BaseRuns(Wire, frozen=True, kw_only=True, tag_field="kind", tag="runs"):
 
 
 class BaseQuote(Wire, frozen=True, kw_only=True, tag_field="kind", tag="quote"):
-    """A quote issued before, while it is kept: its rental total is the base."""
+    """A quote issued before, as long as it is kept. Its rental total is the base."""
 
     id: KeptQuoteId
 
 
 class BaseAmount(Wire, frozen=True, kw_only=True, tag_field="kind", tag="amount"):
-    """An amount of your own."""
+    """An amount that you know."""
 
     usd: Usd | Interval[Usd]
 
@@ -167,7 +167,7 @@ Staff: TypeAlias = StaffByPeople | StaffByShare | StaffByAmount
 
 
 class DataByRatio(Wire, frozen=True, kw_only=True, tag_field="kind", tag="ratio"):
-    """Licences, collection, annotation and filtering, over hardware with experiments."""
+    """Licences, collection, annotation and filtering, as a ratio to hardware and experiments."""
 
     ratio: DataRatio | Interval[DataRatio] | UnsetType = UNSET
 
@@ -182,13 +182,14 @@ DataCost: TypeAlias = DataByRatio | DataByAmount
 
 
 class Accounting(Wire, frozen=True, kw_only=True):
-    """What the bills are to hold beside the plain rental of devices.
+    """What the bills hold besides the plain rental of devices.
 
-    Discounts are taken off device rental and commitments, each off what those before it leave;
-    uplifts come last, each on all that stands before it. `commitment_hours` is a minimum term of
-    the run's cluster; reserved terms bring their own. `owned` holds where the supply is not owned
-    with terms of its own. `hardware` chooses what the fully loaded basis builds on: rental,
-    unless the run's cluster is owned.
+    Discounts are taken off device rental and commitments, one after the other: each is a share
+    of what the ones before it leave. Uplifts come last, and each is a share of all lines before
+    it. `commitment_hours` is a minimum term of the run's cluster; reserved prices have terms of
+    their own. `owned` applies unless an owned supply has terms of its own. `hardware` chooses
+    what the fully loaded basis builds on. By default that is `owned` if the run's cluster is
+    owned, and `rental` otherwise.
     """
 
     owned: OwnedTerms = field(default_factory=OwnedTerms)
@@ -207,11 +208,11 @@ class Accounting(Wire, frozen=True, kw_only=True):
 
 
 class Options(Wire, frozen=True, kw_only=True):
-    """What the quote is to show: which bases are computed, and in what detail.
+    """What the quote shows: which bases, and in what detail.
 
-    A `summary` leaves empty, or out, everything but totals and intervals: of bases their lines,
-    drivers and exclusions, of stages all but feasibility, device-hours, wall clock, MFU, goodput,
-    energy and carbon, and further `bridges`, `ownership` and `figures`. The numbers are the same.
+    A `summary` has the same totals and intervals, and little else. Lines, drivers and exclusions
+    of bases, `bridges`, `ownership` and `figures` are empty. Stages keep feasibility,
+    device-hours, wall clock, MFU, goodput, energy and carbon.
     """
 
     bases: Annotated[Unordered[BasisName], Meta(min_length=1, max_length=3)] = BASES

@@ -1,4 +1,4 @@
-"""What a request may say of a layout."""
+"""What a request may say of a layout: how a step is spread over devices."""
 
 from typing import Annotated, Literal
 

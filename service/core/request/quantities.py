@@ -1,7 +1,7 @@
 """The numbers that a request may hold: units, bounds, and what the contract says of each.
 
 Every number is bounded so that no product or quotient of legal inputs leaves the finite range.
-Counts are `number`, so that 14.8e12 and 1e3 may be written as people write them.
+Counts are `number`, so that they may be written as 14.8e12 or 1e3.
 """
 
 from typing import Annotated, TypeAlias
@@ -72,26 +72,29 @@ LostShare: TypeAlias = Annotated[
 PaddingShare: TypeAlias = Annotated[
     float, Meta(ge=0.0, le=0.99, description="Share of the processed tokens that is padding.")
 ]
-Examples: TypeAlias = Annotated[float, Meta(ge=1.0, le=1e12, description="Training examples.")]
+Examples: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e12, description="Number of training examples.")
+]
 Epochs: TypeAlias = Annotated[
     float, Meta(ge=1e-3, le=1e4, description="How often each example is seen.")
 ]
 MeanTokens: TypeAlias = Annotated[float, Meta(ge=1.0, le=1e7, description="Mean number of tokens.")]
 MostTokens: TypeAlias = Annotated[
-    float, Meta(ge=1.0, le=1e7, description="A response is cut at so many tokens.")
+    float, Meta(ge=1.0, le=1e7, description="Number of tokens at which a response is cut.")
 ]
 Rank: TypeAlias = Annotated[float, Meta(ge=1, le=65_536, multiple_of=1, description="LoRA's r.")]
 Requests: TypeAlias = Annotated[
     float, Meta(ge=1, le=1e12, multiple_of=1, description="Prompts to answer.")
 ]
 Steps: TypeAlias = Annotated[
-    float, Meta(ge=1, le=1e9, multiple_of=1, description="Steps, each on prompts of its own.")
+    float,
+    Meta(ge=1, le=1e9, multiple_of=1, description="Number of steps, each on prompts of its own."),
 ]
 Prompts: TypeAlias = Annotated[
-    float, Meta(ge=1, le=1e6, multiple_of=1, description="Prompts of one step.")
+    float, Meta(ge=1, le=1e6, multiple_of=1, description="Number of prompts of one step.")
 ]
 Samples: TypeAlias = Annotated[
-    float, Meta(ge=1, le=1e4, multiple_of=1, description="Responses to each prompt.")
+    float, Meta(ge=1, le=1e4, multiple_of=1, description="Number of responses to each prompt.")
 ]
 Few: TypeAlias = Annotated[float, Meta(ge=1, le=1e4, multiple_of=1)]
 StepsBehind: TypeAlias = Annotated[
@@ -100,7 +103,7 @@ StepsBehind: TypeAlias = Annotated[
         ge=0,
         le=64,
         multiple_of=1,
-        description="How many steps old the policy may be that writes the responses.",
+        description="How many steps old the policy that writes the responses may be.",
     ),
 ]
 KeptShare: TypeAlias = Annotated[
@@ -111,10 +114,10 @@ FailuresPerDeviceDay: TypeAlias = Annotated[
     Meta(ge=0.0, le=10.0, description="Interruptions of the run for each device and day held."),
 ]
 RestartSeconds: TypeAlias = Annotated[
-    float, Meta(ge=0.0, le=1e7, description="From a failure until training runs again.")
+    float, Meta(ge=0.0, le=1e7, description="Seconds from a failure until training runs again.")
 ]
 CheckpointSeconds: TypeAlias = Annotated[
-    float, Meta(ge=0.0, le=1e6, description="What training stands still for at a checkpoint.")
+    float, Meta(ge=0.0, le=1e6, description="Seconds that training stands still for a checkpoint.")
 ]
 CheckpointInterval: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=1e7, description="Seconds of training between checkpoints.")

@@ -27,7 +27,7 @@ from service.core.request.work import Work
 
 
 class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):
-    """A price you were given, or assume."""
+    """A price that you were given, or that you assume."""
 
     usd_per_device_hour: UsdPerDeviceHour | Interval[UsdPerDeviceHour]
 
@@ -53,7 +53,7 @@ class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
 
 
 class Owned(OwnedTerms, frozen=True, kw_only=True, tag_field="kind", tag="owned"):
-    """Devices that the caller owns; to rent the like, the market is asked."""
+    """Devices that the caller owns. Their `rental` bill uses the market's price."""
 
 
 Supply: TypeAlias = Rate | CatalogOffer | Market | Owned
@@ -62,7 +62,7 @@ Supply: TypeAlias = Rate | CatalogOffer | Market | Owned
 class ClusterSite(Wire, frozen=True, kw_only=True):
     """Where the cluster stands: a site of the catalog, your own numbers, or both.
 
-    A number given here goes before the site's; what neither has is assumed.
+    A number given here overrides the site's. A number that neither has is assumed.
     """
 
     id: Slug | UnsetType = UNSET
@@ -72,10 +72,10 @@ class ClusterSite(Wire, frozen=True, kw_only=True):
 
 
 class Reliability(Wire, frozen=True, kw_only=True):
-    """How often the cluster interrupts a run and what that takes; defaults are the catalog's.
+    """How often a cluster interrupts a run, and what that takes. Defaults are the catalog's.
 
-    `automatic` recovery has spares at hand and calls nobody, `manual` waits for people. Without an
-    interval checkpoints are taken as often as loses least (Young and Daly).
+    `automatic` recovery has spares at hand and calls nobody; `manual` recovery waits for people.
+    Without an interval, checkpoints are taken at the interval that loses least (Young and Daly).
     """
 
     failures_per_device_day: FailuresPerDeviceDay | Interval[FailuresPerDeviceDay] | UnsetType = (
@@ -90,7 +90,7 @@ class Reliability(Wire, frozen=True, kw_only=True):
 
 
 class Cluster(Wire, frozen=True, kw_only=True):
-    """Accelerators, how many, how they are obtained, where they stand and how often they fail."""
+    """Accelerators: which, how many, how they are obtained, where they stand, how they fail."""
 
     accelerator: Slug
     devices: Devices
@@ -101,11 +101,11 @@ class Cluster(Wire, frozen=True, kw_only=True):
 
 
 class Stage(Wire, frozen=True, kw_only=True):
-    """One part of a run: its work, and the cluster it runs on if not the run's.
+    """One part of a run: its work, and its cluster if that is not the run's.
 
-    A stage starts when the one before it in the list has ended, or else when all stages named in
-    `after` have; an empty `after` is the start of the run. Stages on the run's own cluster follow
-    each other in any case.
+    A stage starts when the one before it in the list has ended. With `after`, it starts when all
+    stages named there have ended; an empty `after` is the start of the run. Stages on the run's
+    own cluster always follow each other.
     """
 
     name: Name
@@ -123,7 +123,7 @@ class Run(Wire, frozen=True, kw_only=True):
 
 
 class QuoteRequest(Wire, frozen=True, kw_only=True):
-    """One run on one cluster, what its bills are to hold, and which bases are wanted."""
+    """One run on one cluster, what its bills hold, and which bases are wanted."""
 
     run: Run
     cluster: Cluster

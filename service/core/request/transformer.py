@@ -1,4 +1,4 @@
-"""A transformer as a user or the catalog describes it; what goes without saying is left out."""
+"""A transformer as a user or the catalog describes it. Usual values may be left out."""
 
 from typing import Annotated, Literal
 
@@ -17,10 +17,10 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class MixtureOfExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The feed-forward blocks of which each token uses a few.
+    """Experts: feed-forward blocks of which each token uses a few.
 
-    Where the router is limited to groups of experts, a token's are all in `groups_per_token` of
-    `expert_groups`, which bounds how many domains it is sent to.
+    A router may be limited to groups of experts. A token's experts then all lie in
+    `groups_per_token` of the `expert_groups`, which bounds how many domains it is sent to.
     Source: DeepSeek-V2 (arXiv 2405.04434, section 2.2.2).
     """
 
@@ -52,7 +52,7 @@ class LatentAttention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Transformer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A decoder-only transformer as described: four numbers do, the rest has usual values."""
+    """A decoder-only transformer. Four numbers suffice; the others have usual values."""
 
     layers: Layers
     hidden_size: Width
@@ -85,7 +85,7 @@ class Transformer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def contradictions(transformer: Transformer) -> tuple[tuple[str, str], ...]:
-    """What in the description cannot be true together: (member, why), empty for a sound one."""
+    """Contradictions in the description, as (member, why); empty for a sound one."""
     found: list[tuple[str, str]] = []
     kv_heads = transformer.kv_heads
     if kv_heads is not UNSET and (kv_heads > transformer.heads or transformer.heads % kv_heads):

@@ -27,8 +27,8 @@ Name: TypeAlias = Annotated[
 class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A 90% interval: one time in twenty below `low`, one time in twenty above `high`.
 
-    Without `central` the middle of the distribution is taken. Ends in the wrong order are put
-    right, and the quote says so. Equal ends say what the number alone would.
+    Without `central`, the median of the distribution is taken. Ends in the wrong order are
+    exchanged, and the quote warns of it. Equal ends mean the same as the number alone.
     """
 
     low: T
@@ -37,4 +37,4 @@ class Interval(Struct, Generic[T], forbid_unknown_fields=True, frozen=True, kw_o
 
 
 class Wire(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What all parts of a request share: named members only, unknown ones refused."""
+    """Base of all parts of a request: named members only, unknown ones refused."""

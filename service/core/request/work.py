@@ -1,4 +1,4 @@
-"""What a stage does: the exact types of its work, from hours that are known to steps of a model.
+"""What a stage does: the exact types of its work, from known hours to steps of a model.
 
 Alternatives are told apart by `kind`.
 """
@@ -60,11 +60,11 @@ ComputePrecision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "in
 
 
 class Losses(Wire, frozen=True, kw_only=True):
-    """What takes part of the held time beside the steps themselves.
+    """What takes part of the held time besides the steps themselves.
 
-    `goodput` is what failures, restarts and checkpoints leave; without it, it follows from the
-    cluster's reliability. Evaluation and idle time are shares of the held time; without them the
-    catalog's defaults hold.
+    `goodput` is the share that failures, restarts and checkpoints leave. If it is not given, it
+    follows from the cluster's reliability. Evaluation and idle time are shares of the held time.
+    If they are not given, the catalog's defaults hold.
     """
 
     goodput: GoodputShare | Interval[GoodputShare] | UnsetType = UNSET
@@ -76,7 +76,7 @@ class Compute(Losses, tag_field="kind", tag="compute", frozen=True, kw_only=True
     """Training FLOP, turned into device-hours by peak, MFU and goodput.
 
     `precision` names the dense peak that `mfu` is a share of. Evaluation and idle time are added
-    only where they are given.
+    only if they are given.
     """
 
     flop: Flop | Interval[Flop]
@@ -91,11 +91,11 @@ class PresetModel(Wire, tag_field="kind", tag="preset", frozen=True, kw_only=Tru
 
 
 class TransformerModel(Transformer, tag_field="kind", tag="transformer", frozen=True, kw_only=True):
-    """A transformer as described: layers, hidden size, heads and vocabulary do."""
+    """A transformer that you describe. Layers, hidden size, heads and vocabulary suffice."""
 
 
 class ParametersModel(Wire, tag_field="kind", tag="parameters", frozen=True, kw_only=True):
-    """A model of which only parameter counts are known; a plausible shape is assumed."""
+    """A model of which only parameter counts are known. A plausible shape is assumed."""
 
     total: Parameters
     active: Parameters | UnsetType = UNSET
@@ -110,19 +110,19 @@ OptimizerName: TypeAlias = Literal[
 
 
 class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
-    """How a step is spread over the devices; leave it out and the fastest that fits is chosen.
+    """How a step is spread over the devices. Without a layout, the fastest that fits is chosen.
 
     A layout without `recompute` takes the least that fits in memory. `pipeline_schedule` is 1f1b,
-    interleaved where `virtual_stages` is above 1; with `expert_overlap` what experts exchange runs
-    beside the compute of another micro-batch, as it does under dualpipe unless said otherwise. A
-    search tries neither: they are for runs that are known to have had them.
+    or interleaved if `virtual_stages` is above 1. With `expert_overlap`, the exchange of experts
+    runs beside the compute of another micro-batch; that is the default under dualpipe. A search
+    tries neither of the two: give them for runs that are known to have used them.
     """
 
 
 class Anchor(Wire, frozen=True, kw_only=True):
-    """A measured speed on the same kind of device: what the engine missed there is carried over.
+    """A measured speed on the same kind of device. The engine's error there is carried over.
 
-    What is not given of the measured configuration is the stage's own.
+    Members of the measured configuration that are not given are those of the stage.
     """
 
     tokens_per_s_per_device: TokensPerSecond | Interval[TokensPerSecond]
@@ -135,13 +135,13 @@ class Anchor(Wire, frozen=True, kw_only=True):
 
 
 class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_only=True):
-    """Tokens through a model; step time, memory and the layout are predicted.
+    """Tokens through a model. Step time, memory and the layout are predicted.
 
     `mfu` overrides the predicted step time, `goodput` the default. Phases of other sequence
     lengths or batches (context extension) are stages of their own. `expert_kernels` says how 8-bit
-    products of routed experts run, where that is known: one `grouped` kernel after others that
-    quantise, or all `fused`, which keep less in memory too; unless given, as stacks of the
-    software's year do it.
+    products of routed experts run, if that is known: in one `grouped` kernel after others that
+    quantise, or all `fused`, which also keeps less in memory. By default they run as in the
+    software stacks of the year.
     """
 
     model: Model
@@ -158,7 +158,7 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
 
 
 class TokenData(Wire, tag_field="kind", tag="tokens", frozen=True, kw_only=True):
-    """So many tokens, repeats counted."""
+    """A number of tokens, repeats counted."""
 
     tokens: Tokens | Interval[Tokens]
 
@@ -179,9 +179,9 @@ class FullTuning(Wire, tag_field="kind", tag="full", frozen=True, kw_only=True):
 
 
 class FrozenTuning(Wire, tag_field="kind", tag="frozen", frozen=True, kw_only=True):
-    """The layers nearest to the input, and the embedding, stay as they are.
+    """The embedding and the layers nearest to the input are not trained.
 
-    `frozen_share` is their share of the parameters; they run forward only.
+    `frozen_share` is their share of the parameters. They run forward only.
     """
 
     frozen_share: Share
@@ -206,10 +206,10 @@ Batching: TypeAlias = Literal["packed", "padded"]
 
 
 class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_only=True):
-    """Tuning a model on examples; memory, layout and step time are those of the method.
+    """Tuning a model on examples. Memory, layout and step time follow from the method.
 
-    `packed` examples fill their sequences nearly, `padded` ones each take a whole one; what is
-    wasted that way is `padding_share`, assumed or computed where it is not given.
+    `packed` examples nearly fill their sequences. A `padded` example takes a whole one. The wasted
+    tokens are `padding_share`; if it is not given, it is assumed or computed.
     """
 
     model: Model
@@ -227,10 +227,11 @@ class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_onl
 
 
 class Responses(Wire, frozen=True, kw_only=True):
-    """How long responses are: log-normal, and cut at the cap.
+    """Lengths of responses: log-normal, and cut at the cap.
 
-    `mean_tokens` is their mean after the cut; an interval says how unsure the mean is.
-    `between_tokens` says instead, or beside it, between which lengths nine in ten of them are.
+    `mean_tokens` is their mean after the cut. An interval there says how unsure the mean is.
+    `between_tokens` gives the two lengths between which nine in ten responses lie. Give either or
+    both.
     """
 
     mean_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
@@ -242,9 +243,9 @@ ServingPrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8", "int4"]
 
 
 class ServingTerms(Wire, frozen=True, kw_only=True):
-    """How one replica that generates is spread.
+    """How one replica that generates is spread over devices.
 
-    Attention is split over `tensor_parallel` devices; a mixture's experts over all of
+    Attention is split over `tensor_parallel` devices. The experts of a mixture are split over all
     `devices_per_replica`.
     """
 
@@ -255,9 +256,9 @@ class ServingTerms(Wire, frozen=True, kw_only=True):
 class Generation(Losses, tag_field="kind", tag="generation", frozen=True, kw_only=True):
     """Answering prompts: synthetic data, teachers, evaluations.
 
-    `requests` prompts have `samples_per_prompt` responses each; of a prompt that several responses
-    share, the keys and values are computed once. `kept_share` below 1 says that more are written
-    than are asked for, because the rest is rejected.
+    Each of the `requests` prompts has `samples_per_prompt` responses. Responses to one prompt share
+    its keys and values, which are computed once. A `kept_share` below 1 means that some responses
+    are rejected, so that more are written than are kept.
     """
 
     model: Model
@@ -275,10 +276,11 @@ class Colocated(Wire, tag_field="kind", tag="colocated", frozen=True, kw_only=Tr
 
 
 class Disaggregated(Wire, tag_field="kind", tag="disaggregated", frozen=True, kw_only=True):
-    """Some devices generate and the others learn; the split is chosen where it is not given.
+    """Some devices generate and the others learn. The split is chosen if it is not given.
 
-    With `off_policy_steps` 0 each side waits for the other; with k, k batches are written while an
-    older one is learned from, and of more than one the next fills the places that the last leaves.
+    With `off_policy_steps` 0, each side waits for the other. With k, k batches are written while
+    an older one is learned from. With k above 1, the next batch fills the places that the last
+    one leaves.
     """
 
     generation_devices: Devices | UnsetType = UNSET
@@ -289,15 +291,15 @@ Placement: TypeAlias = Colocated | Disaggregated
 
 
 class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, kw_only=True):
-    """Reinforcement learning: sample, judge, learn, hand the weights over, again.
+    """Reinforcement learning: sample, judge, learn, hand over the weights, and repeat.
 
     Each of `steps` learns from `prompts_per_step` x `samples_per_prompt` responses, in
     `updates_per_step` mini-batches, `epochs_per_step` times. `steps_per_rollout` steps share one
-    rollout: their responses are all written first; where it is not given, one step, or as many
-    as it takes to give every device enough to write at once, up to 16 updates. Without
-    `reward_model`, rewards are computed from rules, on processors that cost nothing here. With
-    `rollout_log_probabilities` those of the inference engine are learned from, and the trainer
-    does not compute them again.
+    rollout: all their responses are written first. By default a rollout has one step, or as many
+    as give every device enough to write at once, up to 16 updates. Without `reward_model`,
+    rewards follow from rules, on processors that cost nothing here. With
+    `rollout_log_probabilities`, the trainer learns from those of the inference engine and does
+    not compute them again.
     """
 
     model: Model
