@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from service.core.answer import EngineStamp, Quote
+from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
 from service.core.quote import check_names, quote
@@ -79,7 +80,7 @@ def answer_of(
         canonical_request=question.canonical,
         engine=engine,
         valid_until=valid_until(catalog.published_at),
-        base_quote_usd=base_usd(question, base_quote),
+        base_quote=base_totals(question, base_quote),
     )
 
 
@@ -88,8 +89,8 @@ def encoded(answer: Quote) -> bytes:
     return msgspec.json.encode(answer)
 
 
-def base_usd(question: Question, base_quote: bytes | None) -> float | None:
-    """The rental total of the quote that is the base model; None if there is no such total.
+def base_totals(question: Question, base_quote: bytes | None) -> BaseTotals | None:
+    """The totals of the quote that is the base model; None where the request names none.
 
     A quote that is asked for and not kept cannot be guessed from its id: raises `NotQuotable`.
     """
@@ -98,10 +99,12 @@ def base_usd(question: Question, base_quote: bytes | None) -> float | None:
     if base_quote is None:
         error = BaseQuoteNotKept(asked=question.base_quote, pointer="/accounting/base_model/id")
         raise NotQuotable((error,))
-    for bill in msgspec.json.decode(base_quote, type=KeptQuote).bases:
-        if bill.basis == "rental" and bill.total is not UNSET:
-            return float(bill.total.amount)
-    return None
+    totals = {
+        bill.basis: float(bill.total.amount)
+        for bill in msgspec.json.decode(base_quote, type=KeptQuote).bases
+        if bill.total is not UNSET
+    }
+    return BaseTotals(rental_usd=totals.get("rental"), fully_loaded_usd=totals.get("fully_loaded"))
 
 
 @cache

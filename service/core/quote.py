@@ -11,6 +11,7 @@ from msgspec import Raw
 from service.core.answer import CatalogStamp, EngineStamp, Quote
 from service.core.argument import Argument
 from service.core.bills.bills import bills_of, priced_stages
+from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.bills.power import totals_of
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
@@ -39,18 +40,18 @@ def quote(
     canonical_request: bytes,
     engine: EngineStamp,
     valid_until: str,
-    base_quote_usd: float | None = None,
+    base_quote: BaseTotals | None = None,
 ) -> Quote:
     """One quote. Raises `NotQuotable` with every name of the request that nothing is known of.
 
     `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy,
-    `base_quote_usd` is the rental total of the quote that the request names as its base model.
+    `base_quote` has the totals of the quote that the request names as its base model.
     """
     check_names(request, catalog)
     argument = Argument(catalog)
     accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
     stages = priced_stages(efforts_of(argument, request), accounting)
-    bills = bills_of(argument, request, stages, base_quote_usd=base_quote_usd)
+    bills = bills_of(argument, request, stages, base_quote=base_quote)
     totals = totals_of(argument, tuple(stage.consumption for stage in stages))
     schedule = schedule_of(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)

@@ -284,7 +284,10 @@ def test_a_base_model_is_named_as_missing_unless_it_is_in_the_bill_or_there_is_n
 
     assert "base_model" in missing()
     assert "base_model" not in missing(base_model={"kind": "none"})
-    assert "base_model" not in missing(base_model={"kind": "amount", "usd": 1e6})
+    amount = {"kind": "amount", "usd": 1e6}
+    assert "base_model" not in missing(base_model=amount)
+    assert "base_model_development" in missing(base_model=amount)
+    assert "base_model_development" not in missing(base_model=amount | {"scope": "fully_loaded"})
 
 
 def test_a_tariff_in_another_currency_is_converted_by_a_figure():

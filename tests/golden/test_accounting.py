@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.requests import R1
+from tests.requests import R1, V3
 from tests.worlds import answer, embedded, priced, run_of
 
 V3_RUNS = ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"]
@@ -50,7 +50,31 @@ def test_r1_is_294_thousand_dollars_of_rental_and_5_87_million_with_its_base_mod
     assert bridge.start.amount == "294000.00"
     assert bridge.steps[0].component == "base_model"
     assert bridge.steps[0].running_total == "5870000.00"
-    assert [step.component for step in bridge.steps[1:]] == ["experiments", "staff", "data"]
+    assert [step.component for step in bridge.steps[1:]] == [
+        "base_model_development",
+        "experiments",
+        "staff",
+        "data",
+    ]
+
+
+def test_r1_takes_over_what_the_development_of_its_base_cost():
+    """V3's own fully loaded quote is $20.4M, so that R1's is $21.5M, with V3's spread."""
+    v3, r1 = bills(V3)["fully_loaded"], bills(R1_ON_V3)["fully_loaded"]
+    v3_usd, r1_usd = Decimal(v3.total.amount), Decimal(r1.total.amount)
+    assert amounts(r1, "base_model", "base_model_development") == pytest.approx(v3_usd, abs=1)
+    alone = Decimal(
+        bills(R1 | {"accounting": {"base_model": {"kind": "none"}}})["fully_loaded"].total.amount
+    )
+    assert r1_usd - v3_usd == pytest.approx(alone, abs=1)
+    assert float(r1.interval.p90) / float(r1.interval.p10) > 2.5
+
+
+def test_a_base_model_may_count_by_its_rental_alone():
+    base = R1_ON_V3["accounting"]["base_model"] | {"scope": "rental"}
+    found = bills(R1 | {"accounting": {"base_model": base}})["fully_loaded"]
+    assert found.total.amount == "6651565.81"
+    assert "base_model_development" in {row.item for row in found.excludes}
 
 
 def test_r1_names_experiments_staff_data_and_capital_with_amounts_and_intervals():
@@ -65,7 +89,8 @@ def test_r1_names_experiments_staff_data_and_capital_with_amounts_and_intervals(
 
 
 def test_what_the_v3_report_leaves_out_is_left_out_by_name():
-    rows = bills(R1_ON_V3)["fully_loaded"].excludes
+    base = R1_ON_V3["accounting"]["base_model"] | {"scope": "rental"}
+    rows = bills(R1 | {"accounting": {"base_model": base}})["fully_loaded"].excludes
     (own,) = (r for r in rows if getattr(r.source, "title", "") == "DeepSeek-V3 Technical Report")
     assert own.item == "base_model_development"
     assert "ablations" in own.what

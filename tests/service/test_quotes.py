@@ -1,6 +1,7 @@
 """Quotes over HTTP, from a real server: the disclosure, identity, keeping, and bad input."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -37,13 +38,18 @@ def on_base(id):
 
 
 def test_a_kept_quote_may_be_the_base_model_of_another(service):
-    base = post(service, V3).json()["id"]
+    issued = post(service, V3).json()
+    base = issued["id"]
     quote = post(service, on_base(base)).json()
     (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
     (line,) = (line for line in loaded["lines"] if line["item"] == "base_model")
     assert (line["amount"], line["label"]) == ("5576000.00", base)
     (bridge,) = (b for b in quote["bridges"] if b["end_basis"] == "fully_loaded")
     assert bridge["steps"][0]["running_total"] == "5870000.00"
+    (development,) = (one for one in loaded["lines"] if one["item"] == "base_model_development")
+    whole = {bill["basis"]: bill for bill in issued["bases"]}
+    of_base = Decimal(whole["fully_loaded"]["total"]["amount"])
+    assert Decimal(line["amount"]) + Decimal(development["amount"]) == of_base
 
 
 def test_a_base_model_that_is_not_kept_is_a_conflict_that_points_at_it(service):

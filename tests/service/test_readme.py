@@ -25,6 +25,8 @@ def test_the_request_of_the_readme_has_the_answer_of_the_readme():
     (loaded,) = (one for one in quote["bridges"] if one["end_basis"] == "fully_loaded")
     assert loaded["steps"] == steps
     assert (loaded["start"]["amount"], loaded["end"]["amount"]) == (start["start"], end["end"])
+    (whole,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
+    assert {name: whole["interval"][name] for name in ("p10", "p90")}.items() <= end.items()
 
 
 def test_the_stage_of_the_readme_is_predicted():

@@ -44,6 +44,7 @@ Item: TypeAlias = Literal[
     "maintenance",
     "energy",
     "base_model",
+    "base_model_development",
     "experiments",
     "experiments_on_commitment",
     "staff",

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from service.core.argument import Argument, Cursor
-from service.core.bills.fully_loaded.bill import write_fully_loaded
+from service.core.bills.fully_loaded.bill import BaseTotals, write_fully_loaded
 from service.core.bills.lines import BillBuilder, DraftBill
 from service.core.bills.owned.bill import OwningFigures, ownership_of, write_stage
 from service.core.bills.owned.conventions import holding_of
@@ -24,7 +24,7 @@ from service.core.bills.rental.bill import Rented, write_rental
 from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName
-from service.core.request.accounting import Accounting, BaseRuns
+from service.core.request.accounting import Accounting, BaseModel, BaseRuns, NoBase
 from service.core.request.request import Owned, QuoteRequest
 from service.core.stages.effort import Effort
 
@@ -86,7 +86,7 @@ def bills_of(
     request: QuoteRequest,
     stages: tuple[PricedStage, ...],
     *,
-    base_quote_usd: float | None,
+    base_quote: BaseTotals | None,
 ) -> Bills:
     """Every basis that the request asks for; the fully loaded one builds on the chosen hardware."""
     asked, accounting = set(request.options.bases), request.accounting
@@ -105,9 +105,7 @@ def bills_of(
         ownerships = _ownerships(holdings, stages)
     if "fully_loaded" in asked:
         bills["fully_loaded"] = BillBuilder(argument, accounting, "fully_loaded")
-        write_fully_loaded(
-            bills["fully_loaded"], bills[hardware].lines, base_quote_usd=base_quote_usd
-        )
+        write_fully_loaded(bills["fully_loaded"], bills[hardware].lines, base_quote=base_quote)
     return Bills(
         drafts=tuple(
             bills[basis].close(excludes=excluded(argument, request, basis, hardware=hardware))
@@ -154,6 +152,14 @@ def _ownerships(
     return tuple(ownership for ownership in found if ownership is not None)
 
 
+def _base_inside(base: BaseModel | UnsetType) -> set[str]:
+    """Which of a base model's costs a fully loaded bill has, or has no need of."""
+    if base is UNSET:
+        return {"base_model_development"}
+    counted = isinstance(base, NoBase) or base.scope == "fully_loaded"
+    return {"base_model", "base_model_development"} if counted else {"base_model"}
+
+
 def excluded(
     argument: Argument, request: QuoteRequest, basis: BasisName, *, hardware: BasisName
 ) -> tuple[ExcludedCost, ...]:
@@ -166,7 +172,7 @@ def excluded(
         inside |= {"tax"} if accounting.uplifts else set()
     if basis == "fully_loaded":
         inside |= {"capital"} if hardware == "owned" else set()
-        inside |= {"base_model_development"} if base is UNSET else {"base_model"}
+        inside |= _base_inside(base)
     runs = set(base.ids) if isinstance(base, BaseRuns) else set()
     return tuple(
         row

@@ -110,22 +110,39 @@ class Adjustment(Wire, frozen=True, kw_only=True):
     share: Share | Interval[Share]
 
 
+BaseScope: TypeAlias = Literal["rental", "fully_loaded"]
+
+
 class BaseRuns(Wire, frozen=True, kw_only=True, tag_field="kind", tag="runs"):
-    """Reference runs of the catalog: their hours and rates, or stated costs, add up to the base."""
+    """Reference runs of the catalog: their hours and rates, or stated costs, add up to the base.
+
+    `scope` says how much of the base counts: the `rental` of its final runs, or `fully_loaded`,
+    with the experiments, staff and data that it took.
+    """
 
     ids: Annotated[Unordered[Slug], Meta(min_length=1, max_length=16)]
+    scope: BaseScope = "fully_loaded"
 
 
 class BaseQuote(Wire, frozen=True, kw_only=True, tag_field="kind", tag="quote"):
-    """A quote issued before, as long as it is kept. Its rental total is the base."""
+    """A quote issued before, while it is kept: its total is the base.
+
+    `scope` says which total: the `rental` one, or the `fully_loaded` one.
+    """
 
     id: KeptQuoteId
+    scope: BaseScope = "fully_loaded"
 
 
 class BaseAmount(Wire, frozen=True, kw_only=True, tag_field="kind", tag="amount"):
-    """An amount that you know."""
+    """An amount of your own.
+
+    With the `scope` `fully_loaded`, the experiments, staff and data that such a model takes are
+    added to it; with `rental` it counts as it is.
+    """
 
     usd: Usd | Interval[Usd]
+    scope: BaseScope = "rental"
 
 
 class NoBase(Wire, frozen=True, kw_only=True, tag_field="kind", tag="none"):

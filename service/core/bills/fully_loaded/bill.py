@@ -5,9 +5,9 @@ experiments, the people and the data.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from service.core.answer import Item
 from service.core.argument import Cursor
@@ -23,6 +23,14 @@ from service.core.request.accounting import (
     StaffByPeople,
 )
 
+
+class BaseTotals(Struct, frozen=True, kw_only=True):
+    """Totals of the quote that is the base model; None where that quote has none."""
+
+    rental_usd: float | None = None
+    fully_loaded_usd: float | None = None
+
+
 BESIDE_COMPUTE: Final[frozenset[Item]] = frozenset(
     {"unused_commitment", "discount", "storage", "transfer", "support", "uplift"}
 )
@@ -30,13 +38,13 @@ BESIDE_COMPUTE: Final[frozenset[Item]] = frozenset(
 
 
 def write_fully_loaded(
-    bill: BillBuilder, hardware: Sequence[DraftLine], *, base_quote_usd: float | None
+    bill: BillBuilder, hardware: Sequence[DraftLine], *, base_quote: BaseTotals | None
 ) -> None:
     """The lines of the hardware's bill, and what comes on top of them; uplifts stand last."""
     bill.carry(line for line in hardware if line.item != "uplift")
     run = _run_compute(bill, hardware)
     if bill.at.states("base_model"):
-        _write_base(bill, base_quote_usd=base_quote_usd)
+        _write_base(bill, base_quote=base_quote)
     compute = _write_experiments(bill, run, _unused_usd(bill, hardware))
     _write_staff(bill, compute)
     _write_data(bill, compute)
@@ -69,28 +77,37 @@ def _net_of_discounts(
     return bill.at.derive(formulas.run_compute_usd, name, hardware_usd=before, **discounts)
 
 
-def _write_base(bill: BillBuilder, *, base_quote_usd: float | None) -> None:
-    """The model that the run starts from: reference runs, a quote, an amount, or nothing."""
+def _write_base(bill: BillBuilder, *, base_quote: BaseTotals | None) -> None:
+    """The model that the run starts from, and what its development took, if that counts."""
     base = bill.at.at("base_model")
+    if isinstance(base.said, BaseQuote):
+        _write_base_quote(bill, base, base_quote or BaseTotals())
+        return
+    before = len(bill.lines)
     if isinstance(base.said, BaseRuns):
         for index, id in enumerate(base.said.ids):
             _write_base_run(bill, id, pointer=f"{base.pointer_of('ids')}/{index}")
-    elif isinstance(base.said, BaseQuote):
-        _write_base_quote(bill, base, base_quote_usd)
     elif isinstance(base.said, BaseAmount):
         bill.lump_sum(item="base_model", usd=base.quantity("usd", unit="usd"))
+    if isinstance(base.said, BaseRuns | BaseAmount) and base.said.scope == "fully_loaded":
+        _write_base_development(bill, base, bill.lines[before:])
 
 
 def _write_base_run(bill: BillBuilder, id: str, *, pointer: str) -> None:
     """A reference run: its hours at its rate, or else its stated cost."""
-    argument = bill.at.argument
-    run, ledger = argument.catalog.run(id, pointer=pointer), argument.ledger
+    at = bill.at
+    run, ledger = at.argument.catalog.run(id, pointer=pointer), at.argument.ledger
     if run.device_hours is not UNSET and run.usd_per_device_hour is not UNSET:
         bill.price(
             item="base_model",
             unit="device_hour",
             quantity=ledger.take(run.device_hours),
-            rate=ledger.take(run.usd_per_device_hour),
+            rate=at.derive(
+                formulas.base_rate,
+                f"base/{run.id}/usd_per_device_hour",
+                stated_usd_per_device_hour=ledger.take(run.usd_per_device_hour),
+                paid_over_stated=at.assume("fully_loaded.base_rate_paid_over_stated"),
+            ),
             label=run.id,
             detail=run.quote_basis,
         )
@@ -113,25 +130,59 @@ def _write_base_run(bill: BillBuilder, id: str, *, pointer: str) -> None:
         )
 
 
-def _write_base_quote(
-    bill: BillBuilder, base: Cursor[BaseQuote], base_quote_usd: float | None
-) -> None:
-    """The rental total of a quote issued before."""
+def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTotals) -> None:
+    """The rental total of a quote issued before, and what its fully loaded total has beyond it."""
     id, pointer = base.said.id, base.pointer_of("id")
-    if base_quote_usd is None:
+    whole = base.said.scope == "fully_loaded"
+    if totals.rental_usd is None or (whole and totals.fully_loaded_usd is None):
+        missing = "fully loaded" if totals.rental_usd is not None else "rental"
         bill.leave_unpriced(
             item="base_model",
             unit="lump_sum",
             quantity=None,
             reason="base_model_cost_unknown",
-            detail=f"quote {id} has no rental total",
+            detail=f"quote {id} has no {missing} total",
             pointer=pointer,
             label=id,
         )
         return
-    usd = base.argument.ledger.given(base_quote_usd, pointer=pointer, unit="usd")
+    given = base.argument.ledger.given
     bill.lump_sum(
-        item="base_model", usd=usd, label=id, detail="rental total of a quote issued before"
+        item="base_model",
+        usd=given(totals.rental_usd, pointer=pointer, unit="usd"),
+        label=id,
+        detail="rental total of a quote issued before",
+    )
+    if whole and totals.fully_loaded_usd is not None:
+        beyond = totals.fully_loaded_usd - totals.rental_usd
+        bill.lump_sum(
+            item="base_model_development",
+            usd=given(beyond, pointer=base.pointer_of("scope"), unit="usd"),
+            label=id,
+            detail="fully loaded total of that quote, less its rental total",
+        )
+
+
+def _write_base_development(
+    bill: BillBuilder, base: Cursor[Any], lines: Sequence[DraftLine]
+) -> None:
+    """Experiments, staff and data of the base model, by what is usual over its final runs."""
+    rental = subtotal(bill.at, lines, "base/rental_usd")
+    if rental is None:
+        _leave_open(bill, "base_model_development", pointer=base.pointer_of("scope"))
+        return
+    bill.price(
+        item="base_model_development",
+        unit="usd",
+        quantity=rental,
+        rate=base.derive(
+            formulas.base_development_over_rental,
+            "base/development_over_rental",
+            experiment_factor=base.assume("fully_loaded.experiment_factor"),
+            staff_share=base.assume("fully_loaded.staff_share"),
+            data_ratio=base.assume("fully_loaded.data_ratio"),
+        ),
+        detail="experiments, staff and data of the base model, by what is usual",
     )
 
 

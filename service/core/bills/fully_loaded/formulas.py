@@ -27,6 +27,29 @@ def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
     return net
 
 
+@formula("base_rate_usd_per_device_hour", unit="usd/device_hour")
+def base_rate(*, stated_usd_per_device_hour: Real, paid_over_stated: Real) -> Real:
+    """What a device-hour of the base model cost, where its report assumes a price.
+
+    stated_usd_per_device_hour * paid_over_stated
+    """
+    return stated_usd_per_device_hour * paid_over_stated
+
+
+@formula("base_development_over_rental", unit="ratio")
+def base_development_over_rental(
+    *, experiment_factor: Real, staff_share: Real, data_ratio: Real
+) -> Real:
+    """Experiments, staff and data of a base model, over the rental of its final runs.
+
+        experiment_factor * (1 + staff_share / (1 - staff_share) + data_ratio) - 1
+
+    It is what the lines `experiments`, `staff` and `data` of its own quote come to.
+    """
+    staff = staff_over_compute.function(staff_share=staff_share)
+    return experiment_factor * (1.0 + staff + data_ratio) - 1.0
+
+
 @formula("experiments_on_commitment_usd", unit="usd")
 def experiments_on_commitment_usd(*, experiments_usd: Real, unused_usd: Real) -> Real:
     """The part of the experiments that an unused commitment has paid for already, as a credit.
