@@ -31,7 +31,9 @@ def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
 def base_rate(*, stated_usd_per_device_hour: Real, paid_over_stated: Real) -> Real:
     """What a device-hour of the base model cost, where its report assumes a price.
 
-    stated_usd_per_device_hour * paid_over_stated
+        stated_usd_per_device_hour * paid_over_stated
+
+    Source: definition.
     """
     return stated_usd_per_device_hour * paid_over_stated
 
@@ -45,6 +47,8 @@ def base_development_over_rental(
         experiment_factor * (1 + staff_share / (1 - staff_share) + data_ratio) - 1
 
     It is what the lines `experiments`, `staff` and `data` of its own quote come to.
+
+    Source: definition; the shares are those of Cottier et al. (arXiv 2405.21015).
     """
     staff = staff_over_compute.function(staff_share=staff_share)
     return experiment_factor * (1.0 + staff + data_ratio) - 1.0
