@@ -167,7 +167,7 @@ def streaming_seconds(
     return minimum(whole, streamed) / (batches_ahead * steps_per_rollout)
 
 
-@formula("steps_sharing_rollout", unit="ratio")
+@formula("steps_sharing_rollout", unit="count")
 def steps_sharing_rollout(
     *,
     samples: Real,
