@@ -1,9 +1,9 @@
 """Time to generate: prefill at the rate of FLOP, decoding at the rate of memory.
 
 One decoding step writes one token of every active sequence. It reads all weights that the batch
-touches once, and every sequence's keys and values; what it computes is little. So a batch of one is
-bound by memory bandwidth, and a larger batch is nearly free until keys and values weigh as much as
-the weights, the memory is full, or FLOP begin to count.
+uses once, and the keys and values of every sequence. It computes little. So a batch of one is bound
+by memory bandwidth. A larger batch takes hardly longer, until keys and values are as large as the
+weights, the memory is full, or FLOP begin to count.
 
 Symbols: b active sequences of one replica, t tensor-parallel ranks, n devices of the replica.
 """
@@ -26,7 +26,7 @@ from service.core.serving.length_formulas import (
     mean_tokens_so_far,
 )
 
-# Context, communicators and workspaces of the inference engine, beside weights and cache.
+# Context, communicators and workspaces of the inference engine, besides weights and cache.
 RESERVE_BYTES: Final = 2.0e9
 ACTIVATION_BYTES: Final = 2.0
 
@@ -43,12 +43,12 @@ class ServingDevice(NamedTuple):
 
 
 class ServingSpeed(NamedTuple):
-    """What an inference engine gets out of a device, and what each step costs beside."""
+    """The shares of a device's rates that an inference engine reaches, and its fixed times."""
 
-    memory_share: Real  # of the device's memory that weights and cache may take
+    memory_share: Real  # of the device's memory, for weights and cache
     bandwidth_share: Real  # of the memory bandwidth
     flop_share: Real  # of peak FLOP/s, in decoding and prefill
-    layer_seconds: Real  # per layer and step: kernels too short to be bound by anything
+    layer_seconds: Real  # per layer and step, for kernels too short to be bound by a rate
     expert_layer_seconds: Real  # the same, on top, for a mixture of experts
     exchange_seconds: Real  # one collective inside the fast domain
     far_exchange_seconds: Real  # one that leaves it
@@ -57,10 +57,10 @@ class ServingSpeed(NamedTuple):
 
 
 class Serving(NamedTuple):
-    """How one replica is spread; one layout, or many as arrays.
+    """How one replica is spread over devices: one layout, or many as arrays.
 
-    Attention is split over `tensor_parallel` ranks, and each such group has sequences of its own;
-    experts are split over all `devices` of the replica.
+    Attention is split over `tensor_parallel` ranks, and each such group has its own sequences.
+    Experts are split over all `devices` of the replica.
     """
 
     tensor_parallel: Real
@@ -75,7 +75,7 @@ class Formats(NamedTuple):
 
 
 class Replica(NamedTuple):
-    """A model on a server: all that a decoding step depends on but the batch."""
+    """A model on a server: all that a decoding step depends on, except the batch."""
 
     architecture: Architecture
     server: ServingDevice
@@ -85,9 +85,9 @@ class Replica(NamedTuple):
 
 
 class DecodeStep(NamedTuple):
-    """Seconds of one decoding step by part; the parts add up to the step.
+    """Seconds of one decoding step by part. The parts add up to the step.
 
-    Weights and attention are the slower of memory and FLOP; the shares of it that are bound by FLOP
+    Weights and attention take the slower of memory and FLOP. Their shares that are bound by FLOP
     are 0 or 1.
     """
 
@@ -105,14 +105,14 @@ class DecodeStep(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Seconds to generate a batch, and what it ran with."""
+    """Seconds to generate a batch, and how many sequences ran at once."""
 
     prefill_seconds: Real
-    queue_seconds: Real  # all places taken: as one sample ends the next begins
-    drain_seconds: Real  # no sample waits: until the longest is written
+    queue_seconds: Real  # all places are taken: when a sample ends, the next begins
+    drain_seconds: Real  # no sample waits for a place: until the longest is written
     seconds: Real
-    flow_seconds: Real  # the same samples where others follow them, so that no place is empty
-    longest_seconds: Real  # the longest sample among as many others as there are places
+    flow_seconds: Real  # the same samples if others follow them, so that no place is empty
+    longest_seconds: Real  # the longest sample, while all other places are taken
     concurrent: Real  # sequences of one replica at once, at most
     longest_tokens: Real
 
@@ -142,7 +142,7 @@ def cache_bytes_per_sequence(
 
 
 def experts_touched(*, experts: float, experts_per_token: float, tokens: Real) -> Real:
-    """Distinct experts that a batch of so many tokens meets, routing even.
+    """Distinct experts that a batch of this many tokens uses, if routing is even.
 
     E * (1 - (1 - k / E)^tokens)
     """
@@ -189,7 +189,7 @@ def cache_split(*, architecture: Architecture, serving: Serving) -> Real:
 
 
 def most_concurrent(*, replica: Replica, context_tokens: Real) -> Real:
-    """Sequences of so many tokens that one replica holds at once; below 1 it cannot serve.
+    """Sequences of this many tokens that one replica holds at once. Below 1 it cannot serve.
 
     groups * min(most_sequences, split * (memory - weights - reserve) / cache of a sequence)
     """
@@ -221,7 +221,7 @@ def attention_flop_per_token(*, architecture: Architecture, context_tokens: Real
 
 
 def decode_step(*, replica: Replica, active: Real, context_tokens: Real) -> DecodeStep:
-    """One decoding step of a replica with so many active sequences of so many tokens each.
+    """One decoding step of a replica with this many active sequences of this many tokens.
 
         weights    max(bytes read / bandwidth, b * FLOP / FLOP/s)
         attention  max(cache bytes / bandwidth, b * FLOP / FLOP/s)
@@ -294,7 +294,7 @@ def _exchange_seconds(replica: Replica, *, per_group: Real) -> Real:
 def prefill_seconds(
     *, replica: Replica, replicas: Real, prompts: Real, prompt_tokens: Real
 ) -> Real:
-    """Seconds to read the prompts, each once: FLOP over FLOP/s of all replicas.
+    """Seconds to read each prompt once: FLOP over FLOP/s of all replicas.
 
     prompts * prompt_tokens * forward FLOP / (replicas * n * peak * share)
     """
@@ -316,13 +316,13 @@ def batch_seconds(
 ) -> Batch:
     """Seconds until the last of `samples` responses to `prompts` is written.
 
-        queue    (n - B) mean / (B / step(B))   while more than B wait, n samples of a replica
+        queue    (n - B) mean / (B / step(B))   while samples wait, of n samples of a replica
         drain    the last B, until the longest ends
-        flow     n mean / (B / step(B))         where the next batch takes the empty places
+        flow     n mean / (B / step(B))         if the next batch takes the empty places
         longest  longest * step(B)
 
-    B is what memory holds of sequences of mean length. Prompts are read once each, and shared by
-    the samples that answer them.
+    B is the number of sequences of mean length that memory holds. Each prompt is read once, and
+    shared by the samples that answer it.
     """
     mean = mean_tokens(lengths=lengths)
     longest = longest_tokens(lengths=lengths, samples=samples)

@@ -1,8 +1,8 @@
-"""Lengths of sampled responses, and how a batch drains while its longest ones are still written.
+"""Lengths of sampled responses, and the time until the longest of a batch is written.
 
-Lengths are log-normal and cut at a cap. A batch that starts together ends with its longest sample:
-the fewer are left, the less a device has to do, but it stays held. That is why twice the devices
-can gain nothing.
+Lengths are log-normal and cut at a cap. A batch that starts together ends with its longest sample.
+The fewer samples are left, the less a device has to do, but it stays held. So twice the devices can
+gain nothing.
 """
 
 import math
@@ -15,13 +15,13 @@ import numpy as np
 from service.core.figures.arrays import Real, maximum, minimum
 
 NEWTON_STEPS: Final = 20
-# A mean nearer to the cap than this means that nearly every sample runs into the cap.
+# A mean above this share of the cap means that nearly every sample runs into the cap.
 MAX_MEAN_OVER_CAP: Final = 0.98
 NODES: Final = 20
 Z_90: Final = NormalDist().inv_cdf(0.95)
 
 _nodes, _weights = np.polynomial.legendre.leggauss(NODES)
-# On the unit interval, dense at its start: u = v^2, where most samples end.
+# Points on the unit interval, u = v^2: dense at its start, where most samples end.
 POSITIONS: Final[tuple[float, ...]] = tuple(float(v) for v in ((_nodes + 1) / 2) ** 2)
 WEIGHTS: Final[tuple[float, ...]] = tuple(float(w) for w in _weights * (_nodes + 1) / 2)
 
@@ -49,7 +49,7 @@ def normal_share_below(z: Real) -> Real:
 
 
 def sigma_of_interval(*, low: Real, high: Real) -> Real:
-    """Spread of log-normal lengths of which nine in ten lie between `low` and `high`.
+    """Spread of log-normal lengths if nine in ten lie between `low` and `high`.
 
     ln(high / low) / (2 * 1.645)
     """
@@ -71,10 +71,10 @@ def mean_tokens(*, lengths: Lengths) -> Real:
 
 
 def lengths_of(*, mean_tokens: Real, cap_tokens: Real, sigma: Real) -> Lengths:
-    """The distribution whose mean after the cut is `mean_tokens`; at most 98% of the cap.
+    """The distribution whose mean after the cut is `mean_tokens`, at most 98% of the cap.
 
-    Newton's method on the logarithm of the mean, which is concave and rising in the log median:
-    from the left it never overshoots.
+    Newton's method on the logarithm of the mean. That is concave and rises with the log median, so
+    a start from the left never overshoots.
     """
     mean = minimum(mean_tokens, MAX_MEAN_OVER_CAP * cap_tokens)
     m: Real = np.log(mean) - sigma * sigma / 2.0
@@ -88,17 +88,17 @@ def lengths_of(*, mean_tokens: Real, cap_tokens: Real, sigma: Real) -> Lengths:
 
 
 def share_longer(*, lengths: Lengths, tokens: Real) -> Real:
-    """Share of the samples that are still written after so many tokens, before the cap."""
+    """Share of the samples that are longer than this many tokens, below the cap."""
     z = (np.log(maximum(tokens, 1e-9)) - lengths.log_median) / lengths.sigma
     return 1.0 - normal_share_below(z)
 
 
 def mean_tokens_so_far(*, lengths: Lengths) -> Real:
-    """Tokens written of a sample that is met at a random moment of its writing.
+    """Mean number of tokens already written, of a sample seen at a random moment.
 
         E[L^2] / (2 E[L]),  E[L^2] = exp(2 m + 2 s^2) N(room - 2 s) + C^2 (1 - N(room))
 
-    Long samples are met more often than short ones, in proportion to their length.
+    Long samples are seen more often than short ones, in proportion to their length.
     Source: the mean age in a renewal process.
     """
     m, s, cap = lengths.log_median, lengths.sigma, lengths.cap_tokens
@@ -109,7 +109,7 @@ def mean_tokens_so_far(*, lengths: Lengths) -> Real:
 
 
 def normal_quantile_above(*, share: Real) -> Real:
-    """The normal deviate that a share of at most one half exceeds, to 4.5e-4.
+    """The normal deviate that this share exceeds, to 4.5e-4. The share is at most one half.
 
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), formula 26.2.23.
     """
@@ -121,7 +121,7 @@ def normal_quantile_above(*, share: Real) -> Real:
 
 
 def longest_tokens(*, lengths: Lengths, samples: Real) -> Real:
-    """Median length of the longest of so many samples.
+    """Median length of the longest of this many samples.
 
     min(cap, exp(m + s z)),  z the 2^(-1/samples) quantile of the normal distribution
     """
@@ -141,8 +141,8 @@ def drain_seconds(
 
         integral from 0 to the longest of  step_seconds(max(1, n S(l)), l) dl
 
-    `step_seconds(active, written)` is the time of one decoding step of one replica; S is the share
-    that is still written. Gauss-Legendre with 20 points, dense at short lengths.
+    `step_seconds(active, written)` is the time of one decoding step of one replica. S is the share
+    of samples that are longer than l. Gauss-Legendre with 20 points, dense at short lengths.
     """
     total: Real = 0.0
     for position, weight in zip(POSITIONS, WEIGHTS, strict=True):

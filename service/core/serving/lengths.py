@@ -1,4 +1,4 @@
-"""How long prompts and responses are: as given, or what is assumed of them, as figures."""
+"""Lengths of prompts and responses as figures, given or assumed."""
 
 from typing import Final
 
@@ -14,9 +14,9 @@ from service.core.request.work import Generation, Reinforcement, Responses
 from service.core.serving.length_formulas import Lengths, mean_tokens, sigma_of_interval
 
 NO_CAP_TOKENS: Final = 1e9
-"""Stands for no cap: no length comes near it."""
+"""Stands for no cap. No length comes near it."""
 MOST_OF_CAP: Final = 0.98
-"""The longest mean under a cap, as a share of it: a mean at the cap has no distribution."""
+"""The longest mean under a cap, as a share of the cap. A mean at the cap is impossible."""
 
 
 class TokenLengths(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class TokenLengths(Struct, frozen=True, kw_only=True):
 
     @property
     def inputs(self) -> dict[str, Term]:
-        """What the formulas take."""
+        """The inputs of formulas."""
         found = {
             "prompt_tokens": self.prompt_tokens,
             "response_tokens": self.mean_tokens,
@@ -40,7 +40,7 @@ class TokenLengths(Struct, frozen=True, kw_only=True):
 
 @formula("length_sigma", unit="ratio")
 def sigma_between(*, low: Real, high: Real) -> Real:
-    """Spread of the logarithm of lengths of which nine in ten lie between two.
+    """Spread of the logarithm of lengths, if nine in ten lie between two lengths.
 
         ln(high / low) / 3.29, between 0.05 and 3
 
@@ -85,13 +85,13 @@ def kept_below_cap(*, mean_tokens: Real, cap_tokens: Real) -> Real:
 
         min(mean_tokens, 0.98 * cap_tokens)
 
-    Source: chosen here: nearer to the cap, nearly every sample would run into it.
+    Source: chosen here. Nearer to the cap, nearly every sample would run into it.
     """
     return np.minimum(mean_tokens, MOST_OF_CAP * cap_tokens)
 
 
 def token_lengths_of(work: Cursor[Generation] | Cursor[Reinforcement]) -> TokenLengths:
-    """Lengths of prompts and responses, with what is assumed where the request is silent."""
+    """Lengths of prompts and responses. What the request does not say is assumed."""
     prompt = work.assumed(
         "prompt_tokens",
         unit="token",
@@ -117,7 +117,7 @@ def token_lengths_of(work: Cursor[Generation] | Cursor[Reinforcement]) -> TokenL
 
 
 def _ends(responses: Cursor[Responses]) -> dict[str, Term] | None:
-    """The two lengths that nine in ten responses lie between, if they are said."""
+    """The two lengths between which nine in ten responses lie, if they are given."""
     between = responses.said.between_tokens
     if between is UNSET:
         return None
@@ -139,7 +139,7 @@ def _mean(
     capped: dict[str, Term],
     ends: dict[str, Term] | None,
 ) -> Term:
-    """The mean length: as given, of the two ends, or what is assumed of responses under a cap."""
+    """The mean length: as given, or from the two ends, or assumed and cut at the cap."""
     if responses.states("mean_tokens"):
         mean = responses.quantity("mean_tokens", unit="token")
         if not capped:

@@ -74,7 +74,7 @@ class Served(Struct, frozen=True, kw_only=True):
 
 
 class RequestBatch(Struct, frozen=True, kw_only=True):
-    """A batch to be written: how many samples of how many prompts, `batches` and `times` over."""
+    """A batch to be written. `batches` and `times` multiply the samples and the prompts."""
 
     samples: Term
     prompts: Term
@@ -84,7 +84,7 @@ class RequestBatch(Struct, frozen=True, kw_only=True):
 
     @property
     def inputs(self) -> dict[str, Term]:
-        """What the formulas take."""
+        """The inputs of formulas."""
         counted = {"samples": self.samples, "prompts": self.prompts}
         return counted | self.lengths.inputs | ({} if self.times is None else {"times": self.times})
 
@@ -123,16 +123,16 @@ def batch_of_figures(
 ) -> Batch:
     """Seconds of a batch from the figures of devices, links, inference engine and lengths.
 
-        n = samples * batches * times / replicas, B = what memory holds of sequences of mean length
+        n = samples * batches * times / replicas, B = sequences of mean length that memory holds
         prefill    FLOP of the prompts at the rate of matmuls, each prompt once
-        queue      (n - B) * mean / (B / step(B))   while more than B wait
+        queue      (n - B) * mean / (B / step(B))   while samples wait for a place
         drain      the last B, until the longest ends
-        flow       n * mean / (B / step(B))         where the next batch takes the empty places
+        flow       n * mean / (B / step(B))         if the next batch takes the empty places
         longest    longest * step(B)
         seconds    prefill + queue + drain
 
     `step(b)` is one decoding step of b sequences: weights and caches at the rate of memory, or FLOP
-    where they take longer, with what devices exchange and what each layer costs to start.
+    if they take longer, plus exchanges between devices and a fixed time per layer.
 
     Source: the roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785) for a step; the
     batch and its drain are this service's own model.
@@ -164,7 +164,7 @@ def batch_of_figures(
 def server_of(
     cluster: Cursor[Cluster], model: NamedModel, hardware: Hardware, precision: ServingPrecision
 ) -> Server:
-    """Everything that serving depends on beside the batch and the layout."""
+    """All that serving depends on, except the batch and the layout."""
     return Server(
         model=model,
         hardware=hardware,
@@ -187,7 +187,7 @@ def served(
     *,
     devices: float,
 ) -> Served | Unknown:
-    """A batch on so many devices, served as asked or in the fastest way that fits."""
+    """A batch on this many devices, served as asked or in the fastest way that fits."""
     serving = _serving_of(work, server, requests, devices=devices)
     if isinstance(serving, Unknown):
         return serving
@@ -253,9 +253,9 @@ def _room(server: Server, requests: RequestBatch, serving: Serving) -> Array:
 
 
 def servings(architecture: Architecture, *, devices: float) -> Serving:
-    """Layouts of one replica on at most so many devices, as arrays: powers of two.
+    """Layouts of one replica on at most this many devices, as arrays: powers of two.
 
-    Tensor parallelism divides the heads; only experts are spread beyond it.
+    Tensor parallelism divides the heads. Only experts are spread over more devices.
     """
     tensor = 2.0 ** np.arange(0, math.floor(math.log2(MOST_TENSOR_PARALLEL)) + 1)
     tensor = tensor[(architecture.heads % tensor == 0) & (tensor <= devices)]
@@ -318,7 +318,7 @@ def _as_asked(
 def _bound(
     server: Server, requests: RequestBatch, serving: Serving, batch: Mapping[str, Term]
 ) -> Bound:
-    """What most of the time is bound by, every figure at its central value."""
+    """What bounds most of the time, with every figure at its central value."""
     decoding = batch["queue_seconds"].central + batch["drain_seconds"].central
     if batch["prefill_seconds"].central > decoding:
         return "flop"

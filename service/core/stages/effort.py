@@ -42,11 +42,11 @@ HANDLERS: Final[Mapping[type[Work], Handler]] = MappingProxyType(
         Reinforcement: reinforcement_hours,
     }
 )
-"""Which module knows a kind of work: from the type of the work to the hours of one attempt."""
+"""The handler of each kind of work, which gives the hours of one attempt."""
 
 
 class Effort(Struct, frozen=True, kw_only=True):
-    """What a stage needs in all attempts; `hours` is one attempt, with why it may be unknown."""
+    """The time that a stage needs in all attempts. `hours` is that of one attempt."""
 
     context: StageContext
     device_hours: Term | Unknown
@@ -55,7 +55,7 @@ class Effort(Struct, frozen=True, kw_only=True):
 
     @property
     def stage(self) -> Stage:
-        """The stage as the request says it."""
+        """The stage as the request states it."""
         return self.context.stage.said
 
     @property
@@ -147,7 +147,7 @@ def effort_of(argument: Argument, placed: PlacedStage) -> Effort:
 
 
 def _all_attempts(stage: Cursor[Stage], once: Term) -> Term:
-    """The device-hours of all attempts; one attempt needs no arithmetic."""
+    """The device-hours of all attempts. One attempt needs no arithmetic."""
     if stage.said.repeat == 1.0:
         return once
     attempts = stage.quantity("repeat", unit="ratio")

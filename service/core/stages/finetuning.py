@@ -1,4 +1,4 @@
-"""Fine-tuning: as many steps as the examples take, each as long as the method makes it."""
+"""Fine-tuning: the steps that the examples take, and the time that the method needs for each."""
 
 from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real, maximum, minimum
@@ -63,7 +63,7 @@ def tokens_padded(*, tokens: Real, processed_tokens: Real) -> Real:
 
 @formula("padding_of_sequences", unit="share")
 def padding_of_sequences(*, mean_tokens: Real, sequence_length: Real) -> Real:
-    """Share of padding where each example takes a whole sequence, at most 99%.
+    """Share of padding if each example takes a whole sequence, at most 99%.
 
         1 - mean_tokens / sequence_length
 
@@ -128,7 +128,7 @@ def finetuning_hours(context: StageContext) -> Hours:
 
 
 def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
-    """Tokens of the examples, and those that run through the model with padding."""
+    """Tokens of the examples, and the tokens with padding that run through the model."""
     data = work.at("data")
     mean = None
     if isinstance(data.said, ExampleData):
@@ -169,7 +169,7 @@ def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:
 
 
 def _trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableShare:
-    """Which part of the parameters the method trains, and what that saves."""
+    """The share of the parameters that the method trains, and what that saves."""
     method = work.at("method")
     if isinstance(method.said, FullTuning):
         return TrainableShare()

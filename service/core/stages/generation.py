@@ -1,4 +1,4 @@
-"""Generation: the time that so many responses take on a cluster."""
+"""Generation: the time that responses take on a cluster."""
 
 from service.core.argument import Unknown
 from service.core.figures.arrays import Real
@@ -35,7 +35,7 @@ def devices_of_replica(*, serving: Serving) -> Real:
 
         the devices of one replica
 
-    Source: replicas generate on their own; a failure stops none but its own.
+    Source: replicas generate independently, so a failure stops only its own.
     """
     return serving.devices
 

@@ -34,7 +34,7 @@ class StageContext(Struct, frozen=True, kw_only=True):
 class TimeShares(Struct, frozen=True, kw_only=True):
     """Which share of the held time moves the work forward, and what takes the rest.
 
-    `losses` are the parts that `goodput` lacks, where it follows from failures.
+    `losses` are the shares that `goodput` leaves out, if it follows from failures.
     """
 
     goodput: Term

@@ -38,11 +38,11 @@ def time_shares(
     by_default: bool = True,
     predicted: bool = False,
 ) -> TimeShares:
-    """The shares of held time of a stage; `by_default` adds evaluation and idle time unasked.
+    """The shares of held time of a stage. `by_default` adds default evaluation and idle time.
 
-    Where step time is `predicted` and the request says nothing of losses, the time that published
-    runs took beyond such an expectation is added.
-    One failure stops `synchronous_devices`: all of the cluster, unless replicas are on their own.
+    If step time is `predicted` and the request says nothing of losses, the time by which published
+    runs exceed such a prediction is added.
+    One failure stops `synchronous_devices`. These are all devices, unless replicas are independent.
     """
     failing = _goodput(context, devices=synchronous_devices or context.devices)
     return TimeShares(
@@ -55,7 +55,7 @@ def time_shares(
 
 
 def held_hours(context: StageContext, useful: Term, shares: TimeShares) -> Term:
-    """Device-hours held for so many that move the work forward."""
+    """Device-hours held, from those that move the work forward."""
     taken = {
         "evaluation_share": shares.evaluation_share,
         "idle_share": shares.idle_share,
@@ -78,7 +78,7 @@ def _share(context: StageContext, member: str, by_default: bool) -> Term | None:
 
 
 def _practice(context: StageContext) -> Term | None:
-    """The time of whole runs over their prediction, where the request leaves all losses open."""
+    """The time of whole runs over their prediction, if the request states no losses."""
     said = ("goodput", "evaluation_share", "idle_share")
     known = DISCLOSED in context.argument.catalog.assumptions
     if not known or any(context.work.states(member) for member in said):
@@ -165,7 +165,7 @@ def _reliability(context: StageContext) -> dict[str, Term]:
 
 
 def _reclaims(context: StageContext) -> dict[str, Term]:
-    """How often spot capacity is taken back, where the supply is spot."""
+    """How often spot capacity is taken back, if the supply is spot."""
     argument, cluster = context.argument, context.cluster
     supply = cluster.at("supply")
     region: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Pre-training: tokens through a model, as many steps as they take."""
+"""Pre-training: the steps that tokens take through a model."""
 
 from service.core.argument import Cursor, Unknown
 from service.core.model.named import named_model
@@ -10,7 +10,7 @@ from service.core.training.step_spec import spec_of
 
 
 def pretraining_hours(context: StageContext) -> Hours:
-    """Device-hours of one attempt at all tokens, each step as long as predicted."""
+    """Device-hours of one attempt at all tokens."""
     work: Cursor[Pretraining] = context.work
     tokens = work.quantity("tokens", unit="token")
     model = named_model(work.at("model"))

@@ -1,4 +1,4 @@
-"""Responses that a stage writes: their tokens, the server that writes them, and how it does.
+"""Responses that a stage writes: their tokens, and the server that writes them.
 
 Generation and reinforcement learning share this.
 """
@@ -111,7 +111,7 @@ def written_on(
     *,
     devices: Term,
 ) -> Served | Unknown:
-    """A batch on these devices, with a warning where the serving layout is ours."""
+    """A batch on these devices, with a warning if the serving layout was chosen here."""
     found = served(work, server, requests, devices=devices.central)
     if isinstance(found, Served) and not work.states("serving"):
         work.warn(
@@ -130,7 +130,7 @@ def written_of(
     seconds: Term,
     devices: Term,
 ) -> Written:
-    """What the quote says of how a stage generates that writes a batch in so many seconds."""
+    """How a stage generates, as the quote shows it, for a batch that takes `seconds`."""
     return Written(
         serving=found.serving,
         replicas=found.replicas,

@@ -1,4 +1,4 @@
-"""The order of stages: what waits for what, when each ends, and the path that sets the end."""
+"""The order of stages: which wait for which, when each ends, and the critical path."""
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -47,9 +47,9 @@ def latest_hours(**ends: Real) -> Real:
 
 
 def waits_for(run: Run) -> tuple[frozenset[int], ...]:
-    """For each stage the places of those that must have ended before it starts.
+    """For each stage, the places of the stages that must end before it starts.
 
-    Those named in `after`, or the one before it in the list; names that are not there are left out.
+    These are the stages in `after`, or else the one before it. Unknown names are left out.
     """
     places: dict[str, list[int]] = {}
     for place, stage in enumerate(run.stages):
@@ -65,9 +65,9 @@ def waits_for(run: Run) -> tuple[frozenset[int], ...]:
 
 
 def order_of(waits: Sequence[frozenset[int]]) -> tuple[int, ...]:
-    """Places of the stages so that each follows what it waits for, else as listed.
+    """Places of the stages, each after those that it waits for, and otherwise as listed.
 
-    Stages of a circle, and those that wait for one, are left out.
+    Stages in a circle, and stages that wait for one of those, are left out.
     """
     done: list[int] = []
     left = list(range(len(waits)))
@@ -78,7 +78,7 @@ def order_of(waits: Sequence[frozenset[int]]) -> tuple[int, ...]:
 
 
 def order_errors(run: Run) -> tuple[QuoteError, ...]:
-    """Names in `after` that no stage has, or else the circles that stages wait in."""
+    """An error for each name in `after` that no stage has, or else for stages in a circle."""
     names = tuple(dict.fromkeys(stage.name for stage in run.stages))
     unknown = tuple(
         UnknownStage(asked=name, known=names, pointer=f"/run/stages/{place}/after/{index}")
@@ -136,7 +136,7 @@ def schedule_of(argument: Argument, run: Run, hours: Sequence[Term | None]) -> S
 def _critical_path(
     ends: Mapping[int, Term], before: Mapping[int, frozenset[int]]
 ) -> tuple[int, ...]:
-    """Back from the stage that ends last, each time to the last one that it waited for."""
+    """From the stage that ends last, back to the last one that it waited for, and so on."""
 
     def end(place: int) -> tuple[float, int]:
         return ends[place].central, place

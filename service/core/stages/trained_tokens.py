@@ -1,4 +1,4 @@
-"""A model trained on tokens: as many steps as they take, each as long as predicted or measured."""
+"""A model trained on tokens: the steps that they take, and the time of each."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ def hours_of_tokens(
 ) -> Hours:
     """Device-hours of one attempt at `processed` tokens, or why they are not known.
 
-    `counted` are the tokens that the quote shows beside them.
+    `counted` are further tokens that the quote shows.
     """
     counted = counted or {}
     if isinstance(outcome, Unknown):

@@ -10,12 +10,12 @@ class FormatBytes(NamedTuple):
 
     weight: float
     activation: float
-    matmul_input: float  # what a matrix product keeps of its input for the backward pass
+    matmul_input: float  # input that a matrix product keeps for the backward pass
 
 
 # 8-bit recipes keep either a 16-bit weight or an 8-bit one and its transpose: 2 bytes both ways.
-# int8 training on TPUs quantises on the fly and keeps 16 bits. Of a product's input, 8-bit recipes
-# keep the quantised copy. Source: NVIDIA Transformer Engine's and AQT's documentation.
+# int8 training on TPUs quantises on the fly and keeps 16 bits. 8-bit recipes keep the quantised
+# copy of a product's input. Source: NVIDIA Transformer Engine's and AQT's documentation.
 FORMAT_BYTES: dict[Precision, FormatBytes] = {
     "fp32": FormatBytes(weight=4.0, activation=4.0, matmul_input=4.0),
     "bf16": FormatBytes(weight=2.0, activation=2.0, matmul_input=2.0),
@@ -28,7 +28,7 @@ FORMAT_BYTES: dict[Precision, FormatBytes] = {
 
 
 class OptimizerBytes(NamedTuple):
-    """Bytes per parameter that the optimizer keeps beside weight and gradient."""
+    """Bytes per parameter that the optimizer keeps besides weight and gradient."""
 
     master: float = 4.0  # none where the weight itself is fp32
     states: float = 8.0
@@ -50,23 +50,23 @@ OPTIMIZER_BYTES: dict[Optimizer, OptimizerBytes] = {
 
 
 class StackBytes(NamedTuple):
-    """What memory depends on in the software stack."""
+    """Properties of the software stack that memory depends on."""
 
     gradient: float = 4.0  # bytes per accumulated gradient
     logit: float = (
         6.0  # bytes per logit: the 16-bit product, and fp32 softmax and gradient in place
     )
-    gathered_layers: float = 2.0  # whose weights ZeRO-3 holds whole: at work, prefetched
+    gathered_layers: float = 2.0  # that ZeRO-3 holds whole: the one at work, one prefetched
     casts_weights: bool = False  # sharded weights are kept once, in fp32, and cast where used
     flash_attention: bool = True  # otherwise the scores of every head are stored
 
 
 Stack = Literal["megatron_core", "megatron_bridge", "xla", "megatron_2021"]
 
-# Megatron-Core accumulates gradients in fp32 and has an unfused loss, PyTorch's FSDP is alike. The
-# performance recipes of Megatron-Bridge reduce gradients in bf16 and fuse the loss; so does XLA,
-# which gathers one matrix at a time, as DeepSpeed's first ZeRO-3 did: about half a layer. Before
-# flash attention (2022) 5 bytes per score and head were kept.
+# Megatron-Core and PyTorch's FSDP accumulate gradients in fp32 and have an unfused loss. The
+# performance recipes of Megatron-Bridge and XLA reduce gradients in bf16 and fuse the loss. XLA and
+# DeepSpeed's first ZeRO-3 gather one matrix at a time: about half a layer. Stacks before flash
+# attention (2022) kept 5 bytes per score and head.
 # Source: Megatron-Bridge's documentation; Korthikanti et al. 2022 (arXiv 2205.05198).
 STACK_BYTES: dict[Stack, StackBytes] = {
     "megatron_core": StackBytes(),
@@ -78,11 +78,11 @@ SCORE_BYTES = 5.0  # softmax output, its dropout mask and dropped-out copy, per 
 
 
 class MemoryRecipe(NamedTuple):
-    """What else memory depends on: formats, optimizer, software stack, and what is trained."""
+    """What memory depends on besides the layout: formats, optimizer, stack, what is trained."""
 
     precision: Precision = "bf16"
     optimizer: OptimizerBytes = OPTIMIZER_BYTES["adamw"]
     stack: StackBytes = STACK_BYTES["megatron_core"]
-    trained_share: float = 1.0  # of the parameters: only these have gradients and states
+    trained_share: float = 1.0  # of the parameters; only these have gradients and states
     weight_bytes: float = 0.0  # of frozen weights that are kept narrower; 0: as the precision says
     fused_experts: bool = False  # experts keep what enters their activation in the product's format

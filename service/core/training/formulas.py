@@ -23,8 +23,8 @@ def whole_batch_tokens(*, global_batch_tokens: float, sequence_length: float) ->
 
         sequences * sequence_length
 
-    `sequences` is global_batch_tokens / sequence_length, rounded where it is no whole number: to
-    the multiple of the largest power of two that moves it by at most 5%.
+    `sequences` is global_batch_tokens / sequence_length. If that is not a whole number, it is
+    rounded to the multiple of the largest power of two that moves it by at most 5%.
 
     Source: the rounding is chosen here: data parallelism divides a batch into whole sequences.
     """
@@ -55,8 +55,9 @@ def timed_parts(
 
         (m * longest stage + bubble + replicas + optimizer + host) * stragglers
 
-    m is the number of micro-batches. Each part is as long as nothing hides it, so that the parts
-    add up to the step; `service/core/training/steptime/parts.py` has the formula of each.
+    m is the number of micro-batches. Only the time that is not hidden by other work counts, so
+    that the parts add up to the step. Each has its formula in
+    service/core/training/steptime/parts.py.
 
     Source: this service's own model; its constants are fitted to measured steps
     (service/data/engine/report.md).
@@ -80,7 +81,7 @@ def timed_parts(
 
 @formula("step_seconds_of_parts", unit="second")
 def sum_of_parts_s(**parts: Real) -> Real:
-    """Seconds of a step: its parts one after another, each as far as nothing hides it.
+    """Seconds of a step: the sum of its parts, each without the time that other work hides.
 
         gemm + attention + ... + stragglers
 
@@ -91,11 +92,11 @@ def sum_of_parts_s(**parts: Real) -> Real:
 
 @formula("step_seconds_with_error", unit="second")
 def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Real = 1.0) -> Real:
-    """Seconds of a step with what the engine misses.
+    """Seconds of a step, corrected by the error of the engine on measured steps.
 
         predicted_s * measured_over_predicted * flop_ratio
 
-    `flop_ratio` is what a method of tuning costs over the step that the engine times.
+    `flop_ratio` is the FLOP of a method of tuning over those of the step that the engine times.
 
     Source: the ratio is read off measured steps (service/data/engine/report.md).
     """
@@ -112,12 +113,12 @@ def anchored_s(
     anchor_devices: Real,
     measured_over_predicted: Real,
 ) -> Real:
-    """Seconds of a step, with what the engine missed at a measured speed carried over.
+    """Seconds of a step, corrected by the error of the engine at a measured speed (the anchor).
 
         measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
         predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
 
-    Source: this service's own: what the engine misses at the anchor, it is taken to miss here.
+    Source: this service's own. The engine is taken to err here as it errs at the anchor.
     """
     measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
     return predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
@@ -145,7 +146,7 @@ def mfu_of_step(
     peak_flop_per_s: Real,
     seconds: Real,
 ) -> Real:
-    """Share of the dense peak of all devices held that model FLOP are, attention counted causally.
+    """Model FLOP with causal attention, as a share of the dense peak of all devices held.
 
         flop_per_token * tokens_per_step / (devices * peak_flop_per_s * seconds)
 
@@ -156,7 +157,7 @@ def mfu_of_step(
 
 @formula("hfu", unit="share")
 def hfu_of_mfu(*, mfu: Real, executed_over_model_flop: Real) -> Real:
-    """MFU with what is computed again for the backward pass.
+    """MFU with the FLOP that are computed again for the backward pass.
 
         mfu * executed_over_model_flop
 
@@ -172,7 +173,7 @@ def executed_over_model_flop(
     """FLOP that a step executes over those of the model, with recomputation.
 
         1 + recompute_share * again / (3 * forward), where `again` is
-        full         all layers once more forward, the logits not
+        full         all layers forward once more, without the logits
         selective    the attention core once more
 
     Source: Korthikanti et al. 2022 (arXiv 2205.05198, section 4).

@@ -1,7 +1,7 @@
 """Bytes that a training step holds on the fullest device of a layout, with their parts.
 
-Two stages of the pipeline can be the fullest: the first keeps most micro-batches in flight, the
-last holds the logits. Both are counted and the larger one is the answer.
+Either of two pipeline stages can be the fullest: the first keeps most micro-batches in flight, and
+the last holds the logits. Both are counted, and the larger one is the answer.
 
 Symbols: t tokens of a micro-batch on one device, d hidden_size, w a feed-forward width, tp, pp, vp
 as in `Layout`, m micro-batches per step.
@@ -42,7 +42,7 @@ RESERVE_BYTES = 1.0e9
 
 
 class DeviceMemory(NamedTuple):
-    """Bytes on the fullest device, by what holds them; the parts add up to the whole."""
+    """Bytes on the fullest device, by part. The parts add up to the whole."""
 
     weights: Real
     gradients: Real
@@ -68,7 +68,7 @@ def memory_per_device(
     global_batch: Real,
     recipe: MemoryRecipe,
 ) -> DeviceMemory:
-    """Bytes on the fullest device; `global_batch` in sequences.
+    """Bytes on the fullest device, by part. `global_batch` is in sequences.
 
         states       of the stage's parameters, divided by tp, ep and what ZeRO shards
         activations  in flight * layers of the stage * bytes per layer + one layer's working set
@@ -149,7 +149,7 @@ class ActivationBytes(NamedTuple):
     """Activation bytes of one layer per token of a micro-batch on a device."""
 
     kept: Real  # from forward to backward
-    working: Real  # of the layer at work: recomputed, or the gradients of what was kept
+    working: Real  # of the layer at work: recomputed activations, or gradients of kept ones
 
 
 def activation_bytes_per_token_layer(
@@ -228,7 +228,7 @@ def in_flight_last_stage(*, layout: Layout, micro_batches: Real) -> Real:
 
 
 class _FfnElements(NamedTuple):
-    inner: float  # elements between the feed-forward's products, mean over layers
+    inner: float  # elements between products of the feed-forward, mean over layers
     experts: float  # those of them in routed and shared experts
     dispatched: float  # elements sent to experts, mean over layers
 
@@ -257,7 +257,7 @@ class _Stage(NamedTuple):
 
 
 class _Shard(NamedTuple):
-    """Parameters that one device answers for before ZeRO, and over how many ZeRO splits them."""
+    """Parameters on one device before ZeRO, and how many devices ZeRO splits them over."""
 
     params: Real
     ranks: Real
@@ -266,7 +266,7 @@ class _Shard(NamedTuple):
 def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
     """Memory of a device in a stage that holds the embedding (first), the head (last) or both.
 
-    Under DualPipe a device has a stage from either end, and shares both with another device.
+    Under DualPipe, a device holds a stage from either end. Another device holds the same two.
     """
     a, layout = stage.architecture, stage.layout
     copies = stage_copies(layout)
@@ -313,7 +313,7 @@ def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
 
 
 def _vocabulary_params(a: Architecture, layout: Layout, *, first: Real, last: Real) -> Real:
-    """Embedding and head on the device; a tied head has a copy on a last stage of its own."""
+    """Embedding and head on the device. A tied head has a copy on the last stage."""
     copies = maximum(first, last) if a.tied_embeddings else first + last
     return (
         copies * params_embedding(architecture=a) + first * a.learned_positions * a.hidden_size
@@ -323,8 +323,9 @@ def _vocabulary_params(a: Architecture, layout: Layout, *, first: Real, last: Re
 def _moe_layers_of_stage(a: Architecture, layout: Layout, *, layers: Real, first: Real) -> Real:
     """Mixture-of-experts layers of the stage.
 
-    Dense layers lead, so that the last stages have none. With more than two stages the second has
-    no dense ones and nearly as many micro-batches in flight as the first, which is counted like it.
+    Dense layers come first, so the last stages have none. With more than two stages, the second
+    one has no dense layers and nearly as many micro-batches in flight as the first. The first is
+    therefore counted as if it had no dense layers either.
     """
     if not a.moe_layers:
         return 0.0
@@ -339,7 +340,7 @@ def _shared_params(
     """Parameters of a stage's layers that all data-parallel ranks have in common."""
     per_layer = layer_params(architecture=a)
     tp = layout.tensor_parallel
-    down = params_latent_down(architecture=a)  # every tensor-parallel rank keeps these whole
+    down = params_latent_down(architecture=a)  # whole on every tensor-parallel rank
     keys_values = 0.0 if a.latent else a.hidden_size * a.kv_heads * (a.head_dim + a.v_head_dim)
     attention = (per_layer.attention - down - keys_values) / tp + down
     attention = attention + keys_values / minimum(tp, a.kv_heads) + per_layer.norms

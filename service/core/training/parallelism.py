@@ -1,7 +1,7 @@
 """How a model's work and state are spread over devices.
 
-One `Layout` holds one layout (numbers) or many (arrays of one shape, or of shapes that broadcast);
-formulas take either. `LayoutRequest` is what a user may say about it.
+A `Layout` holds one layout (numbers) or many (arrays of one shape, or of shapes that broadcast).
+Formulas take either. `LayoutRequest` is what a user may say about it.
 """
 
 import math
@@ -15,15 +15,13 @@ from service.core.model import Architecture
 from service.core.request.layout import LayoutRequest, PipelineSchedule, Recompute
 
 RECOMPUTE_NONE = 0.0
-RECOMPUTE_SELECTIVE = (
-    1.0  # what is cheap to do again: the attention core, activation functions, norms
-)
+RECOMPUTE_SELECTIVE = 1.0  # cheap parts: the attention core, activation functions, norms
 RECOMPUTE_FULL = 2.0  # all but the input of each layer
 # Published runs split matrices over 16 devices at most.
 MAX_TENSOR_PARALLEL = 16.0
-# Sequences are not cut into shorter pieces than this: the exchange would outweigh the attention.
+# Shortest piece of a sequence. In shorter ones the exchange would take longer than the attention.
 MIN_CONTEXT_PARALLEL_TOKENS = 2048.0
-# The batch may move by this much to become divisible.
+# Largest relative change of the batch that makes it divisible.
 MAX_BATCH_CHANGE = 0.05
 
 RECOMPUTE_CODE: dict[Recompute, float] = {
@@ -42,8 +40,8 @@ class Layout(NamedTuple):
     """One layout, or many as arrays.
 
     devices = tensor_parallel * pipeline_parallel * context_parallel * data_parallel. Expert
-    parallelism takes its ranks from those of tensor, context and data parallelism, it does not
-    multiply the devices.
+    parallelism uses the ranks of tensor, context and data parallelism. It does not multiply the
+    devices.
     """
 
     tensor_parallel: Real = 1.0
@@ -57,7 +55,7 @@ class Layout(NamedTuple):
     sequence_parallel: Real = 1.0  # 1: norms and residuals are split over tensor-parallel ranks too
     recompute: Real = 0.0  # 0 none, 1 selective, 2 full
     recompute_share: Real = 1.0  # of the layers, those to which `recompute` applies
-    offload_share: Real = 0.0  # of the kept activations, those that are moved to host memory
+    offload_share: Real = 0.0  # of the kept activations that are moved to host memory
     expert_tensor_parallel: Real = 1.0  # ranks over which one expert's matrices are split
     shard_ranks: Real = (
         0.0  # ranks over which ZeRO splits states; 0: all data- and context-parallel ones
@@ -67,14 +65,14 @@ class Layout(NamedTuple):
 
 
 def layouts_of(request: LayoutRequest, *, devices: float) -> tuple[Layout, ...]:
-    """The layouts that a request leaves open, the one that recomputes least first."""
+    """The layouts that a request allows, the one with the least recompute first."""
     wanted = RECOMPUTE_CODE if request.recompute is UNSET else (request.recompute,)
     layout = _layout_of(request, devices=devices)
     return tuple(layout._replace(recompute=RECOMPUTE_CODE[name]) for name in wanted)
 
 
 def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
-    """The layout asked for on so many devices, but for its recompute."""
+    """The layout asked for on this many devices, without its recompute."""
     inner = request.tensor_parallel * request.pipeline_parallel * request.context_parallel
     sequence_parallel = request.sequence_parallel
     if sequence_parallel is UNSET:
@@ -133,7 +131,7 @@ def stage_copies(layout: Layout) -> Real:
 
 
 def stages_waited(layout: Layout) -> Real:
-    """What filling and draining the pipeline takes, in times that a stage takes for a micro-batch.
+    """Time to fill and drain the pipeline, in units of one stage's time for a micro-batch.
 
         1F1B         (pp - 1) / vp
         zero bubble  (pp - 1) (F + B - 2 W)           = (pp - 1) / 3
@@ -156,7 +154,7 @@ def expert_data_parallel(layout: Layout) -> Real:
 
 
 def whole_batch(*, global_batch_tokens: float, sequence_length: float) -> float:
-    """Sequences per step nearest to so many tokens that data parallelism can divide.
+    """Sequences per step, close to this many tokens, that data parallelism can divide.
 
     A whole number of sequences stays as it is. Otherwise it is rounded to the multiple of the
     largest power of two that moves it by at most 5%: 16e6 tokens of 8,192 are 2,048 sequences, not
@@ -182,7 +180,7 @@ def divisors_of(number: float) -> Array:
 
 
 def tensor_degrees(architecture: Architecture, *, limit: float) -> Array:
-    """Tensor-parallel degrees that divide the heads and the key-value heads, or repeat the latter.
+    """Tensor-parallel degrees that divide the heads, and divide or repeat the key-value heads.
 
     Source: what Megatron-LM accepts.
     """
@@ -195,9 +193,9 @@ def tensor_degrees(architecture: Architecture, *, limit: float) -> Array:
 
 
 def pipeline_degrees(layers: float, *, largest: float) -> Array:
-    """Numbers of stages that leave none empty and of which no smaller one has stages as short.
+    """Useful numbers of stages: none is empty, and a smaller number would make them longer.
 
-    Stages may be uneven, as Megatron-Core's layouts allow: ceil(layers / n) for every n.
+    Stages may be uneven, as in Megatron-Core: ceil(layers / n) for every n.
     """
     per_stage = np.arange(1.0, layers + 1)
     pp = np.unique(np.ceil(layers / per_stage))
@@ -216,7 +214,7 @@ def context_degrees(sequence_length: float) -> Array:
 
 
 def expert_degrees(architecture: Architecture) -> Array:
-    """Expert-parallel degrees: those that divide the experts; 1 without experts."""
+    """Expert-parallel degrees: divisors of the number of experts, or 1 without experts."""
     return divisors_of(max(1.0, architecture.experts))
 
 
@@ -228,7 +226,7 @@ def illegalities(
     global_batch: float,
     sequence_length: float,
 ) -> tuple[tuple[str, str], ...]:
-    """What keeps one layout from running at all: (member, why), empty for a legal one."""
+    """Why one layout cannot run at all, as (member, why); empty for a legal one."""
     a, tp, pp = architecture, layout.tensor_parallel, layout.pipeline_parallel
     ranks = tp * layout.context_parallel * layout.data_parallel
     owners = layout.expert_parallel * layout.expert_tensor_parallel

@@ -23,10 +23,10 @@ computed (tests/core/test_memory.py), so a layout is refused only if it needs mo
 
 
 class Placed(Struct, frozen=True, kw_only=True):
-    """A layout that fits, and if it was searched for, the next best ones.
+    """A layout that fits. If it was searched for, also the next best ones.
 
-    `tight` says how much it needs where that is more than there is, by less than the estimate may
-    err.
+    `tight` is set if the layout needs more memory than there is, by less than the error of the
+    estimate. It says in words how much.
     """
 
     layout: Layout
@@ -38,10 +38,10 @@ class Placed(Struct, frozen=True, kw_only=True):
 
 
 class Unplaced(Unknown, frozen=True, kw_only=True):
-    """Why a step runs in no layout: it cannot be, or nothing fits in memory.
+    """Why a step runs in no layout: it contradicts itself, or nothing fits in memory.
 
-    `layout` is shown all the same: the one that was asked for, or the one that lacks the least
-    memory.
+    `layout` is shown nevertheless: the one that was asked for, or the one that comes closest to
+    fitting.
     """
 
     layout: Layout | None = None
@@ -104,7 +104,7 @@ def _bytes_needed(problem: Problem, layout: Layout) -> float:
 
 
 def _searched(found: Search, *, problem: Problem, pointer: str) -> Placed | Unplaced:
-    """What a search found; `pointer` is the member that would state a layout."""
+    """The result of a search. `pointer` is the member that would state a layout."""
     best, closest = found.best, found.closest
     if best is not None:
         return Placed(

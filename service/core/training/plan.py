@@ -1,6 +1,6 @@
 """The layouts of one pretraining stage on several numbers of devices, side by side.
 
-Nothing here is drawn or priced: it is the search behind a quote, with all of its runners-up.
+This is the search behind a quote, with all of its runners-up. Nothing is drawn or priced.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ class NothingToPlan(Exception):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What the search found for one number of devices, and the best step by part, in seconds."""
+    """The search for one number of devices, and the seconds of its best step by part."""
 
     devices: float
     search: Search
@@ -79,7 +79,7 @@ def _whole(argument: Argument, request: QuoteRequest) -> Cursor[QuoteRequest]:
 
 
 def builder_of(work: Cursor[Any], cluster: Cursor[Cluster]) -> StepBuilder:
-    """What writes the figures of one pretraining step; raises `NothingToPlan`."""
+    """The builder of one pre-training step. Raises `NothingToPlan`."""
     if not isinstance(work.said, Pretraining):
         raise NothingToPlan(
             "only pretraining has a layout to plan", pointer=work.pointer_of("kind")

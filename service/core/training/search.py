@@ -1,8 +1,8 @@
 """The layouts that a number of devices allows, and the fastest that fits.
 
-All legal layouts are built as arrays: degrees first, then those are dropped that do not fit even
-with the least activations, then micro-batches, interleaving, ZeRO stages and recompute follow. What
-is left is timed at once. No layout is looked at in a Python loop.
+All legal layouts are built as arrays. Degrees come first, and those that do not fit even with the
+least activations are dropped. Micro-batches, interleaving, ZeRO stages and recompute follow. All
+layouts that are left are timed at once. There is no Python loop over layouts.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ RECOMPUTE_CODES = (RECOMPUTE_NONE, RECOMPUTE_SELECTIVE, RECOMPUTE_FULL)
 MICRO_BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 # Layers per model chunk of the interleaved schedules that are tried.
 CHUNK_LAYERS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
-# A layout that leaves more of the devices idle than this is not tried while another leaves fewer.
+# A layout is not tried if it uses over this share fewer devices than the layout that uses most.
 MAX_IDLE_SHARE = 0.25
 # The fastest layouts of each device count that are tried with fewer replicas too.
 RETRIED = 8
@@ -50,7 +50,7 @@ Mask = NDArray[np.bool_]
 
 
 class Problem(NamedTuple):
-    """What is to be laid out, and on what."""
+    """The step to be laid out, and the devices."""
 
     architecture: Architecture
     sequence_length: float
@@ -67,15 +67,15 @@ class Candidate(NamedTuple):
     layout: Layout
     devices_used: float
     memory: DeviceMemory
-    step_time_s: float | None  # none where it does not fit
+    step_time_s: float | None  # None if it does not fit
 
 
 class Search(NamedTuple):
-    """What was found for one number of devices."""
+    """The result for one number of devices."""
 
     devices: float
     ranked: tuple[Candidate, ...]  # fastest first, each of other degrees; empty where nothing fits
-    closest: Candidate | None  # where nothing fits, what lacks the least memory
+    closest: Candidate | None  # if nothing fits, the layout that lacks the least memory
     considered: int
     fitting: int
     rejected: dict[Reason, int]  # how many did not fit: states alone, or states with activations
@@ -87,7 +87,7 @@ class Search(NamedTuple):
 
 
 def search(*, problem: Problem, devices: float, step_time: StepTime, runners_up: int = 9) -> Search:
-    """The fastest layout of so many devices that fits, with its runners-up."""
+    """The fastest layout that fits on this many devices, with its runners-up."""
     counts = (devices,)
     return search_range(
         problem=problem, devices=counts, step_time=step_time, runners_up=runners_up
@@ -120,13 +120,13 @@ def search_range(
 
 
 class _Rows(NamedTuple):
-    """Layouts as arrays and the device count of each; fields that do not vary are floats."""
+    """Layouts as arrays, and the device count of each. Fields that do not vary are floats."""
 
     layout: Layout
     counts: Places  # in the device counts
 
     def at(self, which: Mask | Places) -> "_Rows":
-        """The rows that a mask or their places choose."""
+        """The rows that a mask or a list of places selects."""
         return _Rows(Layout(*(_pick(f, which) for f in self.layout)), self.counts[which])
 
     def crossed(self, values: Array, *, field: str) -> "_Rows":
@@ -175,8 +175,8 @@ def _timed(step_time: StepTime, rows: _Rows) -> Array:
 def _degrees(problem: Problem, devices: Array) -> _Rows:
     """Legal degrees, each with the ZeRO stage, micro-batch and recompute that need least memory.
 
-    Data parallelism is as large as the batch divides by and the devices have room for. Degrees that
-    idle too many devices go, unless a rank has only one sequence anyway.
+    Data parallelism is the largest divisor of the batch that the devices have room for. Degrees
+    that leave too many devices idle are dropped, unless each rank has only one sequence.
     """
     a = problem.architecture
     count, tp, pp, cp = (
@@ -218,7 +218,7 @@ def _experts_divide_ranks(layout: Layout) -> Mask:
 
 
 def _with_schedules(problem: Problem, rows: _Rows) -> _Rows:
-    """Those layouts with every micro-batch that divides the batch and every interleaving."""
+    """These layouts with every micro-batch that divides the batch, and every interleaving."""
     rows = rows.crossed(np.array(MICRO_BATCHES), field="micro_batch")
     sequences = problem.global_batch / rows.layout.data_parallel
     rows = rows.at(np.asarray(sequences % rows.layout.micro_batch == 0))
@@ -232,7 +232,7 @@ def _with_schedules(problem: Problem, rows: _Rows) -> _Rows:
 
 
 def _interleaves(problem: Problem, layout: Layout) -> Mask:
-    """Interleaved schedules need a pipeline and micro-batches in groups of its stages.
+    """Whether interleaving is legal: there is a pipeline, and its stages divide the micro-batches.
 
     Source: what Megatron-LM accepts.
     """
@@ -242,11 +242,11 @@ def _interleaves(problem: Problem, layout: Layout) -> Mask:
 
 
 def _fitting(problem: Problem, rows: _Rows) -> tuple[_Rows, _Rows]:
-    """The layouts that fit, with ZeRO stages and the least recompute that fits; and the others.
+    """The layouts that fit, with ZeRO stages and the least recompute that fits, and the others.
 
-    More recompute never makes a step faster. ZeRO-2 moves as much as ZeRO-1 and is only tried where
-    that does not fit without recompute. ZeRO-3 is offered without pipeline; under one it would
-    gather the weights for every micro-batch.
+    More recompute never makes a step faster. ZeRO-2 moves as much as ZeRO-1, so it is tried only if
+    ZeRO-1 does not fit without recompute. ZeRO-3 is offered only without a pipeline, because with
+    one it would gather the weights for every micro-batch.
     """
     stages, codes = np.array(ZERO_STAGES), np.array(RECOMPUTE_CODES)
     every = rows.layout._replace(zero_stage=stages[:, None, None], recompute=codes[None, :, None])
@@ -269,9 +269,9 @@ def _zero_is_offered(layout: Layout) -> Mask:
 
 
 def _with_fewer_replicas(problem: Problem, rows: _Rows, seconds: Array) -> _Rows:
-    """The fastest layouts of each device count again with fewer replicas, which communicate less.
+    """The fastest layouts of each device count again, with fewer replicas to communicate with.
 
-    With them a larger number of devices is hardly ever slower: what ran on fewer is tried on more.
+    Layouts of fewer devices are thereby tried on more, so that more devices are hardly ever slower.
     """
     order = np.lexsort((seconds, rows.counts))
     sorted_counts = rows.counts[order]
@@ -332,7 +332,7 @@ def _candidate(problem: Problem, rows: _Rows, row: int, seconds: float | None) -
 
 
 def _first_of_each_degrees(layout: Layout, order: Places) -> Places:
-    """Of an order of rows, the first of each combination of degrees and ZeRO stage."""
+    """The first row of each combination of degrees and ZeRO stage, in the given order."""
     key = np.zeros(order.size, dtype=np.int64)
     for degree, bound in (
         (layout.tensor_parallel, 2**10),

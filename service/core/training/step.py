@@ -1,7 +1,7 @@
 """One optimizer step of a model on a cluster: its layout, its memory, and how long it takes.
 
-The step time that the engine predicts is a figure with the engine's own error, as measured on
-published steps; a measured speed (an anchor) replaces most of that error.
+The predicted step time is a figure with the error that the engine has on published steps. A
+measured speed (an anchor) replaces most of that error.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from service.core.training.timing import step_inputs
 class Step(Struct, frozen=True, kw_only=True):
     """One step: its layout, its figures, and how long it takes with the engine's error.
 
-    Where the step time follows from a stated MFU, the placement may say that nothing fits.
+    If the step time follows from a stated MFU, the placement may say that nothing fits.
     """
 
     placement: Placed | Unplaced
@@ -44,9 +44,9 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | Unknown:
-    """A step of this kind on so many devices of a cluster, or why nothing can be said of it.
+    """A step on this many devices of a cluster, or why nothing is known of it.
 
-    A stated MFU sets the step time; then layout and memory are only shown.
+    A stated MFU sets the step time. Layout and memory are then only shown.
     """
     work, anchor = spec.work, spec.anchor
     mfu = work.quantity("mfu", unit="share") if work.states("mfu") else None
@@ -100,7 +100,7 @@ class StepBuilder:
         self.capacity = capacity_of(cluster, hardware)
 
     def _tokens_per_step(self) -> Term:
-        """Tokens that a step really trains on: whole sequences, as many as divide."""
+        """Tokens that a step trains on: a whole number of sequences that can be divided."""
 
         def given(tokens: Fixed) -> Term:
             return self.at.argument.quantity(tokens.value, pointer=tokens.stands, unit="token")
@@ -137,7 +137,7 @@ class StepBuilder:
         )
 
     def placement(self) -> Placed | Unplaced:
-        """The layout asked for, or the best, with a warning where it is ours."""
+        """The layout asked for, or the best one with a warning that it was chosen here."""
         placement = placement_of(
             self.at,
             problem=self.problem,
@@ -151,7 +151,7 @@ class StepBuilder:
         return placement
 
     def _warn_of(self, placement: Placed) -> None:
-        """Warn of what was chosen here, and of devices and memory that do not quite match."""
+        """Warn of a chosen layout, of idle devices, and of memory that is slightly too small."""
         at = self.at
         if placement.chosen:
             at.warn(
@@ -211,7 +211,7 @@ class StepBuilder:
         )
 
     def _error_of(self) -> str:
-        """The measured error of such a step; a layout that was chosen here is nobody's habit."""
+        """The measured error of such a step. Layouts chosen here have an error of their own."""
         if not self.at.states("layout"):
             return "engine.measured_over_predicted.chosen"
         return f"engine.measured_over_predicted.{self._kind()}"
@@ -232,9 +232,9 @@ class StepBuilder:
         )
 
     def anchored(self, predicted: Term, anchor: Cursor[Anchor]) -> Term | Unknown:
-        """Seconds of a step, with the engine's miss at a measured speed carried over.
+        """Seconds of a step, corrected by the engine's error at a measured speed.
 
-        A measured layout that cannot run contradicts the measurement, whatever it lacks.
+        A measured layout that cannot run contradicts the measurement.
         """
         spec = spec_of_anchor(self.spec, anchor)
         if isinstance(spec, Unknown):

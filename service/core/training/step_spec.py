@@ -1,4 +1,4 @@
-"""What a step is, beside the cluster: the model, the batch, the precision, the layout."""
+"""What a step is, apart from the cluster: the model, the batch, the precision, the layout."""
 
 from typing import Any, TypeAlias
 
@@ -21,11 +21,11 @@ Learning: TypeAlias = Cursor[Pretraining] | Cursor[Finetuning] | Cursor[Reinforc
 
 
 class TrainableShare(Struct, frozen=True, kw_only=True):
-    """Which part of the parameters is trained, and what that saves; by default all of them.
+    """Which share of the parameters is trained, and what that saves. By default all are.
 
-    `adapters` says that no weight of the model itself is trained: `params_share` of as many
-    parameters stand beside them. `flop_ratio` is the FLOP of the method over those of the step that
-    the engine times.
+    `adapters` says that no weight of the model itself is trained. The adapters beside them have
+    `params_share` times as many parameters. `flop_ratio` is the FLOP of the method over those of
+    the step that the engine times.
     """
 
     params_share: float = 1.0
@@ -36,11 +36,11 @@ class TrainableShare(Struct, frozen=True, kw_only=True):
 
 
 class StepSpec(Struct, frozen=True, kw_only=True):
-    """What a step is, beside the cluster.
+    """What a step is, apart from the cluster.
 
     `work` says which optimizer and software it runs with. `at` is the place that says the layout:
     the work itself, or an anchor in it; figures of the step begin with its prefix. `tokens` are
-    those of a step where they follow from other figures.
+    those of a step, if they follow from other figures.
     """
 
     work: Learning
@@ -61,7 +61,7 @@ class StepSpec(Struct, frozen=True, kw_only=True):
 
     @property
     def expert_kernels(self) -> ExpertKernels | None:
-        """How products of routed experts run, where the work says it."""
+        """How products of routed experts run, if the work says so."""
         said = self.work.said
         return said.expert_kernels or None if isinstance(said, Pretraining) else None
 
@@ -85,7 +85,7 @@ def spec_of(
 
 
 def spec_of_anchor(spec: StepSpec, anchor: Cursor[Anchor]) -> StepSpec | Unknown:
-    """The step that an anchor measured: the stage's own, but for what the anchor states."""
+    """The step that an anchor measured: the stage's own, with what the anchor states instead."""
     model: NamedModel | Unknown = spec.model
     if anchor.states("model"):
         model = named_model(anchor.at("model"))
@@ -106,7 +106,7 @@ def spec_of_anchor(spec: StepSpec, anchor: Cursor[Anchor]) -> StepSpec | Unknown
 
 
 def sequences_of(spec: StepSpec) -> float:
-    """Sequences per step; a batch that does not divide is rounded, and the quote says so."""
+    """Sequences per step. A batch that cannot be divided is rounded, with a warning."""
     tokens, length = spec.global_batch_tokens.value, spec.sequence_length.value
     batch = whole_batch(global_batch_tokens=tokens, sequence_length=length)
     if batch * length != tokens:

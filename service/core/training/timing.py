@@ -1,4 +1,4 @@
-"""What a step is computed from: figures of devices, links and software, and structure beside."""
+"""The inputs of a step's time: figures of devices, links and software, and structure."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -26,13 +26,13 @@ SAME_IN_A_STEP: Final[dict[str, Precision]] = {
     "fp4": "nvfp4",
     "nvfp4": "nvfp4",
 }
-"""The recipe that a peak is used by, where another than the asked one stands in for it."""
+"""The recipe of a step by the precision of the peak that it uses, which may be a stand-in."""
 ADAPTER_WEIGHT_BYTES: Final = 2.0
-"""Adapters are kept in 16 bits beside the model's weights, which have a size of their own."""
+"""Bytes of an adapter's weight: 16 bits, whatever the size of the model's weights."""
 
 
 class StepInputs(Struct, frozen=True, kw_only=True):
-    """What the engine computes a step from: figures that are drawn, and structure that is not."""
+    """What the engine computes a step from: figures, which are drawn, and structure."""
 
     figures: Mapping[str, Term]
     machine: Machine
@@ -76,7 +76,7 @@ def _machine(hardware: Hardware) -> Machine:
 
 
 def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
-    """How the step is computed, on the stack that is usual for the device."""
+    """The recipe of the step, on the stack that is usual for the device."""
     return Recipe(
         precision=SAME_IN_A_STEP.get(hardware.precision, spec.precision.value),
         stack="xla" if hardware.device.kind == "tpu" else "megatron",
@@ -87,7 +87,7 @@ def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
 
 
 def _memory_recipe(hardware: Hardware, spec: StepSpec) -> MemoryRecipe:
-    """What memory depends on beside the layout, on the stack that is usual for the device."""
+    """What memory depends on besides the layout, on the stack that is usual for the device."""
     stack: Stack = "xla" if hardware.device.kind == "tpu" else "megatron_core"
     trainable, optimizer = spec.trainable, OPTIMIZER_BYTES[spec.work.said.optimizer]
     if trainable.adapters:

@@ -1,10 +1,10 @@
 """The time of one reinforcement step, from the times of its phases.
 
-Colocated, the same devices generate, judge and learn in turn, and every phase waits for the one
-before. Disaggregated and off-policy by k steps, k batches are being written while an older one is
-learned from, so that a step takes as long as the slower side. Samples of a batch then end while
-those of the next are written, and its longest one has k steps to end in: the tail of a batch no
-longer holds up the trainer.
+Colocated devices generate, judge and learn in turn, and every phase waits for the one before. With
+disaggregated devices that are off-policy by k steps, k batches are written while an older one is
+learned from, and a step takes as long as the slower side. Samples of a batch then end while those
+of the next are written, and the longest one has k steps to end in. So the tail of a batch no longer
+delays the trainer.
 """
 
 import math
@@ -19,7 +19,7 @@ TRAINING_PASSES = 3.0
 
 
 class StepPhases(NamedTuple):
-    """Seconds of one step by phase, each as long as it takes by itself."""
+    """Seconds of one step by phase, each phase by itself."""
 
     prefill: Real
     generation: Real  # decoding, until the batch's last sample
@@ -43,7 +43,7 @@ class RlStep(NamedTuple):
 
 @formula("forward_seconds", unit="second")
 def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
-    """Seconds of so many forward passes over what a training step of these seconds learns from.
+    """Seconds of forward passes over the batch of a training step that takes `training_seconds`.
 
         training_seconds * passes / 3
 
@@ -58,8 +58,8 @@ def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
 
         weight_bytes / byte_per_s
 
-    Tensor by tensor, the weights are gathered from the trainer's ranks and sent to all engines, so
-    that all of them pass the link of every device.
+    The weights are gathered from the trainer's ranks tensor by tensor and sent to all engines, so
+    all weights pass the link of every device.
 
     Source: this service's own model; the rate is fitted (lab/data/post_training_report.md).
     """
@@ -72,12 +72,12 @@ def generating_seconds(phases: StepPhases) -> Real:
 
 
 def training_seconds(phases: StepPhases) -> Real:
-    """What the trainer does with a batch: log-probabilities, reference, reward and update."""
+    """The work of the trainer on a batch: log-probabilities, reference, reward and update."""
     return phases.log_probabilities + phases.reference + phases.reward + phases.update
 
 
 def colocated_step(*, phases: StepPhases) -> RlStep:
-    """One after the other on the same devices: the sum of all phases."""
+    """One step on devices that do all in turn: the sum of all phases."""
     generating, training = generating_seconds(phases), training_seconds(phases)
     return RlStep(
         seconds=generating + training + phases.weight_transfer + phases.fixed,
@@ -89,10 +89,10 @@ def colocated_step(*, phases: StepPhases) -> RlStep:
 
 
 def off_policy_step(*, phases: StepPhases) -> RlStep:
-    """Side by side: max(generating, training + fixed) + weight transfer.
+    """One step of two sides at once: max(generating, training + fixed) + weight transfer.
 
-    `generation` is per batch where several are written at once. What a step costs beside is the
-    trainer's; only new weights stop both sides.
+    `generation` is per batch, if several are written at once. The fixed time of a step is the
+    trainer's. Only new weights stop both sides.
     """
     generating, training = generating_seconds(phases), training_seconds(phases) + phases.fixed
     slower = maximum(generating, training)
@@ -133,7 +133,7 @@ def seconds_per_step(
 def decoding_seconds(
     *, queue_seconds: Real, drain_seconds: Real, steps_per_rollout: Real = 1.0
 ) -> Real:
-    """Decoding of one step, its rollout whole.
+    """Decoding of one step, if the rollout is written as a whole.
 
         (queue_seconds + drain_seconds) / steps_per_rollout
 
@@ -152,13 +152,13 @@ def streaming_seconds(
     batches_ahead: Real,
     steps_per_rollout: Real = 1.0,
 ) -> Real:
-    """Decoding of one step where k batches are under way and follow one another.
+    """Decoding of one step, if k batches are under way and follow one another.
 
         min(queue + drain, max(flow, longest)) / (k * steps_per_rollout)
 
-    The places of samples that end go to the next batch, so that generation is bound by its flow,
-    or by the longest sample, which k steps wait for. Batches that are written whole are the other
-    way to run; the faster is taken.
+    The next batch takes the places of samples that end. So generation is bound by its flow, or by
+    the longest sample, which has k steps to end in. Batches may also be written as a whole. The
+    faster of the two is taken.
 
     Source: this service's own model of generation that does not wait for the trainer.
     """
@@ -177,13 +177,13 @@ def steps_sharing_rollout(
     steps: Real,
     updates_per_step: float,
 ) -> Real:
-    """Steps that share a rollout where nobody says: as many as give every device enough to write.
+    """Steps that share a rollout by default: as many as give every device enough to write.
 
         max(1, min(devices * samples_per_device / samples, updates_per_rollout / updates, steps))
 
-    A device that decodes few samples reads all weights for few tokens, and all devices wait for
-    the longest sample as often as they begin anew; so teams write for several updates at once,
-    as long as the last of them does not learn from samples that are too old.
+    A device that decodes few samples reads all weights for few tokens. And each rollout ends with a
+    wait for its longest sample. So teams write for several updates at once, as long as the last
+    update does not learn from samples that are too old.
 
     Source: judged here from published runs (lab/data/post_training_report.md).
     """
@@ -193,7 +193,7 @@ def steps_sharing_rollout(
 
 @formula("batches_ahead", unit="count")
 def at_least_one(*, steps: Real) -> Real:
-    """Batches under way for a policy so many steps behind.
+    """Batches under way, for a policy that is `steps` steps behind.
 
         max(1, steps)
 
@@ -204,7 +204,7 @@ def at_least_one(*, steps: Real) -> Real:
 
 @formula("generating_seconds_of_step", unit="second")
 def generating_seconds_of_step(*, prefill: Real, generation: Real) -> Real:
-    """Seconds that a step's samples take to write.
+    """Seconds to write the samples of a step.
 
         prefill + generation
 
@@ -239,9 +239,9 @@ def training_pass_seconds(
 
         seconds * updates * (prompt + response) / sequence_length * slowdown * colocated_slowdown
 
-    `seconds` is the engine's for one mini-batch of sequences of `sequence_length`. `slowdown` is
-    what samples of uneven length and short batches cost against a training run,
-    `colocated_slowdown` what it costs to share the device's memory with an inference engine.
+    `seconds` is the engine's time for one mini-batch of sequences of `sequence_length`. `slowdown`
+    is the cost of uneven samples and short batches, compared with a training run.
+    `colocated_slowdown` is the cost of sharing the device's memory with an inference engine.
 
     Source: this service's own model; both ratios are described in lab/data/post_training_report.md.
     """
@@ -261,13 +261,13 @@ def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
 
 
 def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
-    """Forward passes of the policy that one of the reward model costs: active parameters."""
+    """One forward pass of the reward model, in passes of the policy: ratio of active parameters."""
     return params_active(architecture=reward) / params_active(architecture=policy)
 
 
 @formula("weight_bytes", unit="byte")
 def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
-    """All weights, which pass every device on their way.
+    """Bytes of all weights, which pass the link of every device.
 
         parameters * bytes_per_weight
 
@@ -278,7 +278,7 @@ def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
 
 @formula("reinforcement_step", parts=dict.fromkeys(RlStep._fields, "second"))
 def stepped(*, side_by_side: bool, **phases: Real) -> RlStep:
-    """Seconds of a step from its phases, and where its devices wait.
+    """Seconds of a step from its phases, and the seconds that its devices wait.
 
         generating = prefill + generation
         training = log_probabilities + reference + reward + update
@@ -304,7 +304,7 @@ def devices_learning(*, devices: Real, generation_devices: Real) -> Real:
 
 @formula("generation_devices", unit="count")
 def generation_devices(*, devices: Real, learning_share: float) -> Real:
-    """Devices that generate, of a chosen split.
+    """Devices that generate in a chosen split.
 
         devices - max(1, floor(devices * learning_share))
 

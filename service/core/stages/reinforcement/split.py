@@ -24,9 +24,9 @@ from service.core.stages.reinforcement.update import (
 )
 
 SPLITS: Final = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
-"""Shares of the devices that are tried for learning, where the others generate."""
+"""Shares of the devices that are tried for learning. The others generate."""
 SPLITS_TIMED: Final = 3
-"""Of these, how many are timed as they are."""
+"""How many of these are timed in full."""
 LEAST_TO_SPLIT: Final = 2
 """Devices: one to generate and one to learn."""
 
@@ -76,11 +76,11 @@ def split_of(stage: RlStage) -> Split | Unknown:
 
 
 def _best_share(stage: RlStage, placement: Disaggregated) -> float:
-    """The learning share of the devices with the shortest step, all figures central.
+    """The learning share of the devices that gives the shortest step, all figures central.
 
-    The update is timed once and taken to scale with the devices; the shares that look best by that
-    are timed themselves, because few layouts fit every number of devices well. What is written
-    here is thrown away.
+    The update is timed once and assumed to scale with the devices. The best shares by that are then
+    timed in full, because few layouts fit every number of devices well. All figures that are
+    written here are thrown away.
     """
     devices = stage.context.devices.central
     for base in SPLITS[3:]:
@@ -111,7 +111,7 @@ def _best_share(stage: RlStage, placement: Disaggregated) -> float:
 
 
 def _writing_seconds(stage: RlStage, placement: Disaggregated, share: float) -> float:
-    """Seconds that a step's responses take where `share` of the devices learns."""
+    """Seconds that a step's responses take if `share` of the devices learns."""
     devices = stage.context.devices.central
     learning = max(1.0, math.floor(devices * share))
     asked = stage.work.said.steps_per_rollout

@@ -44,7 +44,7 @@ from service.core.stages.responses import (
 )
 
 BETWEEN: Final = ("queue_seconds", "drain_seconds")
-"""What a batch takes to be written where the next waits for its end."""
+"""The parts of a batch's time, if the next batch waits for its end."""
 
 
 def reinforcement_hours(context: StageContext) -> Hours:
@@ -82,7 +82,7 @@ def _batch(work: Cursor[Reinforcement]) -> StepBatch:
 
 
 def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]) -> Hours:
-    """All steps, once the devices are split and the rollouts known."""
+    """All steps, when the split and the rollouts are known."""
     context, work = stage.context, stage.work
     step = update_of(stage, work, split.learning)
     if isinstance(step, Unknown):
@@ -201,7 +201,7 @@ def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
 
 
 def _reward_passes(stage: RlStage) -> float:
-    """Forward passes of a reward model, in those of the policy; none where rules judge."""
+    """Forward passes of a reward model, in passes of the policy. None if rules judge."""
     work = stage.work
     if not work.states("reward_model"):
         return 0.0

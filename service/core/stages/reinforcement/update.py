@@ -1,4 +1,4 @@
-"""One reinforcement step before it is timed: what it writes, what it learns from, and on what."""
+"""One reinforcement step before it is timed: its samples, its mini-batches, its devices."""
 
 from typing import Final
 
@@ -21,11 +21,11 @@ from service.core.training.step import Step, step_of
 from service.core.training.step_spec import StepSpec
 
 STREAMED: Final = ("queue_seconds", "drain_seconds", "flow_seconds", "longest_seconds")
-"""What batches that follow one another take."""
+"""The parts of the time of batches that follow one another."""
 
 
 class Split(Struct, frozen=True, kw_only=True):
-    """Which devices generate and which learn; all do both where they are colocated."""
+    """Which devices generate and which learn. Colocated devices do both."""
 
     generating: Term
     learning: Term
@@ -38,9 +38,9 @@ class Split(Struct, frozen=True, kw_only=True):
 
 
 class Rollout(Struct, frozen=True, kw_only=True):
-    """How many steps share what is written at once, and how many such batches are under way.
+    """How many steps share one rollout, and how many such batches are under way.
 
-    Both are one where they are left out.
+    Both are one if they are left out.
     """
 
     steps: Term | None = None
@@ -48,12 +48,12 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
     @property
     def per_step(self) -> dict[str, Term]:
-        """What turns the seconds of a rollout into those of a step."""
+        """The factors that turn the seconds of a rollout into those of a step."""
         return {} if self.steps is None else {"steps_per_rollout": self.steps}
 
     @property
     def ahead(self) -> dict[str, Term]:
-        """What turns the seconds of all that is under way into those of a rollout."""
+        """The factors that turn the seconds of all batches under way into those of a rollout."""
         return {} if self.batches_ahead is None else {"batches_ahead": self.batches_ahead}
 
 
@@ -66,7 +66,7 @@ class StepBatch(Struct, frozen=True, kw_only=True):
 
     @property
     def sequence_length(self) -> float:
-        """Tokens of a mean sample with its prompt, whole."""
+        """Tokens of a mean sample with its prompt, as a whole number."""
         mean = self.lengths.prompt_tokens.central + self.lengths.mean_tokens.central
         return float(max(1, round(mean)))
 
@@ -74,7 +74,7 @@ class StepBatch(Struct, frozen=True, kw_only=True):
 class RlStage(Struct, frozen=True, kw_only=True):
     """A stage of reinforcement learning before it is timed.
 
-    Its policy on the devices that serve it, what a step learns from, how many steps there are, and
+    It has the policy on the devices that serve it, the batch of a step, the number of steps, and
     how often a step goes over its batch.
     """
 
@@ -92,7 +92,7 @@ class RlStage(Struct, frozen=True, kw_only=True):
 
 
 def requests_of(stage: RlStage, split: Split, steps_per_rollout: Term | None) -> RequestBatch:
-    """What is written at once: the responses of a rollout, and of the batches ahead."""
+    """What is written at once: the responses of a rollout, for all batches under way."""
     return RequestBatch(
         samples=stage.batch.samples,
         prompts=stage.batch.prompts,
@@ -105,7 +105,7 @@ def requests_of(stage: RlStage, split: Split, steps_per_rollout: Term | None) ->
 def update_of(stage: RlStage, work: Cursor[Reinforcement], devices: Term) -> Step | Unknown:
     """One mini-batch of samples of mean length, as a training step.
 
-    `work` is the cursor under whose prefix the step is written: that of the stage, or a scratch.
+    `work` is the cursor whose prefix names the step's figures: that of the stage, or a scratch.
     """
     batch = stage.batch
     updates = work.said.updates_per_step
@@ -136,7 +136,7 @@ def scratch_of(work: Cursor[Reinforcement]) -> Cursor[Reinforcement]:
 
 
 def learning_seconds(stage: RlStage, learners: float) -> float | None:
-    """Seconds that so many devices of their own learn in a step, or nothing where none fits."""
+    """Seconds that this many devices of their own learn in a step. None if nothing fits."""
     scratch = scratch_of(stage.work)
     outcome = update_of(stage, scratch, Term("learners", learners))
     if isinstance(outcome, Unknown) or not isinstance(outcome.seconds, Term):
@@ -160,7 +160,7 @@ def rollout_of(stage: RlStage, split: Split) -> Rollout:
 
 
 def _widened(stage: RlStage, split: Split) -> Term:
-    """Steps that share a rollout where the request is silent, with a warning."""
+    """Steps that share a rollout if the request does not say, with a warning."""
     work, member = stage.work, "steps_per_rollout"
     steps = work.derive(
         steps_sharing_rollout,

@@ -1,8 +1,8 @@
-"""The constants of the step-time engine, and what they come to for one machine and recipe.
+"""The constants of the step-time engine, and their values for one machine and recipe.
 
-Each constant has a meaning, a physical range, a prior and the fit that gave it; the data files hold
-them. A device that was never measured takes the effects of its generation, a generation that was
-never measured none: the constants of its kind.
+Each constant has a meaning, a physical range, a prior and a fitted value, which stand in the data
+files. A device that was never measured takes the effects of its generation. A generation that was
+never measured has no effects, and takes the constants of its kind.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from service.core.training.steptime.machine import Machine, Recipe
 # Kernels and frameworks changed in kind around these dates.
 FLASH_ATTENTION = 2023.0  # before: scores in memory, collectives in line, eager PyTorch
 FLASH_ATTENTION_2 = 2024.0  # before: the first flash kernels
-BALANCED_STAGES = 2025.0  # from then on stages are laid out around embedding and logits
+BALANCED_STAGES = 2025.0  # from then on stages are balanced around embedding and logits
 GROUPED_QUANTISED = 2026.4  # grouped products that quantise and activate in one kernel
 NEVER = 9999.0
 
 
 class Traits(NamedTuple):
-    """What constants depend on, as numbers: 1 where it is so and 0 where not, or one per row."""
+    """Traits that constants depend on, as numbers: 1 for yes and 0 for no, or one per row."""
 
     tpu: Real
     fp8: Real
@@ -40,7 +40,7 @@ class Traits(NamedTuple):
 
 
 class Coefficients(NamedTuple):
-    """The constants as they stand for one machine and recipe; rates are of the device's peaks."""
+    """The constants for one machine and recipe. Rates are shares of the device's peaks."""
 
     gemm_share: Real  # of the peak of the linear layers' precision
     gemm_share_16_bit: Real
@@ -50,7 +50,7 @@ class Coefficients(NamedTuple):
     attention_share: Real
     attention_backward: Real
     narrow_head_ratio: Real
-    unfused_attention: Real  # 1: scores are computed for the whole square, else 0
+    unfused_attention: Real  # 1 if scores are computed for the whole square, else 0
     hidden_passes: Real
     ffn_passes: Real
     layer_host_s: Real
@@ -75,7 +75,7 @@ class Coefficients(NamedTuple):
     expert_tile_width: Real
     expert_exposed: Real
     expert_exposed_out: Real
-    expert_dedupes: Real  # 1: a token crosses to each other domain once
+    expert_dedupes: Real  # 1 if a token crosses to each other domain once
     mixer_share: Real
     scale_per_doubling: Real
 
@@ -86,7 +86,7 @@ def effect_names(of: str, machine: Machine) -> tuple[str, str]:
 
 
 def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Traits:
-    """What the constants depend on, for one machine and recipe."""
+    """The traits of one machine and recipe."""
 
     def effect(of: str) -> float:
         return sum(constants.effects.get(name, 0.0) for name in effect_names(of, machine))
@@ -109,7 +109,7 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
 
 
 def _fused_experts_from(recipe: Recipe) -> float:
-    """Stacks fuse the products of gated experts in scaled formats; the caller may know better."""
+    """The year from which products of experts are fused, unless the recipe says how they run."""
     if recipe.expert_kernels is not None:
         return 0.0 if recipe.expert_kernels == "fused" else NEVER
     scaled = recipe.precision in ("mxfp8", "nvfp4")
@@ -122,7 +122,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         share of peak = share of the kind * exp(effects of generation and device) * ratio of the
         format
 
-    Logs add, so that a constant of few measurements is drawn to that of its kind.
+    Effects add in logarithms, so that a constant with few measurements stays near that of its kind.
     """
     v, tpu, year = values, traits.tpu > 0, traits.software_year
     old = year < FLASH_ATTENTION

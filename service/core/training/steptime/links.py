@@ -1,4 +1,4 @@
-"""Seconds that a device waits for others: inside a layer, between stages, between replicas.
+"""Seconds that a device waits for others: within a layer, between stages, between replicas.
 
 Symbols: t tokens of a micro-batch on the device, d hidden_size, tp, cp, ep degrees. All payloads of
 activations are 2 bytes per element.
@@ -49,7 +49,7 @@ class MicroBatch(NamedTuple):
 
 
 def tensor_parallel_s(at: MicroBatch) -> Real:
-    """Seconds of a layer's two all-reduces, forward, that are not hidden; as many backward.
+    """Seconds of a layer's two all-reduces, forward, that are not hidden. Backward takes as many.
 
         2 * (2 (tp - 1) / tp * t d * 2 bytes / rate + latency) * exposed
 
@@ -64,7 +64,7 @@ def tensor_parallel_s(at: MicroBatch) -> Real:
 
 
 def context_parallel_s(at: MicroBatch) -> Real:
-    """Seconds of a layer's exchange of keys and values, forward, not hidden; twice that backward.
+    """Seconds of a layer's exchange of keys and values, forward, not hidden. Backward takes twice.
 
     (cp - 1) t kv / tp * 2 bytes / rate * exposed
     """
@@ -76,22 +76,23 @@ def context_parallel_s(at: MicroBatch) -> Real:
 
 
 def expert_parallel_s(at: MicroBatch) -> Real:
-    """Seconds of dispatch and combine of a mixture-of-experts layer, forward; as many backward.
+    """Seconds of dispatch and combine of a layer with experts, forward. Backward takes as many.
 
         inside a domain    2 t k d / tp * 2 bytes * (ep - 1) / ep * share inside / rate * exposed
         between domains    as many copies as a token has other domains among its experts
 
-    Modern dispatchers send a token once to each domain: (n - 1) (1 - (1 - 1/n)^k) of n domains, or
-    to no more than its expert groups are in; older ones once per expert: k (n - 1) / n.
+    Modern dispatchers send a token once to each of n domains, (n - 1) (1 - (1 - 1/n)^k) copies, but
+    to no more domains than its expert groups lie in. Older ones send a copy for each expert:
+    k (n - 1) / n.
     """
     c = at.coefficients
     return _exchange_s(at, inside=c.expert_exposed, outside=c.expert_exposed_out)
 
 
 def expert_parallel_beside_s(at: MicroBatch, *, compute: Real) -> Real:
-    """Seconds of `expert_parallel_s` that stay when it runs beside so many seconds of `compute`.
+    """Seconds of `expert_parallel_s` that are not hidden by `compute` seconds of other work.
 
-    what is longer than the compute, and the compute that exchanging kernels take away
+    exchange - (1 - 20/132) * min(exchange, compute), at most `expert_parallel_s`
     """
     whole = _exchange_s(at, inside=1.0, outside=1.0)
     hidden = minimum(whole, compute)
@@ -99,7 +100,7 @@ def expert_parallel_beside_s(at: MicroBatch, *, compute: Real) -> Real:
 
 
 def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
-    """Seconds of dispatch and combine, of which these shares inside and between domains count."""
+    """Seconds of dispatch and combine, with these shares exposed inside and between domains."""
     k, ep = at.work.experts_per_token, at.layout.expert_parallel
     domains = maximum(1.0, ep * at.layout.tensor_parallel / at.machine.scale_up_domain)
     elsewhere = 1 - 1 / domains
@@ -117,7 +118,7 @@ def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
 
 
 def stage_transfer_s(at: MicroBatch) -> Real:
-    """Seconds per micro-batch of handing activations and gradients on, as far as exposed.
+    """Seconds per micro-batch of passing on activations and gradients, where not hidden.
 
     2 vp t d / tp * 2 bytes / network rate * exposed
     """
@@ -130,8 +131,8 @@ def stage_transfer_s(at: MicroBatch) -> Real:
 def replica_rate(at: MicroBatch) -> Real:
     """Bytes per second at which a device exchanges with its replicas.
 
-    The slower of the links inside the domain and the network, of which all the replicas in a domain
-    have their shares.
+    This is the slower of the links inside the domain and of the network, which the replicas in a
+    domain share.
     """
     ranks = at.layout.data_parallel * at.layout.context_parallel
     together = maximum(1.0, minimum(ranks, at.machine.scale_up_domain / at.layout.tensor_parallel))

@@ -11,10 +11,10 @@ Stack = Literal["megatron", "fsdp", "xla"]
 
 
 class Machine(NamedTuple):
-    """One device and its links; rates are one way and per device, numbers or one per row.
+    """One device and its links. Rates are one way and per device: numbers, or one per row.
 
-    `kind`, `generation` and `device` are what constants are looked up by: those of the device where
-    it was measured, else of its generation, else of its kind.
+    Constants are looked up by `device`, `generation` and `kind`: those of the device if it was
+    measured, else those of its generation, else those of its kind.
     """
 
     peak_flop_per_s: Real  # dense, at the precision of the linear layers
@@ -29,12 +29,12 @@ class Machine(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """How the step is computed; the defaults are a stack of today."""
+    """How the step is computed. The defaults are those of a current stack."""
 
     precision: Precision = "bf16"
     stack: Stack = "megatron"
     software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
-    gated_experts: bool = True  # the usual ones, for which kernels are written
-    expert_kernels: ExpertKernels | None = None  # None: what the stack has in that year
-    frozen_weights: bool = False  # adapters are trained, the weights are not
+    gated_experts: bool = True  # the usual kind, for which kernels are written
+    expert_kernels: ExpertKernels | None = None  # None: those of the stack in that year
+    frozen_weights: bool = False  # only adapters are trained

@@ -1,4 +1,4 @@
-"""Seconds of one training step, analytically, with their parts.
+"""Seconds of one training step by part, computed analytically.
 
 Symbols: t tokens of a micro-batch on the device, m micro-batches per replica, tp, pp, vp, cp, ep,
 dp as in `Layout`. One formula serves a single layout and arrays of them.
@@ -38,7 +38,7 @@ from service.core.training.steptime.work import Work, work_of
 WEIGHT_BYTES = 2.0
 OPTIMIZER_BYTES = 50.0  # read and written per parameter: states, master, gradient, weight
 NARROW_HEAD = 64.0
-LANES = 128.0  # widths that are no multiple of it waste part of a tile
+LANES = 128.0  # widths that are not a multiple of it waste part of a tile
 # The scaling of stragglers is counted from one server.
 SERVER_DEVICES = 8.0
 # A backward pass issues about half as many kernels again as a forward one.
@@ -47,7 +47,7 @@ SHARDED_WEIGHTS = 3.0
 
 
 class StepParts(NamedTuple):
-    """Seconds of a step by what takes them; the parts add up to the step."""
+    """Seconds of a step by part. The parts add up to the step."""
 
     gemm: Real  # projections, dense and shared feed-forward
     attention: Real  # scores and weighted values
@@ -120,7 +120,7 @@ def step_parts(
     recipe: Recipe,
     constants: Constants,
 ) -> StepParts:
-    """Seconds of one step by part; `global_batch` in sequences, `layout` numbers or arrays.
+    """Seconds of one step by part. `global_batch` is in sequences, `layout` numbers or arrays.
 
     (m * longest stage + bubble + replicas + optimizer + host) * stragglers
     """
@@ -142,7 +142,7 @@ def parts_of(
     machine: Machine,
     coefficients: Coefficients,
 ) -> StepParts:
-    """`step_parts` of work, machine and coefficients that may be arrays too, one per row."""
+    """`step_parts` for work, machine and coefficients that may also be arrays, one per row."""
     c, pp = coefficients, layout.pipeline_parallel
     tokens = tokens_per_device(layout=layout, sequence_length=work.sequence_length)
     at = MicroBatch(work, layout, tokens, machine, coefficients)
@@ -187,7 +187,7 @@ def parts_of(
 
 
 def _layer(at: MicroBatch) -> _Layer:
-    """Seconds of a mean layer: forward, backward and what is computed again."""
+    """Seconds of a mean layer: forward, backward and recomputation."""
     c, moe = at.coefficients, at.moe_share
     gemm, attention, elementwise = _dense_gemm_s(at), _attention_s(at), _elementwise_s(at)
     experts = moe * _experts_s(at)
@@ -250,7 +250,7 @@ def _dense_gemm_s(at: MicroBatch) -> Real:
 
 
 def _product_s(at: MicroBatch, *, flop: Real, width: Real, elements: Real, kernels: float) -> Real:
-    """Seconds of products of so much FLOP per token, split over tensor-parallel ranks.
+    """Seconds of products with this FLOP per token, split over tensor-parallel ranks.
 
     2MNK / (share * peak) * (1 + tile / width), or weights and activations through memory,
     joined by a 4-norm, and a launch per kernel
@@ -293,7 +293,7 @@ def _attention_s(at: MicroBatch) -> Real:
 
 
 def _elementwise_s(at: MicroBatch) -> Real:
-    """Seconds, forward and backward, of what only moves memory: passes * width * 2 bytes."""
+    """Seconds, forward and backward, of work that only moves memory: passes * width * 2 bytes."""
     w, c, tp = at.work, at.coefficients, at.layout.tensor_parallel
     wide = 1 + (tp - 1) * at.layout.sequence_parallel
     routed = w.shared_width + w.experts_per_token * w.expert_width
@@ -303,7 +303,7 @@ def _elementwise_s(at: MicroBatch) -> Real:
 
 
 def _recompute_s(at: MicroBatch, *, forward: Real, attention: Real) -> Real:
-    """Seconds of doing again: the layer's forward, or what selective recompute leaves out."""
+    """Seconds of recomputation: the layer forward, or the part that selective recompute drops."""
     layout, c = at.layout, at.coefficients
     part = where(c.unfused_attention > 0, attention, c.selective_share * forward)
     some = where(layout.recompute >= RECOMPUTE_SELECTIVE, part, 0.0)
@@ -352,14 +352,14 @@ def _replicas_s(at: MicroBatch, *, params: Real) -> Real:
 
 
 def _optimizer_s(at: MicroBatch, *, params: Real) -> Real:
-    """Seconds of updating the parameters that a device answers for, through memory."""
+    """Seconds to update the parameters of a device, through memory."""
     ranks = at.layout.data_parallel * at.layout.context_parallel
     mine = params / where(at.layout.zero_stage >= 1, ranks, 1 / stage_copies(at.layout))
     return OPTIMIZER_BYTES * mine / at.memory_rate
 
 
 def _norm4(a: Real, b: Real) -> Real:
-    """(a^4 + b^4)^(1/4): the larger, and a little more where both matter."""
+    """(a^4 + b^4)^(1/4): the larger of the two, and a little more if they are alike."""
     a2, b2 = a * a, b * b
     joined: Real = np.sqrt(np.sqrt(a2 * a2 + b2 * b2))
     return joined

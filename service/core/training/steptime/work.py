@@ -1,7 +1,7 @@
-"""What one step asks of the hardware, whatever the layout: FLOP, widths and parameters.
+"""The work of one step, independent of the layout: FLOP, widths and parameters.
 
-Everything that depends on the architecture and the sequence length alone is counted here once, so
-that timing a layout is arithmetic on plain numbers. Fields may be arrays, one number per row.
+All that depends only on the architecture and the sequence length is counted here once, so that
+timing a layout is arithmetic on plain numbers. Fields may be arrays, one number per row.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from service.core.model import (
 
 
 class Work(NamedTuple):
-    """FLOP are forward, per token and layer of the kind named; parameters per such layer."""
+    """FLOP are forward, per token and layer of the named kind. Parameters are per such layer."""
 
     sequence_length: Real
     layers: Real
@@ -42,7 +42,7 @@ class Work(NamedTuple):
     experts_per_token: Real
     expert_groups: Real
     groups_per_token: Real
-    dispatch_width: Real  # elements per token and expert that experts exchange
+    dispatch_width: Real  # elements that experts exchange per token and expert
     logits_flop: Real
     vocab_size: Real
     mixer_flop: Real  # per layer, of sequence mixers other than attention
