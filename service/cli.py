@@ -130,6 +130,21 @@ def openapi(
     sys.stdout.buffer.write(made[name])
 
 
+@app.command()
+def formulas(
+    *,
+    write: Annotated[Path | None, typer.Option(help="Write the page to this file instead.")] = None,
+) -> None:
+    """Print every formula with its inputs, their units and its source, as Markdown."""
+    from service.formula_reference.page import formulas_page  # noqa: PLC0415
+
+    page = formulas_page().encode()
+    if write is None:
+        sys.stdout.buffer.write(page)
+    else:
+        write.write_bytes(page)
+
+
 class Rows(StrEnum):
     """The kinds of rows in the catalog."""
 

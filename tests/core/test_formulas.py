@@ -1,7 +1,5 @@
 """The registry of formulas: names that are unique and cited, units that are said once."""
 
-import inspect
-
 import pytest
 
 from service.core.figures.formulas import REGISTRY, WHOLE, formula
@@ -31,10 +29,3 @@ def test_figures_cite_formulas_by_their_registered_names():
 
 def test_a_name_on_the_wire_holds_no_module_path():
     assert not [name for name in REGISTRY if not name.replace("_", "").isalnum()]
-
-
-@pytest.mark.parametrize("name", REGISTRY)
-def test_the_docstring_of_a_formula_has_the_formula_and_its_source(name):
-    lines = inspect.cleandoc(REGISTRY[name].__doc__ or "").splitlines()
-    assert any(line.startswith("    ") for line in lines)
-    assert any(line.startswith("Source: ") for line in lines)

@@ -52,7 +52,7 @@ class DraftBill(Struct, frozen=True, kw_only=True):
     excludes: tuple[ExcludedCost, ...]
 
 
-@formula("line_usd", unit="usd")
+@formula("line_usd", unit="usd", any_unit=("quantity", "rate"))
 def line_usd(*, quantity: Real, rate: Real) -> Real:
     """What a line costs before it is rounded to the cent.
 

@@ -1,0 +1,39 @@
+"""Units of the inputs of formulas, as figures of quotes show them.
+
+The registry knows the unit of what a formula answers, not those of its inputs: a formula takes
+plain numbers. So they are read off quotes: each derived figure names its formula and, input by
+input, the figures that it was derived from, and each of those has a unit.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from service.api.examples import REQUESTS, Example
+from service.core.answer import Quote
+from service.core.figures.sources import Derived
+from service.core.figures.units import Unit
+from service.formula_reference.requests import MORE_REQUESTS
+from service.local import quote_bytes
+
+Observed: TypeAlias = Mapping[str, Mapping[str, frozenset[Unit]]]
+"""Units by formula and input. A formula that was applied to no figure has an empty mapping."""
+
+
+def observed_units(examples: Iterable[Example] = (*REQUESTS, *MORE_REQUESTS)) -> Observed:
+    """What quotes of these requests show of the formulas that they apply."""
+    found: dict[str, dict[str, set[Unit]]] = {}
+    for example in examples:
+        body = quote_bytes(msgspec.json.encode(example.request))
+        figures = msgspec.json.decode(body, type=Quote).figures
+        for figure in figures.values():
+            if isinstance(figure.source, Derived):
+                units = found.setdefault(figure.source.formula, defaultdict(set))
+                for name, of in figure.source.inputs.items():
+                    units[name].add(figures[of].unit)
+    return {
+        formula: {name: frozenset(several) for name, several in units.items()}
+        for formula, units in found.items()
+    }

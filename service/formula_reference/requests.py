@@ -1,0 +1,100 @@
+"""Requests that reach the formulas which the contract's examples do not apply."""
+
+from typing import Any, Final
+
+from service.api.examples import Example, metered, pretraining
+
+LLAMA_8B: Final = {"kind": "preset", "id": "llama-3.1-8b"}
+EIGHT_H100: Final = {
+    "accelerator": "nvidia-h100-sxm-80gb",
+    "devices": 8,
+    "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+}
+
+
+def one_stage(work: dict[str, Any], *, cluster: dict[str, Any]) -> dict[str, Any]:
+    """A request of one stage."""
+    return {"run": {"name": "one", "stages": [{"name": "one", "work": work}]}, "cluster": cluster}
+
+
+MORE_REQUESTS: Final = (
+    Example(
+        name="frozen-and-padded",
+        summary="Tuning with frozen layers, each example in a sequence of its own",
+        request=one_stage(
+            {
+                "kind": "finetuning",
+                "model": LLAMA_8B,
+                "data": {"kind": "examples", "examples": 20000, "mean_tokens": 900},
+                "method": {"kind": "frozen", "frozen_share": 0.5},
+                "batching": "padded",
+            },
+            cluster=EIGHT_H100,
+        ),
+    ),
+    Example(
+        name="lengths-between-two",
+        summary="Generation of which nine in ten responses lie between two lengths, on owned cards",
+        request=one_stage(
+            {
+                "kind": "generation",
+                "model": LLAMA_8B,
+                "requests": 100000,
+                "responses": {
+                    "between_tokens": {"low": 200, "high": 4000},
+                    "most_tokens": 8192,
+                },
+            },
+            cluster={
+                "accelerator": "nvidia-a100-pcie-80gb",
+                "devices": 8,
+                "supply": {"kind": "owned", "convention": "epoch-2024"},
+            },
+        )
+        | {"accounting": {"storage": {"gigabytes": 5000}}},
+    ),
+    Example(
+        name="lengths-below-a-cap",
+        summary="Reinforcement learning with a mean and a cap, and rollouts shared as we choose",
+        request=one_stage(
+            {
+                "kind": "reinforcement",
+                "model": LLAMA_8B,
+                "steps": 200,
+                "prompts_per_step": 64,
+                "samples_per_prompt": 8,
+                "responses": {"mean_tokens": 1500, "most_tokens": 4096},
+            },
+            cluster=EIGHT_H100,
+        ),
+    ),
+    Example(
+        name="stated-mfu-and-checkpoints",
+        summary="Pre-training at a stated MFU, checkpointed at a stated interval",
+        request={
+            "run": {
+                "name": "stated",
+                "stages": [pretraining("stated", model=LLAMA_8B, tokens=1e12, mfu=0.4)],
+            },
+            "cluster": {
+                **EIGHT_H100,
+                "devices": 512,
+                "reliability": {"checkpoint_interval_seconds": 1800},
+            },
+        },
+    ),
+    Example(
+        name="commitment-and-discount",
+        summary="A commitment longer than the run, at a discount, with experiments on what is left",
+        request={
+            "run": {"name": "committed", "stages": [metered("training", 1e5)]},
+            "cluster": {**EIGHT_H100, "devices": 512},
+            "accounting": {
+                "commitment_hours": 2000,
+                "discounts": [{"label": "volume", "share": 0.1}],
+                "staff": {"kind": "amount", "usd": 1e6},
+            },
+        },
+    ),
+)
+"""With the contract's own examples they apply every formula of the registry at least once."""
