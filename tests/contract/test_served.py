@@ -1,6 +1,7 @@
 """A running service answers as the contract says: its documents, its examples, its refusals."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ from jsonschema import Draft202012Validator
 from service.api.examples import REQUESTS
 from service.api.pages import ASSETS, CONTENT_SECURITY_POLICY
 from service.api.problems import KINDS
+from service.core.figures.vocabulary import BASES
 from service.local import quote_bytes
 from tests.contract.document import PUBLISHED, catalog, component, document
 from tests.requests import R1
 from tests.server import start_service
 
 SCHEMAS = document()["components"]["schemas"]
+MOST_STAGES = 64
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -165,17 +168,57 @@ def test_a_problem_page_is_text_for_those_who_want_text(service):
     assert answer.text.startswith("There is nothing at this address (404)")
 
 
-def test_every_offer_accelerator_and_provider_can_be_quoted():
-    quote = judge(component({"$ref": "#/components/schemas/Quote"}))
-    known = catalog()
-    clusters = [
-        *({"accelerator": one, "devices": 1} for one in known.accelerators),
-        *(
-            {"accelerator": row.accelerator, "devices": 8, "supply": {"kind": "offer", "id": id_}}
-            for id_, row in known.offers.items()
-        ),
+def quoted_on(clusters: list[dict[str, Any]], bases: tuple[str, ...]) -> dict[str, Any]:
+    """The quote of an hour on each of these clusters, each a stage of one run."""
+    work = {"kind": "metered", "device_hours": 1}
+    stages = [
+        {"name": f"stage {place}", "work": work, "cluster": cluster}
+        for place, cluster in enumerate(clusters)
     ]
-    for cluster in clusters:
-        answer = json.loads(quote_bytes(json.dumps(R1 | {"cluster": cluster}).encode()))
-        assert answer["bases"]
-    assert quote.is_valid(answer)
+    request = {
+        "run": {"name": "r", "stages": stages},
+        "cluster": clusters[0],
+        "options": {"bases": bases},
+    }
+    found: dict[str, Any] = json.loads(quote_bytes(json.dumps(request).encode()))
+    return found
+
+
+def in_runs(clusters: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(clusters), MOST_STAGES):
+        yield clusters[start : start + MOST_STAGES]
+
+
+def test_every_accelerator_is_answered_as_the_contract_says():
+    quote = judge(component({"$ref": "#/components/schemas/Quote"}))
+    clusters = [{"accelerator": id, "devices": 1} for id in catalog().accelerators]
+    for some in in_runs(clusters):
+        answer = quoted_on(some, BASES)
+        assert [error.message for error in quote.iter_errors(answer)] == []
+        assert len(answer["stages"]) == len(some)
+
+
+def test_every_offer_prices_the_device_that_it_is_for():
+    offers = catalog().offers
+    clusters = [
+        {"accelerator": offer.accelerator, "devices": 8, "supply": {"kind": "offer", "id": id}}
+        for id, offer in offers.items()
+    ]
+    for some in in_runs(clusters):
+        (bill,) = quoted_on(some, ("rental",))["bases"]
+        lines = [line for line in bill["lines"] if line["item"] == "device_rental"]
+        for cluster, line in zip(some, lines, strict=True):
+            offer = offers[cluster["supply"]["id"]]
+            assert line["status"] == "priced", offer.id
+            assert line["detail"].startswith(f"{offer.price_kind} price of {offer.provider}")
+
+
+def test_every_provider_can_be_asked_for_a_price():
+    """There may be none on demand; that is a state."""
+    sold = {offer.provider: offer.accelerator for offer in catalog().offers.values()}
+    clusters = [
+        {"accelerator": id, "devices": 8, "supply": {"kind": "market", "provider": provider}}
+        for provider, id in sold.items()
+    ]
+    for some in in_runs(clusters):
+        assert len(quoted_on(some, ("rental",))["stages"]) == len(some)

@@ -9,6 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from service.core.answer import PricedBill
 from service.core.request.request import QuoteRequest
 from tests.requests import R1
 from tests.worlds import answer, embedded
@@ -162,15 +163,10 @@ def ends_of(request, path):
     return found
 
 
-def walk(tree):
-    if isinstance(tree, dict):
-        for value in tree.values():
-            yield from walk(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from walk(value)
-    else:
-        yield tree
+def nulls_of(encoded):
+    """Where the encoded answer has a null: no member is null, and infinities are written as one."""
+    found = re.finditer(rb"[:,\[]null(?=[,\]}])", encoded)
+    return [encoded[max(0, null.start() - 40) : null.end()] for null in found]
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
@@ -185,10 +181,15 @@ def test_corners_in_pairs_give_finite_well_formed_quotes(kind):
             tree = json.loads(json.dumps(request))
             set_at(tree, first, a)
             set_at(tree, second, b)
-            quoted = json.loads(msgspec.json.encode(answer(tree, embedded())))
-            numbers = [leaf for leaf in walk(quoted) if isinstance(leaf, int | float)]
-            assert all(math.isfinite(number) for number in numbers)
-            assert None not in list(walk(quoted))
-            for bill in quoted["bases"]:
-                if bill["status"] == "priced":
-                    assert Decimal(bill["total"]["amount"]).is_finite()
+            quoted = answer(tree, embedded())
+            assert nulls_of(msgspec.json.encode(quoted)) == []
+            for bill in quoted.bases:
+                if isinstance(bill, PricedBill):
+                    assert Decimal(bill.total.amount).is_finite()
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_number_that_is_not_finite_would_be_found(number):
+    for holder in ({"value": number}, [1.0, number], {"a": [number, 1.0]}):
+        assert nulls_of(msgspec.json.encode(holder))
+    assert nulls_of(msgspec.json.encode({"value": 1e300, "text": "null"})) == []
