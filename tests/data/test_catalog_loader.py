@@ -66,7 +66,7 @@ def emptied(row: str, column: str) -> Edit:
 
 AWS, H100 = "offers/aws.csv", "aws-us-east-1-p5-48xlarge-on-demand-2026-07"
 NVIDIA, H100_SXM = "accelerators/nvidia.toml", "nvidia-h100-sxm-80gb"
-H100_RATES = "{ fp32 = 67, tf32 = 494.5, fp16 = 989, bf16 = 989, fp8 = 1979 }"
+H100_RATES = "{ fp32 = 67, tf32 = 494.5, fp16 = 989, bf16 = 989, fp8 = 1979, int8 = 1979 }"
 RUNS = "runs/reference_runs.jsonl"
 V3 = '{"id": "deepseek-v3-pretrain"'
 
