@@ -18,10 +18,17 @@ STAND_IN_PRECISION: Final = {
     "fp8": "bf16",
     "int8": "fp8",
     "bf16": "fp16",
+    "fp16": "bf16",
     "tf32": "fp32",
 }
-"""Where a device has no peak at a precision, the precision that a run on it would use instead."""
-SAME_RATE: Final = {("mxfp8", "fp8"), ("nvfp4", "fp4"), ("bf16", "fp16")}
+"""Where a device has no peak at a precision, what a run on it would use instead.
+
+Nothing stands in for fp32 on a GPU: PyTorch multiplies fp32 in fp32 unless told otherwise.
+Source: PyTorch documentation, `torch.set_float32_matmul_precision`, default "highest".
+"""
+STAND_IN_PRECISION_ON_TPU: Final = STAND_IN_PRECISION | {"fp32": "bf16", "tf32": "bf16"}
+"""XLA multiplies fp32 in bf16 on TPUs. Source: JAX documentation, "Matmul precision"."""
+SAME_RATE: Final = {("nvfp4", "fp4"), ("bf16", "fp16"), ("fp16", "bf16")}
 """Formats that a matrix unit runs at the same rate. Only their names differ."""
 
 
@@ -110,12 +117,16 @@ def _unsuited(cluster: Cursor[Cluster], device: Accelerator, lacking: str) -> Un
 
 
 def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]:
-    """The peak at a precision or at the nearest that stands in for it, and which one that is."""
-    while precision not in device.peak_dense_flop_per_s:
-        if precision not in STAND_IN_PRECISION:
+    """The peak and its format: the asked one, or the first that stands in for it."""
+    stands_in = STAND_IN_PRECISION_ON_TPU if device.kind == "tpu" else STAND_IN_PRECISION
+    peaks, tried = device.peak_dense_flop_per_s, set[str]()
+    while precision not in peaks:
+        tried.add(precision)
+        stand_in = stands_in.get(precision)
+        if stand_in is None or stand_in in tried:
             return None, precision
-        precision = STAND_IN_PRECISION[precision]
-    return device.peak_dense_flop_per_s[precision], precision
+        precision = stand_in
+    return peaks[precision], precision
 
 
 def _network(cluster: Cursor[Cluster], device: Accelerator) -> Term:

@@ -18,13 +18,16 @@ from service.core.training.formats import (
 from service.core.training.step_spec import StepSpec
 from service.core.training.steptime import Machine, Recipe
 
-SAME_IN_A_STEP: Final[dict[str, Precision]] = {
+RECIPE_OF_PEAK: Final[dict[str, Precision]] = {
+    "fp32": "fp32",
+    "tf32": "fp32",
     "bf16": "bf16",
     "fp16": "fp16",
     "fp8": "fp8",
     "mxfp8": "mxfp8",
     "fp4": "nvfp4",
     "nvfp4": "nvfp4",
+    "int8": "int8",
 }
 """The recipe of a step by the precision of the peak that it uses, which may be a stand-in."""
 ADAPTER_WEIGHT_BYTES: Final = 2.0
@@ -53,15 +56,18 @@ def step_inputs(spec: StepSpec, hardware: Hardware) -> StepInputs:
             "scale_out_byte_per_s": hardware.scale_out_byte_per_s,
             "software_year": year,
         },
-        machine=_machine(hardware),
+        machine=machine_of(hardware),
         recipe=_recipe(hardware, spec),
         memory_recipe=_memory_recipe(hardware, spec),
         constants=spec.at.argument.catalog.engine.constants,
     )
 
 
-def _machine(hardware: Hardware) -> Machine:
-    """The device and its links with central values, and the names that constants are found by."""
+def machine_of(hardware: Hardware) -> Machine:
+    """The device and its links with central values, and the names that constants are found by.
+
+    Quotes are timed on it, and the engine's constants are fitted on it.
+    """
     return Machine(
         peak_flop_per_s=hardware.peak_flop_per_s.central,
         bf16_peak_flop_per_s=hardware.bf16_peak_flop_per_s.central,
@@ -78,7 +84,7 @@ def _machine(hardware: Hardware) -> Machine:
 def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
     """The recipe of the step, on the stack that is usual for the device."""
     return Recipe(
-        precision=SAME_IN_A_STEP.get(hardware.precision, spec.precision.value),
+        precision=RECIPE_OF_PEAK[hardware.precision],
         stack="xla" if hardware.device.kind == "tpu" else "megatron",
         gated_experts=spec.model.architecture.ffn_matrices > 2,
         expert_kernels=spec.expert_kernels,

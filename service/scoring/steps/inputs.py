@@ -1,7 +1,7 @@
 """A measured step in the terms of the engine: its work, layout, machine and recipe.
 
-Hardware and models that the catalog does not name are taken from the row's own fields and from the
-nearest that the catalog has.
+Devices and links are those that a quote of the same cluster takes from the catalog. Models that the
+catalog does not name are taken from the row's own fields.
 """
 
 import re
@@ -9,50 +9,30 @@ from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
 
+from service.core.argument import Argument, Fixed, Unknown
 from service.core.catalog.catalog import Accelerator, Catalog
-from service.core.figures.ledger import Ledger
-from service.core.figures.sources import Datum
+from service.core.cluster.hardware import Hardware, hardware_of
 from service.core.model import Architecture, architecture_of, plausible_transformer
+from service.core.request.request import Cluster
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
-from service.core.training.formats import Precision
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
 from service.core.training.steptime import Machine, Recipe, Work, work_of
+from service.core.training.timing import RECIPE_OF_PEAK, machine_of
 from service.scoring.steps.measurements import Arch, Measurement, software_year
 
 UNKNOWN_ACCELERATOR = "nvidia-h100-sxm-80gb"
-GIGABIT = 1e9 / 8
-# Network per device where a row does not print it, in Gb/s, by the beginning of the architecture:
-# the reference servers of each generation.
-NETWORK_GBIT = {
-    "Volta": 50.0,
-    "Ampere": 200.0,
-    "Blackwell Ultra": 800.0,
-    "Grace Blackwell Ultra": 800.0,
-    "TPU": 25.0,
-    "Trainium": 100.0,
-    "Gaudi": 300.0,
-    "Ada": 25.0,
-    "Da Vinci": 200.0,
-}
-USUAL_NETWORK_GBIT = 400.0
-# The formats that stand in where a device has no peak of its own.
-PEAK_OF: dict[Precision, tuple[str, ...]] = {
-    "nvfp4": ("nvfp4", "fp4", "fp8", "bf16", "fp16"),
-    "mxfp8": ("mxfp8", "fp8", "bf16", "fp16"),
-    "fp8": ("fp8", "bf16", "fp16"),
-    "bf16": ("bf16", "fp16", "tf32", "fp32"),
-    "fp16": ("fp16", "bf16", "tf32", "fp32"),
-    "fp32": ("tf32", "fp32", "bf16", "fp16"),
-}
+# Devices that share the adapters of a server: where a row does not print them, and at most.
+DEVICES_PER_SERVER = 8.0
 # A format by the words that print it, the particular ones first.
-FORMATS: tuple[tuple[tuple[str, ...], Precision], ...] = (
+FORMATS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mxfp8",), "mxfp8"),
     (("fp4",), "nvfp4"),
     (("fp8", "float8", "e4m3"), "fp8"),
     (("int8",), "int8"),
     (("bf16", "bfloat"), "bf16"),
     (("fp16", "float16", "half"), "fp16"),
-    (("fp32", "float32", "tf32"), "fp32"),
+    (("tf32",), "tf32"),
+    (("fp32", "float32"), "fp32"),
 )
 HYBRID_LAYERS = re.compile(r"(\d+) attention, (\d+) mamba, (\d+) moe")
 LATENT_EXPERTS = re.compile(r"latent moe (\d+)")
@@ -77,11 +57,17 @@ class Expressed(NamedTuple):
 
 
 def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
-    """The row in the engine's terms; none where it names no model, devices or time."""
+    """The row in the engine's terms; none where it names no model or time.
+
+    A device without a peak that suits the row has none either.
+    """
     arch, work = row.arch, _work(row)
     if work is None:
         return None
     device = accelerator_of(row.accelerator or "", catalog)
+    hardware = _hardware(row, device, catalog)
+    if isinstance(hardware, Unknown):
+        return None
     layout, batch = _layout(row)
     devices = row.device_count or layout.tensor_parallel * layout.pipeline_parallel
     seconds = row.measured.step_time_s
@@ -90,16 +76,15 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
         seconds = batch * (arch.seq_len or 0) / (rate * float(devices))
     if not seconds:
         return None
-    precision = _precision(row)
     year = software_year(row, released=_year(device.released))
     return Expressed(
         row=row,
         work=work,
         layout=layout,
         global_batch=batch,
-        machine=_machine(row, device, precision),
+        machine=_machine(row, hardware),
         recipe=Recipe(
-            precision=precision,
+            precision=RECIPE_OF_PEAK[hardware.precision],
             stack="xla" if row.on_xla else "megatron",
             software_year=year,
             rowwise_scales=_has_rowwise_scales(row),
@@ -291,7 +276,7 @@ def _recompute(row: Measurement) -> tuple[float, float]:
     return RECOMPUTE_CODE["none"], 1.0
 
 
-def _precision(row: Measurement) -> Precision:
+def _precision(row: Measurement) -> str:
     text = (row.precision or "bf16").lower()
     for words, precision in FORMATS:
         if any(word in text for word in words):
@@ -304,53 +289,35 @@ def _has_rowwise_scales(row: Measurement) -> bool:
     return any(word in text for word in ("rowwise", "row-wise", "row_wise"))
 
 
-def _machine(row: Measurement, device: Accelerator, precision: Precision) -> Machine:
-    link = device.scale_up
-    peaks = device.peak_dense_flop_per_s
-    bf16 = _first(peaks, PEAK_OF["bf16"]) or 1e14
-    peak = _first(peaks, PEAK_OF.get(precision, ())) or bf16
-    if precision == "int8":
-        peak = _first(peaks, ("int8",)) or 2 * bf16
-    bandwidth = device.memory_bandwidth_byte_per_s
-    domain = 1.0 if link is UNSET else float(link.domain_devices)
-    tpu = device.kind == "tpu"
-    if tpu and row.device_count:
-        domain = min(domain, row.device_count / (row.parallelism.slices or 1.0))
-    elif row.devices_per_node and not tpu:
-        domain = max(domain, row.devices_per_node) if domain > 1 else domain
-    return Machine(
-        peak_flop_per_s=peak,
-        bf16_peak_flop_per_s=bf16,
-        memory_bandwidth_byte_per_s=1e12 if bandwidth is UNSET else _open(bandwidth),
-        scale_up_byte_per_s=3e10 if link is UNSET else _open(link.unidirectional_byte_per_s),
-        scale_up_domain=domain,
-        scale_out_byte_per_s=_network(row, device),
-        kind=device.kind,
-        generation=device.generation,
-        device=device.id,
+def _hardware(row: Measurement, device: Accelerator, catalog: Catalog) -> Hardware | Unknown:
+    """What a quote would know of the row's cluster: the network as printed, else as is usual."""
+    cluster = Cluster(
+        accelerator=device.id,
+        devices=row.device_count or 1.0,
+        network_gbit_per_s_per_device=_network_gbit_per_s(row),
     )
+    at = Argument(catalog).at(cluster, pointer="/cluster", prefix="cluster")
+    return hardware_of(at, Fixed(_precision(row), "/precision"))
 
 
-def _network(row: Measurement, device: Accelerator) -> float:
-    """Bytes per second of the device's share of the network, as printed or as is usual."""
+def _machine(row: Measurement, hardware: Hardware) -> Machine:
+    """The machine that a quote is timed on; a row may say of how many chips a slice of TPUs is."""
+    machine = machine_of(hardware)
+    if not (row.device_count and row.parallelism.slices):
+        return machine
+    slice_devices = row.device_count / row.parallelism.slices
+    return machine._replace(scale_up_domain=min(hardware.scale_up_domain, slice_devices))
+
+
+def _network_gbit_per_s(row: Measurement) -> float | UnsetType:
+    """The device's share of the adapters of its server, where they are printed."""
     text = row.interconnect or ""
-    per_node = row.devices_per_node or 8.0
+    per_node = row.devices_per_node or DEVICES_PER_SERVER
     if found := re.search(r"(\d+) x (\d+) Gb/s", text):
-        return float(found[1]) * float(found[2]) * GIGABIT / min(per_node, 8.0)
+        return float(found[1]) * float(found[2]) / min(per_node, DEVICES_PER_SERVER)
     if found := re.search(r"(\d+) Gb/s per node", text):
-        return float(found[1]) * GIGABIT / per_node
-    for name in sorted(NETWORK_GBIT, key=len, reverse=True):
-        if device.architecture.startswith(name):
-            return NETWORK_GBIT[name] * GIGABIT
-    return USUAL_NETWORK_GBIT * GIGABIT
-
-
-def _first(peaks: dict[str, Datum], formats: tuple[str, ...]) -> float | None:
-    return next((_open(peaks[name]) for name in formats if name in peaks), None)
-
-
-def _open(datum: Datum) -> float:
-    return Ledger().take(datum).central
+        return float(found[1]) / per_node
+    return UNSET
 
 
 def _year(released: str) -> float:
