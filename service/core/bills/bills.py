@@ -1,4 +1,4 @@
-"""The bills of one run side by side: what each basis writes, carries over and leaves out."""
+"""The bills of one run side by side: the lines of each basis, and what it excludes."""
 
 from collections.abc import Iterable, Mapping
 
@@ -30,7 +30,7 @@ from service.core.stages.effort import Effort
 
 
 class PricedStage(Struct, frozen=True, kw_only=True):
-    """A stage with all that its cluster brings: site, power, price."""
+    """A stage with the site, the power and the price of its cluster."""
 
     effort: Effort
     site: SiteRates
@@ -42,7 +42,7 @@ class PricedStage(Struct, frozen=True, kw_only=True):
 def priced_stages(
     efforts: Iterable[Effort], accounting: Cursor[Accounting]
 ) -> tuple[PricedStage, ...]:
-    """What the device-hours of each stage draw from the grid, and what they cost to rent."""
+    """Each stage with what its device-hours draw from the grid and cost to rent."""
     sites: dict[str, SiteRates] = {}
     return tuple(_priced(effort, accounting, sites) for effort in efforts)
 
@@ -50,7 +50,7 @@ def priced_stages(
 def _priced(
     effort: Effort, accounting: Cursor[Accounting], sites: dict[str, SiteRates]
 ) -> PricedStage:
-    """What a stage's device-hours draw from the grid, and what they cost to rent.
+    """A stage with what its device-hours draw from the grid and cost to rent.
 
     `sites` remembers the site of each cluster, which stages may share.
     """
@@ -75,7 +75,7 @@ def _priced(
 
 
 class Bills(Struct, frozen=True, kw_only=True):
-    """The bills that were asked for, in their order, and what owning each cluster comes to."""
+    """The bills that were asked for, in their order, and the figures of owning each cluster."""
 
     drafts: tuple[DraftBill, ...]
     ownerships: tuple[OwningFigures, ...]
@@ -88,7 +88,7 @@ def bills_of(
     *,
     base_quote: BaseTotals | None,
 ) -> Bills:
-    """Every basis that the request asks for; the fully loaded one builds on the chosen hardware."""
+    """Every basis that the request asks for. The fully loaded one builds on the chosen hardware."""
     asked, accounting = set(request.options.bases), request.accounting
     hardware = carried_basis(request)
     bills: dict[BasisName, BillBuilder] = {}
@@ -117,7 +117,7 @@ def bills_of(
 
 
 def carried_basis(request: QuoteRequest) -> BasisName:
-    """What the fully loaded basis builds on: as chosen, or as the run's cluster is obtained."""
+    """The basis that the fully loaded one builds on: as chosen, or that of the cluster's supply."""
     if request.accounting.hardware is not UNSET:
         return request.accounting.hardware
     return "owned" if isinstance(request.cluster.supply, Owned) else "rental"
@@ -126,7 +126,7 @@ def carried_basis(request: QuoteRequest) -> BasisName:
 def holdings_of(
     accounting: Cursor[Accounting], stages: tuple[PricedStage, ...]
 ) -> dict[str, Holding]:
-    """What owning comes to for each cluster, by its pointer."""
+    """The holding of each cluster, by the cluster's pointer."""
     return {
         stage.effort.cluster_pointer: holding_of(
             cluster_terms(stage.effort, stage.site, stage.power, accounting=accounting)
@@ -136,7 +136,7 @@ def holdings_of(
 
 
 def working_life(effort: Effort, accounting: Cursor[Accounting]) -> tuple[Term, Term]:
-    """Years of use and utilisation over which the making of a stage's hardware is shared out."""
+    """Years and utilisation over which embodied carbon of a stage's hardware is spread."""
     terms = terms_at(effort, accounting)
     return (
         terms.assumed("years", unit="year", default="owned.life_years"),
@@ -153,7 +153,7 @@ def _ownerships(
 
 
 def _base_inside(base: BaseModel | UnsetType) -> set[str]:
-    """Which of a base model's costs a fully loaded bill has, or has no need of."""
+    """Costs of a base model that a fully loaded bill holds or does not need."""
     if base is UNSET:
         return {"base_model_development"}
     counted = isinstance(base, NoBase) or base.scope == "fully_loaded"
@@ -163,7 +163,7 @@ def _base_inside(base: BaseModel | UnsetType) -> set[str]:
 def excluded(
     argument: Argument, request: QuoteRequest, basis: BasisName, *, hardware: BasisName
 ) -> tuple[ExcludedCost, ...]:
-    """What a bill leaves out: what the catalog says of its basis, less what the request brings."""
+    """The costs that a bill leaves out: those in the catalog, less those in the request."""
     accounting = request.accounting
     base = accounting.base_model
     inside = set()

@@ -1,4 +1,4 @@
-"""The rows of a bill while it is argued: a quantity times a rate, or why there is no rate."""
+"""The lines of a bill before they are printed: a quantity times a rate, or why there is none."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from service.core.request.accounting import Accounting
 
 
 class Priced(Struct, frozen=True, kw_only=True):
-    """quantity x rate = usd; no stage means the whole run."""
+    """quantity x rate = usd. An empty stage means the whole run."""
 
     stage: str
     item: Item
@@ -29,7 +29,7 @@ class Priced(Struct, frozen=True, kw_only=True):
 
 
 class Unpriced(Struct, frozen=True, kw_only=True):
-    """The need is known, the price is not: that is not zero dollars."""
+    """The need is known and the price is not. That is not zero dollars."""
 
     stage: str
     item: Item
@@ -44,7 +44,7 @@ DraftLine: TypeAlias = Priced | Unpriced
 
 
 class DraftBill(Struct, frozen=True, kw_only=True):
-    """The rows of one basis; there is a total if every row has an amount."""
+    """The lines of one basis. There is a total if every line has an amount."""
 
     basis: BasisName
     lines: tuple[DraftLine, ...]
@@ -54,7 +54,7 @@ class DraftBill(Struct, frozen=True, kw_only=True):
 
 @formula("line_usd", unit="usd", any_unit=("quantity", "rate"))
 def line_usd(*, quantity: Real, rate: Real) -> Real:
-    """What a line costs before it is rounded to the cent.
+    """The cost of a line, before it is rounded to the cent.
 
         quantity * rate
 
@@ -67,7 +67,7 @@ def line_usd(*, quantity: Real, rate: Real) -> Real:
 
 @formula("total_usd", unit="usd")
 def total_usd(**usd: Real) -> Real:
-    """The sum of the lines of a bill; the keywords number the lines.
+    """The sum of the lines of a bill. The keywords number the lines.
 
         line_0 + line_1 + ...
 
@@ -90,7 +90,7 @@ def once() -> float:
 class BillBuilder:
     """One basis being written, line by line, into the ledger.
 
-    `at` is the cursor at the request's accounting; figures of the basis begin with its name.
+    `at` is the cursor at the request's accounting. Figures of the basis begin with its name.
     """
 
     __slots__ = ("_basis", "_lines", "at")
@@ -117,7 +117,7 @@ class BillBuilder:
         label: str = "",
         detail: str = "",
     ) -> Term:
-        """Write a line with its amount, and answer with the amount."""
+        """Write a line with its amount, and return the amount."""
         usd = self.at.derive(
             line_usd, f"lines/{len(self._lines)}/usd", quantity=quantity, rate=rate
         )
@@ -136,7 +136,7 @@ class BillBuilder:
         return usd
 
     def lump_sum(self, *, item: Item, usd: Term, label: str = "", detail: str = "") -> None:
-        """Write an amount that is no product."""
+        """Write an amount that is not a product."""
         one = self.at.argument.ledger.derive_once(once, name="once", inputs={})
         self.price(item=item, unit="lump_sum", quantity=one, rate=usd, label=label, detail=detail)
 
@@ -176,7 +176,7 @@ class BillBuilder:
         self._lines.extend(lines)
 
     def subtotal(self, name: str) -> Term | None:
-        """What the lines so far come to, under a name of this basis; None if one is unpriced."""
+        """The sum of the lines so far, under a name of this basis. None if one is unpriced."""
         return subtotal(self.at, self._lines, name)
 
     def close(self, *, excludes: tuple[ExcludedCost, ...]) -> DraftBill:
@@ -190,7 +190,7 @@ class BillBuilder:
 
 
 def subtotal(at: Cursor[Accounting], lines: Iterable[DraftLine], name: str) -> Term | None:
-    """What some lines come to, as a figure of this name; None if one is unpriced."""
+    """The sum of some lines as a figure of this name. None if one is unpriced."""
     amounts: dict[str, Term] = {}
     for index, line in enumerate(lines):
         if not isinstance(line, Priced):

@@ -1,4 +1,4 @@
-"""What a stage draws from the grid: power, energy and carbon, where its cluster stands."""
+"""Power, energy and carbon of a stage, at the site of its cluster."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,14 +18,14 @@ from service.core.request.request import Cluster, ClusterSite
 from service.core.stages.effort import Effort
 
 CURRENCY_OF_TARIFF: Final = {"eur/kwh": "usd_per_eur", "gbp/kwh": "usd_per_gbp"}
-"""The rate of exchange by which a tariff becomes dollars."""
+"""The rate of exchange that turns a tariff into dollars."""
 NOWHERE: Final = Site(id="nowhere", kind="grid_zone", name="a site of which nothing is known")
 ENERGY_PARTS: Final = ("it_kwh", "overhead_kwh", "facility_kwh")
 POWER_PARTS: Final = ("average_it_w", "average_facility_w", "peak_it_w", "peak_facility_w")
 
 
 class SiteRates(Struct, frozen=True, kw_only=True):
-    """The numbers of a cluster's site; `assumes_pue` where nobody says what it is."""
+    """The numbers of a cluster's site. `assumes_pue` says that its PUE is a default."""
 
     pue: Term
     usd_per_kwh: Term
@@ -52,7 +52,7 @@ class Consumption(Struct, frozen=True, kw_only=True):
 
 @formula("sum")
 def sum_of(**parts: Real) -> Real:
-    """The sum over stages; the keywords number them.
+    """The sum over stages. The keywords number them.
 
         stage_0 + stage_1 + ...
 
@@ -62,7 +62,7 @@ def sum_of(**parts: Real) -> Real:
 
 
 def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
-    """The numbers of a cluster's site: the caller's, else the catalog's, else assumed ones."""
+    """The numbers of a cluster's site: the caller's, else the catalog's, else defaults."""
     at: Cursor[ClusterSite] = cluster.at("site")
     argument, site = at.argument, NOWHERE
     if at.said.id is not UNSET:
@@ -104,7 +104,7 @@ def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
 
 
 def device_power(cluster: Cursor[Cluster], site: SiteRates) -> DevicePower | None:
-    """The power of a cluster's device at its site; None if no power is known."""
+    """The power of a cluster's device at its site. None if no power is known."""
     argument, device = cluster.argument, device_of(cluster)
     loaded = _loaded_w(argument, device)
     if loaded is None:
@@ -169,7 +169,7 @@ def with_embodied(
 def totals_of(
     argument: Argument, consumptions: tuple[Consumption | None, ...]
 ) -> Consumption | None:
-    """Energy and carbon of all stages; None where a stage has none, and scopes that all have."""
+    """Energy and carbon of all stages, in the scopes that all have. None if a stage has none."""
     known = [one for one in consumptions if one is not None]
     if len(known) < len(consumptions):
         return None
@@ -217,7 +217,7 @@ def _pue(catalog: Catalog, site: Site) -> Datum | UnsetType:
 
 
 def _tariff(argument: Argument, site: Site) -> Term | None:
-    """A site's price of electricity in dollars; the rate of exchange is a figure of its own."""
+    """A site's price of electricity in dollars. The rate of exchange is a figure of its own."""
     if site.price_per_kwh is UNSET:
         return None
     native = argument.ledger.take(site.price_per_kwh)
@@ -232,7 +232,7 @@ def _tariff(argument: Argument, site: Site) -> Term | None:
 
 
 def _loaded_w(argument: Argument, device: Accelerator) -> Term | None:
-    """Draw under load at the server's plug: metered where that is printed, else from ratings."""
+    """Watts under load at the server's plug: metered if that is published, else from ratings."""
     metered = f"energy.it_power_w.{device.id}"
     if metered in argument.catalog.assumptions:
         return argument.assume(metered)
@@ -250,7 +250,7 @@ def _loaded_w(argument: Argument, device: Accelerator) -> Term | None:
 
 
 def _rated_w(argument: Argument, device: Accelerator, loaded: Term) -> Term:
-    """What the rack must carry: from the rating, or the metered draw where there is none."""
+    """Watts that the rack must carry: from the rating, or else the metered draw."""
     if device.tdp_w is UNSET:
         return loaded
     return argument.ledger.derive_once(

@@ -27,14 +27,14 @@ OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
 
 
 class Price(Struct, frozen=True):
-    """Dollars for one device-hour, and in words where they come from."""
+    """Dollars for one device-hour, and in words where the price comes from."""
 
     usd_per_device_hour: Term
     detail: str = ""
 
 
 class NoPrice(Struct, frozen=True):
-    """Nobody in the catalog prices this; why."""
+    """Why the catalog has no price."""
 
     reason: UnpricedReason
     detail: str
@@ -53,12 +53,12 @@ def in_usd(*, eur_per_device_hour: Real, usd_per_eur: Real) -> Real:
 
 @formula("price_at_market_level", unit="usd/device_hour")
 def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
-    """The price below which a share of the providers ask, one price each; at one half, the median.
+    """The quantile of the providers' prices at a market level. At one half it is the median.
 
         position = market_level * (providers - 1), between the two prices that it falls between
 
-    The other keywords are the providers' ids. Floats give a float; arrays of draws, shape `[n]`,
-    give an array of the same shape.
+    The other keywords are the providers' ids, with one price each. Floats give a float; arrays of
+    draws, shape `[n]`, give an array of the same shape.
 
     Source: quantile 7 of Hyndman and Fan 1996 (doi 10.1080/00031305.1996.10473566).
     """
@@ -76,7 +76,7 @@ def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
 def price_of(cluster: Cursor[Cluster]) -> Price | NoPrice:
     """What one device-hour of this cluster costs to rent.
 
-    For an owned cluster that is what the market asks on demand.
+    For an owned cluster it is the market's price on demand.
     """
     supply: Cursor[Any] = cluster.at("supply")
     if isinstance(supply.said, Rate):
@@ -106,7 +106,7 @@ def _on_the_market(
 ) -> Price | NoPrice:
     """The median over providers of the newest price of each.
 
-    Whose price a run will pay is not known: the level among them is a figure with a range.
+    Which price a run will pay is not known. So the level among them is a figure with a range.
     """
     rows = argument.catalog.price_rows.get(cluster.accelerator, ())
     newest = newest_by_provider(argument, rows, supply)
@@ -137,7 +137,7 @@ def _on_the_market(
 def newest_by_provider(
     argument: Argument, rows: tuple[Offer, ...], supply: Market
 ) -> dict[str, Offer]:
-    """One row for each provider: the newest that fits, the cheapest of equally new ones.
+    """One offer for each provider: the newest that fits, and the cheapest of equally new ones.
 
     `rows` come newest first and, within a date, cheapest first.
     """
@@ -154,7 +154,7 @@ def newest_by_provider(
 
 
 def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
-    """An offer's price in dollars; a converted one shows the rate of exchange as a figure."""
+    """An offer's price in dollars. If it is converted, the rate of exchange is a figure too."""
     ledger = argument.ledger
     native = ledger.take(offer.price_per_device_hour, pointer=pointer)
     source = offer.price_per_device_hour.source

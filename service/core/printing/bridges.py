@@ -1,4 +1,4 @@
-"""From one total to another, component by component, in printed cents: nothing here rounds."""
+"""From one total to another, component by component, in printed cents. Nothing rounds here."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -8,16 +8,16 @@ from service.core.printing.money import printed
 
 
 def bridges(bills: tuple[Bill, ...]) -> tuple[Bridge, ...]:
-    """From the rental total to every other total, where both are known."""
+    """From the rental total to every other total, if both are known."""
     priced = {bill.basis: bill for bill in bills if isinstance(bill, PricedBill)}
     start = priced.pop("rental", None)
     return () if start is None else tuple(bridge(start, end) for end in priced.values())
 
 
 def bridge(start: PricedBill, end: PricedBill) -> Bridge:
-    """What the first counts alone is taken away, then what the second counts alone is added.
+    """Take away what only the first bill counts, then add what only the second counts.
 
-    Lines that both bills print alike cancel and make no step.
+    Lines that both bills print alike make no step.
     """
     before, after = amounts(start), amounts(end)
     running = Decimal(start.total.amount)
@@ -41,7 +41,7 @@ def bridge(start: PricedBill, end: PricedBill) -> Bridge:
 
 
 def amounts(bill: PricedBill) -> dict[Item, Decimal]:
-    """What each component comes to in a bill, in the order of its lines."""
+    """The sum of each component of a bill, in the order of its lines."""
     found: dict[Item, Decimal] = {}
     for line in priced_lines(bill):
         found[line.item] = found.get(line.item, Decimal()) + Decimal(line.amount)
@@ -49,5 +49,5 @@ def amounts(bill: PricedBill) -> dict[Item, Decimal]:
 
 
 def priced_lines(bill: PricedBill) -> Iterator[PricedLine]:
-    """The lines of a bill that has a total: all of them are priced."""
+    """The lines of a bill that has a total. All of them are priced."""
     return (line for line in bill.lines if isinstance(line, PricedLine))

@@ -1,4 +1,4 @@
-"""What a reader of a finished quote should beware of: old prices, weak figures, wide spreads."""
+"""Warnings about a finished quote: old prices, weak figures, wide intervals."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -18,7 +18,7 @@ DATE_LENGTH: Final = len("2026-01-01")
 
 
 class OldPrice(NamedTuple):
-    """A price that enters a total, and how old it was when the catalog was published."""
+    """A price that enters a total, and its age when the catalog was published."""
 
     entry: Entry
     as_of: str
@@ -44,7 +44,7 @@ def caution(argument: Argument, bills: Sequence[DraftBill], spread: Spread) -> N
 
 
 def weakness_of(entry: Entry) -> str:
-    """Why a figure is not to be leaned on, in a word; empty if nothing speaks against it."""
+    """Why a figure is weak, in a word. Empty if it is not."""
     source = entry.source
     if isinstance(source, Judged):
         return "judged"
@@ -82,7 +82,7 @@ def _caution_of_old_prices(argument: Argument, totals: Sequence[str]) -> None:
 
 
 def prices_of(argument: Argument, totals: Sequence[str]) -> Iterator[OldPrice]:
-    """The printed prices that any of the totals hangs on, with their age."""
+    """The published prices that any of the totals depends on, with their age."""
     upstream = argument.ledger.upstream_of(totals)
     today = argument.catalog.published_at[:DATE_LENGTH]
     for entry in argument.ledger:

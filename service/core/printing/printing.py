@@ -1,4 +1,4 @@
-"""From the finished argument to what the quote says: amounts as printed, intervals, drivers."""
+"""The finished argument as the quote shows it: printed amounts, intervals, drivers."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -59,12 +59,12 @@ from service.core.training.step import Step
 
 
 def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill]) -> Spread:
-    """The joint draws of the whole argument, with what moves the totals of the bills."""
+    """The joint draws of the whole argument, with the drivers of the bills' totals."""
     return Spread(ledger, totals=[bill.total.name for bill in bills if bill.total is not None])
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
-    """The rows of one basis as the quote shows them; the total adds the amounts as printed."""
+    """The lines of one basis as the quote shows them. The total adds the amounts as printed."""
     lines = tuple(printed_line(line, spread) for line in bill.lines)
     excludes = tuple(printed_exclusion(row) for row in bill.excludes)
     if bill.total is None:
@@ -92,7 +92,7 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
 
 
 def printed_exclusion(row: ExcludedCost) -> Exclusion:
-    """What a bill leaves out, with its order of magnitude where there is one."""
+    """A cost that a bill leaves out, with its order of magnitude if there is one."""
     magnitude: Magnitude | UnsetType = UNSET
     if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET:
         magnitude = Magnitude(low=row.low, high=row.high, unit=row.unit)
@@ -128,7 +128,7 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
 
 
 def printed_stage(effort: Effort, consumption: Consumption | None, spread: Spread) -> StageAnswer:
-    """What the quote says about one stage."""
+    """One stage as the quote shows it."""
     hours = effort.hours
     step = hours.step
     return StageAnswer(
@@ -161,7 +161,7 @@ def printed_stage(effort: Effort, consumption: Consumption | None, spread: Sprea
 
 
 def feasibility(effort: Effort) -> Feasibility:
-    """Whether the stage can run as described, as far as that was looked at."""
+    """Whether the stage can run as described, if that was checked."""
     hours = effort.hours
     placement = hours.step and hours.step.placement
     if isinstance(placement, Unplaced):
@@ -174,14 +174,14 @@ def feasibility(effort: Effort) -> Feasibility:
 
 
 def _infeasible(why: Unknown) -> Feasibility:
-    """A state for each reason; a device that lacks a number may still be able to run the stage."""
+    """The state for each reason. A device that lacks a number may still run the stage."""
     return Feasibility(
         status="unknown" if why.reason == "unsuited" else why.reason, detail=why.detail
     )
 
 
 def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | UnsetType:
-    """The time of a step with its parts, the largest of which binds."""
+    """The time of a step with its parts. The largest part is the one that binds."""
     seconds, steps = estimate(step.seconds, spread), estimate(effort.hours.steps, spread)
     if seconds is UNSET or steps is UNSET:
         return UNSET
@@ -196,7 +196,7 @@ def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | Uns
 
 
 def printed_losses(shares: TimeShares, spread: Spread) -> LossesAnswer:
-    """Where the held time goes beside the steps."""
+    """Where the held time goes besides the steps."""
     return LossesAnswer(
         goodput=_known(shares.goodput, spread),
         evaluation_share=estimate(shares.evaluation_share, spread),
@@ -231,7 +231,7 @@ def _known(term: Term, spread: Spread) -> Estimate:
 
 
 def printed_memory(step: Step) -> MemoryAnswer | UnsetType:
-    """What the fullest device holds; the total is the sum of the parts."""
+    """The bytes on the fullest device. The total is the sum of the parts."""
     if not step.memory:
         return UNSET
     total = step.memory["total"]
@@ -317,7 +317,7 @@ def _carbon(consumption: Consumption, spread: Spread) -> CarbonAnswer:
 
 
 def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
-    """What owning a cluster comes to; the parts of the purchase add up as printed."""
+    """Owning a cluster as the quote shows it. The parts of the purchase add up as printed."""
     terms = one.holding.terms
     return Ownership(
         cluster=terms.effort.cluster_pointer,
@@ -358,12 +358,12 @@ def _break_even(one: owned.OwningFigures, spread: Spread) -> BreakEven:
 
 
 def estimate(term: Term | Unknown | None, spread: Spread) -> Estimate | UnsetType:
-    """A number of a stage with its interval and the figure it is walked back from, if known."""
+    """A number of a stage with its interval and its figure, if it is known."""
     return known(term, spread) if isinstance(term, Term) else UNSET
 
 
 def known(term: Term, spread: Spread) -> Estimate:
-    """A number with its interval and the figure it is walked back from."""
+    """A number with its interval and its figure."""
     interval = spread.interval(term.name)
     return Estimate(
         central=term.central,
@@ -375,7 +375,7 @@ def known(term: Term, spread: Spread) -> Estimate:
 
 
 def _amounts(interval: Quantiles, *, central: Decimal) -> AmountInterval:
-    """Quantiles in cents; without any spread they are the printed amount itself."""
+    """Quantiles in cents. Without spread they equal the printed amount."""
     if interval.p10 == interval.p90:
         amount = printed(central)
         return AmountInterval(p10=amount, p50=amount, p90=amount)

@@ -14,8 +14,8 @@ def as_asked(answer: Quote, request: QuoteRequest) -> Quote:
 def summary_of(answer: Quote) -> Quote:
     """The quote without its lines, drivers, exclusions, bridges, ownership, figures and steps.
 
-    What stays: every total with its interval, and of every stage feasibility, device-hours, wall
-    clock, MFU, goodput, energy and carbon; and all warnings.
+    It keeps every total with its interval, all warnings, and feasibility, device-hours, wall clock,
+    MFU, goodput, energy and carbon of every stage.
     """
     return msgspec.structs.replace(
         answer,

@@ -1,7 +1,7 @@
 """The fully loaded bill: the hardware of the final run, and what a headline leaves out.
 
-The base model comes first, so that the run and what it starts from can be read off together; then
-experiments, the people and the data.
+The base model comes first, so that the run can be read together with the model that it starts from.
+Experiments, people and data follow.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from service.core.request.accounting import (
 
 
 class BaseTotals(Struct, frozen=True, kw_only=True):
-    """Totals of the quote that is the base model; None where that quote has none."""
+    """Totals of the quote that is the base model. None if that quote has no such total."""
 
     rental_usd: float | None = None
     fully_loaded_usd: float | None = None
@@ -34,13 +34,13 @@ class BaseTotals(Struct, frozen=True, kw_only=True):
 BESIDE_COMPUTE: Final[frozenset[Item]] = frozenset(
     {"unused_commitment", "discount", "storage", "transfer", "support", "uplift"}
 )
-"""Items of the hardware's bill that are not hardware which the run uses."""
+"""Items of the hardware's bill that are not hardware used by the run."""
 
 
 def write_fully_loaded(
     bill: BillBuilder, hardware: Sequence[DraftLine], *, base_quote: BaseTotals | None
 ) -> None:
-    """The lines of the hardware's bill, and what comes on top of them; uplifts stand last."""
+    """Write the lines of the hardware's bill, what is added to them, and the uplifts last."""
     bill.carry(line for line in hardware if line.item != "uplift")
     run = _run_compute(bill, hardware)
     if bill.at.states("base_model"):
@@ -52,13 +52,13 @@ def write_fully_loaded(
 
 
 def _run_compute(bill: BillBuilder, hardware: Sequence[DraftLine]) -> Term | None:
-    """The hardware that the run uses, net of discounts; None if a line of it is unpriced."""
+    """The hardware that the run uses, net of discounts. None if a line of it is unpriced."""
     used = [line for line in hardware if line.item not in BESIDE_COMPUTE]
     return _net_of_discounts(bill, used, hardware, "run_compute_usd")
 
 
 def _unused_usd(bill: BillBuilder, hardware: Sequence[DraftLine]) -> Term | None:
-    """What is paid for hours of a commitment that the run does not use, net of discounts."""
+    """The cost of committed hours that the run does not use, net of discounts."""
     unused = [line for line in hardware if line.item == "unused_commitment"]
     return _net_of_discounts(bill, unused, hardware, "unused_commitment_usd") if unused else None
 
@@ -78,7 +78,7 @@ def _net_of_discounts(
 
 
 def _write_base(bill: BillBuilder, *, base_quote: BaseTotals | None) -> None:
-    """The model that the run starts from, and what its development took, if that counts."""
+    """Write the model that the run starts from, and the cost of its development if that counts."""
     base = bill.at.at("base_model")
     if isinstance(base.said, BaseQuote):
         _write_base_quote(bill, base, base_quote or BaseTotals())
@@ -94,7 +94,7 @@ def _write_base(bill: BillBuilder, *, base_quote: BaseTotals | None) -> None:
 
 
 def _write_base_run(bill: BillBuilder, id: str, *, pointer: str) -> None:
-    """A reference run: its hours at its rate, or else its stated cost."""
+    """Write a reference run: its hours at its rate, or else its stated cost."""
     at = bill.at
     run, ledger = at.argument.catalog.run(id, pointer=pointer), at.argument.ledger
     if run.device_hours is not UNSET and run.usd_per_device_hour is not UNSET:
@@ -131,7 +131,7 @@ def _write_base_run(bill: BillBuilder, id: str, *, pointer: str) -> None:
 
 
 def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTotals) -> None:
-    """The rental total of a quote issued before, and what its fully loaded total has beyond it."""
+    """Write the rental total of an earlier quote, and the excess of its fully loaded total."""
     id, pointer = base.said.id, base.pointer_of("id")
     whole = base.said.scope == "fully_loaded"
     if totals.rental_usd is None or (whole and totals.fully_loaded_usd is None):
@@ -166,7 +166,7 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
 def _write_base_development(
     bill: BillBuilder, base: Cursor[Any], lines: Sequence[DraftLine]
 ) -> None:
-    """Experiments, staff and data of the base model, by what is usual over its final runs."""
+    """Write experiments, staff and data of the base model, by usual ratios to its final runs."""
     rental = subtotal(bill.at, lines, "base/rental_usd")
     if rental is None:
         _leave_open(bill, "base_model_development", pointer=base.pointer_of("scope"))
@@ -187,9 +187,9 @@ def _write_base_development(
 
 
 def _write_experiments(bill: BillBuilder, run: Term | None, unused: Term | None) -> Term | None:
-    """Research, ablations and failed runs, over the run's own compute; answers both together.
+    """Write research, ablations and failed runs. Returns them with the run's own compute.
 
-    They use the unused hours of a commitment before they cost more.
+    They first use the unused hours of a commitment, which are paid for already.
     """
     experiments = bill.at.at("experiments")
     factor = experiments.assumed("factor", unit="ratio", default="fully_loaded.experiment_factor")
@@ -212,7 +212,7 @@ def _write_experiments(bill: BillBuilder, run: Term | None, unused: Term | None)
 
 
 def _write_staff(bill: BillBuilder, compute: Term | None) -> None:
-    """The people: by head, by an amount, or by their share of development cost."""
+    """Write the people: by head, by an amount, or by their share of development cost."""
     staff = bill.at.at("staff")
     if isinstance(staff.said, StaffByAmount):
         bill.lump_sum(item="staff", usd=staff.quantity("usd", unit="usd"))
@@ -231,7 +231,7 @@ def _write_staff(bill: BillBuilder, compute: Term | None) -> None:
 
 
 def _write_people(bill: BillBuilder, staff: Cursor[StaffByPeople]) -> None:
-    """Person-months at what a month of a person costs."""
+    """Write person-months at the cost of a person's month."""
     time_share = staff.assumed("time_share", unit="share", default="fully_loaded.time_share")
     pay = staff.assumed(
         "usd_per_person_year", unit="usd/person_year", default="fully_loaded.usd_per_person_year"
@@ -254,7 +254,7 @@ def _write_people(bill: BillBuilder, staff: Cursor[StaffByPeople]) -> None:
 
 
 def _write_data(bill: BillBuilder, compute: Term | None) -> None:
-    """The data: an amount, or a ratio to hardware with experiments."""
+    """Write the data: an amount, or a ratio to hardware with experiments."""
     data = bill.at.at("data")
     if isinstance(data.said, DataByAmount):
         bill.lump_sum(item="data", usd=data.quantity("usd", unit="usd"))
@@ -266,7 +266,7 @@ def _write_data(bill: BillBuilder, compute: Term | None) -> None:
 
 
 def _leave_open(bill: BillBuilder, item: Item, *, pointer: str) -> None:
-    """A line that would be a share of hardware that nobody prices."""
+    """Leave open a line that is a share of hardware without a price."""
     bill.leave_unpriced(
         item=item,
         unit="usd",

@@ -1,8 +1,9 @@
 """The basis `fully_loaded`: the run with what a headline leaves out.
 
-On top of the hardware of the final run (rented or owned, as chosen): experiments and failed runs,
+It adds to the hardware of the final run (rented or owned, as chosen): experiments and failed runs,
 the base model, the people and the data. Each has a sourced default with a wide interval
-(`fully_loaded.*`); what is still not in the bill is in `excludes`, with its order of magnitude.
+(`fully_loaded.*`). Costs that are still not in the bill are in `excludes`, with their order of
+magnitude.
 """
 
 from service.core.figures.arrays import Real, minimum
@@ -12,12 +13,12 @@ from service.core.figures.units import MONTHS_PER_YEAR
 
 @formula("run_compute_usd", unit="usd")
 def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
-    """What the hardware that the run uses costs, net of discounts and before taxes.
+    """The cost of the hardware that the run uses, net of discounts and before taxes.
 
         hardware_usd * (1 + discount_0) * (1 + discount_1) * ...
 
     A discount's rate is negative. Unused commitments, storage, transfer, support and uplifts are
-    not in it: experiments, staff and data do not grow with them.
+    not in it, because experiments, staff and data do not grow with them.
 
     Source: definition.
     """
@@ -29,7 +30,7 @@ def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
 
 @formula("base_rate_usd_per_device_hour", unit="usd/device_hour")
 def base_rate(*, stated_usd_per_device_hour: Real, paid_over_stated: Real) -> Real:
-    """What a device-hour of the base model cost, where its report assumes a price.
+    """The cost of a device-hour of the base model, if its report assumes a price.
 
         stated_usd_per_device_hour * paid_over_stated
 
@@ -46,7 +47,7 @@ def base_development_over_rental(
 
         experiment_factor * (1 + staff_share / (1 - staff_share) + data_ratio) - 1
 
-    It is what the lines `experiments`, `staff` and `data` of its own quote come to.
+    This is the sum of the lines `experiments`, `staff` and `data` of its own quote.
 
     Source: definition; the shares are those of Cottier et al. (arXiv 2405.21015).
     """
@@ -92,7 +93,7 @@ def compute_usd(*, hardware_usd: Real, experiment_factor: Real) -> Real:
 
 @formula("person_months", unit="person_month")
 def person_months(*, people: Real, months: Real, time_share: Real) -> Real:
-    """Work of the people named, by the share of their time.
+    """Person-months of people who spend a share of their time.
 
         people * months * time_share
 
@@ -103,11 +104,11 @@ def person_months(*, people: Real, months: Real, time_share: Real) -> Real:
 
 @formula("usd_per_person_month", unit="usd/person_month")
 def usd_per_person_month(*, usd_per_person_year: Real, overhead: Real) -> Real:
-    """What a month of a person costs.
+    """The cost of a person's month.
 
         usd_per_person_year / 12 * overhead
 
-    `usd_per_person_year` is pay with equity; `overhead` adds the employer's other costs.
+    `usd_per_person_year` is pay with equity. `overhead` adds the employer's other costs.
 
     Source: definition.
     """
@@ -116,7 +117,7 @@ def usd_per_person_month(*, usd_per_person_year: Real, overhead: Real) -> Real:
 
 @formula("staff_over_compute", unit="ratio")
 def staff_over_compute(*, staff_share: Real) -> Real:
-    """What the people cost over compute, where only their share of development cost is known.
+    """The cost of people over that of compute, from their share of development cost.
 
         staff_share / (1 - staff_share)
 

@@ -1,1 +1,1 @@
-"""The basis `owned`: what the same device-hours cost an owner, by a named convention."""
+"""The basis `owned`: the cost of the same device-hours to an owner, by a named convention."""

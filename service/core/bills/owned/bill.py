@@ -1,7 +1,7 @@
-"""The owned bill: purchase, capital, hosting, upkeep and electricity of the hours that were used.
+"""The owned bill: purchase, capital, hosting, upkeep and electricity of the hours used.
 
-The lines of a stage are its device-hours at the rates of its cluster's holding: what the purchase
-makes of a device-hour, the rated power that is hosted, and the energy at the meter.
+The lines of a stage are its device-hours at the rates of its cluster's holding: the parts of the
+purchase for one device-hour, the rated power that is hosted, and the energy at the meter.
 """
 
 from collections.abc import Mapping
@@ -28,15 +28,15 @@ PURCHASE: Final[Mapping[str, Item]] = {
     "network_usd": "cluster_network",
     "capital_usd": "capital",
 }
-"""What the purchase makes of a device-hour, by item."""
+"""Items of the bill for the parts of the purchase."""
 UPKEEP: Final[Mapping[str, Item]] = {"maintenance_usd": "maintenance"}
-"""What goes on by the purchase price after the purchase, by item."""
+"""Items of the bill for costs that follow the purchase price after the purchase."""
 ALWAYS: Final = 1.0
 """The utilisation of a device that is written off by the calendar hour."""
 
 
 class OwningFigures(Struct, frozen=True, kw_only=True):
-    """What owning one cluster comes to: the purchase, the rate it implies, where it breaks even."""
+    """Owning one cluster: the purchase, the rate that it implies, and where it breaks even."""
 
     holding: Holding
     acquisition: Mapping[str, Term]
@@ -59,7 +59,7 @@ def stage_kwh(*, device_hours: Real, kwh_per_device_hour: Real) -> Real:
 def write_stage(
     bill: BillBuilder, effort: Effort, holding: Holding, consumption: Consumption | None
 ) -> None:
-    """What a stage costs whoever owns its cluster, line by line."""
+    """Write what a stage costs the owner of its cluster, line by line."""
     stage, hours = effort.stage.name, effort.device_hours
     items = {**PURCHASE, **UPKEEP} if holding.has_hosting else dict(list(PURCHASE.items())[:3])
     for part, item in items.items():
@@ -90,7 +90,7 @@ def write_stage(
 
 
 def _write_hosting(bill: BillBuilder, effort: Effort, holding: Holding) -> None:
-    """Rated kilowatts by the month, for the hours used and their share of the idle ones."""
+    """Write rated kilowatts by the month, for the hours used and their share of idle hours."""
     hours = effort.device_hours
     if isinstance(hours, Unknown):
         _unknown_hours(bill, effort, "hosting", "kilowatt_month", hours)
@@ -116,7 +116,7 @@ def _write_hosting(bill: BillBuilder, effort: Effort, holding: Holding) -> None:
 def _write_energy(
     bill: BillBuilder, effort: Effort, holding: Holding, consumption: Consumption | None
 ) -> None:
-    """Energy at the facility's meter; under `epoch-2024` by its own ratings."""
+    """Write the energy at the facility's meter. `epoch-2024` has ratings of its own for it."""
     hours = effort.device_hours
     if isinstance(hours, Unknown):
         _unknown_hours(bill, effort, "energy", "kwh", hours)
@@ -165,7 +165,7 @@ def _unknown_power(bill: BillBuilder, effort: Effort, item: Item, unit: LineUnit
 
 
 def ownership_of(holding: Holding, price: Price | NoPrice) -> OwningFigures | None:
-    """What owning the cluster comes to beside renting it; None if nobody prices the purchase."""
+    """Owning the cluster, compared with renting it. None if the purchase has no price."""
     if holding.acquisition is None or holding.purchase_rates is None:
         return None
     rate = _implied_rate(holding)
@@ -180,7 +180,7 @@ def ownership_of(holding: Holding, price: Price | NoPrice) -> OwningFigures | No
 
 
 def _implied_rate(holding: Holding) -> dict[str, Term] | None:
-    """Dollars for one device-hour of use in all, its energy, and its part of the purchase."""
+    """Dollars for one device-hour of use: the sum, its energy, and its part of the purchase."""
     at = holding.terms.at
     assert holding.purchase_rates is not None
     if holding.kwh_per_device_hour is None:
@@ -210,7 +210,7 @@ def _implied_rate(holding: Holding) -> dict[str, Term] | None:
 
 
 def _break_even(holding: Holding, rate: Mapping[str, Term], rented: Term) -> dict[str, Term]:
-    """Where owning breaks even; `epoch-2024` writes off by the calendar hour, as if always used."""
+    """Where owning breaks even. `epoch-2024` writes off by calendar hours, as if always used."""
     assert holding.acquisition is not None
     return holding.terms.at.derive_parts(
         straight_line.break_even,

@@ -1,4 +1,4 @@
-"""What a device-hour of an owned cluster costs under each of the named conventions."""
+"""The cost of a device-hour of an owned cluster under each named convention."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from service.core.figures.ledger import Term
 
 
 def holding_of(terms: ClusterTerms) -> Holding:
-    """What the cluster's device-hours cost under the convention that its terms name."""
+    """The holding of a cluster under the convention that its terms name."""
     if terms.at.said.convention == "epoch-2024":
         return epoch_2024(terms)
     return by_straight_line(terms)
@@ -108,7 +108,7 @@ def of_family(terms: ClusterTerms, stem: str, *, family: str = "") -> Term:
 
 
 def _epoch_price(terms: ClusterTerms, price: PurchasePrice) -> Term:
-    """A device with its share of the server: a bare card carries the server overhead on top."""
+    """The price of a device with its share of the server, which is added to a bare card."""
     if price.includes_server:
         return price.usd
     return terms.argument.ledger.derive_once(
@@ -146,7 +146,7 @@ def _epoch_rates(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str, Term
 
 
 def _epoch_kwh(terms: ClusterTerms) -> Term | None:
-    """Energy by ratings, as the convention has it; its own PUE where the site's is not known."""
+    """Energy by ratings, as in the convention. It has a PUE of its own for unknown sites."""
     device = terms.device
     if device.tdp_w is UNSET:
         return None

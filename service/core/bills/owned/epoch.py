@@ -1,8 +1,8 @@
-"""The convention `epoch-2024`: what a chip-hour costs whoever bought the chips for the run.
+"""The convention `epoch-2024`: the cost of a chip-hour to the buyer of the chips.
 
-Cottier et al. value the cluster at the start of training, let it lose value at the rate at which
-newer hardware improves, add the cluster network and the electricity, and charge the run for its
-chip-hours. Each step is one function here; `device_hour_usd` strings them together.
+Cottier et al. value the cluster at the start of training. It loses value at the rate at which newer
+hardware improves. They add the cluster network and the electricity, and charge the run for its
+chip-hours. Each step is one function here, and `device_hour_usd` joins them.
 
 Source of every formula: Cottier et al., "The rising costs of training frontier AI models"
 (arXiv 2405.21015), and the authors' published calculation
@@ -30,7 +30,7 @@ class EpochDeviceHour(NamedTuple):
 
 
 class PurchaseRates(NamedTuple):
-    """US dollars for one device-hour, as far as the purchase makes them."""
+    """US dollars for one device-hour that come from the purchase, by part."""
 
     accelerators_usd: Real
     servers_usd: Real
@@ -47,11 +47,12 @@ class Acquisition(NamedTuple):
 
 
 def chip_hours(*, training_flop: Real, peak_flop_per_s: Real, mfu: Real) -> Real:
-    """Chip-hours of a run of which only the compute is known.
+    """Chip-hours of a run, if only its compute is known.
 
         training_flop / (peak_flop_per_s * mfu) / 3600
 
-    `peak_flop_per_s` is dense, of one chip. Stated chip-hours, or devices times hours, go first.
+    `peak_flop_per_s` is dense, of one chip. Stated chip-hours, or devices times hours, are
+    preferred.
     """
     return training_flop / (peak_flop_per_s * mfu) / SECONDS_PER_HOUR
 
@@ -61,8 +62,8 @@ def years_of_use(*, days_from_acquisition_to_start: Real, floored: float) -> Rea
 
         days / 365.25, not below zero where `floored` is 1
 
-    GPUs cannot be used before they can be bought, so their count starts at zero; the published
-    calculation lets TPUs start before their release date, and so do we (`floored` = 0).
+    GPUs cannot be used before they can be bought, so their years are never negative. The published
+    calculation lets TPUs start before their release date, and so does this one (`floored` = 0).
     """
     years = days_from_acquisition_to_start / DAYS_PER_YEAR
     return maximum(years, 0.0) if floored else years
@@ -74,7 +75,7 @@ def server_price_usd(*, price_usd: Real, server_overhead: Real) -> Real:
 
         price_usd * server_overhead
 
-    A device's share of a complete server (DGX and alike) has the overhead in it: pass 1.
+    A device's share of a complete server (such as a DGX) includes the overhead: pass 1.
 
     Source: Cottier et al. (arXiv 2405.21015) and the authors' published calculation.
     """
@@ -82,7 +83,7 @@ def server_price_usd(*, price_usd: Real, server_overhead: Real) -> Real:
 
 
 def value_at_start_usd(*, price_usd: Real, decline_oom_per_year: Real, years: Real) -> Real:
-    """What a device with its share of the server is worth on the day training starts.
+    """The value of a device with its share of the server on the day that training starts.
 
     price_usd * 10 ** (-decline_oom_per_year * years)
     """
@@ -98,7 +99,7 @@ def amortised_usd(*, value_usd: Real, decline_oom_per_year: Real) -> Real:
 
 
 def network_usd(*, hardware_usd: Real, network_share: Real) -> Real:
-    """The cluster network's part, given that of devices and servers, in the same unit.
+    """The cost of the cluster network, from that of devices and servers, in the same unit.
 
         hardware_usd * network_share / (1 - network_share)
 
@@ -152,7 +153,7 @@ def purchase_rates(
     server_overhead: Real,
     network_share: Real,
 ) -> PurchaseRates:
-    """What one device-hour costs because the cluster was bought, in parts.
+    """The cost of one device-hour that comes from the purchase, by part.
 
         value = price * 10 ** (-decline * years)
         device + server = value * decline * ln(10) / 8766, of which the device is 1 / overhead
@@ -178,7 +179,7 @@ def purchase_rates(
 def acquisition(
     *, devices: Real, price_usd: Real, server_overhead: Real, network_share: Real
 ) -> Acquisition:
-    """Purchase of the cluster in parts; they come to `acquisition_usd`.
+    """Purchase of the cluster by part. The sum is `acquisition_usd`.
 
         accelerators + servers = devices * price_usd, of which the devices are 1 / server_overhead
         network = (accelerators + servers) * network_share / (1 - network_share)
@@ -208,7 +209,7 @@ def device_hour_usd(
     pue: Real,
     usd_per_kwh: Real,
 ) -> EpochDeviceHour:
-    """One device-hour in parts; `price_usd` is that of a device with its share of the server.
+    """One device-hour by part. `price_usd` is that of a device with its share of the server.
 
         value = price * 10 ** (-decline * years)
         device + server = value * decline * ln(10) / 8766, of which the device is 1 / overhead
@@ -241,11 +242,11 @@ def device_hour_usd(
 
 
 def acquisition_usd(*, devices: Real, price_usd: Real, network_share: Real) -> Real:
-    """What buying the cluster costs: devices with servers, and the network that joins them.
+    """The cost of buying the cluster: devices with servers, and the network that joins them.
 
         devices * price_usd / (1 - network_share)
 
-    `price_usd` includes the device's share of the server and has not lost value yet.
+    `price_usd` includes the device's share of the server, before any loss of value.
     """
     return devices * price_usd / (1.0 - network_share)
 
@@ -271,7 +272,7 @@ def staff_usd(
     time_share: Real,
     overhead: Real,
 ) -> Real:
-    """What the people of a project cost while they work on it.
+    """The cost of the people of a project while they work on it.
 
         people * years * time_share * (salary_usd_per_year * overhead + equity_usd_per_year)
 

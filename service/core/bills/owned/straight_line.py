@@ -1,12 +1,12 @@
-"""The basis `owned`, convention `straight_line`: what a device-hour costs whoever owns the cluster.
+"""The basis `owned`, convention `straight_line`: the cost of a device-hour to the owner.
 
-The way a finance department files it: purchase price less residual value, written off evenly over
-a stated life, over the hours in which the fleet is used; interest on the average balance; hosting
-by rated kilowatts; maintenance and operations by the purchase price; electricity of the hours used
-by the meter.
+This is how a finance department files it. The purchase price less the residual value is written off
+evenly over a stated life, and over the hours in which the fleet is used. Interest is on the average
+balance, hosting by rated kilowatts, maintenance and operations by the purchase price, and
+electricity by the meter for the hours used.
 
 Every rate is in US dollars per device-hour of use. Costs that run by the calendar are divided by
-utilisation, so an owned device never costs more per hour the more it is used.
+utilisation, so a device that is used more never costs more per hour.
 """
 
 from typing import NamedTuple
@@ -29,7 +29,7 @@ class Acquisition(NamedTuple):
 
 
 class PurchaseRates(NamedTuple):
-    """US dollars for one device-hour of use, as far as the purchase price makes them."""
+    """US dollars for one device-hour of use that come from the purchase price, by part."""
 
     accelerators_usd: Real
     servers_usd: Real
@@ -41,8 +41,8 @@ class PurchaseRates(NamedTuple):
 class BreakEvenPoint(NamedTuple):
     """Where owning costs as much as renting.
 
-    `utilisation` above 1 and `months` of 1e9 mean never; `saving_usd_per_device_hour` is
-    the rental rate less the owned one, and may be negative.
+    A `utilisation` above 1 and `months` of 1e9 mean never. `saving_usd_per_device_hour` is the
+    rental rate less the owned one, and may be negative.
     """
 
     utilisation: Real
@@ -59,10 +59,10 @@ def acquisition(
     network_share: Real,
     price_includes_server: float,
 ) -> Acquisition:
-    """What the cluster costs to buy.
+    """The cost of buying the cluster, by part.
 
-        servers = price * server_share where the price is a share of a complete server,
-                  price * server_share / (1 - server_share) on top of a bare device
+        servers = price * server_share, if the price is a share of a complete server,
+                  price * server_share / (1 - server_share) besides a bare device
         network = (accelerators + servers) * network_share / (1 - network_share)
 
     `server_share` is the host's share of a server's price, `network_share` that of the cluster
@@ -105,9 +105,9 @@ def capital_usd(
 
         price_usd * (1 + residual_share) / 2 * cost_of_capital_per_year / (8766 * utilisation)
 
-    The money tied up falls evenly from the price to the residual value. Interest on the average
-    balance, not an annuity, because it adds to a straight-line write-off without changing it; an
-    annuity (capital recovery) is the other convention, and a few per cent dearer.
+    The money tied up falls evenly from the price to the residual value. Interest is on the average
+    balance and not an annuity, because it can be added to a straight-line write-off without
+    changing it. An annuity (capital recovery) is the other convention, and a few per cent dearer.
     """
     balance = price_usd * (1.0 + residual_share) / 2.0
     return balance * cost_of_capital_per_year / (HOURS_PER_YEAR * utilisation)
@@ -119,7 +119,7 @@ def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Rea
 
         rated_w / 1000 * usd_per_kilowatt_month / 730.5 / utilisation
 
-    Contracts are by rated kilowatts and by the month, used or not.
+    Contracts are by rated kilowatts and by the month, whether the power is used or not.
 
     Source: definition.
     """
@@ -159,10 +159,10 @@ def purchase_rates(
         capital = balance * cost_of_capital_per_year / (8766 * utilisation)
         maintenance = bought * maintenance_share_per_year / (8766 * utilisation)
 
-    The three parts of the purchase are written off alike; capital and maintenance are on their sum.
+    The three parts of the purchase are written off alike. Capital and maintenance are on their sum.
 
-    Source: the straight-line method of IAS 16, paragraph 62; interest on the average balance is a
-    convention chosen here, because it leaves the write-off as it is.
+    Source: the straight-line method of IAS 16, paragraph 62. Interest on the average balance is a
+    convention chosen here, because it leaves the write-off unchanged.
     """
     bought = acquisition(
         devices=1.0,
@@ -205,7 +205,7 @@ def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
 
 @formula("owned_device_hour_usd", unit="usd/device_hour")
 def device_hour_usd(**usd: Real) -> Real:
-    """What a device-hour of use costs in all.
+    """The cost of a device-hour of use, in all.
 
         the sum of the lines' rates for one device-hour
 
@@ -232,17 +232,17 @@ def break_even(
     rental_usd_per_device_hour: Real,
     utilisation: Real,
 ) -> BreakEvenPoint:
-    """Utilisation and months at which owning costs what renting at the same use would.
+    """Utilisation and months at which owning costs as much as renting at the same use.
 
         held = (owned - energy) * utilisation, by the calendar hour, used or not
         break-even utilisation = held / (rental - energy)
         upkeep = owned - purchase: hosting, maintenance and electricity
         months = price / devices / ((rental - upkeep) * utilisation * 730.5)
 
-    `owned` is the rate at `utilisation`, `purchase` its part of write-off and interest. Months pay
-    back the purchase without interest or resale.
+    `owned` is the rate at `utilisation`, and `purchase` is its part of write-off and interest.
+    Months pay back the purchase without interest or resale.
 
-    Source: definition: the two costs are set equal.
+    Source: definition. The two costs are set equal.
     """
     held = (owned_usd_per_device_hour - energy_usd_per_device_hour) * utilisation
     margin = rental_usd_per_device_hour - energy_usd_per_device_hour

@@ -1,4 +1,4 @@
-"""Where the terms of an owned cluster are read: the caller's, or else the catalog's."""
+"""The terms of an owned cluster: the caller's, or else the catalog's."""
 
 from collections.abc import Mapping
 
@@ -15,17 +15,17 @@ from service.core.stages.effort import Effort
 
 
 class PurchasePrice(Struct, frozen=True):
-    """Dollars for one device, and whether its share of the server is in it."""
+    """Dollars for one device, and whether the price includes its share of the server."""
 
     usd: Term
     includes_server: bool
 
 
 class Holding(Struct, frozen=True, kw_only=True):
-    """What owning one cluster comes to, for a device-hour of use; None is not known.
+    """The costs of owning one cluster, for a device-hour of use. None means not known.
 
     `purchase_rates` are dollars per device-hour by part, `acquisition` dollars for the cluster.
-    Hosting is by the kilowatt-month and only where the convention has it.
+    Hosting is by the kilowatt-month, and only if the convention has it.
     """
 
     terms: "ClusterTerms"
@@ -39,14 +39,14 @@ class Holding(Struct, frozen=True, kw_only=True):
 
     @property
     def has_hosting(self) -> bool:
-        """Whether the convention bills hosting apart."""
+        """Whether the convention bills hosting separately."""
         return self.usd_per_kilowatt_month is not None
 
 
 class ClusterTerms(Struct, frozen=True, kw_only=True):
     """One cluster and the terms under which it is owned.
 
-    `at` is the cursor at these terms; what they make of the cluster is named `owning/...`.
+    `at` is the cursor at these terms. Figures that are derived from them are named `owning/...`.
     """
 
     at: Cursor[OwnedTerms]
@@ -69,7 +69,7 @@ class ClusterTerms(Struct, frozen=True, kw_only=True):
         return self.at.assumed("network_share", unit="share", default=default)
 
     def price(self) -> PurchasePrice | None:
-        """The purchase price of one device, given or the catalog's; None if nobody says."""
+        """The purchase price of one device, given or the catalog's. None if there is none."""
         member = "usd_per_device"
         if self.at.states(member):
             given = self.at.quantity(member, unit="usd/device")
@@ -82,7 +82,7 @@ class ClusterTerms(Struct, frozen=True, kw_only=True):
 
 
 def terms_at(effort: Effort, accounting: Cursor[Accounting]) -> Cursor[OwnedTerms]:
-    """The terms of a stage's cluster: an owned supply has its own, else those of the accounting."""
+    """The terms of a stage's cluster: those of its owned supply, or else of the accounting."""
     supply = effort.context.cluster.at("supply")
     return supply if isinstance(supply.said, Owned) else accounting.at("owned")
 

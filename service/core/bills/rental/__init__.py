@@ -1,1 +1,1 @@
-"""The basis `rental`: what the sellers of device-hours bill, and what comes with it."""
+"""The basis `rental`: the bill of the sellers of device-hours, and costs that come with it."""

@@ -1,7 +1,7 @@
-"""The rental bill: device-hours at the price of the supply, and what comes with them.
+"""The rental bill: device-hours at the price of the supply, and costs that come with them.
 
-Storage, transfer, support and terms stand in it where the run, the offer or the caller declares
-them; discounts and uplifts are lines of their own, with their sign and their label.
+It has storage, transfer, support and terms if the run, the offer or the caller declares them.
+Discounts and uplifts are lines of their own, with their sign and their label.
 """
 
 from typing import Any, Final
@@ -21,7 +21,7 @@ from service.core.stages.effort import Effort
 
 RUN_CLUSTER: Final = "/cluster"
 MOSTLY_UNUSED: Final = 0.5
-"""From this unused share of a commitment on, the quote warns of it."""
+"""The quote warns of a commitment from this unused share on."""
 
 
 class Rented(Struct, frozen=True):
@@ -32,7 +32,7 @@ class Rented(Struct, frozen=True):
 
 
 def write_rental(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
-    """Every line of the rental basis, in the order in which they build on each other."""
+    """Write every line of the rental basis, each after the lines that it depends on."""
     for one in rented:
         _write_devices(bill, one)
     for pointer in dict.fromkeys(one.effort.cluster_pointer for one in rented):
@@ -51,7 +51,7 @@ def write_rental(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
 
 
 def _write_devices(bill: BillBuilder, one: Rented) -> None:
-    """Device-hours of one stage times the price of its cluster, or why there is no amount."""
+    """Write device-hours of one stage times the price of its cluster, or why there is no amount."""
     effort, price = one.effort, one.price
     name, hours = effort.stage.name, effort.device_hours
     if isinstance(hours, Unknown):
@@ -86,7 +86,7 @@ def _write_devices(bill: BillBuilder, one: Rented) -> None:
 
 
 def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
-    """What a minimum or reserved term costs beyond the hours that the run's stages use."""
+    """Write the cost of a minimum or reserved term beyond the hours that the run uses."""
     effort, price = on_it[0].effort, on_it[0].price
     cluster = effort.context.cluster
     term = _term_hours(bill, cluster)
@@ -127,7 +127,7 @@ def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
 
 
 def _term_hours(bill: BillBuilder, cluster: Cursor[Cluster]) -> Term | None:
-    """The least hours that are paid for: the caller's, or those of a reserved price."""
+    """The minimum of hours that is paid for: the caller's, or that of a reserved price."""
     if cluster.pointer == RUN_CLUSTER and bill.at.states("commitment_hours"):
         return bill.at.quantity("commitment_hours", unit="hour")
     supply, kind = cluster.at("supply"), ""
@@ -142,7 +142,7 @@ def _term_hours(bill: BillBuilder, cluster: Cursor[Cluster]) -> Term | None:
 
 
 def run_hours(at: Cursor[Any], efforts: tuple[Effort, ...]) -> Term | None:
-    """Hours on the clock of stages one after another; None if one of them is not known."""
+    """Hours on the clock of stages one after another. None if one of them is not known."""
     inputs: dict[str, Term] = {}
     for index, effort in enumerate(efforts):
         if effort.wall_clock_hours is None:
@@ -154,7 +154,7 @@ def run_hours(at: Cursor[Any], efforts: tuple[Effort, ...]) -> Term | None:
 
 
 def _adjust(bill: BillBuilder, item: Item, asked: Cursor[Adjustment]) -> None:
-    """A share of all that stands before it: taken off, or put on top."""
+    """Write a share of all lines before it, to be taken off or added."""
     share = asked.quantity("share", unit="share")
     if item == "discount":
         at = asked.under(f"{asked.prefix}{asked.pointer}")
@@ -163,7 +163,7 @@ def _adjust(bill: BillBuilder, item: Item, asked: Cursor[Adjustment]) -> None:
 
 
 def _write_support(bill: BillBuilder) -> None:
-    """A support plan as a share of what is rented."""
+    """Write a support plan as a share of what is rented."""
     support = bill.at.at("support")
     share = support.assumed("share", unit="share", default="rental.support_share")
     _write_share(bill, "support", share, support)
@@ -172,7 +172,7 @@ def _write_support(bill: BillBuilder) -> None:
 def _write_share(
     bill: BillBuilder, item: Item, share: Term, asked: Cursor[Any], *, label: str = ""
 ) -> None:
-    """A line that is a share of those before it."""
+    """Write a line that is a share of those before it."""
     base = bill.subtotal(f"before{asked.pointer}")
     if base is None:
         bill.leave_unpriced(
@@ -189,7 +189,7 @@ def _write_share(
 
 
 def _write_storage(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
-    """Gigabytes kept for the months that the caller says, or for the hours of the run."""
+    """Write gigabytes kept for the months that the caller states, or for the hours of the run."""
     storage: Cursor[Storage] = bill.at.at("storage")
     kept = _gigabyte_months(storage, rented)
     if kept is None:
@@ -215,7 +215,7 @@ def _write_storage(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
 
 
 def _gigabyte_months(storage: Cursor[Storage], rented: tuple[Rented, ...]) -> Term | None:
-    """What is kept for how long: as the caller says, or for the hours of the run."""
+    """Gigabyte-months: for the months that the caller states, or for the hours of the run."""
     size = storage.quantity("gigabytes", unit="gigabyte")
     if storage.states("months"):
         months = storage.quantity("months", unit="month")
@@ -227,7 +227,7 @@ def _gigabyte_months(storage: Cursor[Storage], rented: tuple[Rented, ...]) -> Te
 
 
 def _write_transfer(bill: BillBuilder) -> None:
-    """Gigabytes moved out, by the gigabyte."""
+    """Write gigabytes moved out, by the gigabyte."""
     transfer = bill.at.at("transfer")
     bill.price(
         item="transfer",

@@ -1,7 +1,7 @@
-"""The basis `rental`: what the seller of device-hours bills, and what comes with it.
+"""The basis `rental`: the bill of the seller of device-hours, and costs that come with it.
 
-Device rental is device-hours times the rate of the supply. The other lines exist where the run, the
-offer or the caller declares them; what is a share of other lines multiplies their sum.
+Device rental is device-hours times the rate of the supply. Other lines exist if the run, the offer
+or the caller declares them. A line that is a share of other lines multiplies their sum.
 """
 
 from service.core.figures.arrays import Real, maximum
@@ -11,7 +11,7 @@ from service.core.figures.units import HOURS_PER_MONTH
 
 @formula("unused_device_hours", unit="device_hour")
 def unused_device_hours(*, devices: Real, term_hours: Real, run_hours: Real) -> Real:
-    """Device-hours of a reserved or minimum term that the run does not use but pays for.
+    """Device-hours of a reserved or minimum term that are paid for and not used.
 
         devices * max(0, term_hours - run_hours)
 
@@ -44,7 +44,7 @@ def gigabyte_months_kept(*, gigabytes: Real, months: Real) -> Real:
 
 @formula("discount_rate", unit="ratio")
 def taken_off(*, discount_share: Real) -> Real:
-    """A discount as the rate of its line, which the bill shows with its sign.
+    """The rate of a discount's line, which has a negative sign.
 
         -discount_share
 
