@@ -376,3 +376,20 @@ def test_a_lump_sum_is_counted_once():
         "staff": Decimal(200_000),
         "data": Decimal(7),
     }
+
+
+def test_epoch_2024_breaks_even_by_the_calendar_hour_as_if_always_used():
+    """What is held is paid for all hours: owned less energy, over rented less energy."""
+    answered = quoted(owned={"convention": "epoch-2024"})
+    (ownership,) = answered["ownership"]
+    owned = ownership["usd_per_device_hour"]["central"]
+    (energy,) = (
+        figure["value"]
+        for name, figure in answered["figures"].items()
+        if name.endswith("/energy_usd_per_device_hour")
+    )
+    even = ownership["break_even"]
+    assert even["utilization"]["central"] == pytest.approx((owned - energy) / (2.0 - energy))
+    bought = float(ownership["acquisition"]["total"]["amount"]) / 64
+    upkeep = energy  # the convention has neither hosting nor maintenance
+    assert even["months"]["central"] == pytest.approx(bought / ((2.0 - upkeep) * 730.5), rel=1e-6)

@@ -477,3 +477,24 @@ def test_devices_that_a_layout_leaves_out_are_said_to_be_idle():
     assert "devices_idle" in codes(some)
     _, none = stage_of(TUNING | {"layout": layout}, devices=32)
     assert "devices_idle" not in codes(none)
+
+
+@pytest.mark.parametrize(
+    ("devices", "mean", "behind"), [(64, 4_000, 1), (32, 500, 1), (64, 1_000, 0)]
+)
+def test_a_split_that_is_chosen_is_the_best_of_those_tried_where_steps_are_long(
+    devices, mean, behind
+):
+    """Steps of a minute and more: what a step costs beside does not count."""
+    work = LEARNING | {
+        "prompts_per_step": 2_048,
+        "responses": {"mean_tokens": mean, "most_tokens": 8_192},
+    }
+
+    def on(**placement):
+        placement |= {"kind": "disaggregated", "off_policy_steps": behind}
+        return hours(work | {"placement": placement}, devices=devices)
+
+    tried = [on(generation_devices=devices * eighths // 8) for eighths in range(1, 8)]
+    assert on() == pytest.approx(min(tried), rel=0.01)
+    assert max(tried) > 2 * min(tried)

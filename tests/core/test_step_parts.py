@@ -318,6 +318,15 @@ def test_experts_inside_a_domain_dispatch_and_combine_forward_and_backward():
     assert only(parts, "expert_parallel") == approx(TIMES * MOE_SHARE * 2 * 2 * once / LINK * 0.5)
 
 
+def test_of_several_domains_each_keeps_its_own_share_of_the_exchange():
+    """On four domains a fourth of what leaves a device stays inside."""
+    layout = LAYOUT._replace(expert_parallel=16.0, data_parallel=8.0, micro_batch=1.0)
+    limits = {"scale_up_byte_per_s": LINK}
+    parts = taken(EXPERTS, layout=layout, limits=limits, expert_exposed=0.5)
+    once = TOKENS / 2 / 2 * 512 * 2 * 2 * (16 - 1) / 16 / 4 / LINK * 0.5
+    assert only(parts, "expert_parallel") == approx(TIMES * MOE_SHARE * 2 * 2 * once)
+
+
 @pytest.mark.parametrize(
     ("dedupes", "copies"), [(1.0, (4 - 1) * (1 - (1 - 1 / 4) ** 2)), (0.0, 2 * (1 - 1 / 4))]
 )

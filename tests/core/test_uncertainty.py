@@ -1,6 +1,7 @@
 """Intervals and drivers of a ledger: laws, and cases with a known answer."""
 
 import math
+from collections import Counter
 from statistics import NormalDist
 
 import numpy as np
@@ -146,6 +147,19 @@ def test_figures_that_act_only_together_are_reported_as_interactions():
     ledger.derive(product_of_logs, name="y", inputs=pair)
     drivers = Spread(ledger, totals=["y"]).drivers("y")
     assert drivers.interactions > 0.9
+
+
+def test_figures_beyond_the_regressed_have_the_shares_that_their_ends_suggest():
+    """Sixty alike: 24 are regressed together, the others are taken to be linear.
+
+    The regression of 72 terms on 1,024 draws counts a part of the noise as its own.
+    """
+    drivers = spread_of(total, *[around(1.0, 1.05)] * 60).drivers("y")
+    shares = [driver.share for driver in drivers.ranked]
+    (share, times), *_ = Counter(shares).most_common(1)
+    assert times == 60 - 24
+    assert share == pytest.approx(1 / 60, rel=0.2)
+    assert sum(shares) + drivers.interactions == pytest.approx(1.0, abs=0.1)
 
 
 def test_drivers_are_ranked_and_say_what_the_total_is_at_their_ends():
