@@ -11,12 +11,12 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from service.api.catalog import catalog_routes
-from service.api.documents import document_routes
-from service.api.edge import Edge
-from service.api.operations import operation_routes
-from service.api.problems import exception_handlers
-from service.api.quotes import get_quote, post_quote
+from service.api.http.catalog import catalog_routes
+from service.api.http.documents import document_routes
+from service.api.http.middleware import Edge
+from service.api.http.operations import operation_routes
+from service.api.http.quotes import get_quote, post_quote
+from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
 from service.core.catalog.catalog import Catalog

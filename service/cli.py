@@ -87,7 +87,7 @@ def quote(
     try:
         body = quote_bytes(file.read())
     except Exception as error:  # noqa: BLE001
-        from service.api.problems import explain  # noqa: PLC0415
+        from service.api.refusing.problems import explain  # noqa: PLC0415
 
         fail(explain(error), status=2)
     if form is Form.JSON:
@@ -110,7 +110,7 @@ def openapi(
     ] = None,
 ) -> None:
     """Print the OpenAPI contract as the types make it, write it, or check the published one."""
-    from service.api.contract import documents  # noqa: PLC0415
+    from service.api.contract.document import documents  # noqa: PLC0415
 
     made = documents()
     if write is not None:

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from service.api.decoding import decode_request
+from service.api.refusing.decoding import decode_request
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog
 from service.metrics import Metrics

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from service.api.decoding import decode_request
-from service.api.problems import explain
-from service.api.refusals import Refused
+from service.api.refusing.decoding import decode_request
+from service.api.refusing.errors import Refused
+from service.api.refusing.problems import explain
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
 from service.core.catalog.errors import QuoteError
 from service.core.figures.units import HOURS_PER_DAY

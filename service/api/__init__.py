@@ -1,1 +1,1 @@
-"""HTTP and only HTTP: decode, ask, encode."""
+"""The service over HTTP: the contract, what is refused, and the routes."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from service.api.examples import REQUESTS, Example
+from service.api.contract.examples import REQUESTS, Example
 from service.core.answer import Quote
 from service.core.figures.sources import Derived
 from service.core.figures.units import Unit

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from service.api.examples import Example, metered, pretraining
+from service.api.contract.examples import Example, metered, pretraining
 
 LLAMA_8B: Final = {"kind": "preset", "id": "llama-3.1-8b"}
 EIGHT_H100: Final = {

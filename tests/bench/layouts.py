@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from service.api.examples import REQUESTS
+from service.api.contract.examples import REQUESTS
 from service.catalog_files import load_catalog
 from service.core.argument import Argument
 from service.core.training.parallelism import Layout

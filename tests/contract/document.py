@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from service.api.contract import build_document, documents
-from service.api.ids import (
+from service.api.contract.document import build_document, documents
+from service.api.contract.ids import (
     ACCELERATOR,
     MODEL,
     OFFER,
@@ -17,7 +17,7 @@ from service.api.ids import (
     SITE,
     KnownName,
 )
-from service.api.parameters import CATALOG_LISTS, Choice
+from service.api.contract.parameters import CATALOG_LISTS, Choice
 from service.core.catalog.catalog import Catalog
 from tests.worlds import embedded
 

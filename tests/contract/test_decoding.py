@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.decoding import decode_request, has_repeated_members, member_count
-from service.api.examples import REQUESTS
-from service.api.judging import faults_of
+from service.api.contract.examples import REQUESTS
 from service.api.pointers import pointer_of
-from service.api.refusals import MOST_FAULTS, Fault, Refused
+from service.api.refusing.decoding import decode_request, has_repeated_members, member_count
+from service.api.refusing.errors import MOST_FAULTS, Fault, Refused
+from service.api.refusing.schema_errors import faults_of
 from service.core.request.request import QuoteRequest
 from tests.requests import R1
 

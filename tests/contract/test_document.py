@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from msgspec import inspect
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.api.ids import KNOWN_NAMES
-from service.api.problems import KINDS
+from service.api.contract.ids import KNOWN_NAMES
+from service.api.refusing.problems import KINDS
 from service.core.request.request import QuoteRequest
 from tests.contract.document import (
     PUBLISHED,

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from service.api.pages import (
+from service.api.http.pages import (
     ASSETS,
     CONTENT_SECURITY_POLICY,
     docs_page,
@@ -15,7 +15,7 @@ from service.api.pages import (
     problem_text,
     problems_page,
 )
-from service.api.problems import KINDS
+from service.api.refusing.problems import KINDS
 
 PATHS = {"/openapi.json", "/openapi.yaml", "/docs", "/problems"}
 SHA256_OF_VENDORED = {

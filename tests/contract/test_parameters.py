@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.parameters import (
+from service.api.contract.parameters import (
     CATALOG_LISTS,
     MOST_ROWS,
     USUAL_ROWS,
     Choice,
     read_query,
 )
-from service.api.refusals import InvalidQuery
+from service.api.refusing.errors import InvalidQuery
 from tests.contract.document import catalog
 
 OFFERS = next(one for one in CATALOG_LISTS if one.path == "offers").parameters(

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
-from service.api import refusals
-from service.api.examples import PROBLEMS, problem_example
-from service.api.problems import DOMAIN, KINDS, Problem, kind_of, refusal_of, render
-from service.api.refusals import Code, Fault, MethodNotAllowed, Refused
+from service.api.contract.examples import PROBLEMS, problem_example
+from service.api.refusing import errors as refusals
+from service.api.refusing.errors import Code, Fault, MethodNotAllowed, Refused
+from service.api.refusing.problems import DOMAIN, KINDS, Problem, kind_of, refusal_of, render
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownAccelerator, UnknownProvider
 

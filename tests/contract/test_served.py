@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from service.api.examples import REQUESTS
-from service.api.pages import ASSETS, CONTENT_SECURITY_POLICY
-from service.api.problems import KINDS
+from service.api.contract.examples import REQUESTS
+from service.api.http.pages import ASSETS, CONTENT_SECURITY_POLICY
+from service.api.refusing.problems import KINDS
 from service.core.figures.vocabulary import BASES
 from service.local import quote_bytes
 from tests.contract.document import PUBLISHED, catalog, component, document

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 
 from service.answering import answer_of, encoded, question_of
-from service.api.examples import DEEPSEEK_R1, ENGINE
-from service.api.excerpt import QUOTE_EXCERPT, STAND_INS
+from service.api.contract.examples import DEEPSEEK_R1, ENGINE
+from service.api.contract.excerpt import QUOTE_EXCERPT, STAND_INS
 from service.core.catalog.catalog import Catalog
 from service.core.request.request import QuoteRequest
 from tests.contract.document import catalog, files

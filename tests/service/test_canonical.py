@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from service.answering import answer_of, encoded, question_of
-from service.api.decoding import decode_request
-from service.api.examples import REQUESTS
+from service.api.contract.examples import REQUESTS
+from service.api.refusing.decoding import decode_request
 from service.core.catalog.errors import NotQuotable
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lab.files import LAB_DATA
-from service.api.examples import REQUESTS
+from service.api.contract.examples import REQUESTS
 from service.cli import app
 from service.local import quote_bytes
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.api.examples import REQUESTS
+from service.api.contract.examples import REQUESTS
 from service.core.figures.formulas import REGISTRY, Formula
 from service.core.figures.units import Unit
 from service.formula_reference.inputs import Observed, observed_units

@@ -12,7 +12,7 @@ import sys
 import msgspec
 import pytest
 
-from service.api.examples import REQUESTS
+from service.api.contract.examples import REQUESTS
 from service.local import quote_bytes
 
 

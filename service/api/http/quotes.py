@@ -9,10 +9,10 @@ from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 
-from service.api.decoding import decode_request
-from service.api.negotiation import JSON, check_accepts, check_content_type
-from service.api.problems import send_problem
-from service.api.refusals import BodyTimeout, MethodNotAllowed, PayloadTooLarge, QuoteNotKept
+from service.api.http.negotiation import JSON, check_accepts, check_content_type
+from service.api.refusing.decoding import decode_request
+from service.api.refusing.errors import BodyTimeout, MethodNotAllowed, PayloadTooLarge, QuoteNotKept
+from service.api.refusing.problems import send_problem
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400

@@ -9,9 +9,9 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
-from service.api.negotiation import JSON, check_accepts
-from service.api.parameters import CATALOG_LISTS, CatalogList, read_query
-from service.api.refusals import EntryNotFound
+from service.api.contract.parameters import CATALOG_LISTS, CatalogList, read_query
+from service.api.http.negotiation import JSON, check_accepts
+from service.api.refusing.errors import EntryNotFound
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
 

@@ -7,14 +7,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.api.examples import problem_example
-from service.api.problems import KINDS, Kind
+from service.api.contract.examples import problem_example
+from service.api.refusing.problems import KINDS, Kind
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-STATIC: Final = files("service.api") / "static"
+STATIC: Final = files("service.api.http") / "static"
 
 
 class Asset(Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from service.api.negotiation import JSON
+from service.api.http.negotiation import JSON
 from service.core.answer import CatalogStamp, EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.metrics import Metrics

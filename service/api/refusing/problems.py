@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap, Scope, Send
 from msgspec import UNSET, Meta, Struct
 
-from service.api.refusals import (
+from service.api.refusing.errors import (
     MOST_FAULTS,
     Code,
     Fault,

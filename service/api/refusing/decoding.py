@@ -19,9 +19,9 @@ from typing import Any, Final, NoReturn
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from service.api.judging import faults_of
 from service.api.pointers import Pointer, pointer_of, shown
-from service.api.refusals import MOST_FAULTS, Code, Fault, Refused, summary_of
+from service.api.refusing.errors import MOST_FAULTS, Code, Fault, Refused, summary_of
+from service.api.refusing.schema_errors import faults_of
 from service.core.request.request import QuoteRequest
 
 LARGEST_BODY_BYTES: Final = 2**20

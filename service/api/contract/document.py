@@ -10,10 +10,10 @@ from typing import Any, Final
 import yaml
 
 from service import __version__
-from service.api.ids import name_schemas, refer_to_names
-from service.api.parameters import CATALOG_LISTS, CatalogList
-from service.api.paths import headers, paths, request_headers, responses
-from service.api.problems import Problem
+from service.api.contract.ids import name_schemas, refer_to_names
+from service.api.contract.parameters import CATALOG_LISTS, CatalogList
+from service.api.contract.paths import headers, paths, request_headers, responses
+from service.api.refusing.problems import Problem
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.answer import Quote
 from service.core.request.request import QuoteRequest

@@ -3,11 +3,11 @@
 from http import HTTPStatus
 from typing import Final
 
-from service.api.examples import DEEPSEEK_R1, QUOTE_ID, REQUESTS, problem_example
-from service.api.excerpt import QUOTE_EXCERPT, SUMMARY
-from service.api.ids import NAMES_IN_QUERIES
-from service.api.parameters import CATALOG_LISTS, CatalogList, Choice, Count, Parameter
-from service.api.problems import KINDS, MEDIA_TYPE
+from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID, REQUESTS, problem_example
+from service.api.contract.excerpt import QUOTE_EXCERPT, SUMMARY
+from service.api.contract.ids import NAMES_IN_QUERIES
+from service.api.contract.parameters import CATALOG_LISTS, CatalogList, Choice, Count, Parameter
+from service.api.refusing.problems import KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
 
 JSON: Final = "application/json"

@@ -18,7 +18,7 @@ from jsonschema.validators import extend
 from msgspec import UNSET
 
 from service.api.pointers import pointer_of, shown
-from service.api.refusals import MOST_FAULTS, Code, Fault
+from service.api.refusing.errors import MOST_FAULTS, Code, Fault
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.request.request import QuoteRequest
 

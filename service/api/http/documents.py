@@ -7,8 +7,8 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from service.api.negotiation import HTML, JSON, YAML, check_accepts
-from service.api.pages import (
+from service.api.http.negotiation import HTML, JSON, YAML, check_accepts
+from service.api.http.pages import (
     ASSETS,
     CONTENT_SECURITY_POLICY,
     docs_page,
@@ -16,14 +16,14 @@ from service.api.pages import (
     problem_text,
     problems_page,
 )
-from service.api.problems import KINDS
-from service.api.refusals import EntryNotFound
+from service.api.refusing.errors import EntryNotFound
+from service.api.refusing.problems import KINDS
 
 TEXT: Final = "text/plain"
 CACHE_CONTROL: Final = "public, max-age=300"
 PUBLISHED: Final = (
-    Path(__file__).parent / "published",
-    Path(__file__).parents[2] / "openapi",
+    Path(__file__).parents[1] / "published",
+    Path(__file__).parents[3] / "openapi",
 )
 """Where the published contract lies: in an installed package, and in a checkout."""
 

@@ -7,10 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from service import __version__
-from service.api.decoding import decode_request
-from service.api.parameters import PAGING, read_query
-from service.api.problems import render
-from service.api.refusals import (
+from service.api.contract.parameters import PAGING, read_query
+from service.api.refusing.decoding import decode_request
+from service.api.refusing.errors import (
     BodyTimeout,
     EntryNotFound,
     MethodNotAllowed,
@@ -20,6 +19,7 @@ from service.api.refusals import (
     Refused,
     UnsupportedMediaType,
 )
+from service.api.refusing.problems import render
 from service.core.answer import EngineStamp
 from service.core.catalog.errors import (
     BaseQuoteNotKept,

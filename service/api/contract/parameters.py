@@ -6,10 +6,10 @@ from typing import Any, Final, get_args, get_type_hints
 
 from msgspec import UNSET, Struct
 
-from service.api import ids
-from service.api.ids import KnownName
+from service.api.contract import ids
+from service.api.contract.ids import KnownName
 from service.api.pointers import shown
-from service.api.refusals import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
+from service.api.refusing.errors import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
 from service.core.catalog.catalog import Accelerator, ModelPreset, Offer, ReferenceRun, Site
 from service.core.catalog.errors import nearest
 

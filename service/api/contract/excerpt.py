@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.api.examples import DEEPSEEK_R1, ENGINE, QUOTE_ID
+from service.api.contract.examples import DEEPSEEK_R1, ENGINE, QUOTE_ID
 
 SUMMARY: Final = "$294,000.00, abridged: one basis of three, and few of the numbers and sources"
 STAND_INS: Final = {

@@ -4,7 +4,7 @@ from typing import Final
 
 from litestar.datastructures.headers import Accept
 
-from service.api.refusals import NotAcceptable, UnsupportedMediaType
+from service.api.refusing.errors import NotAcceptable, UnsupportedMediaType
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"

@@ -1,0 +1,1 @@
+"""Routes and middleware: HTTP and nothing else."""
