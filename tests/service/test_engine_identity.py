@@ -290,7 +290,7 @@ MOVES = {
         "name": "days_between",
         "source": "core/catalog/dates.py",
         "target": "core/catalog/spans.py",
-        "needs": "from service.core.catalog.dates import day_number\n",
+        "needs": "from service.core.catalog.dates import day_of\n",
     },
     "to another room": {
         "name": "spot_interruptions_per_device_day",
