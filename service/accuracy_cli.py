@@ -1,4 +1,4 @@
-"""`runquote accuracy`: how close this engine comes to what was published or measured."""
+"""`runquote accuracy`: compare this engine with published or measured figures."""
 
 import sys
 from collections.abc import Callable
@@ -99,7 +99,7 @@ def _show(score: Score, as_table: Callable[[Score], None], *, as_json: bool) -> 
 
 
 def print_steps(score: Score) -> None:
-    """The score of measured steps as tables: by what rows have in common, and the worst."""
+    """The score of measured steps as tables: by groups of rows, and the worst rows."""
     table = Table(
         title=f"steps: {score['expressed']} of {score['rows']} rows expressed",
         title_justify="left",
@@ -142,7 +142,7 @@ def print_runs(score: Score) -> None:
 
 
 def print_epoch(score: Score) -> None:
-    """The score of `epoch-2024` as tables: by column, and what cannot be expressed."""
+    """The score of `epoch-2024` as tables: by column, and the rows that cannot be expressed."""
     table = Table(
         title=f"epoch-2024: {score['rows_within_half_percent']} of {score['rows']} rows "
         "within 0.5% in every amount",

@@ -1,6 +1,6 @@
 """From a request to the bytes of its quote, without cache and counters.
 
-Whatever here or below can move a byte of an answer is in the engine's digest: see
+All code from here on that can move a byte of an answer is part of the engine's digest. See
 `service.identity.engine`, which starts from this module.
 """
 
@@ -21,7 +21,7 @@ from service.core.request.request import QuoteRequest
 from service.identity.canonical import canonical_request, quote_id, read_canonical
 
 VALIDITY: Final = timedelta(days=30)
-"""How long the prices of a catalog edition are offered as current."""
+"""How long the prices of a catalog edition count as current."""
 
 
 class Question(Struct, frozen=True):
@@ -45,14 +45,14 @@ class KeptTotal(Struct, frozen=True):
 
 
 class KeptBill(Struct, frozen=True):
-    """Of a bill of a kept quote what another quote may build on."""
+    """The part of a kept bill that another quote may build on."""
 
     basis: str
     total: KeptTotal | UnsetType = UNSET
 
 
 class KeptQuote(Struct, frozen=True):
-    """Of a kept quote, from whichever version, what another may build on."""
+    """The part of a kept quote, of any version, that another quote may build on."""
 
     bases: tuple[KeptBill, ...]
 
@@ -67,10 +67,10 @@ def question_of(request: QuoteRequest, *, engine: EngineStamp, catalog: Catalog)
 def answer_of(
     question: Question, *, engine: EngineStamp, catalog: Catalog, base_quote: bytes | None
 ) -> Quote:
-    """The quote that a question has; raises `NotQuotable`.
+    """The quote of a question. Raises `NotQuotable`.
 
-    It is computed from the canonical request alone, and its pointers lead into that. What nobody
-    knows is looked for in the request as it was sent before, so that errors point into that.
+    It is computed from the canonical request alone, and its pointers lead into that. Unknown names
+    are looked for in the request as it was sent, so that errors point into that.
     """
     check_names(question.request, catalog)
     return quote(
@@ -90,9 +90,9 @@ def encoded(answer: Quote) -> bytes:
 
 
 def base_totals(question: Question, base_quote: bytes | None) -> BaseTotals | None:
-    """The totals of the quote that is the base model; None where the request names none.
+    """The totals of the quote that is the base model. None if the request names none.
 
-    A quote that is asked for and not kept cannot be guessed from its id: raises `NotQuotable`.
+    Raises `NotQuotable` if that quote is not kept: it cannot be computed from its id.
     """
     if question.base_quote is None:
         return None

@@ -1,4 +1,4 @@
-"""Where everything meets: builds the application from Settings, nothing else."""
+"""Builds the whole application from Settings."""
 
 import os
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ log = structlog.get_logger("runquote")
 
 
 def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
-    """The whole service as one ASGI application; a bad catalog stops it here."""
+    """The whole service as one ASGI application. Raises `CatalogError` for a bad catalog."""
     catalog = under_policy(
         load_catalog() if catalog is None else catalog, stale_price_days=settings.stale_price_days
     )

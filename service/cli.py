@@ -41,7 +41,7 @@ class Form(StrEnum):
 
 
 def fail(message: str, *, status: int = 1) -> NoReturn:
-    """Say what is wrong on standard error and leave."""
+    """Print what is wrong on standard error and exit."""
     err.print(message, style="red", markup=False, highlight=False)
     raise typer.Exit(status)
 
@@ -189,7 +189,7 @@ COLUMNS = {
 
 
 def cell(value: object) -> str:
-    """One cell of a table; a sealed datum shows its value and unit."""
+    """One cell of a table. A sealed datum shows its value and unit."""
     if value is msgspec.UNSET:
         return ""
     facts = msgspec.to_builtins(value)

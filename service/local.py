@@ -16,7 +16,7 @@ def local_quoting() -> Quoting:
 
 
 def quote_bytes(body: bytes) -> bytes:
-    """The quote of a request in JSON, encoded; raises what `decode_request` and `quote` raise."""
+    """The encoded quote of a request in JSON. Raises what `decode_request` and `quote` raise."""
     quoting = local_quoting()
     request = decode_request(body)
     return quoting.compute(quoting.identify(request))

@@ -14,7 +14,7 @@ LEVELS = {
 
 
 def configure_logs(*, level: str, form: str) -> None:
-    """Set up structlog, and send what libraries log by the standard module the same way."""
+    """Set up structlog, and format the logs of libraries in the same way."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -1,4 +1,4 @@
-"""Every instrument, declared once: base units, labels from closed sets, one registry per app."""
+"""All metrics, declared once: base units, labels from closed sets, one registry per app."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ PHASE_BUCKETS_S: Final = (
 
 
 class CacheCounts:
-    """Counts what the cache tells: operations by result, and the state of the breaker."""
+    """Counts operations of the cache by result, and shows the state of the breaker."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.operations = Counter(

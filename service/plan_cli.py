@@ -206,7 +206,7 @@ def _title(found: Plan, stage: StageAnswer, rental: Bill) -> str:
 
 def _cells(candidate: Candidate, found: Plan) -> tuple[str, ...]:
     layout, seconds = candidate.layout, candidate.step_time_s
-    assert seconds is not None  # what is ranked was timed
+    assert seconds is not None  # ranked layouts were timed
     rate = found.tokens_per_step / seconds / found.devices
     return (
         *(f"{float(getattr(layout, member)):g}" for member in DEGREES),
@@ -218,7 +218,7 @@ def _cells(candidate: Candidate, found: Plan) -> tuple[str, ...]:
 
 
 def _plot_steps(found: tuple[Plan, ...]) -> None:
-    """What a step of each number of devices costs in device-seconds, a colour for each part."""
+    """Device-seconds of a step on each number of devices, with a colour for each part."""
     timed = {each.devices: each.parts for each in found if each.parts is not None}
     longest = max((count * float(parts.total) for count, parts in timed.items()), default=0.0)
     bars = {
@@ -242,7 +242,7 @@ def _plot_steps(found: tuple[Plan, ...]) -> None:
 
 
 def _plot_costs(quotes: dict[float, Quote]) -> None:
-    """What the stage costs to rent on each number of devices, as bars from nought."""
+    """The rent of the stage on each number of devices, as bars that start at zero."""
     priced = {
         devices: Decimal(quoted.bases[0].total.amount)
         for devices, quoted in quotes.items()

@@ -64,7 +64,7 @@ def bill_table(bill: Bill) -> Table:
 
 
 def bill_words(bill: Bill) -> list[str]:
-    """What moves a bill, and what is not in it, in sentences."""
+    """The drivers and the exclusions of a bill, in sentences."""
     words = []
     if isinstance(bill, PricedBill) and bill.drivers:
         named = ", ".join(
@@ -98,7 +98,7 @@ def bridge_table(bridge: Bridge) -> Table:
 
 
 def ownership_table(owned: tuple[Ownership, ...]) -> Table:
-    """What owning each cluster comes to."""
+    """The cost of owning each cluster."""
     table = Table(title="owning the cluster", title_justify="left")
     for column in ("cluster", "devices", "convention"):
         table.add_column(column)
@@ -160,7 +160,7 @@ def figures_table(answer: Quote) -> Table:
 
 
 def range_of(figure: Figure) -> str:
-    """A figure's low and high, or that it is exact."""
+    """A figure's low and high, or the word exact."""
     if figure.low is UNSET or figure.high is UNSET:
         return ""
     return "exact" if figure.low == figure.high else f"{figure.low:,.4g} to {figure.high:,.4g}"
@@ -180,7 +180,7 @@ def source_words(source: object) -> str:
 
 
 def span_of(priced: Bill | PricedLine) -> str:
-    """The 80% interval of an amount, where it has any width."""
+    """The 80% interval of an amount, if it has any width."""
     if not isinstance(priced, PricedBill | PricedLine):
         return ""
     low, high = priced.interval.p10, priced.interval.p90
@@ -195,13 +195,13 @@ def number(estimate: Estimate | msgspec.UnsetType) -> str:
 
 
 def short(rate: str) -> str:
-    """A rate with six decimal places at most; the answer in JSON has all of them."""
+    """A rate with at most six decimal places. The answer in JSON has all of them."""
     whole, _, places = rate.partition(".")
     return f"{whole}.{places[:6]}"
 
 
 def dollars(amount: str) -> str:
-    """An amount with thousands set apart."""
+    """An amount with separators for thousands."""
     whole, _, cents = amount.partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
     return f"{sign}{int(digits):,}.{cents}"

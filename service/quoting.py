@@ -1,4 +1,4 @@
-"""One quote from outside: look in the cache, else compute, count and store."""
+"""Quotes for the edge: look in the cache, else compute, count and store."""
 
 from hashlib import sha256
 from typing import Final
@@ -16,7 +16,7 @@ from service.identity.engine import engine_stamp
 from service.metrics import Metrics
 
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
-"""For digests of bodies and the ids they had: a body asked again is not decoded again."""
+"""Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
 
 
 class Issued(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Issued(Struct, frozen=True):
 
 
 class Quoting:
-    """Quotes over one catalog, with one cache; the engine is this process's, unless it is named."""
+    """Quotes over one catalog, with one cache. The engine is that of this process by default."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Quoting:
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
 
     def recall(self, body: bytes) -> Issued | None:
-        """The quote of a body that was asked for before, letter by letter, if it is in memory."""
+        """The quote of a body that was sent before, byte for byte, if it is in memory."""
         spelled = self._spellings.get(sha256(body).hexdigest())
         if spelled is None:
             return None
@@ -59,9 +59,9 @@ class Quoting:
             return question_of(request, engine=self.engine, catalog=self.catalog)
 
     async def issue(self, request: QuoteRequest, *, spelled: bytes) -> Issued:
-        """The quote of a request, from the cache or computed; raises `NotQuotable`.
+        """The quote of a request, from the cache or computed. Raises `NotQuotable`.
 
-        `spelled` is the body that the request was read from: `recall` will know it.
+        `spelled` is the body that the request was read from. `recall` will find it.
         """
         question = self.identify(request)
         self._spellings.put(sha256(spelled).hexdigest(), question.id.encode())
@@ -75,11 +75,11 @@ class Quoting:
         return Issued(question.id, body, "computed")
 
     async def kept(self, id: str) -> bytes | None:
-        """A quote issued before, while it is kept."""
+        """A quote issued before, as long as it is kept."""
         return (await self.cache.get(id)).body
 
     def compute(self, question: Question, *, base_quote: bytes | None = None) -> bytes:
-        """The encoded quote, counted; raises `NotQuotable`."""
+        """The encoded quote, which the metrics count. Raises `NotQuotable`."""
         try:
             with self.metrics.phase("compute"):
                 answer = answer_of(

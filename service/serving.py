@@ -1,6 +1,6 @@
 """The server process: one worker, an application, and a clean end on SIGTERM.
 
-uvicorn rather than Granian: see `make bench`, which measures both side by side.
+The server is uvicorn and not Granian. `make bench` measures both side by side.
 """
 
 import uvicorn
@@ -11,7 +11,7 @@ from service.settings import Settings
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop; requests in flight are finished."""
+    """Serve until told to stop. Requests in flight are finished."""
     configure_logs(level=settings.log_level, form=settings.log_format)
     config = uvicorn.Config(
         build_app(settings),

@@ -1,4 +1,4 @@
-"""The environment, read once at start into one frozen value; a mistake there stops the start."""
+"""The environment, read once at start into one frozen value. A mistake stops the start."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
@@ -14,7 +14,7 @@ Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that an operator can set; each member is `RUNQUOTE_` and its name in capitals."""
+    """All settings of an operator. Each is read from `RUNQUOTE_` and its name in capitals."""
 
     host: Annotated[str, Meta(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="Port to listen on; 0 takes a free one.")] = 8000
@@ -51,7 +51,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "json"
 
     def redacted(self) -> dict[str, Any]:
-        """What may be printed: passwords in addresses are replaced by `***`."""
+        """The settings as they may be printed, with `***` for passwords in addresses."""
         shown: dict[str, Any] = msgspec.to_builtins(self)
         shown["redis_url"] = redact(self.redis_url)
         return shown
@@ -62,7 +62,7 @@ class SettingsError(Exception):
 
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
-    """Settings from the `RUNQUOTE_*` variables; raises `SettingsError` that names all mistakes."""
+    """Settings from the `RUNQUOTE_*` variables. Raises `SettingsError` with all mistakes."""
     fields = {field.name: field for field in msgspec.structs.fields(Settings)}
     values: dict[str, Any] = {}
     mistakes: list[str] = []
@@ -87,7 +87,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def redact(url: str) -> str:
-    """A Redis address without any credentials in it."""
+    """A Redis address without credentials."""
     if not url:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""JSON pointers (RFC 6901), and a caller's own words as we repeat them."""
+"""JSON pointers (RFC 6901), and texts of callers as answers repeat them."""
 
 import sys
 from typing import Any, Final, TypeAlias
@@ -9,14 +9,14 @@ LONGEST_ECHO_CHARACTERS: Final = 80
 
 
 def pointer_of(path: Pointer) -> str:
-    """The pointer of a path: `~` is `~0` and `/` is `~1`; the whole document is the empty one."""
+    """The pointer of a path, with `~0` for `~` and `~1` for `/`. The document's own is empty."""
     return "".join(
         "/" + speakable(str(step)).replace("~", "~0").replace("/", "~1") for step in path
     )
 
 
 def shown(value: Any) -> str:
-    """A value of a request, as short as it can be recognised."""
+    """A value of a request, cut short but recognisable."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict):
@@ -32,5 +32,5 @@ def shown(value: Any) -> str:
 
 
 def speakable(text: str) -> str:
-    """Text that can be sent: unpaired surrogates are spelled out."""
+    """Text that can be sent, with unpaired surrogates spelled out."""
     return text.encode("utf-8", "backslashreplace").decode()

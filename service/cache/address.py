@@ -5,14 +5,13 @@
     redis+cluster://[[user]:password@]host[:port][,host[:port]...]
 
 `rediss` in place of `redis` means TLS, with the peer's certificate verified. User and password
-are those of the servers that keep the data; they are percent-encoded where they hold `:`, `@`,
-`/`, `?`, `#` or `%`. IPv6 hosts stand in brackets. The port is 6379, for Sentinel 26379, if none
-is given.
+are those of the servers that keep the data. They are percent-encoded if they hold `:`, `@`, `/`,
+`?`, `#` or `%`. IPv6 hosts stand in brackets. The default port is 6379, and 26379 for Sentinel.
 
 Options follow as a query: `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` (paths, with TLS;
 without `ssl_ca_certs` the system's authorities are trusted), `sentinel_username` and
-`sentinel_password` (where the sentinels ask for their own). Timeouts and retries are not options:
-the service sets them.
+`sentinel_password` (if the sentinels have credentials of their own). Timeouts and retries are not
+options. The service sets them.
 """
 
 from collections.abc import Iterable

@@ -1,10 +1,10 @@
-"""Stops asking a Redis that does not answer, and finds out by itself when it does again.
+"""The breaker stops asking a Redis that does not answer, and probes it until it does.
 
-Of the published breakers none fits one event loop that must never wait: purgatory and
-circuitbreaker let every request of the moment through as a trial once their pause is over, so that
-a hung server costs all of them a timeout, and purgatory reads the wall clock; pybreaker is
-asynchronous on Tornado only; aiobreaker has had no release since 2021. Here no request is ever the
-trial: a probe in the background is, and it may wait longer than a request could.
+No published breaker fits an event loop that must never wait. After their pause, purgatory and
+circuitbreaker let all concurrent requests through as a trial, so that a hung server costs each of
+them a timeout; purgatory also reads the wall clock. pybreaker is asynchronous on Tornado only.
+aiobreaker has had no release since 2021. Here no request is the trial. A probe in the background
+is, and it may wait longer than a request could.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from service.cache.observing import BreakerState
 class Breaker:
     """closed -> open after `failures_to_open` failures in a row -> half_open while a probe is out.
 
-    Only a closed breaker lets requests through. `probe` answers whether the Redis works and is
-    called every `pause_s` seconds until it does; `moved` hears of each change of state.
+    Only a closed breaker lets requests through. `probe` answers whether the Redis works. It is
+    called every `pause_s` seconds until it does. `moved` is called with each change of state.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Breaker:
         return self.state == "closed"
 
     def succeeded(self) -> None:
-        """The Redis answered. It counts only while closed: an answer from before proves little."""
+        """The Redis answered. An answer counts only while the breaker is closed."""
         if self.is_closed:
             self._failures_in_a_row = 0
 
     def failed(self) -> bool:
-        """The Redis did not answer; True if this failure opened the breaker."""
+        """The Redis did not answer. Returns True if this failure opened the breaker."""
         if not self.is_closed:
             return False
         self._failures_in_a_row += 1

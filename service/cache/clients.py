@@ -1,9 +1,9 @@
-"""The client of a Redis, built by hand, because the defaults of redis-py wait and try again.
+"""The client of a Redis. It is built by hand, because redis-py waits and retries by default.
 
-Every wait on a socket is bounded, nothing is tried twice, no health check runs between commands
-and a new connection says nothing it need not say. RESP2 on purpose: replies to the two commands
-we use are the same in RESP3, CPU per command is the same too (measured), and without HELLO a
-connection is ready one round trip earlier and works with proxies that do not know it.
+Every wait on a socket is bounded, nothing is retried, no health check runs between commands, and a
+new connection sends no optional commands. The protocol is RESP2. Replies to our two commands are
+the same in RESP3, and so is the CPU per command (measured). Without HELLO a connection is ready one
+round trip earlier, and works with proxies that do not know HELLO.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,14 +19,14 @@ from service.cache.address import RedisAddress
 
 
 class Client(NamedTuple):
-    """The two things we ask of a client, whatever stands behind it."""
+    """The two methods of a client that we use, for any kind of Redis."""
 
     execute: Callable[..., Awaitable[Any]]
     close: Callable[[], Awaitable[None]]
 
 
 def build_client(address: RedisAddress, *, timeout_s: float, max_connections: int) -> Client:
-    """A client for `address`; it connects with the first command.
+    """A client for `address`. It connects with the first command.
 
     `timeout_s` bounds each wait: for a connection, for a write, for a reply.
     """

@@ -1,10 +1,10 @@
-"""How bytes are wrapped for a store that others can write to, and cut, and fill with anything.
+"""The form of a value in Redis, which others can overwrite, cut or fill with anything.
 
     "rq" | version: 1 byte | coding: 1 byte | digest: 16 bytes | body
 
-The digest is BLAKE2b over the key and the body as it was given, before compression. A value that
-was cut short, altered, written by something else or copied from another key does not open.
-It is a check against accidents, not a signature: who may write to the Redis can forge a quote.
+The digest is BLAKE2b over the key and the body before compression. A value that was cut short,
+altered, written by something else or copied from another key does not open. The digest is a check
+against accidents and not a signature: anyone who may write to the Redis can forge a quote.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ _DIGEST_BYTES: Final = 16
 HEADER_BYTES: Final = len(_MAGIC) + 1 + _DIGEST_BYTES
 
 COMPRESS_FROM_BYTES: Final = 2048
-"""From here on deflate is worth its time: 5 kB of JSON shrink to a fifth or less in about 20 us and
-open again in 10, beside 100 us of CPU for the round trip, and the Redis holds several times as
-many quotes."""
+"""Bodies from this size on are compressed. 5 kB of JSON shrink to a fifth or less in about 20 us
+and open again in 10 us, where the round trip takes 100 us of CPU. The Redis then holds several
+times as many quotes."""
 
 
 class InvalidEnvelope(ValueError):
@@ -41,7 +41,7 @@ def seal(*, key: str, body: bytes) -> bytes:
 def unseal(*, key: str, value: bytes, max_body_bytes: int) -> bytes:
     """The body that was sealed for `key`, at most `max_body_bytes` of it.
 
-    Raises InvalidEnvelope for anything else, without inflating more than it may return.
+    Raises InvalidEnvelope for anything else. It never inflates more than `max_body_bytes`.
     """
     if len(value) < HEADER_BYTES or not value.startswith(_MAGIC):
         raise InvalidEnvelope("no header of ours")

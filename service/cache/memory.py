@@ -1,4 +1,4 @@
-"""The first tier: the quotes used last, in this process, within a bound in bytes."""
+"""The first tier: recently used quotes, in this process, within a bound in bytes."""
 
 import sys
 from typing import Final
@@ -6,9 +6,9 @@ from typing import Final
 from cachetools import LRUCache
 
 ENTRY_OVERHEAD_BYTES: Final = 350
-"""What an entry costs beside its key and body: its share of cachetools' three tables and the pair
+"""Bytes of an entry besides its key and body: its share of cachetools' three tables, and the pair
 itself. The heap was seen to grow by 190 to 260 bytes an entry (1,000 to 100,000 entries, CPython
-3.11); rounded up, because tables grow in jumps."""
+3.11). This is more, because tables grow in jumps."""
 
 
 def entry_bytes(entry: tuple[str, bytes]) -> int:
@@ -18,24 +18,24 @@ def entry_bytes(entry: tuple[str, bytes]) -> int:
 
 
 class MemoryTier:
-    """Bytes under content ids; the entries not used for longest make room for new ones.
+    """Bytes under content ids. The least recently used entries make room for new ones.
 
-    It belongs to one event loop and takes no locks. Nothing expires: what lies under a content id
-    can never be wrong.
+    It belongs to one event loop and takes no locks. Nothing expires, because the bytes under a
+    content id can never become wrong.
     """
 
     def __init__(self, *, max_bytes: int) -> None:
         self._entries: LRUCache[str, tuple[str, bytes]] = LRUCache(max_bytes, entry_bytes)
 
     def get(self, key: str) -> bytes | None:
-        """What is kept under `key`, which is thereby used last."""
+        """The bytes kept under `key`, which then count as recently used."""
         try:
             return self._entries[key][1]
         except KeyError:
             return None
 
     def put(self, key: str, body: bytes) -> bool:
-        """Keep `body`; False if it alone is larger than the bound, and is then not kept."""
+        """Keep `body`. Returns False if it is larger than the bound and therefore not kept."""
         try:
             self._entries[key] = (key, body)
         except ValueError:  # cachetools: "value too large"

@@ -1,4 +1,4 @@
-"""What the cache tells whoever counts: closed sets of words, fit to be labels of a metric."""
+"""What the cache reports to an observer, in closed sets of words that can label a metric."""
 
 from typing import Literal, Protocol, get_args
 
@@ -12,7 +12,7 @@ Result = Literal[
     "invalid",  # get: something else lies under the key
     "timeout",  # no answer in time
     "error",  # refused, unreachable, or answered with an error
-    "open",  # not even asked: the breaker is open
+    "open",  # not asked, because the breaker is open
     "dropped",  # put: too many stores were already under way
 ]
 BreakerState = Literal["closed", "open", "half_open"]
@@ -30,11 +30,11 @@ class CacheObserver(Protocol):
         """One operation on one tier has ended with `result`."""
 
     def breaker_state(self, state: BreakerState) -> None:
-        """The breaker before Redis is now in `state`; never called where there is no Redis."""
+        """The breaker before Redis is now in `state`. Never called without a Redis."""
 
 
 class Unobserved:
-    """The observer of whoever does not count."""
+    """An observer that counts nothing."""
 
     def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
         """Nobody counts."""

@@ -1,9 +1,9 @@
 """The second tier: a Redis that replicas share.
 
-It may be slow, full, wrong or gone; no caller sees more of that than a miss.
+It may be slow, full, wrong or gone. A caller sees no more of that than a miss.
 
-It uses two commands, GETRANGE and SET, on keys under `rq:` (GETRANGE, because it bounds what a
-foreign value can make us read). An ACL user needs `~rq:* +getrange +set`; in a Cluster also
+It uses two commands, GETRANGE and SET, on keys under `rq:`. GETRANGE bounds the bytes that are read
+if the value is not ours. An ACL user needs `~rq:* +getrange +set`; in a Cluster also
 `+cluster|slots +command`.
 """
 
@@ -23,10 +23,10 @@ from service.cache.key import KEY_SCHEMA, is_content_id, redis_key
 from service.cache.observing import BreakerState, CacheObserver, Operation, Result
 
 PROBE_TIMEOUT_S: Final = 2.0
-"""A probe delays nobody and may have to find a master or read a cluster's map first."""
+"""A probe delays no request. It may have to find a master or read a cluster's map first."""
 
 COMPLAINT_INTERVAL_S: Final = 60.0
-"""What goes on going wrong is said once a minute; the metrics count each time."""
+"""A lasting failure is logged once a minute. The metrics count each time."""
 
 _PROBE_KEY: Final = f"rq:{KEY_SCHEMA}:probe"
 
@@ -35,16 +35,16 @@ class _Failure(NamedTuple):
     """Why a command gave nothing."""
 
     result: Result
-    is_outage: bool  # the Redis does not work, rather than: it answered, and refused
+    is_outage: bool  # the Redis does not work; False if it answered and refused
     reason: str
 
 
 class RedisTier:
     """Bytes under content ids in a Redis, behind a deadline and a breaker.
 
-    A command waits at most `timeout_s` for each reply and twice that altogether; a command that is
-    given up drops its connection, so no late reply can be taken for another's. `get` and `put`
-    raise nothing but cancellation.
+    A command waits at most `timeout_s` for each reply, and at most twice that in all. A command
+    that is given up drops its connection, so that a late reply is never taken for that of another
+    command. `get` and `put` raise nothing but cancellation.
     """
 
     def __init__(
@@ -79,14 +79,14 @@ class RedisTier:
         observer.breaker_state(self.breaker.state)
 
     async def start(self) -> None:
-        """Connect, so that no request pays for it; a Redis that is away is left for later."""
+        """Connect, so that no request has to. A Redis that is away is connected to later."""
         outage = await self._outage()
         if outage is not None:
             self._log.warning("cache_redis_unavailable", reason=outage)
             self.breaker.open()
 
     async def close(self) -> None:
-        """Close the connections; a Redis that hangs cannot hold this up for long."""
+        """Close the connections. A Redis that hangs delays this only briefly."""
         await self.breaker.close()
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
@@ -95,14 +95,14 @@ class RedisTier:
             self._log.info("cache_redis_close_failed", reason=_reason(error))
 
     def turns_away(self, operation: Operation) -> bool:
-        """Whether there is no point in asking now; it is then counted as asked in vain."""
+        """Whether the breaker is open. If so, the operation is counted as `open`."""
         if self.breaker.is_closed:
             return False
         self._observer.observe("redis", operation, "open")
         return True
 
     async def get(self, content_id: str) -> bytes | None:
-        """The bytes kept under `content_id`, if they are there and are what was put."""
+        """The bytes kept under `content_id`, if they are there and are those that were put."""
         if not is_content_id(content_id):
             return None
         result, body = await self._get(redis_key(content_id))
@@ -110,7 +110,7 @@ class RedisTier:
         return body
 
     async def put(self, content_id: str, body: bytes) -> None:
-        """Keep `body` under `content_id` for the time to live, if the Redis will."""
+        """Keep `body` under `content_id` for the time to live, if the Redis accepts it."""
         result = await self._put(redis_key(content_id), body)
         self._observer.observe("redis", "put", result)
 
@@ -118,7 +118,7 @@ class RedisTier:
         if not self.breaker.is_closed:
             return "open", None
         longest = HEADER_BYTES + self._max_body_bytes
-        # The end of a GETRANGE is inclusive: this asks for one byte more than a value of ours has.
+        # The end of a GETRANGE is inclusive: this asks for one byte more than our values have.
         value = await self._command("get", "GETRANGE", key, 0, longest)
         if isinstance(value, _Failure):
             return value.result, None
@@ -143,7 +143,7 @@ class RedisTier:
         return reply.result if isinstance(reply, _Failure) else "stored"
 
     async def _command(self, operation: Operation, *command: str | bytes | int) -> Any:
-        """The reply to one command, or the failure, which is then already logged and counted in."""
+        """The reply to one command, or the failure, which the breaker and the log then know of."""
         try:
             reply = await self._execute(*command, deadline_s=self._deadline_s)
         except Exception as error:  # noqa: BLE001 - fail open: whatever went wrong is only a miss
@@ -166,9 +166,9 @@ class RedisTier:
         return await self._outage() is None
 
     async def _outage(self) -> str | None:
-        """Why the Redis does not answer the command that a request would send; None if it does.
+        """Why the Redis does not answer the command of a request. None if it answers.
 
-        A refusal is an answer.
+        A refusal counts as an answer.
         """
         try:
             await self._execute("GETRANGE", _PROBE_KEY, 0, 0, deadline_s=PROBE_TIMEOUT_S)
@@ -200,7 +200,7 @@ def _failure(error: Exception) -> _Failure:
             return _Failure("error", is_outage=True, reason=_reason(error))
         case ResponseError() if str(error).startswith("WRONGTYPE"):
             return _Failure("invalid", is_outage=False, reason=_reason(error))
-        case ResponseError():  # full, read-only, not permitted: but it answers
+        case ResponseError():  # full, read-only or not permitted, but it answers
             return _Failure("error", is_outage=False, reason=_reason(error))
         case _:  # refused, reset, wrong password, loading, not a Redis
             return _Failure("error", is_outage=True, reason=_reason(error))

@@ -1,7 +1,7 @@
-"""The quote cache: memory first, then Redis where there is one.
+"""The quote cache: memory first, then Redis if there is one.
 
-Keys are content ids, digests over everything that decides the bytes, so a hit can only be what a
-miss would have computed; nothing is ever invalidated, and expiry is hygiene.
+Keys are content ids: digests over everything that decides the bytes. So a hit has the bytes that a
+miss would have computed. Nothing is ever invalidated, and expiry only frees room.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ DEFAULT_MAX_CONNECTIONS: Final = 16
 
 MAX_PENDING_PUTS: Final = 256
 MAX_PENDING_PUT_BYTES: Final = 32 * 1024**2
-"""Stores under way at most; beyond that a store is dropped rather than queued."""
+"""Limits of stores under way. Beyond them a store is dropped and not queued."""
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ Origin = Literal["memory", "redis", "computed", "nowhere"]
 
 
 class Answer(NamedTuple):
-    """What the cache has under a key, and where it was; (None, "nowhere") if it has nothing."""
+    """The bytes under a key, and where they were; (None, "nowhere") if there are none."""
 
     body: bytes | None
     origin: Origin
@@ -46,7 +46,7 @@ class ComputedAnswer(NamedTuple):
 
 
 class _SingleFlight(Generic[T]):
-    """At most one run per key at a time; who comes meanwhile waits for the same run."""
+    """At most one run per key at a time. Callers who come meanwhile wait for the same run."""
 
     def __init__(self) -> None:
         self._runs: dict[str, asyncio.Task[T]] = {}
@@ -69,18 +69,18 @@ class _SingleFlight(Generic[T]):
     def _ended(self, key: str, run: asyncio.Task[T]) -> None:
         del self._runs[key]
         if not run.cancelled():
-            run.exception()  # looked at, so that a run nobody waits for any more ends in silence
+            run.exception()  # read, so that asyncio does not report a run that nobody waits for
 
 
 class QuoteCache:
     """Encoded quotes under their content ids. It belongs to one event loop.
 
-    `get_memory` costs a table look-up and no `await`: the hot route asks it first, and asks `get`
-    or `get_shared` only where computing costs clearly more than the 0.1 ms of CPU of a round trip.
-    Concurrent look-ups of one key share one round trip; concurrent computations of one key are one.
+    `get_memory` is a table look-up without `await`. The hot route calls it first, and calls `get`
+    or `get_shared` only if computing takes clearly longer than the 0.1 ms of CPU of a round trip.
+    Concurrent look-ups of one key share one round trip. Concurrent computations of one key are one.
 
-    A store in Redis never delays an answer: it runs in the background, at most MAX_PENDING_PUTS
-    at a time, each bounded by the deadline of a command; `close` waits for those under way.
+    A store in Redis never delays an answer. Stores run in the background, at most MAX_PENDING_PUTS
+    at a time, each within the deadline of a command. `close` waits for those under way.
 
     Raises InvalidRedisAddress or ValueError for arguments that cannot work.
     """
@@ -127,7 +127,7 @@ class QuoteCache:
     async def start(self) -> None:
         """Connect to the Redis, if there is one. Optional: the first request would do it too.
 
-        A Redis that is away or hangs delays this by seconds at most and is found again later.
+        A Redis that is away or hangs delays this by a few seconds at most. It is found again later.
         """
         if self._redis is not None:
             await self._redis.start()
@@ -143,20 +143,20 @@ class QuoteCache:
             await redis.close()
 
     def get_memory(self, key: str) -> bytes | None:
-        """What this process has under `key`, without waiting for anything."""
+        """The bytes that this process has under `key`, without waiting for anything."""
         body = self._memory.get(key)
         self._observer.observe("memory", "get", "miss" if body is None else "hit")
         return body
 
     async def get_shared(self, key: str) -> bytes | None:
-        """What the Redis has under `key`, for a caller who has asked `get_memory` already."""
+        """The bytes that the Redis has under `key`, for a caller who has tried `get_memory`."""
         redis = self._redis
         if redis is None or redis.turns_away("get"):
             return None
         return await self._look_ups.run(key, lambda: self._look_up(redis, key))
 
     async def get(self, key: str) -> Answer:
-        """What is kept under `key`, in memory or else in Redis."""
+        """The bytes kept under `key`, in memory or else in Redis."""
         body = self.get_memory(key)
         if body is not None:
             return Answer(body, "memory")
@@ -170,7 +170,7 @@ class QuoteCache:
             self._put_soon(self._redis, key, body)
 
     async def put(self, key: str, body: bytes, *, share: bool = True) -> None:
-        """`put_nowait` under the name that goes with `get`; it waits for nothing either."""
+        """The same as `put_nowait`, under the name that goes with `get`. It does not wait."""
         self.put_nowait(key, body, share=share)
 
     async def get_or_compute(
@@ -181,10 +181,10 @@ class QuoteCache:
         ask_redis: bool = True,
         share: bool = True,
     ) -> ComputedAnswer:
-        """What is kept under `key`, or else what `compute` gives, which is then kept.
+        """The bytes kept under `key`, or else those that `compute` returns, which are then kept.
 
-        Callers who ask for one key at one time share one computation, and its exception if it
-        raises. It runs in a task of its own: a caller who goes away does not take it along.
+        Concurrent callers of one key share one computation, and its exception if it raises. It runs
+        in a task of its own, so it goes on when a caller leaves.
         """
         body = self.get_memory(key)
         if body is not None:
@@ -202,12 +202,12 @@ class QuoteCache:
 
     @property
     def memory_used_bytes(self) -> int:
-        """What the memory tier takes now, bookkeeping included."""
+        """Bytes that the memory tier takes now, bookkeeping included."""
         return self._memory.used_bytes
 
     @property
     def breaker_state(self) -> BreakerState | None:
-        """The state of the breaker before Redis; None where there is no Redis."""
+        """The state of the breaker before Redis. None without a Redis."""
         return None if self._redis is None else self._redis.breaker.state
 
     async def _look_up(self, redis: RedisTier, key: str) -> bytes | None:

@@ -1,6 +1,6 @@
-"""The files of `service/data` as one `Catalog`; a bad file stops the start, not a request.
+"""The files of `service/data` as one `Catalog`. A bad file stops the start of the service.
 
-Everything that is wrong in any file is reported at once, each with its file and row.
+All problems of all files are reported at once, each with its file and row.
 """
 
 from hashlib import sha256
@@ -28,10 +28,10 @@ DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
 
 
 def load_catalog(directory: Path | None = None) -> Catalog:
-    """The catalog in `directory`, by default the embedded one; `CatalogError` if it is not sound.
+    """The catalog in `directory`, by default the embedded one. Raises `CatalogError`.
 
     The digest covers the name and the text of every data file below `directory`, in a form that
-    does not depend on the operating system; two catalogs with one digest are the same catalog.
+    does not depend on the operating system. Two catalogs with one digest are the same catalog.
     """
     files = DataFiles(directory or DATA_DIRECTORY)
     sources, ranges = read_sources(files), read_ranges(files)
@@ -70,7 +70,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
 def under_policy(catalog: Catalog, *, stale_price_days: int | None) -> Catalog:
     """The catalog with an operator's own limit for prices, and a digest that says so.
 
-    The digest stands in every quote's id, so replicas of another policy issue other ids.
+    The digest is part of every quote's id, so replicas with another policy issue other ids.
     """
     if stale_price_days is None or stale_price_days == catalog.policy.stale_price_days:
         return catalog

@@ -20,13 +20,13 @@ FAMILIES = "accelerator_families.toml"
 FAILURES = "reliability.failures_per_device_day"
 NETWORK = "network.byte_per_s_per_device"
 EPOCH_2024 = ("epoch_2024.server_overhead", "epoch_2024.server_power_ratio")
-"""What `epoch-2024` has by family."""
+"""The assumptions of `epoch-2024` that have a value for each family."""
 
 GIGA, TERA = 9, 12
 BYTES_PER_GIB = 2**30
 MATRIX_FORMATS = ("bf16", "fp16")
 RATIO_TOLERANCE = 0.02
-"""Makers round their rates: 733 TFLOP/s in FP8 beside 362 in BF16 is a ratio of 2.025."""
+"""Makers round their rates: 733 TFLOP/s in FP8 and 362 in BF16 make a ratio of 2.025."""
 
 
 class FamilyRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,7 +39,7 @@ class FamilyRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class ScaleUpRow(Struct, frozen=True, forbid_unknown_fields=True):
-    """A link as printed: one way and both ways, so that neither is taken for the other."""
+    """A link as printed, one way and both ways, so that neither is mistaken for the other."""
 
     name: Text
     unidirectional_gb_per_s: Positive
@@ -48,10 +48,10 @@ class ScaleUpRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One device in the units of the makers' sheets; `recalled` names fields not read anywhere.
+    """One device, in the units of data sheets. `recalled` names fields that nobody has read.
 
-    `spans` has the lowest and the highest that sources print, for fields on which they differ;
-    `estimated` names fields of which the maker publishes nothing.
+    `spans` has the lowest and the highest value of fields on which sources differ. `estimated`
+    names fields that the maker does not publish.
     """
 
     id: Slug
@@ -78,11 +78,11 @@ class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How the dense rates of one architecture stand to each other, by design of the chip.
+    """How the dense rates of one architecture relate to each other, by design of the chip.
 
     `times_bf16` and `times_bf16_at_most` are ratios to the BF16 (else FP16) matrix rate.
     `matrix_to_fp32_at_most` bounds that rate over the FP32 vector rate, which sparsity does not
-    touch: a sheet that prints every matrix rate twice too high is caught here. 0: not bounded.
+    change. This catches a sheet that prints every matrix rate twice too high. 0 means no bound.
     `cut_down` has a lower bound for parts whose matrix units the maker slows.
     """
 
@@ -98,7 +98,7 @@ class DenseRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def read_accelerators(
     files: DataFiles, sources: Sources, ranges: Ranges, assumptions: Mapping[str, Datum]
 ) -> dict[str, Accelerator]:
-    """All devices by id. What a row or its family names must stand in `assumptions`."""
+    """All devices by id. Names in a row or its family must have a number in `assumptions`."""
     families = _families(files, assumptions)
     dense: dict[tuple[str, str], DenseRates] = {
         (row.name, row.memory_type): row
@@ -129,13 +129,13 @@ def _families(files: DataFiles, assumptions: Mapping[str, Datum]) -> dict[str, F
 
 
 def _check_named(place: Place, row: AcceleratorRow, assumptions: Mapping[str, Datum]) -> None:
-    """Report a class of network or a family of `epoch-2024` that has no numbers."""
+    """Report a class of network, or a family of `epoch-2024`, without numbers."""
     _check_some(place, assumptions, f"{NETWORK}.{row.network_class}")
     _check_some(place, assumptions, *(f"{stem}.{row.epoch_2024_family}" for stem in EPOCH_2024))
 
 
 def _check_some(place: Place, assumptions: Mapping[str, Datum], *names: str) -> None:
-    """Report that the catalog has none of these assumptions."""
+    """Report if the catalog has none of these assumptions."""
     if assumptions.keys().isdisjoint(names):
         place.report(f"there is no assumption {' or '.join(names)}")
 
@@ -213,7 +213,7 @@ def _printed(row: AcceleratorRow, field: str) -> float | None:
 
 
 def _range(row: AcceleratorRow, field: str, value: float, ranges: Ranges) -> Range:
-    """The span of the sources, that of estimates, or none: a specification is exact."""
+    """The span of the sources, or that of estimates. Otherwise a specification is exact."""
     printed = _printed(row, field)
     if field in row.spans and printed is not None:
         low, high = (value * end / printed for end in row.spans[field])
@@ -240,7 +240,7 @@ def _recallable(row: AcceleratorRow) -> set[str]:
 def _check_dense(
     place: Place, row: AcceleratorRow, dense: dict[tuple[str, str], DenseRates]
 ) -> None:
-    """Report every rate that only sparsity explains."""
+    """Report every rate that is too high to be dense."""
     rates = row.peak_dense_tflops
     matrix = next((form for form in MATRIX_FORMATS if form in rates), None)
     if matrix is None:

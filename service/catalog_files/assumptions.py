@@ -18,7 +18,7 @@ BOUNDED_BY_ONE = ("share",)
 
 
 class AssumptionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One default: `low` and `high` bound a 90% interval, or `exact` says why there is none."""
+    """One default. `low` and `high` bound a 90% interval, or `exact` says why there is none."""
 
     name: Name
     value: Number

@@ -27,7 +27,7 @@ MEASURED_ON = {
 
 
 class ConstantRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One constant: fitted value, what was believed before, and what is physically possible."""
+    """One constant: fitted value, prior, and the range that is physically possible."""
 
     name: Name
     unit: str
@@ -42,7 +42,7 @@ class ConstantRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class EffectRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Log of the ratio of one generation or device to what it belongs to."""
+    """Logarithm of how one generation or device differs from its kind or generation."""
 
     name: Name  # constant/generation or constant/device
     value: Log
@@ -89,9 +89,9 @@ def read_engine(files: DataFiles, accelerators: Mapping[str, Accelerator]) -> En
 
 
 def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
-    """Measured over predicted step time as figures: what the residuals are, biased or lopsided.
+    """Measured over predicted step time as figures, with any bias of the residuals.
 
-    A kind of step that was not measured takes the residuals of sources that the fit never saw.
+    A kind of step that was not measured takes the residuals of sources outside the fit.
     """
     found: dict[str, Datum] = {}
     for kind in (*KINDS_OF_ERROR, RUN):

@@ -1,4 +1,4 @@
-"""`exclusions.toml`: what a bill may leave out, and how much that is where somebody says."""
+"""`exclusions.toml`: costs that bills leave out, with an order of magnitude if one is known."""
 
 from collections.abc import Container
 from contextlib import suppress
@@ -16,7 +16,7 @@ Bound = Annotated[float, Meta(ge=0.0, le=1e15)]
 
 
 class ExclusionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One thing that bills leave out; unit, `low` and `high` come together or not at all."""
+    """One cost that bills leave out. Unit, `low` and `high` come together or not at all."""
 
     item: ExcludedItem
     bases: Annotated[tuple[BasisName, ...], Meta(min_length=1)]
@@ -29,7 +29,7 @@ class ExclusionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[ExcludedCost, ...]:
-    """What bills leave out, in the order of the file."""
+    """The costs that bills leave out, in the order of the file."""
     found: list[ExcludedCost] = []
     for place, row in files.toml_rows("exclusions.toml", "exclusion", ExclusionRow):
         with suppress(RefusedError):

@@ -1,4 +1,4 @@
-"""Text to checked rows: CSV, TOML and JSON lines, with every problem kept beside its place."""
+"""Checked rows of CSV, TOML and JSON lines, and every problem with its place."""
 
 import csv
 import hashlib
@@ -51,7 +51,7 @@ class RefusedError(Exception):
 
 
 class Edition(Struct, frozen=True, forbid_unknown_fields=True):
-    """`catalog.toml`: which edition this is; no date in any file may be later."""
+    """`catalog.toml`: which edition this is. No date in any file may be later."""
 
     version: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)")]
     published_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$(?!\n)")]
@@ -59,7 +59,7 @@ class Edition(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Place:
-    """Where a row stands, for reports about it."""
+    """The file and the row, for reports about a row."""
 
     __slots__ = ("_files", "file", "row")
 
@@ -71,7 +71,7 @@ class Place:
         self._files.problems.append(Problem(self.file, self.row, why))
 
     def refusal(self, why: str) -> RefusedError:
-        """Note a problem that leaves the row without meaning, and what to raise for it."""
+        """Note a problem that makes the row useless, and return the exception to raise."""
         self.report(why)
         return RefusedError(why)
 
@@ -87,7 +87,7 @@ class Place:
 
 
 class DataFiles:
-    """The texts of one data directory and all that was found wrong with them."""
+    """The texts of one data directory, and the problems that were found in them."""
 
     def __init__(self, directory: Path) -> None:
         self.problems: list[Problem] = []
@@ -115,7 +115,7 @@ class DataFiles:
         return self._parsed(EDITION_FILE)
 
     def digest(self) -> str:
-        """SHA-256 over names and texts (lines end in LF whatever the checkout made of them)."""
+        """SHA-256 over names and texts, with LF as the end of lines on every system."""
         total = hashlib.sha256()
         for name, text in self.texts.items():
             content = text.encode()
@@ -124,7 +124,7 @@ class DataFiles:
         return f"sha256:{total.hexdigest()}"
 
     def raise_problems(self) -> None:
-        """Stop here if anything was wrong anywhere."""
+        """Raise `CatalogError` if there was any problem."""
         if self.problems:
             raise CatalogError(tuple(self.problems))
 
@@ -133,7 +133,7 @@ class DataFiles:
         return Place(self, file, row)
 
     def date_problem(self, as_of: str) -> str:
-        """Why this date cannot stand in this edition; empty if it can."""
+        """Why this date cannot stand in this edition. Empty if it can."""
         if as_of not in self._dates:
             self._dates[as_of] = self._date_problem(as_of)
         return self._dates[as_of]
@@ -148,7 +148,7 @@ class DataFiles:
         return ""
 
     def csv_rows(self, pattern: str, kind: type[Row]) -> Iterator[tuple[Place, Row]]:
-        """The rows of all CSV files of this name, an empty cell being an absent member."""
+        """The rows of all CSV files of this name. An empty cell is an absent member."""
         for file in self._matching(pattern):
             yield from self._converted(self._csv_cells(file, kind), kind, lax=True)
 
@@ -215,7 +215,7 @@ class DataFiles:
 
 
 def scaled(value: float, exponent: int) -> float:
-    """`value * 10**exponent` as a decimal, so that 65.1 TFLOP/s is 65.1e12 and nothing beside."""
+    """`value * 10**exponent` as a decimal, so that 65.1 TFLOP/s is exactly 65.1e12."""
     if not math.isfinite(value):
         return value
     return float(Decimal(repr(value)).scaleb(exponent))

@@ -27,7 +27,7 @@ BILLION = 9
 
 
 class Citation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A source that only this row cites; `as_of` is the day it was read if it prints no date."""
+    """A source that only this row cites. `as_of` is the day of reading if it prints no date."""
 
     title: Text
     locator: Text
@@ -36,7 +36,7 @@ class Citation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class ModelRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One preset; `recalled` tells which of its two sources were not read again."""
+    """One preset. `recalled` names those of its two sources that were not read again."""
 
     id: Slug
     name: Text
@@ -70,7 +70,7 @@ def read_models(files: DataFiles, ranges: Ranges) -> dict[str, ModelPreset]:
 
 
 def _check_counts(place: Place, row: ModelRow) -> None:
-    """Report parameter counts that do not follow from the fields, with those that do."""
+    """Report parameter counts that do not follow from the fields, with the right ones."""
     shape = architecture_of(_transformer(place, row))
     stated = {
         "params_total": row.params_total,
@@ -87,7 +87,7 @@ def _check_counts(place: Place, row: ModelRow) -> None:
 
 
 def _transformer(place: Place, row: ModelRow) -> Transformer:
-    """The fields as formulas take them; refuses the row if they are unknown or cannot all be."""
+    """The fields as a transformer. Refuses unknown fields and contradictions."""
     try:
         transformer = msgspec.convert(row.architecture, Transformer)
     except msgspec.ValidationError as error:

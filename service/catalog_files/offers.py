@@ -1,4 +1,4 @@
-"""`providers.csv` and `offers/*.csv`: who rents out what, at which price, as of when."""
+"""`providers.csv` and `offers/*.csv`: who rents out which device, at which price and date."""
 
 from collections.abc import Container
 from contextlib import suppress
@@ -18,7 +18,7 @@ Currency = Literal["USD", "EUR"]
 
 PRICE_UNITS: dict[str, Unit] = {"USD": "usd/device_hour", "EUR": "eur/device_hour"}
 PRICE_ROUNDING = 1e-3
-"""How far the price per device may be off the instance's price over its devices, relatively."""
+"""Largest relative difference between the price per device and the instance's over devices."""
 
 
 class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,7 @@ class ProviderRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OfferRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A line of `offers/*.csv`; `price_per_hour` is for the whole instance."""
+    """A line of `offers/*.csv`. `price_per_hour` is for the whole instance."""
 
     id: Slug
     provider: Slug
@@ -123,7 +123,7 @@ def _offer(place: Place, row: OfferRow, sources: Sources, ranges: Ranges) -> Off
 
 
 def _range(row: OfferRow, ranges: Ranges) -> Range:
-    """How far a price may have moved since it was read; by its kind."""
+    """The range into which a price may have moved since it was read, by kind of price."""
     price = row.price_per_device_hour
     if row.price_kind == "reference":
         return ranges.exact("reference_rate", price)

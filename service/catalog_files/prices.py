@@ -1,4 +1,4 @@
-"""`prices/price_history.csv` and `spot/*.csv`: what was paid before, and what spot is like."""
+"""`prices/price_history.csv` and `spot/*.csv`: past prices, and interruptions of spot."""
 
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -23,7 +23,7 @@ RECLAIMED: dict[Band, tuple[float, float, float]] = {
     "15-20%": (0.15, 0.175, 0.2),
     ">20%": (0.2, 0.3, 0.6),
 }
-"""Low end, middle and high end of each band; the outer two are open and closed by judgement."""
+"""Low end, middle and high end of each band. The ends of the open bands are judged."""
 
 
 class HistoryRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

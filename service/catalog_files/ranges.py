@@ -1,4 +1,4 @@
-"""`ranges/*.toml`: the 90% interval of figures whose source prints none, by measured rules."""
+"""`ranges/*.toml`: measured rules for 90% intervals that no source prints."""
 
 from contextlib import suppress
 from math import exp, log, sqrt
@@ -34,7 +34,7 @@ ExactName = Literal[
     "convention",
 ]
 LISTED: Final = ("on_demand", "reserved_1y", "reserved_3y", "reserved_3m", "reserved_6m")
-"""Kinds of price that stand in a list until the seller changes it; the others follow demand."""
+"""Kinds of price that are listed until the seller changes them. The others follow demand."""
 Scale = Literal["log", "log_excess", "root_gram"]
 Deviation = Annotated[float, Meta(ge=0, le=5)]
 Z_90: Final = NormalDist().inv_cdf(0.95)
@@ -52,11 +52,12 @@ class Range(TypedDict):
 
 
 class RangeRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A rule: standard deviations below and above a figure on the scale on which they are alike.
+    """A rule: standard deviations below and above a figure, on the scale where they are constant.
 
-    `log` is of the value, `log_excess` of what is above one, `root_gram` the square root in grams.
-    Deviations grow with age as those of a random walk: the `per_root_year` parts are added in
-    quadrature, times the root of the years from the figure's date to the edition's.
+    `log` is the logarithm of the value, `log_excess` that of its excess over one, and `root_gram`
+    the square root in grams. Deviations grow with age as in a random walk: the `per_root_year`
+    parts are added in quadrature, times the root of the years from the figure's date to that of
+    the edition.
     """
 
     name: RuleName
@@ -93,13 +94,13 @@ class Ranges:
         return {"low": low, "high": high, "range_basis": basis}
 
     def exact(self, kind: ExactName, value: float, *, why: str = "") -> Range:
-        """No spread: both ends are the value."""
+        """An interval without spread: both ends are the value."""
         basis = f"{self._exact[kind]}; {why}" if why else self._exact[kind]
         return {"low": value, "high": value, "range_basis": basis}
 
 
 def ends(scale: Scale, value: float, *, below: float, above: float) -> tuple[float, float]:
-    """The value moved down and up on the scale; a value at the scale's end stays there."""
+    """The value moved down and up on the scale. A value at the end of the scale stays there."""
     if scale == "log":
         return value * exp(-below), value * exp(above)
     if scale == "log_excess":
@@ -117,7 +118,7 @@ def on_scale(scale: Scale, value: float) -> float:
 
 
 def read_ranges(files: DataFiles) -> Ranges:
-    """All rules; one that is missing is a problem of its file."""
+    """All rules. A missing one is a problem of its file."""
     rules: dict[str, RangeRow] = {}
     for place, row in files.toml_rows("ranges/measured.toml", "range", RangeRow):
         with suppress(RefusedError):

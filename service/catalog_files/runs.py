@@ -1,4 +1,4 @@
-"""`runs/*.jsonl`: published runs, and `accelerator_aliases.csv`: what print calls the devices."""
+"""`runs/*.jsonl`: published runs. `accelerator_aliases.csv`: names of devices in print."""
 
 import re
 from collections.abc import Container, Mapping
@@ -37,7 +37,7 @@ PLACED = frozenset(
         "quote_basis",
     )
 )
-"""Members of a row that have a field of their own; the others are kept in `facts`."""
+"""Members of a row that have a field of their own. The others are kept in `facts`."""
 
 
 class RunSource(Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,9 +50,9 @@ class RunSource(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One disclosed run; `memory` lists the members that were recalled, false if none was.
+    """One disclosed run. `memory` lists the members that were recalled; false if none was.
 
-    Files of other collections in this format decode too; only the catalog wants slugs as ids.
+    Files of other collections in this format decode too. Only the catalog requires slugs as ids.
     """
 
     id: Text
@@ -93,7 +93,7 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PredictedRow(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the engine predicted for a run when the file was written."""
+    """The prediction of the engine for a run, when the file was written."""
 
     run: Slug
     device_hours: Amount
@@ -102,7 +102,7 @@ class PredictedRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AliasRow(Struct, frozen=True, forbid_unknown_fields=True):
-    """A name used in print; `assumed` where it leaves form factor or memory open."""
+    """A name used in print. `assumed` if it leaves form factor or memory open."""
 
     alias: Text
     accelerator: Slug
@@ -137,7 +137,7 @@ def read_runs(
 
 
 def _with_predictions(files: DataFiles, runs: dict[str, ReferenceRun]) -> dict[str, ReferenceRun]:
-    """The runs with what the engine predicted for them beside what was disclosed."""
+    """The runs with their predicted device-hours beside the disclosed ones."""
     found = dict(runs)
     for place, row in files.csv_rows("runs/predicted_runs.csv", PredictedRow):
         with suppress(RefusedError):
@@ -155,7 +155,7 @@ def _run(place: Place, row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
 
 
 def _without_spread(run: ReferenceRun, ranges: Ranges) -> ReferenceRun:
-    """The run with its disclosed numbers as exact ones: they are what the report says."""
+    """The run with its disclosed numbers as exact ones, as the report states them."""
 
     def exact(datum: Datum | UnsetType) -> Datum | UnsetType:
         if datum is UNSET:

@@ -27,7 +27,7 @@ SECOND_HAND_TARIFFS = ("secondary report",)
 
 
 class GridRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A line of `sites/grids.csv`; carbon is the yearly average of consumption, by location."""
+    """A line of `sites/grids.csv`. Carbon is the yearly average of consumption, by location."""
 
     zone: Slug
     name: Text
@@ -44,7 +44,7 @@ class GridRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RegionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A line of `sites/regions.csv`; what it leaves out is taken from its grid zone."""
+    """A line of `sites/regions.csv`. Numbers that it leaves out are those of its grid zone."""
 
     id: Slug
     provider: Slug
@@ -203,7 +203,7 @@ def _region(place: Place, row: RegionRow, zone: GridRow, sources: Sources, range
 
 
 def _range_in_region(name: str, value: float, year: str, ranges: Ranges) -> Range | dict[str, Any]:
-    """The range of a region's own figure; what no quote uses has none."""
+    """The range of a region's own figure. Figures that no quote uses have none."""
     if name in BY_LOCATION:
         return ranges.of("carbon_of_region", value, as_of=year)
     if name == "pue":
@@ -249,14 +249,14 @@ def _tariff(
 
 
 def _tariff_rule(zone: GridRow) -> RuleName:
-    """Averages of a continent say less of a place than those of a country or a state."""
+    """The rule for a zone's tariff: averages of a continent are wider than those of a country."""
     if zone.level in ("continent", "group") or "stand-in" in zone.price_basis:
         return "tariff_stand_in"
     return "tariff_of_country" if zone.level == "country" else "tariff_of_zone"
 
 
 def _tariff_source(place: Place, zone: GridRow, sources: Sources) -> Published:
-    """The tariff's source, as of the month in which its period began, and how far it carries."""
+    """The tariff's source, dated by the month in which its period began, with its confidence."""
     confidence = HIGH
     if zone.price_recalled or any(word in zone.price_basis for word in ROUGH_TARIFFS):
         confidence = LOW
@@ -272,7 +272,7 @@ def _tariff_source(place: Place, zone: GridRow, sources: Sources) -> Published:
 
 
 def _month_of(period: str) -> AsOf:
-    """2024-H2 begins in 2024-07 and 2025-Q2 in 2025-04; a year stays a year."""
+    """The month in which a period begins: 2024-07 for 2024-H2. A year stays a year."""
     year, _, part = period.partition("-")
     if not part:
         return year

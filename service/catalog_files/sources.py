@@ -1,4 +1,4 @@
-"""`sources.csv`: what the rows of the other files cite by id."""
+"""`sources.csv`: the sources that rows of other files cite by id."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ HIGH, MEDIUM, LOW = "high", "medium", "low"
 
 
 class SourceRow(Struct, frozen=True, forbid_unknown_fields=True):
-    """One source; `as_of` is its printed date, or the day it was read where it prints none."""
+    """One source. `as_of` is its printed date, or the day of reading if it prints none."""
 
     id: Slug
     title: Text
@@ -27,7 +27,7 @@ class SourceRow(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sources:
-    """The sources by id; equal citations are one object."""
+    """The sources by id. Equal citations are one object."""
 
     def __init__(self, rows: dict[str, SourceRow]) -> None:
         self.rows = rows
@@ -44,7 +44,7 @@ class Sources:
     ) -> Published:
         """A citation of one or more sources (ids apart by a blank), dated `as_of` if given.
 
-        A recalled source is of low confidence whatever was asked for.
+        A recalled source is always of low confidence.
         """
         if as_of:
             place.check_date(as_of)

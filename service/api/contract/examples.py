@@ -1,4 +1,4 @@
-"""Requests that people would send, and the problems that they would get: all of them are run."""
+"""Examples of requests and of problems. Tests run all of them."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -43,7 +43,7 @@ ENGINE: Final = EngineStamp(version=__version__, digest="sha256:" + "0e" * 32)
 
 
 class Example(Struct, frozen=True, kw_only=True):
-    """A request by what it is about."""
+    """A request with a name and a summary of what it shows."""
 
     name: str
     summary: str
@@ -444,7 +444,7 @@ SOME_ACCELERATORS: Final = (
 
 
 def unknown(error: type[UnknownName], asked: str, *known: str, pointer: str) -> UnknownName:
-    """A name that the catalog does not know."""
+    """A name that the catalog does not hold."""
     return error(asked=asked, known=known, pointer=pointer)
 
 
@@ -457,7 +457,7 @@ UNKNOWN_PROVIDER: Final = unknown(
 
 
 def raised_by(call: Callable[..., object], *arguments: object) -> Refused:
-    """The refusal that a call ends in."""
+    """The refusal that a call raises."""
     try:
         call(*arguments)
     except Refused as refusal:
@@ -516,7 +516,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
 
 
 def problem_example(slug: str) -> dict[str, Any]:
-    """A problem of this kind, as it would be answered."""
+    """A problem of this kind, as the service answers it."""
     body = render(PROBLEMS[slug], request_id=REQUEST_ID).body
     example: dict[str, Any] = msgspec.json.decode(body)
     return example

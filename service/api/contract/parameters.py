@@ -1,4 +1,4 @@
-"""Query parameters: one table that the contract prints and the handlers enforce."""
+"""Query parameters, in one table that the contract prints and the handlers enforce."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ SHOWN_VALUES: Final = 20
 class Choice(Struct, frozen=True, kw_only=True):
     """A parameter that takes one of some values.
 
-    They are those of the member's type where it is closed, and otherwise those that the rows of
-    the catalog have.
+    These are the values of the member's type if it is closed, and otherwise those in the rows of
+    the catalog.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     closed: bool = False
 
     def read(self, text: str) -> str | Fault:
-        """The value, or why it is none."""
+        """The value, or why it is not allowed."""
         if text in self.values:
             return text
         few = len(self.values) <= SHOWN_VALUES
@@ -56,7 +56,7 @@ class Count(Struct, frozen=True, kw_only=True):
     default: int
 
     def read(self, text: str) -> int | Fault:
-        """The number, or why it is none."""
+        """The number, or why it is not allowed."""
         if not re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text):
             detail = f"{self.name} {shown(text)} is not a whole number"
             return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
@@ -73,14 +73,14 @@ class Count(Struct, frozen=True, kw_only=True):
 
 
 class Mark(Struct, frozen=True, kw_only=True):
-    """A parameter that takes what an earlier answer handed out."""
+    """A parameter that takes a value from an earlier answer."""
 
     name: str
     description: str
     pattern: str
 
     def read(self, text: str) -> str | Fault:
-        """The mark, or why it is none."""
+        """The mark, or why it is not allowed."""
         if re.search(self.pattern, text):
             return text
         detail = f"{self.name} {shown(text)} is not what an earlier page handed out"
@@ -108,8 +108,8 @@ PAGING: Final[tuple[Parameter, ...]] = (
 class CatalogList(Struct, frozen=True, kw_only=True):
     """A list of the catalog: its path, the catalog's member that holds the rows, its filters.
 
-    A filter has the name of the rows' member that it compares with. `entries` is the kind of the
-    rows' ids.
+    A filter is named after the member of the rows that it compares with. `entries` is the kind of
+    the rows' ids.
     """
 
     path: str
@@ -120,7 +120,7 @@ class CatalogList(Struct, frozen=True, kw_only=True):
     filters: Mapping[str, str]
 
     def parameters(self, rows: Sequence[Any] = ()) -> tuple[Parameter, ...]:
-        """The parameters of this list; filters that are not closed take the values of the rows."""
+        """The parameters of this list. Filters that are not closed take the values of the rows."""
         types = get_type_hints(self.row)
         filters = (
             Choice(name=name, description=words, values=closed, closed=True)
@@ -194,7 +194,7 @@ CATALOG_LISTS: Final = (
 
 
 def values_of(rows: Iterable[Any], name: str) -> tuple[str, ...]:
-    """What the rows have as this member, in order; rows without it do not count."""
+    """The values of this member in the rows, in order. Rows without it do not count."""
     values = (getattr(row, name) for row in rows)
     return tuple(sorted({value for value in values if isinstance(value, str) and value}))
 
@@ -202,7 +202,7 @@ def values_of(rows: Iterable[Any], name: str) -> tuple[str, ...]:
 def read_query(
     items: Iterable[tuple[str, str]], parameters: Sequence[Parameter]
 ) -> dict[str, str | int]:
-    """The parameters of a query with defaults filled in; raises `InvalidQuery` with all faults."""
+    """The parameters of a query with defaults filled in. Raises `InvalidQuery` with all faults."""
     known = {parameter.name: parameter for parameter in parameters}
     values: dict[str, str | int] = {
         parameter.name: parameter.default

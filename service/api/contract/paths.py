@@ -1,4 +1,4 @@
-"""The paths of the contract: each operation, what it takes, and everything that it may answer."""
+"""The paths of the contract: each operation, its parameters, and all its answers."""
 
 from http import HTTPStatus
 from typing import Final
@@ -278,7 +278,7 @@ def plain(
 
 
 def answer(description: str, content: Schema, *more: str, links: Schema | None = None) -> Schema:
-    """200 with an `ETag`, and the 304 that goes with it."""
+    """200 with an `ETag`, and the 304 that belongs to it."""
     success: Schema = {
         "description": description,
         "headers": header_references(*READ_AGAIN, *more),
@@ -409,7 +409,7 @@ def responses() -> dict[str, Schema]:
 
 
 def problem_response(slugs: tuple[str, ...]) -> Schema:
-    """The answer of these kinds of problems, which share a status."""
+    """The answer for these kinds of problems, which share a status."""
     status = KINDS[slugs[0]].status
     return {
         "description": "; or ".join(KINDS[slug].title for slug in slugs) + ".",
@@ -439,7 +439,7 @@ def problem_references(*slugs: str) -> Schema:
 
 
 def response_name(slugs: tuple[str, ...]) -> str:
-    """A component's name: after the only kind of problem, or after the status of several."""
+    """The name of a component: the only kind of problem, or the status that several share."""
     words = (
         slugs[0].split("-")
         if len(slugs) == 1
@@ -449,12 +449,12 @@ def response_name(slugs: tuple[str, ...]) -> str:
 
 
 def header_references(*names: str) -> Schema:
-    """References to headers; the request id is on every answer."""
+    """References to headers. The request id is on every answer."""
     return {name: component("headers", name) for name in (*names, "X-Request-ID")}
 
 
 def component(kind: str, name: str) -> Schema:
-    """A reference to a component that is no schema."""
+    """A reference to a component that is not a schema."""
     return {"$ref": f"#/components/{kind}/{name}"}
 
 

@@ -25,7 +25,7 @@ PUBLISHED: Final = (
     Path(__file__).parents[1] / "published",
     Path(__file__).parents[3] / "openapi",
 )
-"""Where the published contract lies: in an installed package, and in a checkout."""
+"""Where the published contract may lie: in an installed package, or in a checkout."""
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -37,7 +37,7 @@ def published(name: str) -> bytes:
 
 
 def document_routes() -> list[HTTPRouteHandler]:
-    """The contract in both notations, its page with all that it needs, and the problems' pages."""
+    """Routes of the contract in both notations, its page with its files, and problem pages."""
     pages = {kind.slug: problem_page(kind).encode() for kind in KINDS.values()}
     texts = {kind.slug: problem_text(kind).encode() for kind in KINDS.values()}
     assets = {name: (asset.read(), asset.media_type) for name, asset in ASSETS.items()}
@@ -68,7 +68,7 @@ def document_routes() -> list[HTTPRouteHandler]:
 
 
 def one_document(path: str, content: bytes, media_type: str) -> HTTPRouteHandler:
-    """A route that always answers the same."""
+    """A route that always gives the same answer."""
     response = document(content, media_type)
 
     @get(path, sync_to_thread=False)
@@ -80,7 +80,7 @@ def one_document(path: str, content: bytes, media_type: str) -> HTTPRouteHandler
 
 
 def document(content: bytes, media_type: str) -> Response[bytes]:
-    """A document with its headers; the policy lets pages load from this host only."""
+    """A document with its headers. The policy lets pages load from this host only."""
     headers = {
         "ETag": f'"{sha256(content).hexdigest()[:32]}"',
         "Cache-Control": CACHE_CONTROL,

@@ -1,4 +1,4 @@
-"""The outermost layer: what is the same for every request, known route or not.
+"""The outermost layer. It treats every request alike, on a known route or not.
 
 It names the request, counts and times it, answers HEAD wherever GET works, turns a matching
 `If-None-Match` into 304, sets the headers that every answer carries, and writes one log line.
@@ -111,7 +111,7 @@ def matches(if_none_match: str, etag: str) -> bool:
 
 
 def request_id_of(sent: bytes | None) -> str:
-    """The caller's request id if it is a plain token, else a new one."""
+    """The caller's request id if it is a plain token, otherwise a new one."""
     if sent is not None and REQUEST_ID.match(sent):
         return sent.decode("ascii")
     return str(uuid4())

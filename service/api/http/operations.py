@@ -1,4 +1,4 @@
-"""For operators: is it alive, is it ready, and its metrics."""
+"""Routes for operators: liveness, readiness and metrics."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ def operation_routes(
 
     @get("/livez", sync_to_thread=False)
     def livez() -> Response[dict[str, str]]:
-        """Answered as long as the process can answer anything."""
+        """Answers as long as the process can answer anything."""
         return Response({"status": "alive"}, headers=NO_STORE, media_type=JSON)
 
     @get("/readyz", sync_to_thread=False)
     def readyz() -> Response[bytes]:
-        """Answered once the catalog is loaded; Redis does not count, quotes work without it."""
+        """Answers once the catalog is loaded. Redis does not matter, as quotes work without it."""
         return Response(ready, headers=NO_STORE, media_type=JSON)
 
     @get("/metrics", sync_to_thread=False)

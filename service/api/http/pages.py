@@ -1,4 +1,4 @@
-"""Pages to read: the contract, and what each kind of problem means. No outside host is needed."""
+"""Pages of the contract and of each kind of problem. They need no outside host."""
 
 import json
 from html import escape
@@ -35,7 +35,7 @@ ASSETS: Final[dict[str, Asset]] = {
     "swagger-ui-bundle.js": Asset("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": Asset("swagger-ui/swagger-ui.css", "text/css"),
 }
-"""By the name under `/docs/assets/`."""
+"""Assets by their name under `/docs/assets/`."""
 
 
 def docs_page() -> bytes:
@@ -89,7 +89,7 @@ def problems_page() -> str:
 
 
 def framed(title: str, content: str, *, root: str) -> str:
-    """A page around this content; `root` leads from its address to that of the service."""
+    """A page around this content. `root` leads from its address to that of the service."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -103,7 +103,7 @@ def framed(title: str, content: str, *, root: str) -> str:
 
 
 def marked(text: str) -> str:
-    """Text with what stands between backquotes as code."""
+    """Text as HTML, with code for the parts between backquotes."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
 
@@ -114,5 +114,5 @@ def code_list(kind: Kind) -> str:
 
 
 def example_text(kind: Kind) -> str:
-    """A problem of this kind, as it would be answered."""
+    """A problem of this kind, as the service answers it."""
     return json.dumps(problem_example(kind.slug), indent=2, ensure_ascii=False)

@@ -16,7 +16,7 @@ from service.api.refusing.problems import send_problem
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400
-"""How long a client may keep a quote without asking: it cannot change while it lasts."""
+"""How long a client may keep a quote without asking again. A quote never changes."""
 CACHE_CONTROL: Final = f"private, max-age={QUOTE_MAX_AGE_S}, immutable".encode()
 
 
@@ -77,7 +77,7 @@ async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
 async def read_body(
     receive: Receive, *, stated: str | None, body_max_bytes: int, body_timeout_s: float
 ) -> bytes:
-    """The whole body; raises `PayloadTooLarge` as soon as it is, `BodyTimeout` if it dawdles."""
+    """The whole body. Raises `PayloadTooLarge` as soon as it is too large, or `BodyTimeout`."""
     if stated is not None and stated.isdigit() and int(stated) > body_max_bytes:
         raise PayloadTooLarge(body_max_bytes)
     chunks: list[bytes] = []
@@ -102,7 +102,7 @@ async def read_body(
 
 @get("/quote/{id:str}")
 async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
-    """A quote issued before, while it is kept."""
+    """A quote issued before, as long as it is kept."""
     check_accepts(request.headers.get("accept"), JSON)
     start = perf_counter()
     body = await quoting.kept(id)

@@ -1,11 +1,11 @@
-"""Bytes to a request: one strict pass, and a slow one that finds every mistake.
+"""From bytes to a request: one strict pass, and a slow one that finds every mistake.
 
-The fast pass is msgspec's. It stops at the first mistake and lets a repeated member pass (the last
-one wins), so repeated members are looked for beside it. Only a body that is refused goes through
-the slow pass: the standard library says what is no JSON, and the JSON Schema of the very same
-types judges what is.
+The fast pass is msgspec's. It stops at the first mistake. It accepts a repeated member (the last
+one wins), so repeated members are looked for separately. Only a refused body goes through the slow
+pass. There, the standard library says what is not JSON, and the JSON Schema of the same types
+judges what is.
 
-What cannot be read as JSON is a 400; JSON that does not fit the schema is a 422.
+A body that is not JSON is a 400. JSON that does not fit the schema is a 422.
 """
 
 import json
@@ -36,7 +36,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decode_request(body: bytes) -> QuoteRequest:
-    """The request that these bytes are; raises `Refused` with all that is wrong with them."""
+    """The request in these bytes. Raises `Refused` with all that is wrong with them."""
     try:
         request = _decode(body)
         repeated = has_repeated_members(body)
@@ -50,8 +50,8 @@ def decode_request(body: bytes) -> QuoteRequest:
 def has_repeated_members(body: bytes) -> bool:
     """Whether any object of a well-formed body has two members of one name.
 
-    Reading drops all but the last of them, so what was read is written with fewer members, and
-    with fewer colons. Without escapes the colons inside of strings are the same on both sides.
+    Reading drops all but the last of them. So the value that was read is written with fewer
+    members, and fewer colons. Without escapes, both have the same colons inside of strings.
     """
     written = _encode(_decode_anything(body))
     if b"\\" in body:
@@ -62,25 +62,25 @@ def has_repeated_members(body: bytes) -> bool:
 def member_count(body: bytes) -> int:
     """How many members all objects of a well-formed body have, repeated ones included.
 
-    Each has one colon outside of strings. A backslash occurs only inside of strings, so without
-    escaped backslashes and escaped quotes every other piece between quotes is outside.
+    Each member has one colon outside of strings. A backslash occurs only inside of strings. So once
+    escaped backslashes and quotes are removed, every other piece between quotes is outside.
     """
     unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     return b"".join(unescaped.split(b'"')[::2]).count(b":")
 
 
 def refuse(body: bytes, reason: str) -> NoReturn:
-    """Say all that is wrong with a body; `reason` is what the fast pass said."""
+    """Raise `Refused` with all that is wrong with a body. `reason` is that of the fast pass."""
     document = read(body)
     faults = faults_of(document) or [
-        # The two passes disagree: that is a mistake of ours, but the caller still learns a reason.
+        # The two passes disagree. That is our mistake, but the caller still learns a reason.
         Fault(code="unreadable_member", detail=reason, pointer="")
     ]
     raise Refused("invalid-request", summary_of(faults), errors=faults)
 
 
 def read(body: bytes) -> Any:
-    """The JSON of a body as Python values; raises `Refused` if it is none, or is ambiguous."""
+    """The JSON of a body as Python values. Raises `Refused` if it is not JSON, or ambiguous."""
     try:
         document = _decode_anything(body)
         if not has_repeated_members(body):
@@ -109,7 +109,7 @@ def text_of(body: bytes) -> str:
 
 
 def loaded(text: str) -> Any:
-    """What the standard library reads; objects with repeated members come as `Ambiguous`."""
+    """The text as the standard library reads it, with `Ambiguous` for repeated members."""
     try:
         return json.loads(
             text,
@@ -126,7 +126,7 @@ def loaded(text: str) -> Any:
 
 
 class Ambiguous(dict[str, Any]):
-    """A JSON object some of whose members came more than once."""
+    """A JSON object in which some members occur more than once."""
 
     __slots__ = ("repeated",)
 
@@ -137,7 +137,7 @@ class Ambiguous(dict[str, Any]):
 
 
 def flaws_of(value: Any, path: Pointer) -> Iterator[Fault]:
-    """Repeated members and unpaired surrogates: two readers would not read the same."""
+    """Repeated members and unpaired surrogates, which readers do not agree on."""
     if isinstance(value, Ambiguous):
         for name in value.repeated:
             yield Fault(
@@ -167,12 +167,12 @@ def _not_finite(constant: str) -> NoReturn:
 
 
 def _integer(digits: str) -> int:
-    """An integer; a very long one is cut, since no bound admits it and it takes long to read."""
+    """An integer. A very long one is cut: it is out of bounds, and slow to read."""
     return int(digits[:LONGEST_INTEGER_DIGITS])
 
 
 def _fraction(digits: str) -> int | float:
-    """A number with a fraction or an exponent; one beyond all range is some very large integer."""
+    """A number with a fraction or an exponent. One out of range becomes a very large integer."""
     value = float(digits)
     return value if math.isfinite(value) else int(math.copysign(1, value)) * BEYOND_RANGE
 

@@ -1,4 +1,4 @@
-"""What the edge refuses: by the slug of the kind of problem, with every offending member."""
+"""Refusals of the edge, by slug of the kind of problem, with every offending member."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal, TypeAlias
@@ -52,7 +52,7 @@ Place: TypeAlias = Annotated[int, Meta(ge=1, description="In the body, counted f
 
 
 class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing that is wrong: where, what, and facts to act on.
+    """One mistake: where it is, what it is, and facts to act on.
 
     `pointer` leads into the request body, `parameter` names a query parameter.
     """
@@ -62,10 +62,10 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     pointer: Annotated[str | UnsetType, Meta(description="JSON pointer (RFC 6901).")] = UNSET
     parameter: str | UnsetType = UNSET
     nearest: Annotated[
-        tuple[str, ...] | UnsetType, Meta(description="Known names that look most alike.")
+        tuple[str, ...] | UnsetType, Meta(description="Known names that look most like it.")
     ] = UNSET
     allowed: Annotated[
-        tuple[str, ...] | UnsetType, Meta(description="All values that would do.")
+        tuple[str, ...] | UnsetType, Meta(description="All values that are allowed.")
     ] = UNSET
     minimum: int | float | UnsetType = UNSET
     maximum: int | float | UnsetType = UNSET
@@ -74,7 +74,7 @@ class Fault(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
 
 
 class Refused(Exception):
-    """A request that is not answered as asked; `headers` go out with the problem."""
+    """A request that is not answered as asked. `headers` are sent with the problem."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ LONGEST_COMPARED_CHARACTERS: Final = 128
 
 
 def summary_of(faults: Sequence[Fault]) -> str:
-    """What a problem says of its errors: the only one, or how many and the first."""
+    """The text of a problem: its only error, or their number and the first one."""
     if len(faults) == 1:
         return faults[0].detail
     more = " or more" if len(faults) >= MOST_FAULTS else ""

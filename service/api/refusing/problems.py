@@ -1,8 +1,8 @@
-"""How a refusal is said: RFC 9457 problems, and the only table of status codes.
+"""Refusals as RFC 9457 problems, and the only table of status codes.
 
-400: we could not read it. 422: we read it and it cannot be quoted. 500: our bug. A slug is for
-ever: `/problems/<slug>` is the problem's `type`, its title never changes, and the page at that
-address says what to do about it.
+400: we could not read it. 422: we read it and it cannot be quoted. 500: our bug. A slug never
+changes: `/problems/<slug>` is the problem's `type`. Its title never changes either. The page at
+that address says what to do about the problem.
 """
 
 from typing import Annotated, Any, Final
@@ -90,7 +90,7 @@ def unknown(error: type[UnknownName], *, code: Code, listing: str) -> Kind:
     )
 
 
-# Where an error of the domain has no row, that of the nearest of its base classes holds.
+# An error of the domain without a row has the row of the nearest of its base classes.
 DOMAIN: Final[dict[type[QuoteError], Kind]] = {
     domain.UnknownAccelerator: unknown(
         domain.UnknownAccelerator, code="unknown_accelerator", listing="accelerators"
@@ -288,7 +288,7 @@ SLUG_OF_LITESTAR_STATUS: Final = {404: "not-found", 413: "payload-too-large"}
 
 
 class Rendered(Struct, frozen=True):
-    """A problem as it goes over the wire; `slug` is for counting."""
+    """A problem as it is sent. `slug` is for counting."""
 
     status: int
     headers: dict[str, str]
@@ -297,7 +297,7 @@ class Rendered(Struct, frozen=True):
 
 
 def refusal_of(error: Exception) -> Refused:
-    """What an error is to the caller; whatever we did not foresee is a 500."""
+    """The refusal for an error. An unforeseen error is a 500."""
     if isinstance(error, Refused):
         return error
     if isinstance(error, QuoteError):
@@ -313,7 +313,7 @@ def refusal_of(error: Exception) -> Refused:
 
 
 def refusal_of_litestar(error: HTTPException) -> Refused:
-    """What the framework refuses before a handler is asked: unknown paths and methods."""
+    """The refusal for an unknown path or method, which the framework refuses by itself."""
     if error.status_code == 405:
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         methods = {method.strip() for method in headers.get("allow", "").split(",")} - {""}
@@ -323,7 +323,7 @@ def refusal_of_litestar(error: HTTPException) -> Refused:
 
 
 def render(error: Exception, *, request_id: str) -> Rendered:
-    """An error as status, headers and body; what every answer carries is the edge's to add."""
+    """An error as status, headers and body. The edge adds the headers of every answer."""
     refusal = refusal_of(error)
     kind = KINDS[refusal.slug]
     problem = Problem(
@@ -360,7 +360,7 @@ def fault_of(error: QuoteError) -> Fault:
 
 
 def explain(error: Exception) -> str:
-    """An error for people at a terminal: every offending member on a line of its own."""
+    """An error for people at a terminal, with a line for every offending member."""
     refusal = refusal_of(error)
     if refusal.slug == "internal-error":
         raise error
@@ -369,7 +369,7 @@ def explain(error: Exception) -> str:
 
 
 async def send_problem(error: Exception, scope: Scope, send: Send, *, metrics: Metrics) -> None:
-    """Answer with an error, where there is no framework to do so."""
+    """Answer with an error in a handler that works without the framework."""
     rendered = noted(error, scope, metrics)
     headers = [(name.lower().encode(), value.encode()) for name, value in rendered.headers.items()]
     await send({"type": "http.response.start", "status": rendered.status, "headers": headers})

@@ -1,10 +1,10 @@
-"""The slow pass over a request that the fast one refused: every mistake, not only the first.
+"""The slow pass over a refused request, which finds every mistake.
 
-A JSON Schema validator judges the request by the schema of our own types, so that it can only say
-what the fast pass enforces. Four keywords are read our way: the branch of a union is chosen by its
-tag (or, number or interval, by its type), so that the mistakes are those of the branch that was
-meant; each unknown member is a mistake of its own; and items beyond the allowed number are not
-looked at.
+A JSON Schema validator judges the request by the schema of our own types, so that it finds what the
+fast pass enforces. Some keywords are read in a way of ours. The branch of a union is chosen by its
+tag (or by type, for a number or an interval), so that the mistakes are those of the branch that was
+meant. Each unknown or missing member is a mistake of its own. Items beyond the allowed number are
+not looked at.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ NOUN_OF_JSON_TYPE: Final = {
 
 
 def faults_of(request: Any) -> list[Fault]:
-    """All that keeps a JSON value from being a request, up to the most that a problem holds."""
+    """All mistakes in a JSON value as a request, up to the number that a problem holds."""
     mistakes = list(islice(_validator.iter_errors(request), MOST_FAULTS))
     return [fault_of(mistake) for mistake in mistakes]
 
@@ -68,7 +68,7 @@ def by_tag(validator: Any, discriminator: Schema, value: Any, _: Schema) -> Mist
 
 
 def by_tag_alone(_: Any, branches: list[Schema], __: Any, schema: Schema) -> Mistakes:
-    """All our `oneOf` have a discriminator, which judges."""
+    """No judgement: all our `oneOf` have a discriminator, which judges."""
     assert "discriminator" in schema, branches
     return iter(())
 
@@ -105,27 +105,27 @@ def missing(validator: Any, required: list[str], value: Any, _: Schema) -> Mista
 
 
 def as_many_as_allowed(validator: Any, items: Schema, value: Any, schema: Schema) -> Mistakes:
-    """The items that may be there; that there are more is `maxItems` to say."""
+    """Judge the allowed number of items. `maxItems` judges whether there are more."""
     if validator.is_type(value, "array"):
         for index, item in enumerate(value[: schema.get("maxItems", MOST_FAULTS)]):
             yield from validator.descend(item, items, path=index)
 
 
 def fault(mistake: ValidationError, code: Code, detail: str, **facts: Any) -> Fault:
-    """A fault where the mistake is."""
+    """A fault with the pointer of the mistake."""
     path = tuple(mistake.absolute_path)
     return Fault(code=code, detail=detail, pointer=pointer_of(path), **facts)
 
 
 def missing_member(mistake: ValidationError, name: str) -> Fault:
-    """The pointer leads to where the member should be."""
+    """A missing member, with the pointer to where it should be."""
     path = (*mistake.absolute_path, name)
     detail = f"member {shown(name)} is missing"
     return Fault(code="missing_member", detail=detail, pointer=pointer_of(path))
 
 
 def unknown_member(mistake: ValidationError, known: list[str]) -> Fault:
-    """Most unknown members are misspelt."""
+    """An unknown member, with the known ones that look most like it."""
     name = str(mistake.instance)
     nearest = get_close_matches(name[:LONGEST_COMPARED_CHARACTERS], known)
     hint = f"; did you mean {shown(nearest[0])}?" if nearest else ""
@@ -157,7 +157,7 @@ def wrong_type(mistake: ValidationError, expected: str) -> Fault:
 
 
 def pattern_mismatch(mistake: ValidationError, pattern: str) -> Fault:
-    """The pattern as it stands in the contract."""
+    """A text that does not match the pattern of the contract."""
     detail = f"{shown(mistake.instance)} does not match {pattern}"
     return fault(mistake, "pattern_mismatch", detail)
 
