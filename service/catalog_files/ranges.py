@@ -86,12 +86,23 @@ class Ranges:
     def of(self, rule: RuleName, value: float, *, as_of: str) -> Range:
         """The 90% interval of a figure of this date."""
         row = self._rules[rule]
-        years = max(days_between(as_of, self._edition), 0) / DAYS_PER_YEAR
+        years = self._age_years(as_of)
         below = Z_90 * sqrt(row.below**2 + row.below_per_root_year**2 * years)
         above = Z_90 * sqrt(row.above**2 + row.above_per_root_year**2 * years)
         low, high = ends(row.scale, value, below=below, above=above)
         basis = row.basis if low < high else f"exact: no older than this edition; {row.basis}"
         return {"low": low, "high": high, "range_basis": basis}
+
+    def _age_years(self, as_of: str) -> float:
+        """Years up to the edition. None for a date that the calendar does not have.
+
+        Such a date is reported where the figure's source is cited; here the loader only goes on.
+        """
+        try:
+            days = days_between(as_of, self._edition)
+        except ValueError:
+            return 0.0
+        return max(days, 0) / DAYS_PER_YEAR
 
     def exact(self, kind: ExactName, value: float, *, why: str = "") -> Range:
         """An interval without spread: both ends are the value."""
