@@ -1,8 +1,8 @@
 """Units of the inputs of formulas, as figures of quotes show them.
 
-The registry knows the unit of what a formula answers, not those of its inputs: a formula takes
-plain numbers. So they are read off quotes: each derived figure names its formula and, input by
-input, the figures that it was derived from, and each of those has a unit.
+A formula takes plain numbers, so the registry knows the unit of its answer and not those of its
+inputs. These are read off quotes: a derived figure names its formula and the figure of each input,
+and each of those figures has a unit.
 """
 
 from collections import defaultdict
@@ -23,7 +23,7 @@ Observed: TypeAlias = Mapping[str, Mapping[str, frozenset[Unit]]]
 
 
 def observed_units(examples: Iterable[Example] = (*REQUESTS, *MORE_REQUESTS)) -> Observed:
-    """What quotes of these requests show of the formulas that they apply."""
+    """The units of inputs that quotes of these requests show."""
     found: dict[str, dict[str, set[Unit]]] = {}
     for example in examples:
         body = quote_bytes(msgspec.json.encode(example.request))

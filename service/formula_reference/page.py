@@ -12,7 +12,7 @@ from service.core.figures.units import Unit
 from service.formula_reference.inputs import Observed, observed_units
 
 ROOMS: Final = ("model", "cluster", "training", "serving", "stages", "bills")
-"""Rooms of the core that have formulas, in reading order; another one is an error here."""
+"""Rooms of the core that have formulas, in reading order. A formula elsewhere is an error."""
 ANY_UNIT: Final = "any unit"
 NO_FIGURE: Final = "no figure"
 INTRODUCTION: Final = """\
@@ -57,7 +57,7 @@ def formulas_page() -> str:
 
 
 def described(formula: Formula[..., Any]) -> Described:
-    """The docstring in parts; one without a formula or a source raises `ValueError`."""
+    """The docstring in parts. Raises `ValueError` if it has no formula or no source."""
     lines = inspect.cleandoc(formula.__doc__ or "").splitlines()
     at = next((n for n, line in enumerate(lines) if line.startswith("Source: ")), None)
     if at is None:
@@ -70,7 +70,7 @@ def described(formula: Formula[..., Any]) -> Described:
 
 
 def input_rows(formula: Formula[..., Any], units: Mapping[str, frozenset[Unit]]) -> Iterator[Row]:
-    """Each input with its unit; `units` are those that were observed.
+    """Each input with its unit. `units` are those that were observed.
 
     Keywords without a number of their own (`**usd`) are one row, unless their units differ.
     """
@@ -106,7 +106,7 @@ def _unit_of(formula: Formula[..., Any], name: str, units: frozenset[Unit]) -> s
 
 
 def _kind_of(annotation: Any) -> str:
-    """What an input is that no quote shows as a figure."""
+    """The kind of an input that no quote shows as a figure."""
     if annotation is bool:
         return f"{NO_FIGURE}: yes or no"
     if get_origin(annotation) is Literal:

@@ -7,9 +7,9 @@ One question has one canonical request, however it was written:
 * members that are `Unordered` are sorted, and hold each entry once,
 * an interval whose ends are equal is the number that they are, where a number may stand.
 
-All else that differs stays apart, since the answer shows it: a default of the catalog that is
-written out is the caller's number then and no longer an assumption, an interval with its ends
-exchanged is warned of, and a name is printed as it was sent, in whatever Unicode form.
+All other differences make another request, because the answer shows them. A default of the catalog
+that is written out is the caller's number and no longer an assumption. An interval with its ends
+exchanged is warned of. A name is printed as it was sent, in whatever Unicode form.
 
 The quote is computed from the canonical request and from nothing else of what was sent.
 """
@@ -39,7 +39,7 @@ def canonical_request(request: QuoteRequest) -> bytes:
 
 
 def read_canonical(canonical: bytes) -> QuoteRequest:
-    """The request that canonical bytes say: what a quote is computed from."""
+    """The request in canonical bytes, from which a quote is computed."""
     return _decode(canonical)
 
 
@@ -53,7 +53,7 @@ def quote_id(canonical: bytes, *, engine_digest: str, catalog_digest: str) -> st
 
 
 def rewrite_of(kind: inspect.Type) -> Rewrite | None:
-    """How values of a type get their canonical form; None where they have it already."""
+    """How values of a type get their canonical form. None if they have it already."""
     match kind:
         case inspect.Metadata(type=inner, extra=extra):
             return _sorted_once if extra == UNORDERED else rewrite_of(inner)
@@ -73,7 +73,7 @@ def rewrite_of(kind: inspect.Type) -> Rewrite | None:
 
 
 def _alternative(types: tuple[inspect.Type, ...]) -> Rewrite | None:
-    """Of alternatives: a number or an interval of it, or else objects told apart by their tags."""
+    """How alternatives get their form: a number or an interval, or objects with tags."""
     objects = [one for one in types if isinstance(one, inspect.StructType)]
     if len(objects) < len(types):
         intervals = [one for one in objects if get_origin(one.cls) is Interval]
@@ -93,7 +93,7 @@ def _sorted_once(values: Any) -> Any:
 
 
 def _number_if_equal(value: Any) -> Any:
-    """A number for an interval without width; one whose `central` lies elsewhere is kept."""
+    """A number for an interval without width, unless its `central` lies elsewhere."""
     if not isinstance(value, dict):
         return value
     low = value["low"]

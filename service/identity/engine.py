@@ -1,26 +1,26 @@
 """The identity of the engine: one digest over everything in the code that can move a byte.
 
-What counts is the code that turns a request into the bytes of an answer and the data files into a
-catalog: the modules in `ROOTS` and all of ours that they import, `service` with its version among
-them, because an answer prints the version. The data themselves are in the catalog's own digest,
-and an operator's policy with them.
+It covers the code that turns a request into the bytes of an answer, and the data files into a
+catalog: the modules in `ROOTS` and all of ours that they import. `service` with its version is
+among them, because an answer prints the version. The data and an operator's policy are in the
+catalog's own digest.
 
 The digest leaves out what cannot move a byte: comments, docstrings, layout, line endings, and the
 module that a definition stands in. A function that moves to another module does not change the
-digest. A constant with another value changes it, and so do two modules that exchange functions of
-one name: where a name stands for two things, each statement is digested with the one it uses.
+digest. A constant with another value changes it. So does an exchange of two functions of one name
+between modules: if a name stands for two things, each statement is digested with the one it uses.
 
 Libraries that these modules import count by name and version. NumPy's versions differ in the last
 digits of functions and sums, msgspec writes the numbers, and rfc8785 the canonical request. The
 lock gives all replicas of a release the same ones, on every version of Python.
 
-Python's version and the processor do not count: one question has one answer on all of them. That
-is for the core to hold (it rounds what it draws) and for the tests to check.
+Python's version and the processor do not count. One question has one answer on all of them: the
+core rounds what it draws, and tests check it.
 
 Two limits are known. Unequal code has equal digests if it differs only in what a name in quotes
 stands for (`getattr`, a quoted annotation) or in a module that is handed around as a value. And a
-function that moves can change the digest if a local name of it is also that of several things at
-the top of modules, one of them its own: that was so for 1 of 832 definitions when it was counted.
+function that moves can change the digest if it has a local name that also stands for several things
+at the top of modules, one of which is its own. That held for 1 of 832 definitions when counted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,12 +36,12 @@ from service.identity.modules import Modules, Target, Written
 
 PACKAGE_DIRECTORY: Final = Path(__file__).resolve().parent.parent
 ROOTS: Final = ("service.answering", "service.catalog_files")
-"""A request and a catalog become bytes; files become a catalog."""
+"""The first turns a request and a catalog into bytes, the second files into a catalog."""
 
 
 @cache
 def engine_stamp() -> EngineStamp:
-    """The version and the digest of this engine; read once in the life of a process."""
+    """The version and the digest of this engine. They are read once in the life of a process."""
     return EngineStamp(version=__version__, digest=engine_digest())
 
 
@@ -59,8 +59,9 @@ def library_facts(modules: Modules) -> list[bytes]:
 def code_facts(modules: Modules) -> list[bytes]:
     """Every statement as a digest, and what each name stands for, in an order of their own.
 
-    Statements of one text are told apart by what their names refer to, then by what the names in
-    that refer to, until no more can be told apart. Only a name with several targets can tell.
+    Statements with the same text are told apart by what their names refer to, then by what the
+    names in those refer to, until no more can be told apart. Only names with several targets can
+    do so.
     """
     written = modules.written()
     targets = targets_of(written)
@@ -92,7 +93,7 @@ def targets_of(written: Iterable[Written]) -> dict[str, set[Target]]:
 
 
 def meanings_of(targets: Mapping[str, set[Target]], colours: list[bytes]) -> dict[str, set[bytes]]:
-    """What is told apart by now of what each name refers to."""
+    """What each name refers to, as far as that is told apart by now."""
     return {name: {meaning(one, colours) for one in known} for name, known in targets.items()}
 
 

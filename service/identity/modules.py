@@ -18,7 +18,7 @@ lies outside of these modules."""
 
 
 class Written(NamedTuple):
-    """A statement, and each name in it that refers to something beyond it, with what that is."""
+    """A statement, and what each name in it refers to outside of it."""
 
     text: str
     uses: frozenset[tuple[str, Target]]
@@ -52,7 +52,7 @@ class Modules:
         return tuple(sorted(self._sources))
 
     def libraries(self) -> set[str]:
-        """What the modules import that comes neither with them nor with Python."""
+        """The libraries that the modules import, without ours and without Python's."""
         tops = {
             one.module.partition(".")[0]
             for source in self._sources.values()
@@ -100,7 +100,7 @@ class Modules:
                 yield name, self._places[module, name]
 
     def _target(self, module: str, name: str) -> Target:
-        """What a name of a module refers to, through all that only hand it on."""
+        """What a name of a module refers to, followed through re-exports."""
         if (module, name) in self._places:
             return self._places[module, name]
         one = self._sources[module].imports.get(name)

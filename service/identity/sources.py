@@ -28,7 +28,7 @@ REFERENCE: Final = re.compile(r"[A-Za-z_.][A-Za-z0-9_.]*")
 ALL_BUT_BRACKETS: Final = dict.fromkeys(
     (code for code in range(128) if chr(code) not in "()[]{}\n"), None
 )
-"""For `str.translate`: what is left is the brackets of each line."""
+"""For `str.translate`, which then leaves only the brackets of each line."""
 
 BARE_STRING: Final = re.compile(r'\s*(?:[rRuU]?"[^"]*"\s*)+')
 IMPORT: Final = re.compile(r"(?:from ([\w.]+) )?import (.+)")
@@ -75,7 +75,7 @@ class Source(NamedTuple):
 
 
 def read_source(text: str, *, module: str) -> Source:
-    """A module's text as statements; raises `UnreadableSource` for what cannot be followed."""
+    """A module's text as statements. Raises `UnreadableSource` for what cannot be followed."""
     statements: list[Statement] = []
     imports: dict[str, Imported] = {}
     bound: set[str] = set()
@@ -98,9 +98,9 @@ def read_source(text: str, *, module: str) -> Source:
 
 
 def without_comments(text: str) -> str:
-    """The code with each string cut to its digest, so that it has neither brackets nor lines.
+    """The code with each string replaced by its digest, which has no brackets and no lines.
 
-    Of a string that is formatted the names in it stay too.
+    The names in a formatted string are kept too.
     """
 
     def short(found: re.Match[str]) -> str:
@@ -116,7 +116,7 @@ def without_comments(text: str) -> str:
 
 
 def logical_lines(code: str) -> Iterator[str]:
-    """Lines, with those joined that a bracket or a backslash continues; no bare strings."""
+    """Lines without bare strings. A bracket or a backslash joins a line with the next."""
     parts: list[str] = []
     depth = 0
     brackets_of = code.translate(ALL_BUT_BRACKETS).split("\n")

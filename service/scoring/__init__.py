@@ -1,1 +1,1 @@
-"""How well predictions agree with files of published or measured figures; no quote needs it."""
+"""How well predictions agree with files of published or measured figures. Quotes do not use it."""

@@ -1,4 +1,4 @@
-"""Files of rows as JSON, one object a line."""
+"""Files of JSON lines, one object per row."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +10,14 @@ Row = TypeVar("Row")
 
 
 class UnreadableRow(Exception):
-    """A line that is no row of its format: the file, the line and why."""
+    """A line that is not a row of its format: the file, the line and why."""
 
     def __init__(self, path: Path, line: int, why: str) -> None:
         super().__init__(f"{path}, line {line}: {why}")
 
 
 def rows_of(path: Path, kind: type[Row], *, strict: bool = True) -> Iterator[Row]:
-    """The rows of a file; empty lines are passed over. Raises `UnreadableRow`."""
+    """The rows of a file, without empty lines. Raises `UnreadableRow`."""
     decoder = msgspec.json.Decoder(kind, strict=strict)
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if line.strip():

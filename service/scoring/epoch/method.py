@@ -1,9 +1,10 @@
-"""From what is known of a training run to the inputs of `epoch-2024`, and its amounts.
+"""The inputs and the amounts of `epoch-2024`, from what is known of a training run.
 
-The formulas are in `service.core.bills.owned.epoch`. This module does the bookkeeping: which
-dated price it takes, when hardware was acquired and training started, whose data centre it was,
-whose cloud price, and the dollars of which month. Read from the authors' repository
-(github epoch-research/training-cost-trends, 2026-02) and held to a rerun of their calculation.
+The formulas are in `service.core.bills.owned.epoch`. This module finds their inputs: the dated
+price, the dates of acquisition and of the start of training, the operator of the data centre, the
+cloud price, and the month of the dollars. The method was read from the authors' repository
+(github epoch-research/training-cost-trends, 2026-02), and is compared with a rerun of their
+calculation.
 """
 
 import csv
@@ -23,7 +24,7 @@ ORGANISATIONS_CUT_AT = 80
 
 
 class Hardware(NamedTuple):
-    """A chip as the authors' dataset has it; several names may share one family of prices."""
+    """A chip as in the authors' dataset. Several names may share one family of prices."""
 
     name: str
     family: str
@@ -33,7 +34,7 @@ class Hardware(NamedTuple):
 
     @property
     def is_tpu(self) -> bool:
-        """Whether Google makes it and nobody sells it."""
+        """Whether it is a TPU, which nobody sells."""
         return self.family.startswith("TPU")
 
 
@@ -56,7 +57,7 @@ class CloudPrice(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """All that the method looks up."""
+    """The tables of the method."""
 
     hardware: Mapping[str, Hardware]
     purchases: tuple[PurchasePrice, ...]
@@ -67,7 +68,7 @@ class Tables(NamedTuple):
     rules: Mapping[str, Any]
 
     def number(self, name: str, *, family: str = "") -> float:
-        """An assumption of the method, for a family where the method tells families apart."""
+        """An assumption of the method, by family if it depends on the family."""
         stem = f"epoch_2024.{name}"
         if not family:
             return self.assumptions[stem]
@@ -76,11 +77,11 @@ class Tables(NamedTuple):
 
 
 class NotExpressedError(Exception):
-    """The method has no answer for these inputs; says why."""
+    """Why the method has no answer for these inputs."""
 
 
 class Acquired(NamedTuple):
-    """What a device with its share of the server cost, and from when it could be had."""
+    """The price of a device with its share of the server, and the date of acquisition."""
 
     usd: float
     on: date
@@ -140,10 +141,10 @@ TERMS = ("reserved_3y", "reserved_1y", "on_demand")
 
 
 def estimate(row: Mapping[str, str], tables: Tables) -> dict[str, float]:
-    """Every amount that `epoch-2024` gives for one row; raises `NotExpressedError`.
+    """Every amount that `epoch-2024` gives for one row. Raises `NotExpressedError`.
 
-    Cloud and acquisition are absent where the row says neither devices nor hours: the published
-    calculation does not impute them, although it does impute chip-hours from compute.
+    Cloud and acquisition are absent if the row states neither devices nor hours. The published
+    calculation does not impute them, although it imputes chip-hours from compute.
     """
     hardware = hardware_of(row, tables)
     published = _published(row)
@@ -189,9 +190,9 @@ def estimate(row: Mapping[str, str], tables: Tables) -> dict[str, float]:
 
 
 def training_start(row: Mapping[str, str], published: datetime, tables: Tables) -> datetime:
-    """Publication less the training time and sixty days, unless the start was known otherwise.
+    """Publication less the training time and sixty days, unless the start is known.
 
-    Stated hours count whole, as in the published calculation.
+    Stated hours count as whole ones, as in the published calculation.
     """
     stated = number_in(row, "training_hours")
     hours = tables.number("training_hours") if stated is None else float(int(stated))
@@ -209,10 +210,10 @@ def training_start(row: Mapping[str, str], published: datetime, tables: Tables) 
 
 
 def acquisition(hardware: Hardware, tables: Tables) -> Acquired:
-    """First complete-server price of the family, else its first price; TPUs by their equivalents.
+    """First complete-server price of the family, else its first price. TPUs have equivalents.
 
-    Bare cards carry the server overhead on top. A GPU counts as bought on the day of its price,
-    but no sooner than ninety days after its release; a TPU on its release.
+    The server overhead is added to bare cards. A GPU counts as bought on the day of its price, but
+    no sooner than ninety days after its release. A TPU counts as bought on its release.
     """
     overhead = tables.number("server_overhead", family=hardware.family)
     if hardware.is_tpu:
@@ -262,8 +263,8 @@ def cloud_price(
 ) -> float | None:
     """Three-year price per chip-hour at the organisation's seller, sixty days before the start.
 
-    Where a seller has none, the next is asked; where none has, a shorter commitment is taken and
-    its discount exchanged for that of three years.
+    If a seller has none, the next seller's is taken. If none has one, the price of a shorter
+    commitment is converted to three years by the discounts.
     """
     signed = start - timedelta(days=tables.number("days_of_contract"))
     for term in TERMS:
@@ -298,7 +299,7 @@ def _sellers(row: Mapping[str, str], hardware: Hardware, tables: Tables) -> tupl
 
 
 def _dated(hardware: Hardware, seller: str, tables: Tables) -> list[CloudPrice]:
-    """A seller's prices of this chip, or of the first stand-in that it sells."""
+    """A seller's prices of this chip, or of the first substitute that it sells."""
     names = [hardware.name]
     if hardware.name in tables.rules["cloud_stand_ins_for"]["names"]:
         names += tables.rules["cloud_stand_ins"].get(hardware.family, [])
@@ -335,9 +336,9 @@ def _in_june_2025(published: datetime, tables: Tables) -> float:
 
 
 def _operator(row: Mapping[str, str], hardware: Hardware, tables: Tables) -> str:
-    """Whose data centre it was; a list of names that the file cuts off may hide Google's.
+    """The operator of the data centre. A list of names that the file cuts off may hide Google.
 
-    Without the second clause ProtT5-XXL, whose list ends at the cut, is 0.9% too dear.
+    ProtT5-XXL has such a list. It would be 0.9% too dear without this rule.
     """
     owner = row.get("organization", "").lower()
     named = any(name in owner for name in tables.rules["hyperscalers"])
@@ -346,7 +347,7 @@ def _operator(row: Mapping[str, str], hardware: Hardware, tables: Tables) -> str
 
 
 def hardware_of(row: Mapping[str, str], tables: Tables) -> Hardware:
-    """The chip that a row names, else the one most used in its year; raises `NotExpressedError`."""
+    """The chip that a row names, or the one most used in its year. Raises `NotExpressedError`."""
     name = (row.get("rerun_hardware_used") or row.get("hardware") or "").strip()
     if not name:
         year = (row.get("publication_date") or "")[:4]
@@ -364,7 +365,7 @@ def _published(row: Mapping[str, str]) -> datetime:
 
 
 def number_in(row: Mapping[str, str], column: str) -> float | None:
-    """A finite number of a row, or nothing."""
+    """A finite number of a row, or None."""
     text = (row.get(column) or "").strip()
     if not text:
         return None

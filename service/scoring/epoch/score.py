@@ -1,8 +1,8 @@
-"""Does `epoch-2024` come out as the published calculation does? Row by row, part by part.
+"""Our amounts of `epoch-2024` compared with the published calculation, row by row.
 
-A file in the format of `lab/data/epoch_costs.csv` holds, for each model, what was known of its
-training and what a rerun of the authors' own calculation made of it (`rerun_*`, `component_*`).
-Our amounts for the same facts are compared with the rerun's.
+A file in the format of `lab/data/epoch_costs.csv` has a row for each model: the known facts of its
+training, and the amounts of a rerun of the authors' own calculation (`rerun_*`, `component_*`). Our
+amounts for the same facts are compared with those of the rerun.
 """
 
 import csv
@@ -37,7 +37,7 @@ COLUMNS = {
 
 
 class Cell(NamedTuple):
-    """One amount of one row: ours beside the rerun's."""
+    """One amount of one row, ours and that of the rerun."""
 
     model: str
     hardware: str
@@ -52,7 +52,7 @@ class Cell(NamedTuple):
 
 
 def score_epoch(path: str | Path, tables: Tables | None = None) -> dict[str, Any]:
-    """Compare every amount of a file with ours; errors are |ours / theirs - 1|."""
+    """Compare every amount of a file with ours. Errors are |ours / theirs - 1|."""
     tables = tables or load_tables()
     cells: list[Cell] = []
     missing: list[dict[str, str]] = []

@@ -1,7 +1,7 @@
 """Published fine-tuning, reinforcement and generation runs as requests that nobody has tuned.
 
-What a source says is carried over; what it leaves out is left to the service's defaults. Rules
-below hold for all rows of a kind, none for a single one.
+A request states what the source states. All else is left to the service's defaults. The rules below
+hold for all rows of a kind, and none is for a single row.
 """
 
 import math
@@ -15,30 +15,30 @@ from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.request.request import QuoteRequest
 
 STEP_ONLY: Final = ("one_step_stated_step_time", "logged_step_time", "stated_from_logged_step_time")
-"""Bases of disclosed hours that hold no failures, evaluations or waiting."""
+"""Bases of disclosed hours that include no failures, evaluations or waiting."""
 TIMED: Final = "timed_benchmark"
-"""From start to the target quality, evaluations inside."""
-# A benchmark that stops at a quality looks for it far more often than a training run does.
+"""Hours from the start to the target quality, evaluations included."""
+# Share of evaluations in a benchmark, which evaluates far more often than a training run.
 TIMED_EVALUATION_SHARE: Final = {"low": 0.03, "high": 0.3}
 NO_REFERENCE: Final = ("DAPO", "CISPO", "GRPO+", "decoupled")
-"""Algorithms that keep no reference model."""
-# Steps by which asynchronous systems let the policy age: AReaL's default.
+"""Algorithms without a reference model."""
+# Steps by which the policy may be old in asynchronous systems: AReaL's default.
 ASYNCHRONOUS_STEPS: Final = 4
-# Epochs of instruction tuning where the source gives examples only: Alpaca's and Vicuna's.
+# Epochs of instruction tuning if the source gives only examples: those of Alpaca and Vicuna.
 EPOCHS: Final = 3
 SAMPLES_PER_PROMPT: Final = 16
-# Where a source gives hours but no number of devices: a server for each so many parameters.
+# If a source gives hours but no number of devices: parameters per server.
 DEVICES_PER_SERVER: Final = 8
 BILLION_PARAMETERS_PER_SERVER: Final = 20.0
 DEFAULT_BATCH_SEQUENCES: Final = 128.0
-# Of generated samples, those that pass a filter which the source only mentions.
+# Share of generated samples that pass a filter which the source only mentions.
 KEPT_SHARE: Final = {"low": 0.1, "high": 0.7}
 
 Parts = dict[str, Any]
 
 
 def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
-    """The request that a run's description makes, or what it lacks to be one."""
+    """The request from a run's description, or what the description lacks for it."""
     if not run.accelerator:
         return "the device is not in the catalog"
     model = model_of(run, catalog)
@@ -105,7 +105,7 @@ def _transformer(shape: Parts) -> Parts:
 
 
 def _losses(run: ReferenceRun) -> Parts:
-    """What of the disclosed hours is beside the steps, as the basis of the hours says."""
+    """The losses that the disclosed hours include, by the basis of the hours."""
     if run.device_hours_basis in STEP_ONLY:
         return {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0}
     if run.device_hours_basis == TIMED:
@@ -118,7 +118,7 @@ def _losses(run: ReferenceRun) -> Parts:
 
 
 def _software_year(run: ReferenceRun) -> float:
-    """The year of the run, with its month where it is given."""
+    """The year of the run, with its month if it is given."""
     year, month = run.date[:4], run.date[5:7]
     return max(2018.0, float(year) + (float(month) - 1.0) / 12.0 if month else float(year))
 
@@ -151,7 +151,7 @@ def _finetuning(run: ReferenceRun, model: Parts, catalog: Catalog) -> list[Parts
 
 
 def _precision(run: ReferenceRun, catalog: Catalog) -> str:
-    """As stated; benchmarks run in fp8 wherever the device can; otherwise 16 bits."""
+    """The stated precision. Otherwise fp8 for benchmarks if the device has it, else 16 bits."""
     stated = str(run.facts.get("precision") or "").lower()
     for name in ("nvfp4", "mxfp8", "fp8", "bf16", "fp16"):
         if stated.startswith(name):
@@ -176,7 +176,7 @@ def _generation(run: ReferenceRun, model: Parts) -> list[Parts] | str:
 
 
 def _reinforcement(run: ReferenceRun, model: Parts) -> list[Parts] | str:
-    """One stage for each length cap; where it is not said when the cap moves, of equal steps."""
+    """One stage for each length cap, with equal steps unless the source says when it moves."""
     rl: Parts = run.facts.get("rl") or {}
     steps, prompts = _steps(run, rl), _prompts(rl)
     if steps is None:
@@ -241,7 +241,7 @@ def _rl_work(
 
 
 def _together(rl: Parts, samples: float) -> Parts:
-    """Steps that share a rollout: as disclosed, or one where the source says how batches follow."""
+    """Steps that share a rollout: as disclosed, or one if the source says how batches follow."""
     outputs = rl.get("outputs_per_rollout")
     if outputs:
         return {"steps_per_rollout": max(1, round(outputs / samples))}
@@ -249,7 +249,7 @@ def _together(rl: Parts, samples: float) -> Parts:
 
 
 def _steps(run: ReferenceRun, rl: Parts) -> float | None:
-    """As disclosed, or what the hours on the clock and the mean step come to."""
+    """Steps: as disclosed, or the hours on the clock over the mean step."""
     steps, mean, clock = (
         rl.get("steps"),
         rl.get("mean_step_seconds"),
@@ -261,7 +261,7 @@ def _steps(run: ReferenceRun, rl: Parts) -> float | None:
 
 
 def _prompts(rl: Parts) -> float | None:
-    """Prompts of a step: as disclosed, in a note, or samples over samples per prompt."""
+    """Prompts of a step: as disclosed, from a note, or samples over samples per prompt."""
     noted = re.search(r"prompts per step (\d+)", str(rl.get("note") or ""))
     for stated in (rl.get("prompts_per_step"), rl.get("batch"), noted and noted[1]):
         if stated:
@@ -272,7 +272,7 @@ def _prompts(rl: Parts) -> float | None:
 
 
 def _placement(run: ReferenceRun, mode: str) -> Parts:
-    """Synchronous runs are colocated, the others disaggregated as far as the mode says how."""
+    """Colocated for synchronous runs, and otherwise disaggregated as the mode says."""
     behind = re.search(r"(\d+)-step off", mode)
     if not behind and "async" not in mode:
         return {"kind": "colocated"}

@@ -1,4 +1,4 @@
-"""A published run quoted as if it had not been run yet: its device-hours, or why there are none."""
+"""Published runs quoted as if they had not been run: device-hours, or why there are none."""
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,7 @@ class Predicted(Struct, frozen=True):
 
 
 def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
-    """The request that a run's description makes, or what it lacks to be one."""
+    """The request from a run's description, or what the description lacks for it."""
     try:
         if run.kind in POST_TRAINING:
             return post_training.request_of(run, catalog)
@@ -33,7 +33,7 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
 
 
 def predicted(run: ReferenceRun, catalog: Catalog) -> Predicted | str:
-    """Device-hours of a run from what was disclosed beside them, or why they are not expressed."""
+    """Device-hours of a run from its other disclosed facts, or why there are none."""
     request = request_of(run, catalog)
     return request if isinstance(request, str) else predicted_for(request, catalog)
 

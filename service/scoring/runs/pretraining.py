@@ -1,6 +1,6 @@
 """Published pre-training runs as requests that nobody has tuned.
 
-What a source says is carried over; what it leaves out follows from rules below, which hold for all
+A request states what the source states. The rest follows from the rules below, which hold for all
 rows alike, or is left to the service's defaults.
 """
 
@@ -15,12 +15,12 @@ from service.core.request.request import QuoteRequest
 from service.scoring.runs.post_training import model_of
 
 STEP_ONLY: Final = ("stated_from_logged_step_time", "logged_step_time", "derived_tokens_over_rate")
-"""Bases of disclosed hours that hold no failures, evaluations or waiting."""
+"""Bases of disclosed hours that include no failures, evaluations or waiting."""
 THROUGHPUT: Final = "derived_from_stated_throughput"
 TIMED: Final = "timed_benchmark"
-"""From the start to the target quality, evaluations inside."""
+"""Hours from the start to the target quality, evaluations included."""
 DAYS_OF_A_RUN: Final = 45.0
-"""Where a source gives no number of devices: as many as take about this long."""
+"""If a source gives no number of devices, as many as take about this long."""
 USUAL_MFU: Final = 0.4
 FEWEST_DEVICES: Final = 8
 MOST_DEVICES: Final = 16384
@@ -28,15 +28,15 @@ SECONDS_PER_DAY: Final = 86400.0
 LENGTH_BEFORE_2022: Final = 2048.0
 LENGTH: Final = 4096.0
 BATCH_TOKENS: Final = ((1e9, 524_288.0), (math.inf, 4_194_304.0))
-"""Where a source gives no batch: by parameters, as GPT-3 and Llama 2 have it."""
+"""The batch if a source gives none, by parameters, as in GPT-3 and Llama 2."""
 USD_PER_DEVICE_HOUR: Final = 1e4
-"""Any rate would do: the rental bill then counts device-hours."""
+"""Any rate will do. The rental bill then counts device-hours."""
 
 Parts = dict[str, Any]
 
 
 def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
-    """The request that a run's description makes, or what it lacks to be one."""
+    """The request from a run's description, or what the description lacks for it."""
     if run.accelerator not in catalog.accelerators:
         return "the device is not in the catalog"
     model = model_of(run, catalog)
@@ -73,7 +73,7 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
 
 
 def sequence_length(run: ReferenceRun) -> float:
-    """As stated, otherwise what was usual."""
+    """The stated sequence length, otherwise the usual one."""
     shape: Parts = run.facts.get("architecture") or {}
     usual = LENGTH_BEFORE_2022 if run.date < "2022" else LENGTH
     return float(shape.get("seq_len") or usual)
@@ -105,7 +105,7 @@ def _devices(run: ReferenceRun, device: Accelerator, tokens: float) -> float:
 
 
 def _precision(run: ReferenceRun, device: Accelerator) -> str:
-    """As stated; benchmarks run in fp8 wherever the device can; otherwise 16 bits."""
+    """The stated precision. Otherwise fp8 for benchmarks if the device has it, else 16 bits."""
     stated = str(run.facts.get("precision") or "").lower()
     for name in ("nvfp4", "mxfp8", "fp8", "int8", "bf16", "fp16", "fp32"):
         if name in stated:
@@ -117,7 +117,7 @@ def _precision(run: ReferenceRun, device: Accelerator) -> str:
 
 
 def _losses(run: ReferenceRun) -> Parts:
-    """What of the disclosed hours is beside the steps, as the basis of the hours says."""
+    """The losses that the disclosed hours include, by the basis of the hours."""
     if run.device_hours_basis in (*STEP_ONLY, THROUGHPUT):
         return {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0}
     if run.device_hours_basis == TIMED:
@@ -126,6 +126,6 @@ def _losses(run: ReferenceRun) -> Parts:
 
 
 def _software_year(run: ReferenceRun) -> float:
-    """The year of the run, with its month where it is given."""
+    """The year of the run, with its month if it is given."""
     year, month = run.date[:4], run.date[5:7]
     return max(2018.0, float(year) + (float(month) - 1.0) / 12.0 if month else float(year))

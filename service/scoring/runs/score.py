@@ -22,7 +22,7 @@ Score = dict[str, Any]
 
 
 class Compared(Struct, frozen=True, kw_only=True):
-    """One run: what was disclosed, what is predicted, or why nothing is."""
+    """One run: its disclosed hours, and the predicted ones or why there are none."""
 
     id: str
     kind: str
@@ -68,7 +68,7 @@ def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
 
 
 def compared(run: ReferenceRun, catalog: Catalog) -> Compared:
-    """A run that discloses its device-hours, beside what is predicted of them."""
+    """A run that discloses its device-hours, with the predicted ones."""
     assert run.device_hours is not UNSET
     found = predicted(run, catalog)
     return Compared(
@@ -87,9 +87,9 @@ def compared(run: ReferenceRun, catalog: Catalog) -> Compared:
 def score_of(rows: Sequence[Compared]) -> Score:
     """All rows together, by kind, accelerator and grade, the worst ones, and those left out.
 
-    `expressed` are those that can be put as a request; the medians are of the natural logarithm of
-    predicted over disclosed device-hours, `coverage` is the share of expressed rows whose disclosed
-    hours lie between p10 and p90.
+    `expressed` are the runs that can be put as a request. The medians are of the natural logarithm
+    of predicted over disclosed device-hours. `coverage` is the share of expressed rows whose
+    disclosed hours lie between p10 and p90.
     """
     expressed = [row for row in rows if row.predicted is not None]
     worst = sorted(expressed, key=lambda row: -abs(row.log_ratio))[:WORST_LISTED]
@@ -105,7 +105,7 @@ def score_of(rows: Sequence[Compared]) -> Score:
 
 
 def summary_of(rows: Iterable[Compared]) -> Score:
-    """Bias, error and coverage of some rows; null where none is expressed."""
+    """Bias, error and coverage of some rows. They are null if none is expressed."""
     rows = tuple(rows)
     expressed = [row for row in rows if row.predicted is not None]
     ratios = [row.log_ratio for row in expressed]

@@ -1,4 +1,4 @@
-"""Many rows as arrays: predicted together by the same formula that serves one layout."""
+"""Many rows as arrays, predicted together by the formula that serves one layout."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ GEMM, ATTENTION = "gemm_share", "attention_share"
 
 
 class Batch(NamedTuple):
-    """Rows as arrays of one length; effects are looked up by name."""
+    """Rows as arrays of one length. Effects are looked up by name."""
 
     rows: tuple[Expressed, ...]
     work: Work
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     attention_effects: NDArray[np.object_]
 
     def at(self, mask: NDArray[np.bool_]) -> "Batch":
-        """The rows that a mask chooses."""
+        """The rows that a mask selects."""
         return batch_of([row for row, wanted in zip(self.rows, mask, strict=True) if wanted])
 
 
@@ -64,7 +64,7 @@ def batch_of(rows: Sequence[Expressed]) -> Batch:
 def predicted_s(
     batch: Batch, *, values: Mapping[str, float], gemm: Array, attention: Array
 ) -> Array:
-    """Seconds of every row's step; `gemm` and `attention` are the summed effects of each row."""
+    """Seconds of every row's step. `gemm` and `attention` are the summed effects of each row."""
     traits = batch.traits._replace(gemm_effect=gemm, attention_effect=attention)
     parts = parts_of(
         work=batch.work,

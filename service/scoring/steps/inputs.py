@@ -23,7 +23,7 @@ from service.scoring.steps.measurements import Arch, Measurement, software_year
 UNKNOWN_ACCELERATOR = "nvidia-h100-sxm-80gb"
 # Devices that share the adapters of a server: where a row does not print them, and at most.
 DEVICES_PER_SERVER = 8.0
-# A format by the words that print it, the particular ones first.
+# A format by the words that sources use for it, the most specific first.
 FORMATS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mxfp8",), "mxfp8"),
     (("fp4",), "nvfp4"),
@@ -36,16 +36,16 @@ FORMATS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 HYBRID_LAYERS = re.compile(r"(\d+) attention, (\d+) mamba, (\d+) moe")
 LATENT_EXPERTS = re.compile(r"latent moe (\d+)")
-# Of a hybrid whose layers are not printed: attention, mixers and experts, as in published ones.
+# Shares of attention, mixers and experts in a hybrid whose layers are not printed.
 HYBRID_SHARES = (0.1, 0.45, 0.45)
-# Policies that keep every product's output repeat about this much of what others repeat.
+# Share of the usual recomputation, in policies that keep the output of every product.
 MINIMAL_POLICY_SHARE = 0.3
 # PyTorch's policy per operation keeps attention and every second product.
 PER_OPERATION_SHARE = 0.35
 
 
 class Expressed(NamedTuple):
-    """One row in the engine's terms; `steps_s` is what was measured."""
+    """One row in the engine's terms. `steps_s` is the measured time."""
 
     row: Measurement
     work: Work
@@ -57,9 +57,9 @@ class Expressed(NamedTuple):
 
 
 def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
-    """The row in the engine's terms; none where it names no model or time.
+    """The row in the engine's terms. None if it lacks a model or a time.
 
-    A device without a peak that suits the row has none either.
+    It is also None if the device has no peak that suits the row.
     """
     arch, work = row.arch, _work(row)
     if work is None:
@@ -96,9 +96,9 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
 
 
 def accelerator_of(name: str, catalog: Catalog) -> Accelerator:
-    """The catalog's accelerator of a printed name: by alias, by id, by the words it has in common.
+    """The catalog's accelerator of a printed name: by alias, by id, or by words in common.
 
-    A name that has nothing in common with any takes the most common training device.
+    A name without words in common is taken for the most common training device.
     """
     if name in catalog.accelerator_aliases:
         return catalog.accelerators[catalog.accelerator_aliases[name]]
@@ -129,7 +129,7 @@ def _work(row: Measurement) -> Work | None:
 
 
 def architecture_of_row(row: Measurement) -> Architecture | None:
-    """The architecture printed, or a plausible one of so many parameters."""
+    """The printed architecture, or a plausible one with as many parameters."""
     a = row.arch
     if not (a.layers and a.hidden and a.heads and a.vocab):
         if not row.params_b:
@@ -185,10 +185,10 @@ def _latent(a: Arch) -> LatentAttention | UnsetType:
 
 
 def _hybrid(work: Work, arch: Arch, *, forward_flop: float) -> Work:
-    """Work of layers of which some are attention, some other mixers, some experts.
+    """Work of layers that are partly attention, partly other mixers, partly experts.
 
-    What the printed FLOP leave over after attention, experts and logits is the mixers'. Without a
-    count of the layers (sparse attention) all that is left over is.
+    The printed FLOP less those of attention, experts and logits are the mixers'. Without a count of
+    the layers (sparse attention), all remaining FLOP are.
     """
     layers, kinds = float(work.layers), arch.attn or ""
     found = HYBRID_LAYERS.search(kinds)
@@ -216,7 +216,7 @@ def _hybrid(work: Work, arch: Arch, *, forward_flop: float) -> Work:
 
 
 def _layout(row: Measurement) -> tuple[Layout, float]:
-    """The layout and the sequences per step, with what is not printed filled in."""
+    """The layout and the sequences per step. Values that are not printed are filled in."""
     p = row.parallelism
     tp, pp, cp, ep = p.tp or 1.0, p.pp or 1.0, p.cp or 1.0, p.ep or 1.0
     inner = tp * pp * cp
@@ -251,8 +251,8 @@ def _layout(row: Measurement) -> tuple[Layout, float]:
 def _virtual_stages(row: Measurement, pp: float) -> float:
     """Model chunks per device as printed.
 
-    Pipeline communication is only overlapped in interleaved schedules: software that says it does
-    has one layer in each chunk, where nothing else is printed.
+    Pipeline communication is overlapped in interleaved schedules only. Software that says that it
+    overlaps has one layer in each chunk, unless another number is printed.
     """
     if row.parallelism.vp:
         return row.parallelism.vp
@@ -261,7 +261,7 @@ def _virtual_stages(row: Measurement, pp: float) -> float:
 
 
 def _recompute(row: Measurement) -> tuple[float, float]:
-    """The code of recompute and the share of layers; what XLA rows leave open is a policy."""
+    """The code of recompute and the share of layers. XLA rows have a policy by default."""
     text = (row.activation_recompute or "").lower()
     if text.startswith("full"):
         return RECOMPUTE_CODE["full"], 1.0

@@ -1,6 +1,6 @@
 """Measured training steps, one JSON object a line, as their sources print them.
 
-Any member may be null. What a row leaves open takes the usual value of its software and age.
+Any member may be null. It then takes the usual value for the software and its age.
 """
 
 import re
@@ -13,7 +13,7 @@ from service.scoring.lines import rows_of
 
 ARXIV = re.compile(r"arXiv (\d\d)(\d\d)\.")
 NEMO = re.compile(r"NeMo(?:\D*)? (\d\d)\.(\d\d)")
-# Years of software that its name does not date, by what its source prints.
+# Years of software without a date in its name, by words of its source.
 DATED: tuple[tuple[str, float], ...] = (
     ("Narayanan et al. 2021", 2021.25),
     ("Megatron-DeepSpeed", 2022.0),
@@ -25,7 +25,7 @@ DATED: tuple[tuple[str, float], ...] = (
     ("NeMo RL", 2025.8),
     ("Megatron-LM", 2024.5),
 )
-# A device's frameworks reach the state of the published recipes so long after its release.
+# Time from the release of a device until its frameworks are mature.
 YEARS_TO_MATURITY = 1.0
 
 
@@ -37,7 +37,7 @@ class Source(Struct):
 
 
 class Arch(Struct):
-    """The model of a row; `window_frac` of its layers have a sliding window."""
+    """The model of a row. `window_frac` is the share of its layers with a sliding window."""
 
     layers: float | None = None
     hidden: float | None = None
@@ -84,7 +84,7 @@ class Parallelism(Struct):
 
 
 class Measured(Struct):
-    """What was measured."""
+    """The measured values."""
 
     step_time_s: float | None = None
     tokens_per_s_per_device: float | None = None
@@ -124,7 +124,7 @@ class Measurement(Struct):
 
     @property
     def on_xla(self) -> bool:
-        """Whether a compiler lays the step out: MaxText and other JAX frameworks."""
+        """Whether a compiler chooses the layout: MaxText and other JAX frameworks."""
         text = f"{self.software or ''} {self.accelerator or ''}".lower()
         return any(word in text for word in ("maxtext", "jax", "xla", "tpu"))
 
@@ -139,8 +139,9 @@ def read_measurements(path: Path) -> Iterator[Measurement]:
 def software_year(row: Measurement, *, released: float) -> float:
     """When the software of a row was released, as a year with its fraction.
 
-    Its own version where that is a date (NeMo YY.MM), the paper's number (arXiv YYMM), a dated
-    name, else one year after the device, when frameworks are mature; never before the device.
+    It is taken from a version that is a date (NeMo YY.MM), the number of the paper (arXiv YYMM) or
+    a dated name. Otherwise it is one year after the device, when frameworks are mature. It is
+    never before the device.
     """
     software = row.software or ""
     printed = f"{software} {row.source.title or ''} {row.source.table or ''}"

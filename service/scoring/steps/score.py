@@ -1,4 +1,4 @@
-"""How far predictions are from measured steps, in total and by what the rows have in common.
+"""Errors of predictions on measured steps, in total and by groups of rows.
 
 An error is predicted over measured step time, minus one.
 """
@@ -29,7 +29,7 @@ def score_steps(path: Path, catalog: Catalog) -> dict[str, Any]:
 
 
 def score_of(batch: Batch, predicted_s: Array, *, rows: int | None = None) -> dict[str, Any]:
-    """The score of these predictions; `rows` counts those that could not be expressed too."""
+    """The score of these predictions. `rows` counts also those that could not be expressed."""
     errors = predicted_s / batch.measured_s - 1
     worst = np.argsort(-np.abs(errors), kind="stable")[:WORST]
     return {
@@ -53,7 +53,7 @@ def score_of(batch: Batch, predicted_s: Array, *, rows: int | None = None) -> di
 
 
 def summary(errors: Array) -> dict[str, float | None]:
-    """Median and 90th percentile of the size of errors, and their median with its sign."""
+    """Median and 90th percentile of absolute errors, and the median error with its sign."""
     if not errors.size:
         return {"median_abs_error": None, "p90_abs_error": None, "median_bias": None}
     sizes = np.abs(errors)
@@ -65,12 +65,12 @@ def summary(errors: Array) -> dict[str, float | None]:
 
 
 def source_of(row: Expressed) -> str:
-    """The family of sources of a row; its title where none is named."""
+    """The family of sources of a row, or the title of its source."""
     return row.row.source_family or row.row.source.title or "unknown"
 
 
 def group_of(row: Expressed) -> str:
-    """What keeps near-duplicates together."""
+    """The group of a row, which keeps near-duplicates together."""
     return row.row.config_group or row.row.id
 
 
