@@ -498,3 +498,19 @@ def test_a_split_that_is_chosen_is_the_best_of_those_tried_where_steps_are_long(
     tried = [on(generation_devices=devices * eighths // 8) for eighths in range(1, 8)]
     assert on() == pytest.approx(min(tried), rel=0.01)
     assert max(tried) > 2 * min(tried)
+
+
+def test_every_batch_that_is_written_ahead_has_prompts_of_its_own():
+    """So that a step reads as many prompts, however many batches are under way."""
+
+    def prefill(behind):
+        placement = {
+            "kind": "disaggregated",
+            "generation_devices": 32,
+            "off_policy_steps": behind,
+        }
+        serving = {"tensor_parallel": 1, "devices_per_replica": 1}
+        stage, _ = stage_of(LEARNING | {"placement": placement, "serving": serving})
+        return stage.phases["prefill"].central
+
+    assert prefill(4) == pytest.approx(prefill(1))

@@ -18,6 +18,12 @@ from service.core.serving.length_formulas import (
     normal_share_below,
     sigma_of_interval,
 )
+from service.core.serving.lengths import (
+    kept_below_cap,
+    mean_after_cap,
+    mean_between,
+    sigma_between,
+)
 
 caps = st.floats(64.0, 1e6)
 shares = st.floats(0.01, 0.97)
@@ -115,3 +121,25 @@ def test_a_batch_takes_as_long_as_its_longest_sample_when_steps_cost_the_same():
         step_seconds=lambda active, position: 0.01,
     )
     assert seconds == pytest.approx(286.72)
+
+
+def test_a_mean_is_kept_where_no_cap_is_in_reach_and_lowered_where_one_cuts():
+    assert mean_after_cap(uncut_tokens=1_000.0, sigma=0.9) == pytest.approx(1_000.0)
+    cut = mean_after_cap(uncut_tokens=1_000.0, sigma=0.9, cap_tokens=1_500.0)
+    normal = np.array([NormalDist().inv_cdf((i + 0.5) / 100_000) for i in range(100_000)])
+    lengths = np.exp(math.log(1_000.0) - 0.9**2 / 2 + 0.9 * normal)
+    assert cut == pytest.approx(np.minimum(lengths, 1_500.0).mean(), rel=1e-3)
+
+
+def test_the_mean_of_an_interval_is_that_of_its_log_normal():
+    """The median of 500 and 2,000 is 1,000, and the mean above it by half the variance."""
+    sigma = sigma_between(low=500.0, high=2_000.0)
+    assert sigma == pytest.approx(math.log(4.0) / 2 / NormalDist().inv_cdf(0.95))
+    mean = mean_between(low=500.0, high=2_000.0, sigma=sigma)
+    assert mean == pytest.approx(1_000.0 * math.exp(sigma**2 / 2))
+    assert sigma_between(low=100.0, high=100.0) == 0.05
+
+
+def test_a_mean_is_at_most_98_percent_of_its_cap():
+    assert kept_below_cap(mean_tokens=9_000.0, cap_tokens=8_192.0) == 0.98 * 8_192
+    assert kept_below_cap(mean_tokens=900.0, cap_tokens=8_192.0) == 900.0
