@@ -117,7 +117,7 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         title=title_of(domain.StageCycle),
         meaning="Every stage that the errors point at waits, through others, for its own end. A "
         "stage without `after` waits for the one before it in the list.",
-        remedy="Leave one of the names out; an empty `after` starts a stage with the run.",
+        remedy="Leave one of the names out. An empty `after` starts a stage with the run.",
         codes=("stage_cycle",),
     ),
     UnknownName: unknown(UnknownName, code="unknown_name", listing="accelerators"),
@@ -138,7 +138,7 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         meaning="The request was understood, but it contradicts itself, or its members name "
         "several kinds of things that do not exist.",
         remedy="Each entry of `errors` points at one member and says what is wrong with it; "
-        "mend them all and post the request again.",
+        "correct them all and post the request again.",
         codes=("not_quotable",),
     ),
 }
@@ -156,7 +156,7 @@ EDGE: Final = (
         status=400,
         title="The body cannot be read as JSON",
         meaning="The body is empty, is not UTF-8, is not JSON (NaN and Infinity are not), nests "
-        "too deep, or has a member twice, so that two readers would read two requests.",
+        "too deep, or has a member twice, which readers do not agree on.",
         remedy="Send one JSON object in UTF-8 without a byte order mark. `line` and `column`, "
         "where given, say where reading stopped.",
         codes=(
@@ -176,8 +176,8 @@ EDGE: Final = (
         title="The query cannot be read",
         meaning="The query has a parameter that this operation does not take, takes once only, or "
         "does not take with this value.",
-        remedy="The contract at /openapi.json lists the parameters of each operation; `nearest` "
-        "and `allowed` say what would do.",
+        remedy="The contract at /openapi.json lists the parameters of each operation. `nearest` "
+        "and `allowed` list values that are allowed.",
         codes=(
             "not_allowed",
             "out_of_bounds",
@@ -216,13 +216,14 @@ EDGE: Final = (
         status=406,
         title="The answer does not come in an acceptable media type",
         meaning="The `Accept` header rules out every media type that this operation answers in.",
-        remedy="Accept what the contract says of the operation, or leave the header out.",
+        remedy="Accept a media type that the contract lists for the operation, or leave out "
+        "the header.",
     ),
     Kind(
         slug="body-timeout",
         status=408,
         title="The body did not arrive in time",
-        meaning="The headers said that a body follows, and it did not, or too slowly.",
+        meaning="The headers announced a body, and it did not arrive, or it arrived too slowly.",
         remedy="Send the body at once, and check that Content-Length is its length in bytes.",
     ),
     Kind(
@@ -230,7 +231,7 @@ EDGE: Final = (
         status=413,
         title="The body is too large",
         meaning="A request body may have up to 1 MiB, unless the operator chose otherwise.",
-        remedy="A run of 64 stages needs a tenth of that: look for padding and for repetition.",
+        remedy="A run of 64 stages needs a tenth of that. Look for padding and for repetition.",
     ),
     Kind(
         slug="unsupported-media-type",
@@ -246,7 +247,7 @@ EDGE: Final = (
         title="The request does not fit its schema",
         meaning="The body is JSON, but members are missing, unknown, of another type or out of "
         "bounds.",
-        remedy="Each entry of `errors` points at one member: mend them all and post again. The "
+        remedy="Each entry of `errors` points at one member. Correct them all and post again. The "
         "schema is in /openapi.json.",
         codes=(
             "missing_member",
@@ -269,7 +270,7 @@ EDGE: Final = (
         status=500,
         title="The service failed",
         meaning="This is our mistake, not yours.",
-        remedy="Report it with the request id at the end of `instance`: our log has it too.",
+        remedy="Report it with the request id at the end of `instance`. The log has it too.",
     ),
     Kind(
         slug="overloaded",
