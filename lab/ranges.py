@@ -17,12 +17,12 @@ from msgspec import UNSET, UnsetType
 
 from lab.files import Texts
 from service.catalog_files import DATA_DIRECTORY
-from service.catalog_files.ranges import LISTED, Z_90, RangeRow, RuleName, Scale, on_scale
+from service.catalog_files.ranges import LISTED, RangeRow, RuleName, Scale, on_scale
 from service.core.catalog.catalog import Catalog, PricePoint, Site
 from service.core.catalog.dates import days_between
 from service.core.figures.ledger import Ledger
 from service.core.figures.sources import Datum, Published
-from service.core.figures.units import DAYS_PER_YEAR
+from service.core.figures.units import DAYS_PER_YEAR, Z_90
 
 FILE: Final = DATA_DIRECTORY / "ranges" / "measured.toml"
 TARIFFS_BY_YEAR: Final = DATA_DIRECTORY / "prices" / "epoch_energy_prices.csv"

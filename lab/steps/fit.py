@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from service.catalog_files.engine import ConstantRow, EffectRow
-from service.core.catalog.engine import Constants
 from service.core.figures.arrays import Array
+from service.core.figures.constants import Constants
 from service.core.training.steptime import Machine, effect_names
 from service.scoring.steps.batch import ATTENTION, GEMM, Batch, predicted_s
 

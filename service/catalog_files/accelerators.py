@@ -9,9 +9,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges
 from service.catalog_files.sources import LOW, Sources, Text
-from service.core.catalog.catalog import Accelerator, Kind, ScaleUp, Slug
+from service.core.catalog.catalog import Accelerator, ScaleUp, Slug
 from service.core.figures.sources import AsOf, Datum, Published
 from service.core.figures.units import Unit
+from service.core.figures.vocabulary import DeviceKind
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 Format = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4", "nvfp4", "int8"]
@@ -34,7 +35,7 @@ class FamilyRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     name: Text
     generation: Slug
-    kind: Kind
+    kind: DeviceKind
     fleet: Slug
 
 

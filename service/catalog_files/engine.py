@@ -9,7 +9,8 @@ from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, RefusedError
 from service.core.catalog.catalog import Accelerator
-from service.core.catalog.engine import Constants, Engine, EngineError
+from service.core.catalog.engine import Engine, EngineError
+from service.core.figures.constants import Constants
 from service.core.figures.sources import Datum, Published
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_./-]*$(?!\n)")]

@@ -11,14 +11,9 @@ from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import HIGH, LOW, Text, Url
 from service.core.catalog.catalog import ModelPreset, Slug
 from service.core.figures.sources import AsOf, Datum, Published
-from service.core.model import (
-    architecture_of,
-    contradictions,
-    params_active,
-    params_embedding,
-    params_total,
-)
-from service.core.request.transformer import Transformer
+from service.core.model.parameters import params_active, params_embedding, params_total
+from service.core.model.shape import architecture_of
+from service.core.request.transformer import Transformer, contradictions
 
 Count = Annotated[int, Meta(ge=1, le=10**15)]
 Billions = Annotated[float, Meta(gt=0, le=1e6)]

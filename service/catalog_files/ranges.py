@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from math import exp, log, sqrt
-from statistics import NormalDist
 from typing import Annotated, Final, Literal, TypedDict, get_args
 
 from msgspec import Meta, Struct
@@ -10,7 +9,7 @@ from msgspec import Meta, Struct
 from service.catalog_files.files import DataFiles, RefusedError
 from service.catalog_files.sources import Text
 from service.core.catalog.dates import days_between
-from service.core.figures.units import DAYS_PER_YEAR
+from service.core.figures.units import DAYS_PER_YEAR, Z_90
 
 RuleName = Literal[
     "list_price",
@@ -37,7 +36,6 @@ LISTED: Final = ("on_demand", "reserved_1y", "reserved_3y", "reserved_3m", "rese
 """Kinds of price that are listed until the seller changes them. The others follow demand."""
 Scale = Literal["log", "log_excess", "root_gram"]
 Deviation = Annotated[float, Meta(ge=0, le=5)]
-Z_90: Final = NormalDist().inv_cdf(0.95)
 GRAM_PER_KG: Final = 1000.0
 RULES: Final[tuple[RuleName, ...]] = get_args(RuleName)
 EXACT: Final[tuple[ExactName, ...]] = get_args(ExactName)

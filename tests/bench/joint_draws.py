@@ -25,7 +25,8 @@ from rich.table import Table
 from service.catalog_files import load_catalog
 from service.core.catalog.catalog import Catalog
 from service.core.draws import spread as uncertainty
-from service.core.draws.columns import DRAWS, Z_90
+from service.core.draws.columns import DRAWS
+from service.core.figures.units import Z_90
 from service.core.quote import quote
 from tests.bench.tables import console, cpu_us
 from tests.requests import R1

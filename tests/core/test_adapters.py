@@ -4,11 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.model import (
-    architecture_of,
-    forward_flop_per_token_causal,
-    train_flop_per_token_causal,
-)
 from service.core.model.adapters import (
     adapter_flop_per_token,
     adapters,
@@ -16,6 +11,8 @@ from service.core.model.adapters import (
     largest_rank,
     trained_share_of_adapters,
 )
+from service.core.model.flop import forward_flop_per_token_causal, train_flop_per_token_causal
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import MixtureOfExperts, Transformer
 
 LLAMA_2_70B = architecture_of(

@@ -9,21 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.model import (
-    Architecture,
-    architecture_of,
+from service.core.model.architecture import Architecture
+from service.core.model.assumed import plausible_transformer
+from service.core.model.flop import (
     backward_flop_per_token,
     forward_flop_per_token_causal,
     forward_flop_per_token_full_attention,
+    train_flop_per_token_causal,
+    train_flop_per_token_full_attention,
+)
+from service.core.model.parameters import (
     layer_params,
     params_active,
     params_embedding,
     params_mtp,
     params_total,
-    plausible_transformer,
-    train_flop_per_token_causal,
-    train_flop_per_token_full_attention,
 )
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import (
     LatentAttention,
     MixtureOfExperts,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.model import architecture_of, params_total
+from service.core.model.parameters import params_total
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
 from service.core.serving.decoding import (
     Formats,

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.figures.arrays import Real
-from service.core.model import architecture_of, train_flop_per_token_causal
+from service.core.model.flop import train_flop_per_token_causal
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
 from service.core.training.memory import bytes_per_device
 from service.core.training.parallelism import (

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.model import architecture_of, params_total
+from service.core.model.parameters import params_total
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
 from service.core.training.formats import FORMAT_BYTES, OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe
 from service.core.training.memory import (
-    RESERVE_BYTES,
+    RESERVE_BYTES_TRAINING,
     DeviceMemory,
     activation_bytes_per_token_layer,
     bytes_per_device,
@@ -244,7 +245,7 @@ def test_logits_stand_on_the_last_stage_only() -> None:
 def test_the_parts_add_up() -> None:
     memory = held(LLAMA_70B, Layout(tensor_parallel=8.0, pipeline_parallel=4.0))
     assert memory.total == sum(memory)
-    assert memory.reserve == RESERVE_BYTES
+    assert memory.reserve == RESERVE_BYTES_TRAINING
 
 
 degrees = st.sampled_from([1.0, 2.0, 4.0, 8.0])

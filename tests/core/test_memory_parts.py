@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as replaced
 
-from service.core.model import architecture_of
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
 from service.core.training.formats import FORMAT_BYTES, OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe
 from service.core.training.memory import (

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.model import architecture_of
-from service.core.request.layout import LayoutRequest, PipelineSchedule
+from service.core.figures.vocabulary import PipelineSchedule
+from service.core.model.shape import architecture_of
+from service.core.request.layout import LayoutRequest
 from service.core.request.transformer import MixtureOfExperts, Transformer
 from service.core.training.parallelism import (
     SCHEDULE_CODE,
@@ -21,7 +22,6 @@ from service.core.training.parallelism import (
     expert_degrees,
     illegalities,
     layers_per_stage,
-    layouts_of,
     micro_batches,
     pipeline_degrees,
     stages_waited,
@@ -29,6 +29,7 @@ from service.core.training.parallelism import (
     tokens_per_device,
     whole_batch,
 )
+from service.core.training.placement import layouts_of
 
 LLAMA_405B = architecture_of(
     Transformer(

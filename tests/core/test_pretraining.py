@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, UnpricedBill
-from service.core.model import architecture_of
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import Transformer
 from service.core.training.formulas import (
     anchored_s,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.model import architecture_of
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import Transformer
 from service.core.stages.reinforcement.formulas import (
     StepPhases,

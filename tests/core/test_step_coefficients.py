@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.catalog.engine import Constants
+from service.core.figures.constants import Constants
 from service.core.training.steptime import Machine, coefficients_of, traits_of
 from service.core.training.steptime.constants import Coefficients
 from service.core.training.steptime.machine import Recipe

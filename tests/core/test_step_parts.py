@@ -9,7 +9,7 @@ import math
 import pytest
 from msgspec.structs import replace as replaced
 
-from service.core.model import architecture_of
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import MixtureOfExperts, Transformer
 from service.core.training.parallelism import Layout
 from service.core.training.steptime import Machine, work_of

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.core.catalog.engine import Constants
-from service.core.model import architecture_of, train_flop_per_token_causal
+from service.core.figures.constants import Constants
+from service.core.model.flop import train_flop_per_token_causal
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import Transformer
 from service.core.training.parallelism import SCHEDULE_NAME, Layout, devices_of
 from service.core.training.steptime import (

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from service.core.argument import middle
-from service.core.draws.columns import Z_90, draws_of
+from service.core.draws.columns import draws_of
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger
+from service.core.figures.units import Z_90
 from tests.worlds import datum, unregistered
 
 Z_80 = NormalDist().inv_cdf(0.9)

@@ -12,7 +12,7 @@ from typing import Any
 from lab.files import STEP_MEASUREMENTS
 from service.core.cluster.formulas import capacity_bytes
 from service.core.figures.ledger import Ledger
-from service.core.training.formats import STACK_BYTES, MemoryRecipe, Stack
+from service.core.training.formats import STACK_BYTES, MemoryRecipe, MemoryStack
 from service.core.training.memory import bytes_per_device
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
 from service.scoring.steps.inputs import Expressed, architecture_of_row, expressed
@@ -23,7 +23,7 @@ MOST_INFEASIBLE = 0.03
 FEWEST_ROWS = 800
 
 
-def stack_of(row: Expressed) -> Stack:
+def stack_of(row: Expressed) -> MemoryStack:
     """The software whose memory the model knows, by its kind and year."""
     if row.recipe.stack == "xla":
         return "xla"

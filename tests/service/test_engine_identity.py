@@ -293,13 +293,12 @@ MOVES = {
         "needs": "from service.core.catalog.dates import day_of\n",
     },
     "to another room": {
-        "name": "spot_interruptions_per_device_day",
+        "name": "held_device_hours",
         "source": "core/cluster/failures.py",
-        "target": "core/figures/spot.py",
-        "needs": "from service.core.cluster.failures import (\n"
-        "    DAYS_PER_MONTH, LARGEST_EXPONENT,\n    LEAST_RATE,\n)\n"
-        "from service.core.figures.arrays import Real, minimum, maximum\n"
-        "from service.core.figures.formulas import formula\nimport numpy as np\n",
+        "target": "core/figures/holding.py",
+        "needs": "from service.core.cluster.failures import LEAST_GOODPUT\n"
+        "from service.core.figures.arrays import Real, minimum\n"
+        "from service.core.figures.formulas import formula\n",
     },
 }
 

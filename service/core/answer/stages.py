@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.answer.base import Answer, Estimate
 from service.core.figures.sources import FigureName
-from service.core.request.layout import PipelineSchedule, Recompute
+from service.core.figures.vocabulary import PipelineSchedule, Recompute
 
 
 class EnergyAnswer(Answer, frozen=True, kw_only=True):

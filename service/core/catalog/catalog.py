@@ -19,7 +19,7 @@ from service.core.catalog.errors import (
 )
 from service.core.figures.sources import AsOf, Datum, Judged, Published
 from service.core.figures.units import Unit
-from service.core.figures.vocabulary import BasisName
+from service.core.figures.vocabulary import BasisName, DeviceKind
 
 Row = TypeVar("Row")
 
@@ -30,8 +30,6 @@ Slug: TypeAlias = Annotated[
         description="An id of the catalog.",
     ),
 ]
-Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
-Kind = Literal["gpu", "tpu"]
 PriceKind: TypeAlias = Literal[
     "on_demand",
     "spot",
@@ -101,7 +99,7 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vendor: str
     architecture: str
     generation: str
-    kind: Kind
+    kind: DeviceKind
     fleet: str
     network_class: str
     epoch_2024_family: str

@@ -1,20 +1,8 @@
 """What the catalog holds for the step-time engine: fitted constants and the errors they leave."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 from msgspec import Struct, field
 
-
-class Constants(NamedTuple):
-    """All constants by name: SI units, shares 0 to 1, ratios and counts.
-
-    `effects` are logarithms of how a generation or device differs from its kind, by names such
-    as `gemm_share/hopper`.
-    """
-
-    values: Mapping[str, float]
-    effects: Mapping[str, float]
+from service.core.figures.constants import Constants
 
 
 class EngineError(Struct, frozen=True, kw_only=True):

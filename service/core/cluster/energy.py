@@ -12,9 +12,7 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
-from service.core.figures.units import HOURS_PER_MONTH, HOURS_PER_YEAR
-
-WATTS_PER_KILOWATT = 1000.0
+from service.core.figures.units import HOURS_PER_MONTH, HOURS_PER_YEAR, WATTS_PER_KILOWATT
 
 
 class ClusterPower(NamedTuple):

@@ -6,17 +6,28 @@ balances the last two. A lower goodput means more hours and a longer calendar, a
 an hour. Goodput is not MFU, which counts only what happens within a step.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from service.core.figures.arrays import Real, maximum, minimum, where
 from service.core.figures.formulas import formula
-from service.core.figures.units import HOURS_PER_DAY, SECONDS_PER_HOUR
+from service.core.figures.units import HOURS_PER_DAY, SECONDS_PER_HOUR, Unit
+
+LOSS_UNITS: Final[dict[str, Unit]] = {
+    "goodput": "share",
+    "checkpoint_share": "share",
+    "restart_share": "share",
+    "rework_share": "share",
+    "mean_hours_between_failures": "hour",
+    "checkpoint_interval_seconds": "second",
+}
+
 
 SECONDS_PER_DAY = HOURS_PER_DAY * SECONDS_PER_HOUR
 DAYS_PER_MONTH = 365.25 / 12.0
-LARGEST_EXPONENT = 300.0
+MOST_FAILURES = 300.0
+"""Failures in one interval from which on goodput is at its floor; a bound that keeps exp finite."""
 LEAST_GOODPUT = 1e-3
 LEAST_RATE = 1e-15
 
@@ -102,8 +113,8 @@ def goodput(
         checkpoint_seconds=delta, mean_seconds_between_failures=1.0 / rate
     )
     interval = where(checkpoint_interval_seconds > 0.0, checkpoint_interval_seconds, best)
-    cycle = minimum(rate * (interval + delta), LARGEST_EXPONENT)
-    restart = minimum(rate * restart_seconds, LARGEST_EXPONENT)
+    cycle = minimum(rate * (interval + delta), MOST_FAILURES)
+    restart = minimum(rate * restart_seconds, MOST_FAILURES)
     held_over_useful = np.exp(restart) * np.expm1(cycle) / (rate * interval)
     share = maximum(1.0 / held_over_useful, LEAST_GOODPUT)
     share = where(per_day > 0.0, minimum(share, 1.0), 1.0)
@@ -157,3 +168,38 @@ def held_device_hours(
     """
     at_work = 1.0 - minimum(evaluation_share + idle_share, 1.0 - LEAST_GOODPUT)
     return useful_device_hours / goodput / at_work * disclosed_over_expected
+
+
+@formula("goodput_of_cluster", parts=LOSS_UNITS)
+def goodput_of_cluster(
+    *,
+    devices: Real,
+    failures_per_device_day: Real,
+    restart_seconds: Real,
+    checkpoint_seconds: Real,
+    checkpoint_interval_seconds: Real = 0.0,
+    monthly_reclaimed_share: Real = 0.0,
+    devices_per_instance: Real = 1.0,
+) -> Goodput:
+    """Goodput of a cluster whose instances may be reclaimed too, and its losses.
+
+        reclaims = -ln(1 - monthly_reclaimed_share) / 30.4 / devices_per_instance, per day
+        L = devices * (failures + reclaims) per second, t = interval, d = checkpoint
+        held / useful = exp(L * restart) * (exp(L * (t + d)) - 1) / (L * t)
+        goodput = useful / held
+
+    An interval of 0 asks for the one that loses least.
+
+    Source: Daly 2006 (doi 10.1016/j.future.2004.11.016, equations 20 and 37), failures exponential.
+    """
+    return goodput(
+        devices=devices,
+        failures_per_device_day=failures_per_device_day,
+        spot_interruptions_per_device_day=spot_interruptions_per_device_day(
+            monthly_reclaimed_share=monthly_reclaimed_share,
+            devices_per_instance=devices_per_instance,
+        ),
+        restart_seconds=restart_seconds,
+        checkpoint_seconds=checkpoint_seconds,
+        checkpoint_interval_seconds=checkpoint_interval_seconds,
+    )

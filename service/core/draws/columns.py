@@ -36,10 +36,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.figures.arrays import Array
-from service.core.figures.units import Unit, spread_of
+from service.core.figures.units import Z_90, Unit, spread_of
 
 DRAWS: Final = 1024
-Z_90: Final = NormalDist().inv_cdf(0.95)
 """Half the width of a 90% interval in standard deviations."""
 SCORES: Final[Array] = np.array(
     [NormalDist().inv_cdf((index + 0.5) / DRAWS) for index in range(DRAWS)]

@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.draws.columns import DRAWS, SCORES, Z_90, scores_of
+from service.core.draws.columns import DRAWS, SCORES, scores_of
 from service.core.figures.arrays import Array
+from service.core.figures.units import Z_90
 
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)

@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.core.draws.columns import DRAWS, Z_90, scores_of
+from service.core.draws.columns import DRAWS, scores_of
 from service.core.figures.arrays import Array
+from service.core.figures.units import Z_90
 
 MOST_REGRESSED: Final = 24
 """Figures whose share is read off the draws; of the others the ends say enough."""

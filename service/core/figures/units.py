@@ -1,5 +1,6 @@
 """The closed list of units, how each is spread when it is uncertain, and plain conversions."""
 
+from statistics import NormalDist
 from typing import Final, Literal, TypeAlias, get_args
 
 Unit: TypeAlias = Literal[
@@ -57,6 +58,9 @@ DAYS_PER_YEAR: Final = 365.25
 HOURS_PER_YEAR: Final = HOURS_PER_DAY * DAYS_PER_YEAR
 MONTHS_PER_YEAR: Final = 12.0
 HOURS_PER_MONTH: Final = HOURS_PER_YEAR / MONTHS_PER_YEAR
+WATTS_PER_KILOWATT: Final = 1000.0
+Z_90: Final = NormalDist().inv_cdf(0.95)
+"""Standard deviations from the median of a normal distribution to an end of its 90% interval."""
 
 Distribution: TypeAlias = Literal["lognormal", "logitnormal", "discrete"]
 

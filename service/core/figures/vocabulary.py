@@ -1,7 +1,20 @@
-"""Words of the contract that figures, catalog and request share."""
+"""Words of the contract that formulas, the catalog and the request share."""
 
 from typing import Literal, TypeAlias
 
 BasisName: TypeAlias = Literal["rental", "owned", "fully_loaded"]
 BASES: tuple[BasisName, ...] = ("rental", "owned", "fully_loaded")
 """All ways of accounting, in the order in which a quote shows them."""
+DeviceKind: TypeAlias = Literal["gpu", "tpu"]
+TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+"""The format of the matrix products of a training step."""
+OptimizerName: TypeAlias = Literal[
+    "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
+]
+ExpertKernels: TypeAlias = Literal["grouped", "fused"]
+"""How the products of routed experts run in scaled formats."""
+Recompute: TypeAlias = Literal["none", "selective", "full"]
+"""Which activations are computed again for the backward pass."""
+PipelineSchedule: TypeAlias = Literal["1f1b", "zero_bubble", "dualpipe"]
+AdapterTarget: TypeAlias = Literal["attention", "query_value", "mlp", "all_linear"]
+"""The linear maps that low-rank adapters stand beside."""

@@ -10,8 +10,10 @@ from typing import Final, NamedTuple
 
 from service.core.figures.arrays import Real, minimum
 from service.core.figures.formulas import formula
-from service.core.model import Architecture, forward_flop_per_token_causal, params_total
-from service.core.request.work import Target
+from service.core.figures.vocabulary import AdapterTarget
+from service.core.model.architecture import Architecture
+from service.core.model.flop import forward_flop_per_token_causal
+from service.core.model.parameters import params_total
 
 # NF4 keeps 4 bits per weight and one 8-bit scale per 64 of them, with scales of their own.
 # Source: QLoRA (arXiv 2305.14314, section 3): 4 + 0.127 bits per parameter.
@@ -34,7 +36,7 @@ class Adapters(NamedTuple):
     flop_per_token: Real  # forward
 
 
-def matrices_of(*, architecture: Architecture, target: Target) -> tuple[Matrix, ...]:
+def matrices_of(*, architecture: Architecture, target: AdapterTarget) -> tuple[Matrix, ...]:
     """The linear maps that `target` names. Matrices of experts stand apart, with their number.
 
     `attention` is query, key, value and output. `query_value` is the choice of LoRA's authors.
@@ -85,7 +87,7 @@ def _mlp(a: Architecture) -> tuple[Matrix, ...]:
     return tuple(Matrix(d, width, copies, met) for width, copies, met in blocks if width * copies)
 
 
-def adapters(*, architecture: Architecture, rank: Real, target: Target) -> Adapters:
+def adapters(*, architecture: Architecture, rank: Real, target: AdapterTarget) -> Adapters:
     """Parameters and forward FLOP per token of adapters of this rank.
 
         params = sum of min(rank * (rows + columns), rows * columns / 3)
@@ -105,7 +107,9 @@ def adapters(*, architecture: Architecture, rank: Real, target: Target) -> Adapt
     return Adapters(params=params, flop_per_token=flop)
 
 
-def trained_share_of_adapters(*, architecture: Architecture, rank: Real, target: Target) -> Real:
+def trained_share_of_adapters(
+    *, architecture: Architecture, rank: Real, target: AdapterTarget
+) -> Real:
     """Trained parameters of adapters over all parameters of the model."""
     trained = adapters(architecture=architecture, rank=rank, target=target).params
     return trained / params_total(architecture=architecture)
@@ -113,7 +117,7 @@ def trained_share_of_adapters(*, architecture: Architecture, rank: Real, target:
 
 @formula("adapter_flop_per_token", unit="flop/token")
 def adapter_flop_per_token(
-    *, architecture: Architecture, sequence_length: Real, rank: Real, target: Target
+    *, architecture: Architecture, sequence_length: Real, rank: Real, target: AdapterTarget
 ) -> Real:
     """Model FLOP per token of LoRA or QLoRA, causal attention.
 
@@ -151,9 +155,39 @@ def frozen_flop_per_token(
     return forward.total * (3.0 - 2.0 * frozen_share)
 
 
-def largest_rank(*, architecture: Architecture, target: Target) -> float:
+def largest_rank(*, architecture: Architecture, target: AdapterTarget) -> float:
     """The rank from which on some adapter is as costly as training its matrix."""
     return min(
         matrix.rows * matrix.columns / (matrix.rows + matrix.columns) / 3.0
         for matrix in matrices_of(architecture=architecture, target=target)
     )
+
+
+@formula("adapter_flop_ratio", unit="ratio")
+def adapter_flop_ratio(
+    *, architecture: Architecture, sequence_length: Real, rank: Real, target: AdapterTarget
+) -> Real:
+    """FLOP of adapters of this rank over those of frozen weights alone.
+
+        adapter_flop_per_token(rank) / adapter_flop_per_token(0)
+
+    Source: definition; see `adapter_flop_per_token`.
+    """
+
+    def flop(rank: Real) -> Real:
+        return adapter_flop_per_token(
+            architecture=architecture, sequence_length=sequence_length, rank=rank, target=target
+        )
+
+    return flop(rank) / flop(0.0)
+
+
+@formula("frozen_flop_ratio", unit="ratio")
+def frozen_flop_ratio(*, frozen_share: Real) -> Real:
+    """FLOP of partly frozen training over full training.
+
+        (3 - 2 * frozen_share) / 3
+
+    Source: definition; see `frozen_flop_per_token`.
+    """
+    return (3.0 - 2.0 * frozen_share) / 3.0

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real, minimum
 from service.core.figures.formulas import formula
+from service.core.model.architecture import Architecture
 from service.core.model.parameters import layer_params, matrix_params_attention
-from service.core.model.shape import Architecture
 
 
 class FlopPerToken(NamedTuple):

@@ -8,7 +8,9 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor, Fixed, Unknown
-from service.core.model import Architecture, architecture_of, plausible_transformer
+from service.core.model.architecture import Architecture
+from service.core.model.assumed import plausible_transformer
+from service.core.model.shape import architecture_of
 from service.core.request.transformer import Transformer, contradictions
 from service.core.request.work import Model, ParametersModel, PresetModel, TransformerModel
 

@@ -6,7 +6,7 @@ q, c, n, r, v the ranks and head sizes of latent attention (MLA).
 
 from typing import NamedTuple
 
-from service.core.model.shape import Architecture
+from service.core.model.architecture import Architecture
 
 
 class LayerParams(NamedTuple):

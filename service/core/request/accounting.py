@@ -9,9 +9,9 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import BASES, BasisName
+from service.core.request.quantities import Share
 from service.core.request.wire import Interval, Name, Unordered, Wire
 
-Share: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0, description="A share, from 0 to 1.")]
 OpenShare: TypeAlias = Annotated[
     float, Meta(ge=0.01, le=1.0, description="A share, from 0.01 to 1.")
 ]

@@ -1,11 +1,11 @@
 """What a request may say of a layout: how a step is spread over devices."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Recompute = Literal["none", "selective", "full"]
-PipelineSchedule = Literal["1f1b", "zero_bubble", "dualpipe"]
+from service.core.figures.vocabulary import PipelineSchedule, Recompute
+
 Degree = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
 
 

@@ -13,7 +13,7 @@ Width = Annotated[float, Meta(ge=1, le=1_000_000, multiple_of=1)]
 WidthOrZero = Annotated[float, Meta(ge=0, le=1_000_000, multiple_of=1)]
 Vocabulary = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
 Positions = Annotated[float, Meta(ge=0, le=100_000_000, multiple_of=1)]
-Share = Annotated[float, Meta(ge=0, le=1)]
+LayerShare = Annotated[float, Meta(ge=0, le=1)]
 
 
 class MixtureOfExperts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,7 +77,7 @@ class Transformer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ffn_bias: bool = False
     learned_positions: Positions = 0.0
     sliding_window: Positions | UnsetType = UNSET
-    sliding_window_share: Share = 1.0  # of the layers, where sliding_window is given
+    sliding_window_share: LayerShare = 1.0  # of the layers, where sliding_window is given
     mtp_layers: Annotated[float, Meta(ge=0, le=16, multiple_of=1)] = 0.0
     extra_params: Annotated[float, Meta(ge=0, le=1e15, multiple_of=1)] = 0.0
     moe: MixtureOfExperts | UnsetType = UNSET

@@ -8,6 +8,12 @@ from typing import Literal, TypeAlias
 from msgspec import UNSET, UnsetType, field
 
 from service.core.catalog.catalog import Slug
+from service.core.figures.vocabulary import (
+    AdapterTarget,
+    ExpertKernels,
+    OptimizerName,
+    TrainingPrecision,
+)
 from service.core.request.layout import LayoutRequest
 from service.core.request.quantities import (
     BatchTokens,
@@ -40,8 +46,6 @@ from service.core.request.quantities import (
 )
 from service.core.request.transformer import Transformer
 from service.core.request.wire import Interval, Wire
-
-Target = Literal["attention", "query_value", "mlp", "all_linear"]
 
 
 class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
@@ -102,11 +106,6 @@ class ParametersModel(Wire, tag_field="kind", tag="parameters", frozen=True, kw_
 
 
 Model: TypeAlias = PresetModel | TransformerModel | ParametersModel
-ExpertKernels: TypeAlias = Literal["grouped", "fused"]
-TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
-OptimizerName: TypeAlias = Literal[
-    "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
-]
 
 
 class LayoutTerms(LayoutRequest, frozen=True, kw_only=True):
@@ -191,14 +190,14 @@ class LoraTuning(Wire, tag_field="kind", tag="lora", frozen=True, kw_only=True):
     """Low-rank adapters are trained beside frozen 16-bit weights."""
 
     rank: Rank = 16.0
-    target: Target = "all_linear"
+    target: AdapterTarget = "all_linear"
 
 
 class QloraTuning(Wire, tag_field="kind", tag="qlora", frozen=True, kw_only=True):
     """Low-rank adapters are trained beside frozen weights of four bits."""
 
     rank: Rank = 16.0
-    target: Target = "all_linear"
+    target: AdapterTarget = "all_linear"
 
 
 TuningMethod: TypeAlias = FullTuning | FrozenTuning | LoraTuning | QloraTuning

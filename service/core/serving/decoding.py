@@ -11,23 +11,35 @@ Symbols: b active sequences of one replica, t tensor-parallel ranks, n devices o
 from typing import Final, NamedTuple
 
 from service.core.figures.arrays import Real, maximum, minimum, where
-from service.core.model import (
-    Architecture,
-    forward_flop_per_token_causal,
-    layer_params,
-    params_head,
-    params_total,
-)
+from service.core.figures.formulas import formula
+from service.core.figures.units import Unit
+from service.core.model.architecture import Architecture
+from service.core.model.flop import forward_flop_per_token_causal
+from service.core.model.parameters import layer_params, params_head, params_total
 from service.core.serving.length_formulas import (
+    NO_CAP_TOKENS,
     Lengths,
     drain_seconds,
+    lengths_of,
     longest_tokens,
     mean_tokens,
     mean_tokens_so_far,
 )
 
+BATCH_UNITS: Final[dict[str, Unit]] = {
+    "prefill_seconds": "second",
+    "queue_seconds": "second",
+    "drain_seconds": "second",
+    "seconds": "second",
+    "flow_seconds": "second",
+    "longest_seconds": "second",
+    "concurrent": "ratio",
+    "longest_tokens": "token",
+}
+
+
 # Context, communicators and workspaces of the inference engine, besides weights and cache.
-RESERVE_BYTES: Final = 2.0e9
+RESERVE_BYTES_SERVING: Final = 2.0e9
 ACTIVATION_BYTES: Final = 2.0
 
 
@@ -195,7 +207,9 @@ def most_concurrent(*, replica: Replica, context_tokens: Real) -> Real:
     """
     a, serving = replica.architecture, replica.serving
     weights = weight_params_held(architecture=a, serving=serving) * replica.formats.weight_bytes
-    free = replica.server.memory_bytes * replica.speed.memory_share - weights - RESERVE_BYTES
+    free = (
+        replica.server.memory_bytes * replica.speed.memory_share - weights - RESERVE_BYTES_SERVING
+    )
     cache = cache_bytes_per_sequence(
         architecture=a,
         context_tokens=context_tokens,
@@ -354,4 +368,67 @@ def batch_seconds(
         longest_seconds=longest * full,
         concurrent=concurrent,
         longest_tokens=longest,
+    )
+
+
+@formula("served_batch", parts=BATCH_UNITS)
+def batch_of_figures(
+    *,
+    peak_flop_per_s: Real,
+    memory_bytes: Real,
+    memory_byte_per_s: Real,
+    link_byte_per_s: Real,
+    network_byte_per_s: Real,
+    prompt_tokens: Real,
+    response_tokens: Real,
+    sigma: Real,
+    architecture: Architecture,
+    serving: Serving,
+    formats: Formats,
+    domain_devices: float,
+    replicas: Real,
+    samples: Real,
+    prompts: Real,
+    batches: float = 1.0,
+    times: Real = 1.0,
+    cap_tokens: Real = NO_CAP_TOKENS,
+    **speed: Real,
+) -> Batch:
+    """Seconds of a batch from the figures of devices, links, inference engine and lengths.
+
+        n = samples * batches * times / replicas, B = sequences of mean length that memory holds
+        prefill    FLOP of the prompts at the rate of matmuls, each prompt once
+        queue      (n - B) * mean / (B / step(B))   while samples wait for a place
+        drain      the last B, until the longest ends
+        flow       n * mean / (B / step(B))         if the next batch takes the empty places
+        longest    longest * step(B)
+        seconds    prefill + queue + drain
+
+    `step(b)` is one decoding step of b sequences: weights and caches at the rate of memory, or FLOP
+    if they take longer, plus exchanges between devices and a fixed time per layer.
+
+    Source: the roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785) for a step; the
+    batch and its drain are this service's own model.
+    """
+    replica = Replica(
+        architecture=architecture,
+        server=ServingDevice(
+            peak_flop_per_s=peak_flop_per_s,
+            memory_bytes=memory_bytes,
+            memory_byte_per_s=memory_byte_per_s,
+            link_byte_per_s=link_byte_per_s,
+            network_byte_per_s=network_byte_per_s,
+            domain_devices=domain_devices,
+        ),
+        speed=ServingSpeed(**speed),
+        serving=serving,
+        formats=formats,
+    )
+    return batch_seconds(
+        replica=replica,
+        replicas=replicas,
+        samples=samples * batches * times,
+        prompts=prompts * batches * times,
+        prompt_tokens=prompt_tokens,
+        lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
     )

@@ -7,18 +7,22 @@ gain nothing.
 
 import math
 from collections.abc import Callable
-from statistics import NormalDist
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from service.core.figures.arrays import Real, maximum, minimum
+from service.core.figures.formulas import formula
+from service.core.figures.units import Z_90
+
+NO_CAP_TOKENS: Final = 1e9
+"""Stands for no cap. No length comes near it."""
+
 
 NEWTON_STEPS: Final = 20
 # A mean above this share of the cap means that nearly every sample runs into the cap.
 MAX_MEAN_OVER_CAP: Final = 0.98
 NODES: Final = 20
-Z_90: Final = NormalDist().inv_cdf(0.95)
 
 _nodes, _weights = np.polynomial.legendre.leggauss(NODES)
 # Points on the unit interval, u = v^2: dense at its start, where most samples end.
@@ -150,3 +154,55 @@ def drain_seconds(
         active = concurrent * share_longer(lengths=lengths, tokens=written)
         total = total + weight * step_seconds(maximum(1.0, active), written)
     return total * longest_tokens
+
+
+@formula("length_sigma", unit="ratio")
+def sigma_between(*, low: Real, high: Real) -> Real:
+    """Spread of the logarithm of lengths, if nine in ten lie between two lengths.
+
+        ln(high / low) / 3.29, between 0.05 and 3
+
+    Source: quantiles of the log-normal distribution; the two limits are chosen here.
+    """
+    return np.clip(sigma_of_interval(low=low, high=high), 0.05, 3.0)
+
+
+@formula("mean_tokens_of_interval", unit="token")
+def mean_between(*, low: Real, high: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
+    """Mean length of a cut log-normal of which nine in ten lie between two lengths.
+
+        m = (ln low + ln high) / 2
+        exp(m + s^2/2) * N((ln C - m - s^2) / s) + C * (1 - N((ln C - m) / s))
+
+    s is `sigma`, C `cap_tokens`, and N the standard normal distribution function.
+
+    Source: the limited expected value of the log-normal distribution, as in actuarial tables.
+    """
+    log_median = (np.log(low) + np.log(high)) / 2.0
+    return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
+
+
+@formula("mean_tokens_after_cap", unit="token")
+def mean_after_cap(*, uncut_tokens: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
+    """Mean length after the cut, of lengths whose mean would be `uncut_tokens` without it.
+
+        m = ln uncut_tokens - s^2/2
+        exp(m + s^2/2) * N((ln C - m - s^2) / s) + C * (1 - N((ln C - m) / s))
+
+    s is `sigma`, C `cap_tokens`, and N the standard normal distribution function.
+
+    Source: the limited expected value of the log-normal distribution, as in actuarial tables.
+    """
+    log_median = np.log(uncut_tokens) - sigma * sigma / 2.0
+    return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
+
+
+@formula("mean_tokens_below_cap", unit="token")
+def kept_below_cap(*, mean_tokens: Real, cap_tokens: Real) -> Real:
+    """A mean length that the cap allows.
+
+        min(mean_tokens, 0.98 * cap_tokens)
+
+    Source: chosen here. Nearer to the cap, nearly every sample would run into it.
+    """
+    return np.minimum(mean_tokens, MAX_MEAN_OVER_CAP * cap_tokens)

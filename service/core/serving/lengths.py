@@ -2,19 +2,19 @@
 
 from typing import Final
 
-import numpy as np
 from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor
-from service.core.figures.arrays import Real
-from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.request.wire import Interval
 from service.core.request.work import Generation, Reinforcement, Responses
-from service.core.serving.length_formulas import Lengths, mean_tokens, sigma_of_interval
+from service.core.serving.length_formulas import (
+    kept_below_cap,
+    mean_after_cap,
+    mean_between,
+    sigma_between,
+)
 
-NO_CAP_TOKENS: Final = 1e9
-"""Stands for no cap. No length comes near it."""
 MOST_OF_CAP: Final = 0.98
 """The longest mean under a cap, as a share of the cap. A mean at the cap is impossible."""
 
@@ -36,58 +36,6 @@ class TokenLengths(Struct, frozen=True, kw_only=True):
             "sigma": self.sigma,
         }
         return found if self.cap_tokens is None else found | {"cap_tokens": self.cap_tokens}
-
-
-@formula("length_sigma", unit="ratio")
-def sigma_between(*, low: Real, high: Real) -> Real:
-    """Spread of the logarithm of lengths, if nine in ten lie between two lengths.
-
-        ln(high / low) / 3.29, between 0.05 and 3
-
-    Source: quantiles of the log-normal distribution; the two limits are chosen here.
-    """
-    return np.clip(sigma_of_interval(low=low, high=high), 0.05, 3.0)
-
-
-@formula("mean_tokens_of_interval", unit="token")
-def mean_between(*, low: Real, high: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
-    """Mean length of a cut log-normal of which nine in ten lie between two lengths.
-
-        m = (ln low + ln high) / 2
-        exp(m + s^2/2) * N((ln C - m - s^2) / s) + C * (1 - N((ln C - m) / s))
-
-    s is `sigma`, C `cap_tokens`, and N the standard normal distribution function.
-
-    Source: the limited expected value of the log-normal distribution, as in actuarial tables.
-    """
-    log_median = (np.log(low) + np.log(high)) / 2.0
-    return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
-
-
-@formula("mean_tokens_after_cap", unit="token")
-def mean_after_cap(*, uncut_tokens: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
-    """Mean length after the cut, of lengths whose mean would be `uncut_tokens` without it.
-
-        m = ln uncut_tokens - s^2/2
-        exp(m + s^2/2) * N((ln C - m - s^2) / s) + C * (1 - N((ln C - m) / s))
-
-    s is `sigma`, C `cap_tokens`, and N the standard normal distribution function.
-
-    Source: the limited expected value of the log-normal distribution, as in actuarial tables.
-    """
-    log_median = np.log(uncut_tokens) - sigma * sigma / 2.0
-    return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
-
-
-@formula("mean_tokens_below_cap", unit="token")
-def kept_below_cap(*, mean_tokens: Real, cap_tokens: Real) -> Real:
-    """A mean length that the cap allows.
-
-        min(mean_tokens, 0.98 * cap_tokens)
-
-    Source: chosen here. Nearer to the cap, nearly every sample would run into it.
-    """
-    return np.minimum(mean_tokens, MOST_OF_CAP * cap_tokens)
 
 
 def token_lengths_of(work: Cursor[Generation] | Cursor[Reinforcement]) -> TokenLengths:

@@ -9,28 +9,24 @@ from msgspec import Struct
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of
-from service.core.figures.arrays import Array, Real
-from service.core.figures.formulas import formula
+from service.core.figures.arrays import Array
 from service.core.figures.ledger import Term
-from service.core.figures.units import Unit
-from service.core.model import Architecture
+from service.core.model.architecture import Architecture
 from service.core.model.named import NamedModel
 from service.core.request.request import Cluster
 from service.core.request.work import Generation, Reinforcement, ServingPrecision, ServingTerms
 from service.core.serving.decoding import (
-    Batch,
     DecodeStep,
     Formats,
     Replica,
     Serving,
     ServingDevice,
     ServingSpeed,
-    batch_seconds,
+    batch_of_figures,
     decode_step,
     most_concurrent,
 )
-from service.core.serving.length_formulas import lengths_of
-from service.core.serving.lengths import NO_CAP_TOKENS, TokenLengths
+from service.core.serving.lengths import TokenLengths
 
 # Bytes per weight; four-bit weights carry their scales. Caches stay in 16 bits.
 FORMATS: Final[dict[ServingPrecision, Formats]] = {
@@ -52,16 +48,6 @@ Bound: TypeAlias = Literal["memory_bandwidth", "flop", "exchange", "overhead"]
 SPEEDS: Final = ServingSpeed._fields
 MOST_TENSOR_PARALLEL: Final = 64.0
 MOST_DEVICES: Final = 512.0
-BATCH_UNITS: Final[dict[str, Unit]] = {
-    "prefill_seconds": "second",
-    "queue_seconds": "second",
-    "drain_seconds": "second",
-    "seconds": "second",
-    "flow_seconds": "second",
-    "longest_seconds": "second",
-    "concurrent": "ratio",
-    "longest_tokens": "token",
-}
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -96,69 +82,6 @@ class Server(Struct, frozen=True, kw_only=True):
     hardware: Hardware
     precision: ServingPrecision
     figures: Mapping[str, Term]
-
-
-@formula("served_batch", parts=BATCH_UNITS)
-def batch_of_figures(
-    *,
-    peak_flop_per_s: Real,
-    memory_bytes: Real,
-    memory_byte_per_s: Real,
-    link_byte_per_s: Real,
-    network_byte_per_s: Real,
-    prompt_tokens: Real,
-    response_tokens: Real,
-    sigma: Real,
-    architecture: Architecture,
-    serving: Serving,
-    formats: Formats,
-    domain_devices: float,
-    replicas: Real,
-    samples: Real,
-    prompts: Real,
-    batches: float = 1.0,
-    times: Real = 1.0,
-    cap_tokens: Real = NO_CAP_TOKENS,
-    **speed: Real,
-) -> Batch:
-    """Seconds of a batch from the figures of devices, links, inference engine and lengths.
-
-        n = samples * batches * times / replicas, B = sequences of mean length that memory holds
-        prefill    FLOP of the prompts at the rate of matmuls, each prompt once
-        queue      (n - B) * mean / (B / step(B))   while samples wait for a place
-        drain      the last B, until the longest ends
-        flow       n * mean / (B / step(B))         if the next batch takes the empty places
-        longest    longest * step(B)
-        seconds    prefill + queue + drain
-
-    `step(b)` is one decoding step of b sequences: weights and caches at the rate of memory, or FLOP
-    if they take longer, plus exchanges between devices and a fixed time per layer.
-
-    Source: the roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785) for a step; the
-    batch and its drain are this service's own model.
-    """
-    replica = Replica(
-        architecture=architecture,
-        server=ServingDevice(
-            peak_flop_per_s=peak_flop_per_s,
-            memory_bytes=memory_bytes,
-            memory_byte_per_s=memory_byte_per_s,
-            link_byte_per_s=link_byte_per_s,
-            network_byte_per_s=network_byte_per_s,
-            domain_devices=domain_devices,
-        ),
-        speed=ServingSpeed(**speed),
-        serving=serving,
-        formats=formats,
-    )
-    return batch_seconds(
-        replica=replica,
-        replicas=replicas,
-        samples=samples * batches * times,
-        prompts=prompts * batches * times,
-        prompt_tokens=prompt_tokens,
-        lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
-    )
 
 
 def server_of(

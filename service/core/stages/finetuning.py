@@ -4,11 +4,12 @@ from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.model import Architecture
 from service.core.model.adapters import (
     QLORA_BYTES_PER_WEIGHT,
     adapter_flop_per_token,
+    adapter_flop_ratio,
     frozen_flop_per_token,
+    frozen_flop_ratio,
     largest_rank,
     trained_share_of_adapters,
 )
@@ -20,7 +21,6 @@ from service.core.request.work import (
     FullTuning,
     LoraTuning,
     QloraTuning,
-    Target,
 )
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.trained_tokens import hours_of_tokens
@@ -72,36 +72,6 @@ def padding_of_sequences(*, mean_tokens: Real, sequence_length: Real) -> Real:
     Source: definition.
     """
     return maximum(0.0, minimum(1.0 - mean_tokens / sequence_length, 0.99))
-
-
-@formula("adapter_flop_ratio", unit="ratio")
-def adapter_flop_ratio(
-    *, architecture: Architecture, sequence_length: Real, rank: Real, target: Target
-) -> Real:
-    """FLOP of adapters of this rank over those of frozen weights alone.
-
-        adapter_flop_per_token(rank) / adapter_flop_per_token(0)
-
-    Source: definition; see `adapter_flop_per_token`.
-    """
-
-    def flop(rank: Real) -> Real:
-        return adapter_flop_per_token(
-            architecture=architecture, sequence_length=sequence_length, rank=rank, target=target
-        )
-
-    return flop(rank) / flop(0.0)
-
-
-@formula("frozen_flop_ratio", unit="ratio")
-def frozen_flop_ratio(*, frozen_share: Real) -> Real:
-    """FLOP of partly frozen training over full training.
-
-        (3 - 2 * frozen_share) / 3
-
-    Source: definition; see `frozen_flop_per_token`.
-    """
-    return (3.0 - 2.0 * frozen_share) / 3.0
 
 
 def finetuning_hours(context: StageContext) -> Hours:

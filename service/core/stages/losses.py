@@ -6,29 +6,16 @@ from msgspec import UNSET, UnsetType
 
 from service.core.catalog.catalog import SpotReclaim
 from service.core.cluster.failures import (
-    Goodput,
-    goodput,
+    goodput_of_cluster,
     held_device_hours,
-    spot_interruptions_per_device_day,
 )
 from service.core.cluster.hardware import device_of
-from service.core.figures.arrays import Real
-from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
-from service.core.figures.units import Unit
 from service.core.request.request import CatalogOffer, Market
 from service.core.stages.hours import StageContext, TimeShares
 
 DISCLOSED: Final = "engine.measured_over_predicted.run"
-LOSS_UNITS: Final[dict[str, Unit]] = {
-    "goodput": "share",
-    "checkpoint_share": "share",
-    "restart_share": "share",
-    "rework_share": "share",
-    "mean_hours_between_failures": "hour",
-    "checkpoint_interval_seconds": "second",
-}
 
 
 def time_shares(
@@ -100,41 +87,6 @@ def _goodput(context: StageContext, *, devices: Term) -> dict[str, Term]:
         member="goodput",
     )
     return found
-
-
-@formula("goodput_of_cluster", parts=LOSS_UNITS)
-def goodput_of_cluster(
-    *,
-    devices: Real,
-    failures_per_device_day: Real,
-    restart_seconds: Real,
-    checkpoint_seconds: Real,
-    checkpoint_interval_seconds: Real = 0.0,
-    monthly_reclaimed_share: Real = 0.0,
-    devices_per_instance: Real = 1.0,
-) -> Goodput:
-    """Goodput of a cluster whose instances may be reclaimed too, and its losses.
-
-        reclaims = -ln(1 - monthly_reclaimed_share) / 30.4 / devices_per_instance, per day
-        L = devices * (failures + reclaims) per second, t = interval, d = checkpoint
-        held / useful = exp(L * restart) * (exp(L * (t + d)) - 1) / (L * t)
-        goodput = useful / held
-
-    An interval of 0 asks for the one that loses least.
-
-    Source: Daly 2006 (doi 10.1016/j.future.2004.11.016, equations 20 and 37), failures exponential.
-    """
-    return goodput(
-        devices=devices,
-        failures_per_device_day=failures_per_device_day,
-        spot_interruptions_per_device_day=spot_interruptions_per_device_day(
-            monthly_reclaimed_share=monthly_reclaimed_share,
-            devices_per_instance=devices_per_instance,
-        ),
-        restart_seconds=restart_seconds,
-        checkpoint_seconds=checkpoint_seconds,
-        checkpoint_interval_seconds=checkpoint_interval_seconds,
-    )
 
 
 def _reliability(context: StageContext) -> dict[str, Term]:

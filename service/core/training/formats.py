@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-Precision = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
+from service.core.figures.vocabulary import OptimizerName, TrainingPrecision
 
 
 class FormatBytes(NamedTuple):
@@ -16,7 +16,7 @@ class FormatBytes(NamedTuple):
 # 8-bit recipes keep either a 16-bit weight or an 8-bit one and its transpose: 2 bytes both ways.
 # int8 training on TPUs quantises on the fly and keeps 16 bits. 8-bit recipes keep the quantised
 # copy of a product's input. Source: NVIDIA Transformer Engine's and AQT's documentation.
-FORMAT_BYTES: dict[Precision, FormatBytes] = {
+FORMAT_BYTES: dict[TrainingPrecision, FormatBytes] = {
     "fp32": FormatBytes(weight=4.0, activation=4.0, matmul_input=4.0),
     "bf16": FormatBytes(weight=2.0, activation=2.0, matmul_input=2.0),
     "fp16": FormatBytes(weight=2.0, activation=2.0, matmul_input=2.0),
@@ -34,12 +34,10 @@ class OptimizerBytes(NamedTuple):
     states: float = 8.0
 
 
-Optimizer = Literal["adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"]
-
 # Source: ZeRO (arXiv 1910.02054, section 3.1) for Adam in mixed precision; bf16 states as in
 # DeepSeek-V3 (arXiv 2412.19437, section 3.3.3); 8-bit states in arXiv 2110.02861; Adafactor keeps
 # row and column means only (arXiv 1804.04235); Muon one momentum.
-OPTIMIZER_BYTES: dict[Optimizer, OptimizerBytes] = {
+OPTIMIZER_BYTES: dict[OptimizerName, OptimizerBytes] = {
     "adamw": OptimizerBytes(),
     "adamw_bf16_states": OptimizerBytes(states=4.0),
     "adamw_8bit": OptimizerBytes(states=2.0),
@@ -61,14 +59,14 @@ class StackBytes(NamedTuple):
     flash_attention: bool = True  # otherwise the scores of every head are stored
 
 
-Stack = Literal["megatron_core", "megatron_bridge", "xla", "megatron_2021"]
+MemoryStack = Literal["megatron_core", "megatron_bridge", "xla", "megatron_2021"]
 
 # Megatron-Core and PyTorch's FSDP accumulate gradients in fp32 and have an unfused loss. The
 # performance recipes of Megatron-Bridge and XLA reduce gradients in bf16 and fuse the loss. XLA and
 # DeepSpeed's first ZeRO-3 gather one matrix at a time: about half a layer. Stacks before flash
 # attention (2022) kept 5 bytes per score and head.
 # Source: Megatron-Bridge's documentation; Korthikanti et al. 2022 (arXiv 2205.05198).
-STACK_BYTES: dict[Stack, StackBytes] = {
+STACK_BYTES: dict[MemoryStack, StackBytes] = {
     "megatron_core": StackBytes(),
     "megatron_bridge": StackBytes(gradient=2.0, logit=4.0),
     "xla": StackBytes(gradient=2.0, logit=2.0, gathered_layers=0.5, casts_weights=True),
@@ -80,7 +78,7 @@ SCORE_BYTES = 5.0  # softmax output, its dropout mask and dropped-out copy, per 
 class MemoryRecipe(NamedTuple):
     """What memory depends on besides the layout: formats, optimizer, stack, what is trained."""
 
-    precision: Precision = "bf16"
+    precision: TrainingPrecision = "bf16"
     optimizer: OptimizerBytes = OPTIMIZER_BYTES["adamw"]
     stack: StackBytes = STACK_BYTES["megatron_core"]
     trained_share: float = 1.0  # of the parameters; only these have gradients and states

@@ -3,11 +3,12 @@
 MFU counts model FLOP with causal attention over the dense peak of all devices held.
 """
 
-from service.core.catalog.engine import Constants
 from service.core.figures.arrays import Real, where
+from service.core.figures.constants import Constants
 from service.core.figures.formulas import formula
 from service.core.figures.units import SECONDS_PER_HOUR
-from service.core.model import Architecture, forward_flop_per_token_causal
+from service.core.model.architecture import Architecture
+from service.core.model.flop import forward_flop_per_token_causal
 from service.core.training.parallelism import (
     RECOMPUTE_FULL,
     RECOMPUTE_SELECTIVE,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real, maximum, minimum, where
 from service.core.figures.formulas import formula
-from service.core.model import (
-    Architecture,
+from service.core.model.architecture import Architecture
+from service.core.model.parameters import (
     layer_params,
     params_embedding,
     params_latent_down,
@@ -38,7 +38,7 @@ from service.core.training.parallelism import (
 )
 
 # Device context, communicator buffers, library workspaces and the allocator's fragmentation.
-RESERVE_BYTES = 1.0e9
+RESERVE_BYTES_TRAINING = 1.0e9
 
 
 class DeviceMemory(NamedTuple):
@@ -308,7 +308,7 @@ def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
         logits=stage.tokens * logits,
         buffers=_collective_bytes(stage)
         + _gathered_bytes(stage, layers=held, vocabulary=vocabulary, shared=shared, routed=routed),
-        reserve=RESERVE_BYTES,
+        reserve=RESERVE_BYTES_TRAINING,
     )
 
 

@@ -1,18 +1,17 @@
 """How a model's work and state are spread over devices.
 
 A `Layout` holds one layout (numbers) or many (arrays of one shape, or of shapes that broadcast).
-Formulas take either. `LayoutRequest` is what a user may say about it.
+Formulas take either.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-from msgspec import UNSET
 
 from service.core.figures.arrays import Array, Real, maximum, where
-from service.core.model import Architecture
-from service.core.request.layout import LayoutRequest, PipelineSchedule, Recompute
+from service.core.figures.vocabulary import PipelineSchedule, Recompute
+from service.core.model.architecture import Architecture
 
 RECOMPUTE_NONE = 0.0
 RECOMPUTE_SELECTIVE = 1.0  # cheap parts: the attention core, activation functions, norms
@@ -62,39 +61,6 @@ class Layout(NamedTuple):
     )
     pipeline_schedule: Real = 0.0  # 0 1F1B or interleaved, 1 zero bubble, 2 DualPipe
     expert_overlap: Real = 0.0  # 1: the all-to-all runs beside another micro-batch's compute
-
-
-def layouts_of(request: LayoutRequest, *, devices: float) -> tuple[Layout, ...]:
-    """The layouts that a request allows, the one with the least recompute first."""
-    wanted = RECOMPUTE_CODE if request.recompute is UNSET else (request.recompute,)
-    layout = _layout_of(request, devices=devices)
-    return tuple(layout._replace(recompute=RECOMPUTE_CODE[name]) for name in wanted)
-
-
-def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
-    """The layout asked for on this many devices, without its recompute."""
-    inner = request.tensor_parallel * request.pipeline_parallel * request.context_parallel
-    sequence_parallel = request.sequence_parallel
-    if sequence_parallel is UNSET:
-        sequence_parallel = request.tensor_parallel > 1
-    expert_overlap = request.expert_overlap
-    if expert_overlap is UNSET:
-        expert_overlap = request.pipeline_schedule == "dualpipe"
-    return Layout(
-        tensor_parallel=request.tensor_parallel,
-        pipeline_parallel=request.pipeline_parallel,
-        data_parallel=request.data_parallel or max(1.0, devices // inner),
-        context_parallel=request.context_parallel,
-        expert_parallel=request.expert_parallel,
-        micro_batch=request.micro_batch,
-        virtual_stages=request.virtual_stages,
-        zero_stage=request.zero_stage,
-        sequence_parallel=float(sequence_parallel),
-        recompute_share=request.recompute_share,
-        offload_share=request.offload_share,
-        pipeline_schedule=SCHEDULE_CODE[request.pipeline_schedule],
-        expert_overlap=float(expert_overlap),
-    )
 
 
 def devices_of(layout: Layout) -> Real:

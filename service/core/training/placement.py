@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real
+from service.core.request.layout import LayoutRequest
 from service.core.request.work import LayoutTerms
 from service.core.training.memory import bytes_per_device
-from service.core.training.parallelism import Layout, illegalities, layouts_of
+from service.core.training.parallelism import RECOMPUTE_CODE, SCHEDULE_CODE, Layout, illegalities
 from service.core.training.search import Candidate, Problem, Search, search
 
 RUNNERS_UP: Final = 3
@@ -125,3 +126,36 @@ def _searched(found: Search, *, problem: Problem, pointer: str) -> Placed | Unpl
 
 def _gib(count: float) -> str:
     return f"{count / BYTES_PER_GIB:,.1f} GiB"
+
+
+def layouts_of(request: LayoutRequest, *, devices: float) -> tuple[Layout, ...]:
+    """The layouts that a request allows, the one with the least recompute first."""
+    wanted = RECOMPUTE_CODE if request.recompute is UNSET else (request.recompute,)
+    layout = _layout_of(request, devices=devices)
+    return tuple(layout._replace(recompute=RECOMPUTE_CODE[name]) for name in wanted)
+
+
+def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
+    """The layout asked for on this many devices, without its recompute."""
+    inner = request.tensor_parallel * request.pipeline_parallel * request.context_parallel
+    sequence_parallel = request.sequence_parallel
+    if sequence_parallel is UNSET:
+        sequence_parallel = request.tensor_parallel > 1
+    expert_overlap = request.expert_overlap
+    if expert_overlap is UNSET:
+        expert_overlap = request.pipeline_schedule == "dualpipe"
+    return Layout(
+        tensor_parallel=request.tensor_parallel,
+        pipeline_parallel=request.pipeline_parallel,
+        data_parallel=request.data_parallel or max(1.0, devices // inner),
+        context_parallel=request.context_parallel,
+        expert_parallel=request.expert_parallel,
+        micro_batch=request.micro_batch,
+        virtual_stages=request.virtual_stages,
+        zero_stage=request.zero_stage,
+        sequence_parallel=float(sequence_parallel),
+        recompute_share=request.recompute_share,
+        offload_share=request.offload_share,
+        pipeline_schedule=SCHEDULE_CODE[request.pipeline_schedule],
+        expert_overlap=float(expert_overlap),
+    )

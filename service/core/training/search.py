@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.figures.arrays import Array, Real
-from service.core.model import Architecture
+from service.core.model.architecture import Architecture
 from service.core.training.formats import MemoryRecipe
 from service.core.training.memory import DeviceMemory, bytes_per_device, memory_per_device
 from service.core.training.parallelism import (

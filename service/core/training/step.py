@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of, hardware_of
 from service.core.figures.ledger import Term
-from service.core.model import train_flop_per_token_causal
+from service.core.model.flop import train_flop_per_token_causal
 from service.core.request.request import Cluster
 from service.core.request.work import Anchor
 from service.core.training import formulas

@@ -6,14 +6,9 @@ from msgspec import Struct
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
+from service.core.figures.vocabulary import ExpertKernels
 from service.core.model.named import NamedModel, named_model
-from service.core.request.work import (
-    Anchor,
-    ExpertKernels,
-    Finetuning,
-    Pretraining,
-    Reinforcement,
-)
+from service.core.request.work import Anchor, Finetuning, Pretraining, Reinforcement
 from service.core.training.parallelism import whole_batch
 
 Learning: TypeAlias = Cursor[Pretraining] | Cursor[Finetuning] | Cursor[Reinforcement]

@@ -5,20 +5,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from service.core.catalog.engine import Constants
 from service.core.cluster.hardware import Hardware
+from service.core.figures.constants import Constants
 from service.core.figures.ledger import Term
-from service.core.training.formats import (
-    OPTIMIZER_BYTES,
-    STACK_BYTES,
-    MemoryRecipe,
-    Precision,
-    Stack,
-)
+from service.core.figures.vocabulary import TrainingPrecision
+from service.core.training.formats import OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe, MemoryStack
 from service.core.training.step_spec import StepSpec
 from service.core.training.steptime import Machine, Recipe
 
-RECIPE_OF_PEAK: Final[dict[str, Precision]] = {
+RECIPE_OF_PEAK: Final[dict[str, TrainingPrecision]] = {
     "fp32": "fp32",
     "tf32": "fp32",
     "bf16": "bf16",
@@ -94,7 +89,7 @@ def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
 
 def _memory_recipe(hardware: Hardware, spec: StepSpec) -> MemoryRecipe:
     """What memory depends on besides the layout, on the stack that is usual for the device."""
-    stack: Stack = "xla" if hardware.device.kind == "tpu" else "megatron_core"
+    stack: MemoryStack = "xla" if hardware.device.kind == "tpu" else "megatron_core"
     trainable, optimizer = spec.trainable, OPTIMIZER_BYTES[spec.work.said.optimizer]
     if trainable.adapters:
         optimizer = optimizer._replace(master=optimizer.master + ADAPTER_WEIGHT_BYTES)

@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.catalog.engine import Constants
 from service.core.figures.arrays import Array
+from service.core.figures.constants import Constants
 from service.core.training.parallelism import Layout
 from service.core.training.steptime import (
     Machine,
+    StepWork,
     Traits,
-    Work,
     coefficients_of,
     effect_names,
     parts_of,
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     """Rows as arrays of one length. Effects are looked up by name."""
 
     rows: tuple[Expressed, ...]
-    work: Work
+    work: StepWork
     layout: Layout
     global_batch: Array
     machine: Machine
@@ -50,7 +50,7 @@ def batch_of(rows: Sequence[Expressed]) -> Batch:
     numbers = Machine(rates[0], rates[1], rates[2], rates[3], rates[4], rates[5])
     return Batch(
         rows=tuple(rows),
-        work=Work(*_columns([row.work for row in rows])),
+        work=StepWork(*_columns([row.work for row in rows])),
         layout=Layout(*_columns([row.layout for row in rows])),
         global_batch=np.array([float(row.global_batch) for row in rows]),
         machine=numbers,

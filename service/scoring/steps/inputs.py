@@ -12,11 +12,13 @@ from msgspec import UNSET, UnsetType
 from service.core.argument import Argument, Fixed, Unknown
 from service.core.catalog.catalog import Accelerator, Catalog
 from service.core.cluster.hardware import Hardware, hardware_of
-from service.core.model import Architecture, architecture_of, plausible_transformer
+from service.core.model.architecture import Architecture
+from service.core.model.assumed import plausible_transformer
+from service.core.model.shape import architecture_of
 from service.core.request.request import Cluster
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
-from service.core.training.steptime import Machine, Recipe, Work, work_of
+from service.core.training.steptime import Machine, Recipe, StepWork, work_of
 from service.core.training.timing import RECIPE_OF_PEAK, machine_of
 from service.scoring.steps.measurements import Arch, Measurement, software_year
 
@@ -48,7 +50,7 @@ class Expressed(NamedTuple):
     """One row in the engine's terms. `steps_s` is the measured time."""
 
     row: Measurement
-    work: Work
+    work: StepWork
     layout: Layout
     global_batch: float
     machine: Machine
@@ -117,7 +119,7 @@ def accelerator_of(name: str, catalog: Catalog) -> Accelerator:
     return catalog.accelerators[best if likeness(best)[0] > 0 else UNKNOWN_ACCELERATOR]
 
 
-def _work(row: Measurement) -> Work | None:
+def _work(row: Measurement) -> StepWork | None:
     arch = row.arch
     architecture = architecture_of_row(row)
     if architecture is None or not arch.seq_len:
@@ -184,7 +186,7 @@ def _latent(a: Arch) -> LatentAttention | UnsetType:
     )
 
 
-def _hybrid(work: Work, arch: Arch, *, forward_flop: float) -> Work:
+def _hybrid(work: StepWork, arch: Arch, *, forward_flop: float) -> StepWork:
     """Work of layers that are partly attention, partly other mixers, partly experts.
 
     The printed FLOP less those of attention, experts and logits are the mixers'. Without a count of

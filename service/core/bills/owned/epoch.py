@@ -14,9 +14,12 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real, maximum
 from service.core.figures.formulas import formula
-from service.core.figures.units import DAYS_PER_YEAR, HOURS_PER_YEAR, SECONDS_PER_HOUR
-
-WATTS_PER_KILOWATT = 1000.0
+from service.core.figures.units import (
+    DAYS_PER_YEAR,
+    HOURS_PER_YEAR,
+    SECONDS_PER_HOUR,
+    WATTS_PER_KILOWATT,
+)
 
 
 class EpochDeviceHour(NamedTuple):

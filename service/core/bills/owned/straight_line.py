@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real, maximum, minimum, where
 from service.core.figures.formulas import formula
-from service.core.figures.units import HOURS_PER_MONTH, HOURS_PER_YEAR
+from service.core.figures.units import HOURS_PER_MONTH, HOURS_PER_YEAR, WATTS_PER_KILOWATT
 
-WATTS_PER_KILOWATT = 1000.0
 NEVER = 1e9
 
 

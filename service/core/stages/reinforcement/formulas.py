@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real, maximum, minimum
 from service.core.figures.formulas import formula
-from service.core.model import Architecture, params_active, params_total
+from service.core.model.architecture import Architecture
+from service.core.model.parameters import params_active, params_total
 
 TRAINING_PASSES = 3.0
 """Forward passes that a training step costs: one forward and twice as much backward."""

@@ -1,7 +1,5 @@
 """How long one training step takes: analytic, on any device, layout and software."""
 
-from service.core.catalog.catalog import Kind
-from service.core.catalog.engine import Constants
 from service.core.training.steptime.constants import (
     Coefficients,
     Traits,
@@ -11,18 +9,16 @@ from service.core.training.steptime.constants import (
 )
 from service.core.training.steptime.machine import Machine, Recipe, Stack
 from service.core.training.steptime.parts import StepParts, parts_of, step_parts, step_seconds
-from service.core.training.steptime.work import Work, work_of
+from service.core.training.steptime.work import StepWork, work_of
 
 __all__ = [
     "Coefficients",
-    "Constants",
-    "Kind",
     "Machine",
     "Recipe",
     "Stack",
     "StepParts",
+    "StepWork",
     "Traits",
-    "Work",
     "coefficients_of",
     "effect_names",
     "parts_of",

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from numpy import exp
 
-from service.core.catalog.engine import Constants
 from service.core.figures.arrays import Real, where
+from service.core.figures.constants import Constants
 from service.core.training.steptime.machine import Machine, Recipe
 
 # Kernels and frameworks changed in kind around these dates.
@@ -19,7 +19,7 @@ FLASH_ATTENTION = 2023.0  # before: scores in memory, collectives in line, eager
 FLASH_ATTENTION_2 = 2024.0  # before: the first flash kernels
 BALANCED_STAGES = 2025.0  # from then on stages are balanced around embedding and logits
 GROUPED_QUANTISED = 2026.4  # grouped products that quantise and activate in one kernel
-NEVER = 9999.0
+NEVER_FUSED = 9999.0  # a year that no software has
 
 
 class Traits(NamedTuple):
@@ -111,9 +111,9 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
 def _fused_experts_from(recipe: Recipe) -> float:
     """The year from which products of experts are fused, unless the recipe says how they run."""
     if recipe.expert_kernels is not None:
-        return 0.0 if recipe.expert_kernels == "fused" else NEVER
+        return 0.0 if recipe.expert_kernels == "fused" else NEVER_FUSED
     scaled = recipe.precision in ("mxfp8", "nvfp4")
-    return GROUPED_QUANTISED if scaled and recipe.gated_experts else NEVER
+    return GROUPED_QUANTISED if scaled and recipe.gated_experts else NEVER_FUSED
 
 
 def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficients:

@@ -10,9 +10,9 @@ from service.core.figures.arrays import Real, maximum, minimum, where
 from service.core.training.parallelism import Layout
 from service.core.training.steptime.constants import Coefficients
 from service.core.training.steptime.machine import Machine
-from service.core.training.steptime.work import Work
+from service.core.training.steptime.work import StepWork
 
-ACTIVATION_BYTES = 2.0
+PAYLOAD_BYTES = 2.0
 # Kernels that exchange beside compute take 20 of an H800's 132 multiprocessors from it.
 # Source: DeepSeek-V3 (arXiv 2412.19437, section 3.2.2).
 EXCHANGING_SHARE = 20 / 132
@@ -21,7 +21,7 @@ EXCHANGING_SHARE = 20 / 132
 class MicroBatch(NamedTuple):
     """One micro-batch at one device of a layout."""
 
-    work: Work
+    work: StepWork
     layout: Layout
     tokens: Real
     machine: Machine
@@ -58,7 +58,7 @@ def tensor_parallel_s(at: MicroBatch) -> Real:
     """
     tp = at.layout.tensor_parallel
     rate = where(tp <= at.machine.scale_up_domain, at.scale_up_rate, at.scale_out_rate)
-    volume = 2 * (tp - 1) / tp * at.tokens * at.work.hidden_size * ACTIVATION_BYTES
+    volume = 2 * (tp - 1) / tp * at.tokens * at.work.hidden_size * PAYLOAD_BYTES
     each = volume / rate + at.coefficients.collective_s
     return where(tp > 1, 2 * each * at.coefficients.tensor_exposed, 0.0)
 
@@ -71,7 +71,7 @@ def context_parallel_s(at: MicroBatch) -> Real:
     tp, cp = at.layout.tensor_parallel, at.layout.context_parallel
     together = tp * cp <= at.machine.scale_up_domain
     rate = where(together, at.scale_up_rate, at.scale_out_rate)
-    volume = (cp - 1) * at.tokens * at.work.key_value_width / tp * ACTIVATION_BYTES
+    volume = (cp - 1) * at.tokens * at.work.key_value_width / tp * PAYLOAD_BYTES
     return volume / rate * at.coefficients.context_exposed
 
 
@@ -110,7 +110,7 @@ def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
     reached = at.work.groups_per_token * maximum(1.0, domains / groups)
     once = where(groups > 1, minimum(once, reached * elsewhere), once)
     crossing = where(at.coefficients.expert_dedupes > 0, once, copies)
-    volume = 2 * at.tokens / at.layout.tensor_parallel * at.work.dispatch_width * ACTIVATION_BYTES
+    volume = 2 * at.tokens / at.layout.tensor_parallel * at.work.dispatch_width * PAYLOAD_BYTES
     inside = k * (ep - 1) / ep / domains * inside / at.scale_up_rate
     outside = crossing * outside / at.scale_out_rate
     latency = 2 * at.coefficients.collective_s
@@ -124,7 +124,7 @@ def stage_transfer_s(at: MicroBatch) -> Real:
     """
     wide = 1 + (at.layout.tensor_parallel - 1) * at.layout.sequence_parallel
     elements = 2 * at.layout.virtual_stages * at.tokens * at.work.hidden_size / wide
-    seconds = elements * ACTIVATION_BYTES / at.scale_out_rate * at.coefficients.transfer_exposed
+    seconds = elements * PAYLOAD_BYTES / at.scale_out_rate * at.coefficients.transfer_exposed
     return where(at.layout.pipeline_parallel > 1, seconds, 0.0)
 
 

@@ -2,10 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from service.core.catalog.catalog import Kind
 from service.core.figures.arrays import Real
-from service.core.request.work import ExpertKernels
-from service.core.training.formats import Precision
+from service.core.figures.vocabulary import DeviceKind, ExpertKernels, TrainingPrecision
 
 Stack = Literal["megatron", "fsdp", "xla"]
 
@@ -23,7 +21,7 @@ class Machine(NamedTuple):
     scale_up_byte_per_s: Real
     scale_up_domain: Real  # devices
     scale_out_byte_per_s: Real  # the device's share of the network between domains
-    kind: Kind = "gpu"
+    kind: DeviceKind = "gpu"
     generation: str = ""
     device: str = ""
 
@@ -31,7 +29,7 @@ class Machine(NamedTuple):
 class Recipe(NamedTuple):
     """How the step is computed. The defaults are those of a current stack."""
 
-    precision: Precision = "bf16"
+    precision: TrainingPrecision = "bf16"
     stack: Stack = "megatron"
     software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor

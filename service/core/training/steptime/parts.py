@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.core.catalog.engine import Constants
 from service.core.figures.arrays import Real, maximum, minimum, where
-from service.core.model import Architecture
+from service.core.figures.constants import Constants
+from service.core.model.architecture import Architecture
 from service.core.training.parallelism import (
     RECOMPUTE_FULL,
     RECOMPUTE_SELECTIVE,
@@ -33,10 +33,14 @@ from service.core.training.steptime.links import (
     tensor_parallel_s,
 )
 from service.core.training.steptime.machine import Machine, Recipe
-from service.core.training.steptime.work import Work, work_of
+from service.core.training.steptime.work import StepWork, work_of
 
 WEIGHT_BYTES = 2.0
-OPTIMIZER_BYTES = 50.0  # read and written per parameter: states, master, gradient, weight
+UPDATE_BYTES = 50.0
+"""Bytes that an update reads and writes for each parameter: states, master, gradient and weight.
+
+Judged, for every optimizer; the fitted share of the memory bandwidth goes with it.
+"""
 NARROW_HEAD = 64.0
 LANES = 128.0  # widths that are not a multiple of it waste part of a tile
 # The scaling of stragglers is counted from one server.
@@ -136,7 +140,7 @@ def step_parts(
 
 def parts_of(
     *,
-    work: Work,
+    work: StepWork,
     layout: Layout,
     global_batch: Real,
     machine: Machine,
@@ -320,7 +324,7 @@ def _vocabulary_s(at: MicroBatch) -> Real:
     return heads * at.tokens / at.layout.tensor_parallel * (products + loss)
 
 
-def _params_on_device(work: Work, layout: Layout) -> Real:
+def _params_on_device(work: StepWork, layout: Layout) -> Real:
     """Parameters of a mean stage on one device, before ZeRO."""
     shared = work.layer_params * work.layers + work.vocabulary_params
     owners = layout.expert_parallel * layout.expert_tensor_parallel
@@ -355,7 +359,7 @@ def _optimizer_s(at: MicroBatch, *, params: Real) -> Real:
     """Seconds to update the parameters of a device, through memory."""
     ranks = at.layout.data_parallel * at.layout.context_parallel
     mine = params / where(at.layout.zero_stage >= 1, ranks, 1 / stage_copies(at.layout))
-    return OPTIMIZER_BYTES * mine / at.memory_rate
+    return UPDATE_BYTES * mine / at.memory_rate
 
 
 def _norm4(a: Real, b: Real) -> Real:

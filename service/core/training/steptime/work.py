@@ -7,18 +7,17 @@ timing a layout is arithmetic on plain numbers. Fields may be arrays, one number
 from typing import NamedTuple
 
 from service.core.figures.arrays import Real
-from service.core.model import (
-    Architecture,
-    attention_core_flop_per_token,
+from service.core.model.architecture import Architecture
+from service.core.model.flop import attention_core_flop_per_token, mean_keys_causal
+from service.core.model.parameters import (
     layer_params,
     matrix_params_attention,
-    mean_keys_causal,
     params_embedding,
     params_head,
 )
 
 
-class Work(NamedTuple):
+class StepWork(NamedTuple):
     """FLOP are forward, per token and layer of the named kind. Parameters are per such layer."""
 
     sequence_length: Real
@@ -52,7 +51,7 @@ class Work(NamedTuple):
     train_flop: Real  # model FLOP per token, forward and backward, causal
 
 
-def work_of(*, architecture: Architecture, sequence_length: float) -> Work:
+def work_of(*, architecture: Architecture, sequence_length: float) -> StepWork:
     """The work of one architecture at one sequence length."""
     a, layer = architecture, layer_params(architecture=architecture)
     core = attention_core_flop_per_token(
@@ -79,7 +78,7 @@ def work_of(*, architecture: Architecture, sequence_length: float) -> Work:
         + logits
         + a.mtp_layers * mtp
     )
-    return Work(
+    return StepWork(
         sequence_length=sequence_length,
         layers=a.layers,
         moe_layers=a.moe_layers,
