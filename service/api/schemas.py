@@ -1,4 +1,6 @@
-"""JSON Schemas of our own types, as the contract prints them and as the slow pass judges by them.
+"""JSON Schemas of our own types, spelled out: the slow pass judges by them.
+
+The contract prints them shortened, see `service.api.contract.shared_schemas`.
 
 msgspec derives a schema from the very types that its decoder enforces. What it derives is right
 but not pretty; here it is tidied, without changing what is valid:

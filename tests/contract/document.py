@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from service.api.contract.document import build_document, documents
+from service.api.contract.document import build_document, documents, exact_schemas
 from service.api.contract.ids import (
     ACCELERATOR,
     MODEL,
@@ -54,11 +54,12 @@ def known_names() -> dict[str, list[str]]:
 
 
 def closed_document(*, most_names: int) -> dict[str, Any]:
-    """The contract with closed lists of known names where the published one has any string.
+    """The contract spelled out, with closed lists of known names where any string stands.
 
     Of each list it holds a sample. What this document calls valid is answered, without exception.
     """
     closed = copy.deepcopy(document())
+    closed["components"]["schemas"] = exact_schemas()
     for component_name, names in known_names().items():
         closed["components"]["schemas"][component_name]["enum"] = sample(names, most_names)
     for listing in CATALOG_LISTS:

@@ -26,6 +26,7 @@ from tests.contract.document import (
 )
 
 SCHEMAS = document()["components"]["schemas"]
+BESIDE_REFERENCES = {"$ref", "default", "description", "x-default"}
 INTERVALS = PUBLISHED.parent / "docs" / "intervals.md"
 
 
@@ -107,7 +108,7 @@ def test_requests_refuse_unknown_members_everywhere_and_bound_everything():
             kind = node.get("type")
             if kind == "object":
                 assert node["additionalProperties"] is False, name
-            elif kind in {"number", "integer"}:
+            elif kind in {"number", "integer"} and name != "Interval":
                 assert {"minimum", "maximum"} <= node.keys(), name
             elif kind == "array":
                 assert "maxItems" in node, name
@@ -115,11 +116,31 @@ def test_requests_refuse_unknown_members_everywhere_and_bound_everything():
                 assert {"enum", "pattern", "maxLength"} & node.keys(), name
 
 
+def test_every_interval_of_a_request_is_bounded_by_its_quantity():
+    for name in request_components() - {"Interval"}:
+        for node in every_schema(SCHEMAS[name]):
+            if node.get("$ref") == "#/components/schemas/Interval":
+                assert name.endswith("Quantity")
+                ends = SCHEMAS[name]["dependentSchemas"]["low"]["additionalProperties"]
+                assert {"minimum", "maximum"} <= ends.keys()
+
+
+def alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a member may be: a quantity is a number or an interval with the quantity's bounds."""
+    target = component(schema)
+    if "dependentSchemas" not in target:
+        return [target]
+    number, interval = map(component, target["oneOf"])
+    ends = target["dependentSchemas"]["low"]["additionalProperties"]
+    bounded = {name: one | ends for name, one in interval["properties"].items()}
+    return [number, interval | {"properties": bounded}]
+
+
 def numbers_of(name: str) -> dict[str, bool]:
     """The numeric members of a component, and whether they take an interval."""
     found = {}
     for member, schema in SCHEMAS[name].get("properties", {}).items():
-        kinds = {component(branch).get("type") for branch in schema.get("anyOf", [schema])}
+        kinds = {branch.get("type") for branch in alternatives(schema)}
         if kinds & {"number", "integer"}:
             found[member] = "object" in kinds
     return found
@@ -143,18 +164,40 @@ def test_every_number_of_a_request_takes_an_interval_but_those_that_the_docs_lis
 
 
 def test_alternatives_are_told_apart_by_a_tag_that_each_requires():
-    unions = [node for node in every_schema(SCHEMAS) if "oneOf" in node]
-    assert unions
-    for union in unions:
-        discriminator = union["discriminator"]
-        tag = discriminator["propertyName"]
-        assert {branch["$ref"] for branch in union["oneOf"]} == set(
-            discriminator["mapping"].values()
-        )
-        for value, target in discriminator["mapping"].items():
-            branch = component({"$ref": target})
-            assert branch["properties"][tag]["enum"] == [value]
-            assert tag in branch["required"]
+    unions = [node["oneOf"] for node in every_schema(SCHEMAS) if "oneOf" in node]
+    tagged = [union for union in unions if all("$ref" in branch for branch in union)]
+    assert len(tagged) > 10
+    for union in tagged:
+        branches_ = [component(branch) for branch in union]
+        (tag,) = {
+            member
+            for branch in branches_
+            for member, schema in branch["properties"].items()
+            if len(schema.get("enum", ())) == 1
+        }
+        assert all(tag in branch["required"] for branch in branches_)
+        values = [branch["properties"][tag]["enum"] for branch in branches_]
+        assert len({value for (value,) in values}) == len(union)
+    for number, interval in (union for union in unions if union not in tagged):
+        assert number["type"] in {"number", "integer"}
+        assert interval == {"$ref": "#/components/schemas/Interval"}
+
+
+def test_shapes_that_generators_of_clients_trip_over_are_not_in_the_contract():
+    """Each of these made a client that did not compile, or that could not send a number."""
+    passed_over = [one.get("dependentSchemas") for one in SCHEMAS.values()]
+    ends = [id(node) for node in every_schema(passed_over)]
+    for node in every_schema(SCHEMAS):
+        if id(node) in ends:
+            continue
+        assert not {"anyOf", "discriminator"} & node.keys()
+        assert not ("$ref" in node and node.keys() - BESIDE_REFERENCES)
+        if node.get("type") == "number":
+            assert node["format"] == "double"
+        if node.get("type") == "integer" and node.get("maximum", 0) > 2**31:
+            assert node["format"] == "int64"
+    words = [word for schema in SCHEMAS.values() for word in schema.get("enum", ())]
+    assert len(set(words)) == len(words)
 
 
 def test_component_names_are_plain_words():
@@ -254,7 +297,7 @@ def test_every_bound_that_the_decoder_enforces_stands_in_the_contract():
 
 def matches(kind: inspect.Type, printed: dict[str, Any]) -> int:
     """Compare one alternative of a member with what is printed; how many limits were compared."""
-    options = [component(one) for one in printed.get("anyOf", [printed])]
+    options = alternatives(printed)
     if isinstance(kind, inspect.StructType):
         if kind.cls.__name__ != "Interval":
             return 0

@@ -13,8 +13,9 @@ from service import __version__
 from service.api.contract.ids import name_schemas, refer_to_names
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
 from service.api.contract.paths import headers, paths, request_headers, responses
+from service.api.contract.shared_schemas import reference, shared
 from service.api.refusing.problems import Problem
-from service.api.schemas import REFERENCE, Schema, components_of
+from service.api.schemas import Schema, components_of
 from service.core.answer import Quote
 from service.core.request.request import QuoteRequest
 
@@ -67,7 +68,7 @@ def build_document() -> Schema:
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths(),
         "components": {
-            "schemas": component_schemas(),
+            "schemas": shared(exact_schemas()),
             "parameters": request_headers(),
             "headers": headers(),
             "responses": responses(),
@@ -75,8 +76,8 @@ def build_document() -> Schema:
     }
 
 
-def component_schemas() -> dict[str, Schema]:
-    """All schemas: our types, pages of rows, and the names that a request may hold."""
+def exact_schemas() -> dict[str, Schema]:
+    """All schemas, spelled out: our types, pages of rows, and the names that a request may hold."""
     rows = [listing.row for listing in CATALOG_LISTS]
     schemas = components_of([QuoteRequest, Quote, Problem, *rows])
     refer_to_names(schemas)
@@ -107,11 +108,6 @@ def page_of(listing: CatalogList) -> Schema:
         "required": ["items", "catalog"],
         "additionalProperties": False,
     }
-
-
-def reference(component: str) -> Schema:
-    """A reference to a component schema."""
-    return {"$ref": REFERENCE + component}
 
 
 def documents() -> dict[str, bytes]:
