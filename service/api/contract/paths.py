@@ -7,8 +7,9 @@ from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID, REQUESTS, probl
 from service.api.contract.excerpt import QUOTE_EXCERPT, SUMMARY
 from service.api.contract.ids import NAMES_IN_QUERIES
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList, Choice, Count, Parameter
-from service.api.refusing.problems import KINDS, MEDIA_TYPE
+from service.api.refusing.problems import DOMAIN, KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
+from service.core.catalog.errors import UnknownName
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
@@ -16,6 +17,12 @@ TEXT: Final = "text/plain"
 
 READ_AGAIN: Final = ("ETag", "Cache-Control", "Vary")
 EVERYWHERE: Final = ("method-not-allowed", "not-acceptable", "internal-error")
+UNKNOWN_NAMES: Final = {
+    kind.slug for error, kind in DOMAIN.items() if issubclass(error, UnknownName)
+}
+ALIKE: Final = UNKNOWN_NAMES - {"unknown-accelerator"}
+"""Problems that look like that of an unknown accelerator; their own pages show each."""
+
 UNKNOWN_VALUE: Final = " A value that no row has is refused with the nearest ones."
 NAMES: Final = tuple(slug for slug, kind in KINDS.items() if kind.status == 422)
 
@@ -420,6 +427,7 @@ def problem_response(slugs: tuple[str, ...]) -> Schema:
                 "examples": {
                     slug: {"summary": KINDS[slug].title, "value": problem_example(slug)}
                     for slug in slugs
+                    if slug not in ALIKE
                 },
             }
         },
