@@ -11,18 +11,16 @@ from hypothesis import strategies as st
 from service.core.serving.length_formulas import (
     Lengths,
     drain_seconds,
+    kept_below_cap,
     lengths_of,
     longest_tokens,
+    mean_after_cap,
+    mean_between,
     mean_tokens,
     mean_tokens_so_far,
     normal_share_below,
-    sigma_of_interval,
-)
-from service.core.serving.lengths import (
-    kept_below_cap,
-    mean_after_cap,
-    mean_between,
     sigma_between,
+    sigma_of_interval,
 )
 
 caps = st.floats(64.0, 1e6)
