@@ -131,3 +131,14 @@ def test_trained_flop_of_adapters_are_those_of_their_own_three_passes():
     )
     added = adapters(architecture=MIXTURE, rank=4.0, target="mlp").flop_per_token
     assert having - without == pytest.approx(3 * added)
+
+
+def test_from_the_largest_rank_on_an_adapter_is_a_third_of_its_matrix():
+    """Of maps from 4,096 to 4,096 that is rank 4,096 / 2 / 3."""
+    most = largest_rank(architecture=LLAMA_2_7B, target="attention")
+    assert most == pytest.approx(4_096 / 2 / 3)
+    at, beyond = (
+        adapters(architecture=LLAMA_2_7B, rank=rank, target="attention").params
+        for rank in (most, 2 * most)
+    )
+    assert at == pytest.approx(beyond) == pytest.approx(32 * 4 * 4_096 * 4_096 / 3)

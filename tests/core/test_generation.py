@@ -23,7 +23,7 @@ from service.core.serving.decoding import (
     prefill_seconds,
     weight_params_read,
 )
-from service.core.serving.length_formulas import lengths_of
+from service.core.serving.length_formulas import lengths_of, mean_tokens_so_far
 
 LLAMA_3_8B = Transformer(
     layers=32, hidden_size=4096, heads=32, kv_heads=8, ffn_size=14336, vocab_size=128256
@@ -408,3 +408,15 @@ def test_a_batch_that_has_room_does_not_wait_in_line():
     found = batch(8.0, replicas=16.0, server=BOUNDLESS, speed=IDEAL._replace(step_seconds=1.0))
     assert found.concurrent == 1.0
     assert found.queue_seconds == 0.0
+
+
+def test_a_full_batch_steps_at_the_length_at_which_its_sequences_are_met():
+    """Prompts of 100 tokens, and what is written on average of a sample that is not yet done."""
+    lengths = lengths_of(mean_tokens=1_000.0, cap_tokens=8_192.0, sigma=0.9)
+    found = batch(1e5)
+    met = 100.0 + mean_tokens_so_far(lengths=lengths)
+    step = decode_step(replica=replica(), active=found.concurrent, context_tokens=met).seconds
+    assert found.flow_seconds == pytest.approx(1e5 * 1_000 / found.concurrent * step)
+    assert found.longest_seconds == pytest.approx(found.longest_tokens * step)
+    room = most_concurrent(replica=replica(), context_tokens=100.0 + 1_000.0)
+    assert found.concurrent == pytest.approx(room)

@@ -349,9 +349,44 @@ def test_an_exchange_beside_compute_shows_what_is_longer_and_what_its_kernels_ta
     ).expert_parallel
     forward = 2 * TOKENS / 2 * 512 * 2 * 2 * (4 - 1) / 4 / LINK
     assert slow == approx(TIMES * MOE_SHARE * 2 * forward)  # there is no compute to hide beside
-    compute = {"scale_up_byte_per_s": LINK, "peak_flop_per_s": 1e3}
-    hidden = taken(EXPERTS, layout=layout, limits=compute, expert_exposed=1.0).expert_parallel
-    assert hidden == approx(slow * 20 / 132)
+    for limit, costs in (
+        ({"peak_flop_per_s": 1e3}, {}),
+        ({"bf16_peak_flop_per_s": 1e3}, {"gemm_share_16_bit": BOUNDLESS}),
+        ({"memory_bandwidth_byte_per_s": 1e3}, {"hidden_passes": 20.0}),
+    ):
+        beside = {"scale_up_byte_per_s": LINK} | limit
+        hidden = taken(EXPERTS, layout=layout, limits=beside, expert_exposed=1.0, **costs)
+        assert hidden.expert_parallel == approx(slow * 20 / 132)
+
+
+@pytest.mark.parametrize("computed", ["gemm", "attention", "elementwise"])
+def test_an_exchange_is_hidden_beside_half_of_whatever_a_layer_computes(computed):
+    """Of a layer's compute a half is forward and a half backward, each with its own exchange."""
+    layout = LAYOUT._replace(expert_parallel=4.0, expert_overlap=1.0)
+    forward = 2 * TOKENS / 2 * 512 * 2 * 2 * (4 - 1) / 4 / LINK
+    limits, costs = {
+        "gemm": ({"peak_flop_per_s": PEAK}, {}),
+        "attention": (
+            {"bf16_peak_flop_per_s": PEAK},
+            {"gemm_share_16_bit": BOUNDLESS, "expert_share": BOUNDLESS},
+        ),
+        "elementwise": (
+            {"memory_bandwidth_byte_per_s": 1e10},
+            {"ffn_passes": 1e4},
+        ),
+    }[computed]
+    alone = taken(EXPERTS, layout=layout, limits=limits, **costs)
+    layer = (alone.gemm + alone.attention + alone.elementwise + alone.experts) / TIMES
+    slow_link = LINK * forward / layer  # so that the exchange takes as long as the layer
+    both = taken(
+        EXPERTS,
+        layout=layout,
+        limits=limits | {"scale_up_byte_per_s": slow_link},
+        expert_exposed=1.0,
+        **costs,
+    )
+    shown = layer - (1 - 20 / 132) * layer / 2
+    assert both.expert_parallel == approx(TIMES * MOE_SHARE * 2 * shown)
 
 
 def test_stages_hand_on_activations_and_gradients():
