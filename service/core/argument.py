@@ -231,14 +231,14 @@ class Cursor(Generic[S]):
         The name is the formula's own unless another is given. A `Term` is an input, a `Fixed` has
         a source that the figure shows, and every other value is passed on as it is.
         """
-        inputs, fixed, stands = _sorted(of)
+        inputs, fixed, sources = _sorted(of)
         return self.argument.ledger.derive(
             formula,
             name=f"{self.prefix}/{name or formula.name}",
             unit=unit,
             inputs=inputs,
             fixed=fixed,
-            stands=stands,
+            structure_sources=sources,
         )
 
     def derive_once(
@@ -254,13 +254,13 @@ class Cursor(Generic[S]):
         self, formula: Formula[..., Any], name: str = "", /, **of: Any
     ) -> dict[str, Term]:
         """Apply a formula that answers with a named tuple: a figure `prefix/name/part` for each."""
-        inputs, fixed, stands = _sorted(of)
+        inputs, fixed, sources = _sorted(of)
         return self.argument.ledger.derive_parts(
             formula,
             name=f"{self.prefix}/{name or formula.name}",
             inputs=inputs,
             fixed=fixed,
-            stands=stands,
+            structure_sources=sources,
         )
 
     def warn(self, code: WarningCode, detail: str, *, member: str = "") -> None:
@@ -283,8 +283,8 @@ def _sorted(of: Mapping[str, Any]) -> tuple[dict[str, Term], dict[str, Any], dic
         for key, value in of.items()
         if key not in inputs
     }
-    stands = {key: value.stands for key, value in of.items() if isinstance(value, Fixed)}
-    return inputs, fixed, stands
+    sources = {key: value.stands for key, value in of.items() if isinstance(value, Fixed)}
+    return inputs, fixed, sources
 
 
 def middle(low: float, high: float, *, unit: Unit) -> float:

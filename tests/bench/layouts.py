@@ -8,6 +8,7 @@ import numpy as np
 from service.api.contract.examples import REQUESTS
 from service.catalog_files import load_catalog
 from service.core.argument import Argument
+from service.core.request.names import placed_stages
 from service.core.training.parallelism import Layout
 from service.core.training.plan import builder_of
 from service.core.training.search import search
@@ -24,9 +25,7 @@ def layouts() -> None:
     """Print what predicting Llama 3.1 405B on 16,384 devices costs, side by side."""
     catalog = load_catalog()
     request = asked(LLAMA_405B)
-    whole = Argument(catalog).at(request, pointer="", prefix="plan")
-    stage = whole.argument.at(request.run.stages[0], pointer="/run/stages/0", prefix="plan")
-    builder = builder_of(stage.at("work"), whole.at("cluster"))
+    builder = builder_of(Argument(catalog), next(placed_stages(request)))
     one = Layout(tensor_parallel=8.0, pipeline_parallel=16.0, data_parallel=128.0)
     pipelines = np.resize(np.array([4.0, 8.0, 16.0, 32.0]), MANY)
     many = one._replace(pipeline_parallel=pipelines, tensor_parallel=np.full(MANY, 8.0))

@@ -131,14 +131,15 @@ class Ledger:
         inputs: Mapping[str, Term],
         unit: Unit | None = None,
         fixed: Mapping[str, Any] | None = None,
-        stands: Mapping[str, str] | None = None,
+        structure_sources: Mapping[str, str] | None = None,
     ) -> Term:
         """Apply a formula to terms; `fixed` are its arguments that are not numbers.
 
         `unit` is for a formula that answers in the unit of its arguments.
-        `stands` says where the fixed arguments come from, for readers who walk the figure back.
+        `structure_sources` says where the fixed arguments come from, for readers who walk the
+        figure back.
         """
-        answer, source = self._apply(formula, {WHOLE: name}, inputs, fixed, stands)
+        answer, source = self._apply(formula, {WHOLE: name}, inputs, fixed, structure_sources)
         return self._answered(name, unit or formula.units[WHOLE], float(answer), source)
 
     def derive_once(
@@ -161,11 +162,11 @@ class Ledger:
         name: str,
         inputs: Mapping[str, Term],
         fixed: Mapping[str, Any] | None = None,
-        stands: Mapping[str, str] | None = None,
+        structure_sources: Mapping[str, str] | None = None,
     ) -> dict[str, Term]:
         """Apply a formula that answers with a named tuple; one entry `name/part` for each part."""
         names = {part: f"{name}/{part}" for part in formula.units}
-        answer, source = self._apply(formula, names, inputs, fixed, stands)
+        answer, source = self._apply(formula, names, inputs, fixed, structure_sources)
         return {
             part: self._answered(names[part], unit, float(getattr(answer, part)), source)
             for part, unit in formula.units.items()
@@ -177,7 +178,7 @@ class Ledger:
         parts: dict[str, str],
         inputs: Mapping[str, Term],
         fixed: Mapping[str, Any] | None,
-        stands: Mapping[str, str] | None,
+        structure_sources: Mapping[str, str] | None,
     ) -> tuple[Any, Derived]:
         """The answer of a formula and its source. The application goes on the tape."""
         names = {key: term.name for key, term in inputs.items()}
@@ -189,7 +190,9 @@ class Ledger:
         else:
             self.tape.of_run.append(applied)
             self._of_run.update(parts.values())
-        source = Derived(formula=formula.name, inputs=names, structure=dict(stands or {}))
+        source = Derived(
+            formula=formula.name, inputs=names, structure=dict(structure_sources or {})
+        )
         return formula.function(**centrals, **structure), source
 
     def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:

@@ -3,15 +3,14 @@
 This is the search behind a quote, with all of its runners-up. Nothing is drawn or priced.
 """
 
-from typing import Any
-
 from msgspec import Struct
 
-from service.core.argument import Argument, Cursor, Unknown
+from service.core.argument import Argument, Unknown
 from service.core.catalog.catalog import Catalog
 from service.core.cluster.hardware import hardware_of
 from service.core.model.named import named_model
-from service.core.request.request import Cluster, QuoteRequest
+from service.core.request.names import PlacedStage, placed_stages
+from service.core.request.request import QuoteRequest
 from service.core.request.work import Pretraining
 from service.core.training.search import Search, search_range
 from service.core.training.step import StepBuilder
@@ -49,14 +48,8 @@ def plans(
     runners_up: int,
 ) -> tuple[Plan, ...]:
     """The layouts of one stage on each number of devices; raises `NothingToPlan`."""
-    argument = Argument(catalog)
-    place = f"/run/stages/{stage}"
-    asked = argument.at(request.run.stages[stage], pointer=place, prefix="plan")
-    own = asked.states("cluster")
-    builder = builder_of(
-        asked.at("work"),
-        asked.at("cluster") if own else _whole(argument, request).at("cluster"),
-    )
+    placed = tuple(placed_stages(request))[stage]
+    builder = builder_of(Argument(catalog), placed)
     searches = search_range(
         problem=builder.problem,
         devices=devices,
@@ -74,12 +67,11 @@ def plans(
     )
 
 
-def _whole(argument: Argument, request: QuoteRequest) -> Cursor[QuoteRequest]:
-    return argument.at(request, pointer="", prefix="plan")
-
-
-def builder_of(work: Cursor[Any], cluster: Cursor[Cluster]) -> StepBuilder:
-    """The builder of one pre-training step. Raises `NothingToPlan`."""
+def builder_of(argument: Argument, placed: PlacedStage) -> StepBuilder:
+    """The builder of the step of one pre-training stage. Raises `NothingToPlan`."""
+    stage = argument.at(placed.stage, pointer=placed.pointer, prefix="plan")
+    cluster = argument.at(placed.cluster, pointer=placed.cluster_pointer, prefix="plan")
+    work = stage.at("work")
     if not isinstance(work.said, Pretraining):
         raise NothingToPlan(
             "only pretraining has a layout to plan", pointer=work.pointer_of("kind")
