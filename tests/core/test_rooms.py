@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[2]
 CORE = "service.core"
 NOT_FOR_FORMULAS = tuple(f"{CORE}.{room}" for room in ("answer", "argument", "catalog", "request"))
 TWO_CONVENTIONS = {
-    "Acquisition",
     "PurchaseRates",
     "acquisition",
     "device_hour_usd",

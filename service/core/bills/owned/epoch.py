@@ -12,6 +12,7 @@ Source of every formula: Cottier et al., "The rising costs of training frontier 
 from math import log
 from typing import NamedTuple
 
+from service.core.bills.owned.purchase import Purchase
 from service.core.figures.arrays import Real, maximum
 from service.core.figures.formulas import formula
 from service.core.figures.units import (
@@ -38,15 +39,6 @@ class PurchaseRates(NamedTuple):
     accelerators_usd: Real
     servers_usd: Real
     network_usd: Real
-
-
-class Acquisition(NamedTuple):
-    """Purchase of a cluster in US dollars, in parts and in sum."""
-
-    accelerators_usd: Real
-    servers_usd: Real
-    network_usd: Real
-    total_usd: Real
 
 
 def chip_hours(*, training_flop: Real, peak_flop_per_s: Real, mfu: Real) -> Real:
@@ -178,10 +170,10 @@ def purchase_rates(
     )
 
 
-@formula("epoch_2024_acquisition", parts=dict.fromkeys(Acquisition._fields, "usd"))
+@formula("epoch_2024_acquisition", parts=dict.fromkeys(Purchase._fields, "usd"))
 def acquisition(
     *, devices: Real, price_usd: Real, server_overhead: Real, network_share: Real
-) -> Acquisition:
+) -> Purchase:
     """Purchase of the cluster by part. The sum is `acquisition_usd`.
 
         accelerators + servers = devices * price_usd, of which the devices are 1 / server_overhead
@@ -191,7 +183,7 @@ def acquisition(
     """
     total = acquisition_usd(devices=devices, price_usd=price_usd, network_share=network_share)
     hardware = devices * price_usd
-    return Acquisition(
+    return Purchase(
         accelerators_usd=hardware / server_overhead,
         servers_usd=hardware - hardware / server_overhead,
         network_usd=total - hardware,

@@ -11,20 +11,12 @@ utilisation, so a device that is used more never costs more per hour.
 
 from typing import NamedTuple
 
+from service.core.bills.owned.purchase import Purchase
 from service.core.figures.arrays import Real, maximum, minimum, where
 from service.core.figures.formulas import formula
 from service.core.figures.units import HOURS_PER_MONTH, HOURS_PER_YEAR, WATTS_PER_KILOWATT
 
 NEVER = 1e9
-
-
-class Acquisition(NamedTuple):
-    """Purchase of a cluster in US dollars, in parts and in sum."""
-
-    accelerators_usd: Real
-    servers_usd: Real
-    network_usd: Real
-    total_usd: Real
 
 
 class PurchaseRates(NamedTuple):
@@ -49,7 +41,7 @@ class BreakEvenPoint(NamedTuple):
     saving_usd_per_device_hour: Real
 
 
-@formula("straight_line_acquisition", parts=dict.fromkeys(Acquisition._fields, "usd"))
+@formula("straight_line_acquisition", parts=dict.fromkeys(Purchase._fields, "usd"))
 def acquisition(
     *,
     devices: Real,
@@ -57,7 +49,7 @@ def acquisition(
     server_share: Real,
     network_share: Real,
     price_includes_server: float,
-) -> Acquisition:
+) -> Purchase:
     """The cost of buying the cluster, by part.
 
         servers = price * server_share, if the price is a share of a complete server,
@@ -77,7 +69,7 @@ def acquisition(
         accelerators = price_usd_per_device
     nodes = accelerators + servers
     network = nodes * network_share / (1.0 - network_share)
-    return Acquisition(
+    return Purchase(
         accelerators_usd=devices * accelerators,
         servers_usd=devices * servers,
         network_usd=devices * network,
