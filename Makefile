@@ -44,20 +44,39 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
 .PHONY: help
 help: ## say what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 .PHONY: serve
 serve: $(VENV)/project.stamp ## serve quotes on 127.0.0.1:8000 (RUNQUOTE_* change how)
 	@exec $(BIN)/runquote serve
 
+.PHONY: check
+check: static ## check format, lint, types, import contracts and the core: before every commit
+	$(BIN)/pytest tests/core
+
 .PHONY: test
-test: $(VENV)/dev.stamp $(REDOCLY) ## run every check
+test: static check-generated $(REDOCLY) ## run every check but the fits
+	@$(NODE) $(REDOCLY) lint --config $(CONTRACT_LINT)/redocly.yaml openapi/openapi.yaml
+	$(BIN)/pytest
+
+.PHONY: static
+static: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
-	@$(NODE) $(REDOCLY) lint --config $(CONTRACT_LINT)/redocly.yaml openapi/openapi.yaml
-	$(BIN)/pytest
+
+.PHONY: check-generated
+check-generated: $(VENV)/dev.stamp ## check that generated files are what their inputs make, in seconds
+	$(BIN)/python -m lab check
+
+.PHONY: check-fits
+check-fits: $(VENV)/dev.stamp ## fit again what has changed since it was fitted, and compare, in minutes
+	$(BIN)/python -m lab check-fits
+
+.PHONY: regenerate
+regenerate: $(VENV)/dev.stamp ## make generated files anew, in order, where what they read has changed
+	$(BIN)/python -m lab regenerate
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure CPU time per request, and print it

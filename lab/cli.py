@@ -1,15 +1,15 @@
 """The laboratory's command line: what is fitted, calibrated, predicted and reported."""
 
-import importlib
 import sys
-from typing import Annotated, Protocol, cast
+from collections.abc import Iterable
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from lab.files import ROOT, Texts, write
-from service.catalog_files import load_catalog
-from service.core.catalog.catalog import Catalog
+from lab.upkeep import upkeep
+from lab.upkeep.products import PRODUCTS, Product
+from lab.upkeep.upkeep import Verdict
 
 app = typer.Typer(
     name="lab",
@@ -27,68 +27,113 @@ app.add_typer(runs, name="runs")
 app.add_typer(post_training, name="post-training")
 app.add_typer(ranges, name="ranges")
 
-err = Console(stderr=True)
+out = Console()
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(help="Products, as `list` names them; all of them where none is named."),
+]
 Dry = Annotated[
-    bool,
-    typer.Option("--dry", help="Print what would be written and leave the files alone."),
+    bool, typer.Option("--dry", help="Print what would be written and leave the files alone.")
 ]
 
 
-class Maker(Protocol):
-    """A module that makes the texts of files from the catalog."""
-
-    def made(self, catalog: Catalog) -> Texts:
-        """The files and what is to stand in them."""
-
-
-def make(module: str, *, dry: bool) -> None:
-    """Let a module make its files; write them, or print them when `dry`."""
-    texts = cast("Maker", importlib.import_module(module)).made(load_catalog())
+def make(name: str, *, dry: bool) -> None:
+    """Make a product and record it, or print it when `dry`."""
+    (product,) = named([name])
     if dry:
-        sys.stdout.write("\n".join(texts.values()))
-        return
-    write(texts)
-    for path in texts:
-        err.print(f"written: {path.relative_to(ROOT)}", highlight=False)
+        sys.stdout.write("\n".join(product.made().values()))
+    else:
+        say([upkeep.produce(product)])
+
+
+def named(names: list[str] | None) -> tuple[Product, ...]:
+    """The products of these names in their order; leaves where there is none of a name."""
+    known = {product.name: product for product in PRODUCTS}
+    if unknown := [name for name in names or () if name not in known]:
+        out.print(f"no product {', '.join(unknown)}; known are {', '.join(known)}", style="red")
+        raise typer.Exit(2)
+    return tuple(product for name, product in known.items() if not names or name in names)
+
+
+def say(verdicts: Iterable[Verdict]) -> bool:
+    """Print each verdict as it comes; whether all are current."""
+    are_current = True
+    for product, is_current, why in verdicts:
+        are_current &= is_current
+        style = None if is_current else "red"
+        out.print(
+            f"{product.name}: {why}", style=style, markup=False, highlight=False, soft_wrap=True
+        )
+    return are_current
+
+
+@app.command("list")
+def list_products() -> None:
+    """List what is generated, in the order in which one follows from another."""
+    for product in PRODUCTS:
+        for file in product.writes:
+            out.print(f"{product.name:<20}{file}", markup=False, highlight=False)
+
+
+@app.command("check")
+def check(names: Names = None) -> None:
+    """Say which generated files are not what their inputs make, in seconds and without a fit."""
+    if not say(upkeep.check(named(names))):
+        out.print("make them anew: make regenerate", style="red")
+        raise typer.Exit(1)
+
+
+@app.command("regenerate")
+def regenerate(names: Names = None) -> None:
+    """Make what its inputs no longer make, in order: seconds, or minutes where a fit is needed."""
+    say(upkeep.regenerate(named(names)))
+
+
+@app.command("check-fits")
+def check_fits(names: Names = None) -> None:
+    """Fit again what has changed since it was fitted, and compare: minutes."""
+    if not say(upkeep.check_fits(named(names))):
+        out.print("write what came out: make regenerate", style="red")
+        raise typer.Exit(1)
 
 
 @steps.command("fit")
 def fit_steps(*, dry: Dry = False) -> None:
     """Fit the engine's constants, in seconds; write them with their errors and covariance."""
-    make("lab.steps.refit", dry=dry)
+    make("steps fit", dry=dry)
 
 
 @steps.command("report")
 def report_steps(*, dry: Dry = False) -> None:
     """Fit with and without each term, in minutes; write service/data/engine/report.md."""
-    make("lab.steps.report", dry=dry)
+    make("steps report", dry=dry)
 
 
 @runs.command("calibrate")
 def calibrate(*, dry: Dry = False) -> None:
     """Read what runs took over their prediction off the published ones; write run_errors.toml."""
-    make("lab.runs.calibration", dry=dry)
+    make("runs calibrate", dry=dry)
 
 
 @runs.command("predict")
 def predict(*, dry: Dry = False) -> None:
     """Predict the catalog's runs; write what /catalog/runs shows of it."""
-    make("lab.runs.predict_file", dry=dry)
+    make("runs predict", dry=dry)
 
 
 @runs.command("report")
 def report_runs(*, dry: Dry = False) -> None:
     """Compare predicted with disclosed device-hours; write docs/accuracy-runs.md."""
-    make("lab.runs.report", dry=dry)
+    make("runs report", dry=dry)
 
 
 @post_training.command("fit")
 def fit_post_training(*, dry: Dry = False) -> None:
     """Fit the constants of reinforcement, in minutes; write them, their worth and the report."""
-    make("lab.post_training.refit", dry=dry)
+    make("post-training fit", dry=dry)
 
 
 @ranges.command("measure")
 def measure(*, dry: Dry = False) -> None:
     """Measure how far figures without a printed range are off; write ranges/measured.toml."""
-    make("lab.ranges", dry=dry)
+    make("ranges measure", dry=dry)

@@ -6,12 +6,8 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
-from lab.post_training.fit import (
-    LeftOut,
-    PostTrainingFit,
-    central_hours,
-    with_constants,
-)
+from lab.post_training.fit import LeftOut, PostTrainingFit
+from lab.post_training.rows import central_hours, with_constants
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
 from service.core.request.request import QuoteRequest

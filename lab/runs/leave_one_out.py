@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from lab.files import REFERENCE_RUNS
-from lab.post_training.fit import LEFT_OUT
+from lab.files import LEFT_OUT, REFERENCE_RUNS
 from lab.runs.calibration import FIGURES, Residuals, residuals, unbiased
 from service.core.catalog.catalog import Catalog
 from service.scoring.runs.predict import Predicted

@@ -1,7 +1,7 @@
 """`python -m lab steps fit`: the constants anew, and the errors they leave."""
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +14,16 @@ from lab.steps.fit import Fit, Space, fit, folds_of, left_out, space_of
 from service.catalog_files.engine import ConstantRow, EffectRow
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
-from service.scoring.steps.batch import Batch, batch_of
+from service.scoring.steps.batch import Batch, batch_of, predicted_by
 from service.scoring.steps.inputs import expressed
 from service.scoring.steps.measurements import read_measurements
-from service.scoring.steps.score import group_of, kind_of, source_of
+from service.scoring.steps.score import LABELS, group_of, kind_of, source_of
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # Between these quantiles lie two sigma of a normal distribution.
 SIGMA_QUANTILES = (0.15866, 0.84134)
 DIGITS = 8
+FITTED_MEMBERS = ("value", "log_sd")
 # Least rows of one source on one device of which a bias can be told.
 ANCHORED_ROWS = 3
 
@@ -80,6 +81,24 @@ def refit(catalog: Catalog) -> Refit:
 def made(catalog: Catalog) -> Texts:
     """The engine's data files as a fit to today's measurements makes them."""
     return engine_texts(refit(catalog))
+
+
+def witness(catalog: Catalog) -> Iterator[str]:
+    """What the fit hangs on: priors, rows, and what the engine says of each row.
+
+    Two vectors of constants are asked, the priors and the fitted ones.
+    """
+    batch = load_batch(catalog)
+    constants, effects = load_specs()
+    for spec in (*constants, *effects):
+        believed = msgspec.structs.asdict(spec)
+        yield str({name: believed[name] for name in believed if name not in FITTED_MEMBERS})
+    space = load_space(batch)
+    before = predicted_by(batch, space.constants(space.prior))
+    now = predicted_by(batch, catalog.engine.constants)
+    for row, one, other in zip(batch.rows, before, now, strict=True):
+        labels = "|".join(label(row) for label in (group_of, *LABELS.values()))
+        yield f"{row.row.id}|{labels}|{row.measured_s:.6g}|{one:.6g}|{other:.6g}"
 
 
 def engine_texts(done: Refit, directory: Path = ENGINE) -> Texts:

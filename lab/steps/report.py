@@ -1,5 +1,6 @@
 """`python -m lab steps report`: errors by what rows have in common, terms, constants."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from lab.files import ENGINE, Texts
 from lab.steps.fit import fit, folds_of, left_out
 from lab.steps.refit import Refit, errors_of, load_space, refit
+from lab.steps.refit import witness as refit_witness
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
 from service.scoring.steps.score import group_of, kind_of, score_of, summary
@@ -49,6 +51,11 @@ def made(catalog: Catalog) -> Texts:
     """The report of a fit to today's measurements, with the fits that leave a term out."""
     done = refit(catalog)
     return {REPORT: report_of(done, ablations(done))}
+
+
+def witness(catalog: Catalog) -> Iterator[str]:
+    """What the report hangs on: what the fit does."""
+    return refit_witness(catalog)
 
 
 def ablations(done: Refit) -> dict[str, dict[str, Any]]:
