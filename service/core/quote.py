@@ -1,9 +1,9 @@
 """The whole argument on one page: a newcomer starts here.
 
 A request names a run and a cluster. Each stage's work becomes device-hours, each cluster's supply
-becomes a price, each basis becomes a bill; the ledger that all of it went through becomes the
-figures, and is replayed over draws for the intervals. Nothing here reads a clock, a file, the
-network or the environment.
+becomes a price, and each basis becomes a bill. All numbers go through one ledger. Its entries
+become the figures, and its formulas are replayed over draws for the intervals. Nothing here reads a
+clock, a file, the network or the environment.
 """
 
 from msgspec import Raw

@@ -86,3 +86,12 @@ def test_the_path_of_a_number_is_the_one_that_it_takes() -> None:
     for shown in figures:
         ((name, facts),) = shown.items()
         assert facts.items() <= quote["figures"][name].items()
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_is_said_to_be_made_can_be_made(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", text):
+        assert target in targets, target

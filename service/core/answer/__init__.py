@@ -1,4 +1,4 @@
-"""What a quote says, exactly as the contract prints it."""
+"""The types of an answer, exactly as the contract prints them."""
 
 from service.core.answer.base import (
     Amount,

@@ -1,4 +1,4 @@
-"""What all parts of an answer are made of."""
+"""Types that all parts of an answer share."""
 
 from typing import Annotated, Literal, TypeAlias
 

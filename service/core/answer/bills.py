@@ -1,4 +1,4 @@
-"""What a quote says of money: lines, bills, drivers, bridges and ownership."""
+"""The parts of a quote about money: lines, bills, drivers, bridges and ownership."""
 
 from typing import Annotated, Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""What a quote says of stages: hours, steps, memory, layout, energy, carbon, power."""
+"""The parts of a quote about stages: hours, steps, memory, layout, energy, carbon, power."""
 
 from typing import Annotated, Literal
 

@@ -152,7 +152,7 @@ class BillBuilder:
         stage: str = "",
         label: str = "",
     ) -> None:
-        """Write a line that nobody prices, and warn of it at the member that is to blame."""
+        """Write a line without a price, and warn of it at the member that is to blame."""
         self.at.argument.warn("unpriced_line", detail, pointer=pointer)
         self._lines.append(
             Unpriced(

@@ -174,7 +174,7 @@ def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
 
 
 def _nobody(cluster: Cluster, supply: Market, *, any_at_all: bool) -> NoPrice:
-    """Why the market is empty, and what would fill it."""
+    """Why the market has no price, and what to do about it."""
     if not any_at_all:
         return NoPrice(
             "no_offer_for_device",

@@ -114,10 +114,10 @@ BaseScope: TypeAlias = Literal["rental", "fully_loaded"]
 
 
 class BaseRuns(Wire, frozen=True, kw_only=True, tag_field="kind", tag="runs"):
-    """Reference runs of the catalog: their hours and rates, or stated costs, add up to the base.
+    """Reference runs of the catalog. The base is the sum of their hours x rates, or stated costs.
 
     `scope` says how much of the base counts: the `rental` of its final runs, or `fully_loaded`,
-    with the experiments, staff and data that it took.
+    with its experiments, staff and data.
     """
 
     ids: Annotated[Unordered[Slug], Meta(min_length=1, max_length=16)]

@@ -10,7 +10,7 @@ Degree = Annotated[float, Meta(ge=1, le=10_000_000, multiple_of=1)]
 
 
 class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A layout as asked for; what is left out takes the value in the comment, or is searched."""
+    """A layout as asked for. Members left out have the value in their comment, or are searched."""
 
     tensor_parallel: Degree = 1.0
     pipeline_parallel: Degree = 1.0

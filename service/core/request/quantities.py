@@ -1,4 +1,4 @@
-"""The numbers that a request may hold: units, bounds, and what the contract says of each.
+"""The numbers that a request may hold: units, bounds, and their descriptions in the contract.
 
 Every number is bounded so that no product or quotient of legal inputs leaves the finite range.
 Counts are `number`, so that they may be written as 14.8e12 or 1e3.
