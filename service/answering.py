@@ -15,6 +15,7 @@ from service.core.answer import EngineStamp, Quote
 from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
+from service.core.draws.memo import Memo
 from service.core.quote import check_names, quote
 from service.core.request.accounting import BaseQuote
 from service.core.request.request import QuoteRequest
@@ -65,7 +66,12 @@ def question_of(request: QuoteRequest, *, engine: EngineStamp, catalog: Catalog)
 
 
 def answer_of(
-    question: Question, *, engine: EngineStamp, catalog: Catalog, base_quote: bytes | None
+    question: Question,
+    *,
+    engine: EngineStamp,
+    catalog: Catalog,
+    memo: Memo,
+    base_quote: bytes | None,
 ) -> Quote:
     """The quote of a question. Raises `NotQuotable`.
 
@@ -80,6 +86,7 @@ def answer_of(
         canonical_request=question.canonical,
         engine=engine,
         valid_until=valid_until(catalog.published_at),
+        memo=memo,
         base_quote=base_totals(question, base_quote),
     )
 

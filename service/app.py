@@ -20,6 +20,7 @@ from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
 from service.core.catalog.catalog import Catalog
+from service.core.draws.memo import Memo
 from service.metrics import Metrics
 from service.quoting import Quoting
 from service.settings import Settings
@@ -41,8 +42,10 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
         observer=metrics.cache,
     )
     metrics.catalog_timestamp.set(datetime.fromisoformat(catalog.published_at).timestamp())
+    memo = Memo(max_bytes=settings.memo_max_bytes)
+    metrics.watch(memo)
     metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
-    quoting = Quoting(catalog=catalog, cache=cache, metrics=metrics)
+    quoting = Quoting(catalog=catalog, cache=cache, memo=memo, metrics=metrics)
     engine = quoting.engine
     metrics.build_info.labels(engine.version, engine.digest, catalog.version, catalog.digest).set(1)
 

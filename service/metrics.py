@@ -8,10 +8,13 @@ from typing import Final, Literal, TypeAlias
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from service.cache import BREAKER_STATES, BreakerState, Operation, Result, Tier
+from service.core.draws.memo import KINDS, Memo
 
 Phase: TypeAlias = Literal["decode", "key", "compute", "encode"]
 
@@ -50,6 +53,34 @@ class CacheCounts:
         """Show the state that the breaker is in now."""
         for known in BREAKER_STATES:
             self.breaker.labels(known).set(1.0 if known == state else 0.0)
+
+
+class MemoCollector(Collector):
+    """Reads a memo's counts when they are scraped; it costs a quote nothing."""
+
+    def __init__(self, memo: Memo) -> None:
+        self._memo = memo
+
+    def collect(self) -> Iterator[Metric]:
+        """The memo's size, and its look-ups by kind and result."""
+        yield GaugeMetricFamily(
+            "runquote_memo_bytes",
+            "What the memo holds of draws, rows and bases that computed quotes share.",
+            self._memo.used_bytes,
+        )
+        yield GaugeMetricFamily(
+            "runquote_memo_entries", "How many entries the memo holds.", len(self._memo)
+        )
+        lookups = CounterMetricFamily(
+            "runquote_memo_lookups",
+            "Look-ups in the memo, by kind of entry and result.",
+            labels=("kind", "result"),
+        )
+        for kind in KINDS:
+            hits, misses = self._memo.counts(kind)
+            lookups.add_metric((kind, "hit"), hits)
+            lookups.add_metric((kind, "miss"), misses)
+        yield lookups
 
 
 class Metrics:
@@ -120,6 +151,10 @@ class Metrics:
             ("version", "engine_digest", "catalog_version", "catalog_digest"),
             registry=self.registry,
         )
+
+    def watch(self, memo: Memo) -> None:
+        """Show what a memo holds, and how often it is asked."""
+        self.registry.register(MemoCollector(memo))
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:

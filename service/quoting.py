@@ -11,6 +11,7 @@ from service.cache.memory import MemoryTier
 from service.core.answer import EngineStamp, PricedBill, Quote
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
+from service.core.draws.memo import Memo
 from service.core.request.request import QuoteRequest
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
@@ -35,11 +36,13 @@ class Quoting:
         *,
         catalog: Catalog,
         cache: QuoteCache,
+        memo: Memo,
         metrics: Metrics,
         engine: EngineStamp | None = None,
     ) -> None:
         self.catalog = catalog
         self.cache = cache
+        self.memo = memo
         self.metrics = metrics
         self.engine = engine_stamp() if engine is None else engine
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
@@ -83,7 +86,11 @@ class Quoting:
         try:
             with self.metrics.phase("compute"):
                 answer = answer_of(
-                    question, engine=self.engine, catalog=self.catalog, base_quote=base_quote
+                    question,
+                    engine=self.engine,
+                    catalog=self.catalog,
+                    memo=self.memo,
+                    base_quote=base_quote,
                 )
         except NotQuotable:
             self.metrics.quotes.labels("none", "refused").inc()

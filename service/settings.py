@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from service.cache import InvalidRedisAddress, redis_address
+from service.core.draws.memo import DEFAULT_MAX_BYTES as MEMO_MAX_BYTES
 
 PREFIX = "RUNQUOTE_"
 
@@ -27,6 +28,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_memory_bytes: Annotated[
         int, Meta(ge=0, le=2**40, description="Bound of the in-memory cache.")
     ] = 64 * 2**20
+    memo_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=0, le=2**40, description="Bound of what computed quotes share: draws, rows, bases."
+        ),
+    ] = MEMO_MAX_BYTES
     cache_ttl_s: Annotated[
         int, Meta(ge=1, le=365 * 86400, description="How long Redis keeps a quote.")
     ] = 30 * 86400

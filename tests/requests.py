@@ -29,3 +29,63 @@ V3 = metered(
     {"pre-training": 2664000, "context extension": 119000, "post-training": 5000},
     devices=2048,
 )
+
+
+def around(value: float) -> dict[str, float]:
+    """An interval around a number, narrow on the low side."""
+    return {"low": round(value / 1.2, 6), "high": round(value * 1.3, 6)}
+
+
+def ranged_stages(index: int, *, stages: int = 64) -> dict[str, Any]:
+    """Stages of known hours, all of them intervals; no two requests have the same numbers."""
+    hours = {f"stage {stage}": 1000.0 + 7 * index + stage for stage in range(stages)}
+    request = metered("ranges", hours, devices=512)
+    for stage in request["run"]["stages"]:
+        stage["work"]["device_hours"] = around(stage["work"]["device_hours"])
+    request["cluster"]["supply"]["usd_per_device_hour"] = around(2.0 + index / 1000)
+    return request
+
+
+def owned_clusters(index: int, *, stages: int = 64) -> dict[str, Any]:
+    """Stages on owned clusters of their own: some 1,160 intervals, in other places each time."""
+    listed = [_stage_on_owned(index, stage, stages=stages) for stage in range(stages)]
+    run = {"name": "owned", "stages": listed}
+    return {"run": run, "cluster": listed[0]["cluster"]}
+
+
+def _stage_on_owned(index: int, stage: int, *, stages: int) -> dict[str, Any]:
+    more = 1.0 + (index * stages + stage) / 1000
+    supply = {
+        "kind": "owned",
+        "usd_per_device": around(30_000.0 * more),
+        "years": around(4.0),
+        "residual_share": around(0.1),
+        "utilization": {"low": 0.6, "high": 0.9},
+        "cost_of_capital": around(0.08),
+        "maintenance_share": around(0.05),
+        "usd_per_kilowatt_month": around(150.0 * more),
+        "network_share": around(0.1),
+    }
+    site = {
+        "pue": {"low": 1.1, "high": 1.3},
+        "usd_per_kwh": around(0.08 * more),
+        "carbon_kg_co2e_per_kwh": around(0.3),
+    }
+    reliability = {
+        "failures_per_device_day": around(1e-4 * more),
+        "restart_seconds": around(900.0 * more),
+        "checkpoint_seconds": around(20.0 * more),
+        "checkpoint_interval_seconds": around(3600.0 * more),
+    }
+    cluster = {
+        "accelerator": "nvidia-h800-sxm-80gb",
+        "devices": 512 + stage,
+        "supply": supply,
+        "site": site,
+        "network_gbit_per_s_per_device": around(400.0),
+        "reliability": reliability,
+    }
+    # A figure more or less is another set of figures, which shares nothing with the others.
+    flop = 1e22 if stage == index % stages else around(1e22 * more)
+    work = {"kind": "compute", "flop": flop, "mfu": {"low": 0.3, "high": 0.5}}
+    return {"name": f"stage {stage}", "work": work, "cluster": cluster, "repeat": around(1.3)}

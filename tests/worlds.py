@@ -9,6 +9,7 @@ from msgspec import UnsetType
 from service.catalog_files import load_catalog
 from service.core.answer import Bill, EngineStamp, PricedBill, Quote
 from service.core.catalog.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
+from service.core.draws.memo import Memo
 from service.core.figures.formulas import WHOLE, Formula
 from service.core.figures.sources import Datum, Judged
 from service.core.figures.units import Unit
@@ -17,6 +18,9 @@ from service.core.request.request import QuoteRequest
 
 TEST_ENGINE = EngineStamp(version="test", digest="sha256:" + "0" * 64)
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
+
+MEMO = Memo()
+"""Shared by all quotes of a test process: it changes no byte of any."""
 
 
 @cache
@@ -135,7 +139,7 @@ def number(datum: Datum | UnsetType) -> float:
     return datum._value
 
 
-def answer(request: dict[str, Any], catalog: Catalog) -> Quote:
+def answer(request: dict[str, Any], catalog: Catalog, memo: Memo | None = None) -> Quote:
     """The quote of a request over a catalog, with a stand-in id."""
     return quote(
         asked(request),
@@ -144,6 +148,7 @@ def answer(request: dict[str, Any], catalog: Catalog) -> Quote:
         canonical_request=msgspec.json.encode(request),
         engine=TEST_ENGINE,
         valid_until="2026-02-01T00:00:00Z",
+        memo=MEMO if memo is None else memo,
     )
 
 

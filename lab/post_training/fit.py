@@ -17,6 +17,7 @@ from lab.files import LAB_DATA
 from lab.post_training.rows import PriorRow, Row, log_ratios, range_of, with_constants
 from service.catalog_files import DATA_DIRECTORY
 from service.core.catalog.catalog import Catalog
+from service.core.draws.memo import Memo
 from service.core.figures.arrays import Array
 from service.core.figures.sources import Judged
 from service.scoring.runs.predict import Predicted, predicted_for
@@ -115,18 +116,19 @@ def fit_post_training(
 def left_out(done: PostTrainingFit, catalog: Catalog) -> tuple[LeftOut, ...]:
     """Every row as quoted by a fit to the rows of all other sources."""
     found: dict[str, LeftOut] = {}
+    memo = Memo()
     for source in sorted({row.source for row in done.rows}):
         seen = [row for row in done.rows if row.source != source]
         fitted = fit_post_training(seen, catalog, done.priors)
         unseen = with_constants(catalog, done.priors, fitted.logs)
         for row in done.rows:
             if row.source == source:
-                found[row.id] = _left_out(row, unseen)
+                found[row.id] = _left_out(row, unseen, memo)
     return tuple(found[row.id] for row in done.rows)
 
 
-def _left_out(row: Row, catalog: Catalog) -> LeftOut:
-    quoted = predicted_for(row.request, catalog)
+def _left_out(row: Row, catalog: Catalog, memo: Memo) -> LeftOut:
+    quoted = predicted_for(row.request, catalog, memo)
     assert isinstance(quoted, Predicted)
     return LeftOut(
         predicted=quoted,

@@ -18,6 +18,7 @@ from lab.post_training.fit import (
 from lab.post_training.report import report_of
 from lab.post_training.rows import committed_logs, load_priors, load_rows, log_ratios
 from service.core.catalog.catalog import Catalog
+from service.core.draws.memo import Memo
 from service.scoring.runs.predict import Predicted, predicted_for
 
 
@@ -43,8 +44,9 @@ def witness(catalog: Catalog) -> Iterator[str]:
     yield from map(str, priors)
     before = log_ratios(rows, catalog, priors, np.log([prior.prior for prior in priors]))
     now = log_ratios(rows, catalog, priors, committed_logs(catalog, priors))
+    memo = Memo()
     for row, one, other in zip(rows, before, now, strict=True):
-        quoted = predicted_for(row.request, catalog)
+        quoted = predicted_for(row.request, catalog, memo)
         assert isinstance(quoted, Predicted)
         quantiles = f"{quoted.p10:.4g}|{quoted.p90:.4g}"
         yield f"{row.id}|{row.source}|{row.disclosed:.6g}|{one:.6f}|{other:.6f}|{quantiles}"

@@ -10,6 +10,7 @@ import msgspec
 from lab.files import LEFT_OUT, REFERENCE_RUNS
 from lab.runs.calibration import FIGURES, Residuals, residuals, unbiased
 from service.core.catalog.catalog import Catalog
+from service.core.draws.memo import Memo
 from service.scoring.runs.predict import Predicted
 from service.scoring.runs.score import Compared, compare, compared, scored
 
@@ -29,7 +30,8 @@ def unseen(catalog: Catalog, path: Path = REFERENCE_RUNS) -> tuple[Compared, ...
         for developer in {row.developer for row in rows}
     }
     left_out = _reinforced()
-    found = (compared(run, by_developer[run.developer]) for run in scored(path, catalog))
+    memo = Memo()
+    found = (compared(run, by_developer[run.developer], memo) for run in scored(path, catalog))
     return tuple(
         msgspec.structs.replace(row, predicted=left_out.get(row.id, row.predicted)) for row in found
     )

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from lab.files import Texts
 from service.catalog_files import DATA_DIRECTORY
 from service.core.catalog.catalog import Catalog
+from service.core.draws.memo import Memo
 from service.scoring.runs.predict import Predicted, predicted
 
 FILE: Final = DATA_DIRECTORY / "runs" / "predicted_runs.csv"
@@ -26,8 +27,9 @@ def made(catalog: Catalog) -> Texts:
 
 def predictions(catalog: Catalog) -> dict[str, Predicted]:
     """The runs of which device-hours were disclosed and can be predicted, by id."""
+    memo = Memo()
     found = {
-        run.id: predicted(run, catalog)
+        run.id: predicted(run, catalog, memo)
         for run in catalog.runs.values()
         if run.device_hours is not UNSET
     }

@@ -15,6 +15,7 @@ from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.bills.power import totals_of
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
+from service.core.draws.memo import Memo
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
 from service.core.printing.printing import (
@@ -40,12 +41,14 @@ def quote(
     canonical_request: bytes,
     engine: EngineStamp,
     valid_until: str,
+    memo: Memo,
     base_quote: BaseTotals | None = None,
 ) -> Quote:
     """One quote. Raises `NotQuotable` with every name of the request that nothing is known of.
 
-    `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy,
-    `base_quote` has the totals of the quote that the request names as its base model.
+    `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy.
+    `memo` keeps what quotes share, and changes no byte of any. `base_quote` has the totals of the
+    quote that the request names as its base model.
     """
     check_names(request, catalog)
     argument = Argument(catalog)
@@ -56,7 +59,7 @@ def quote(
     schedule = schedule_of(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
     )
-    spread = spread_of_quote(argument.ledger, bills.drafts)
+    spread = spread_of_quote(argument.ledger, bills.drafts, memo)
     caution(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
     answer = Quote(

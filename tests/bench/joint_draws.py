@@ -26,6 +26,7 @@ from service.catalog_files import load_catalog
 from service.core.catalog.catalog import Catalog
 from service.core.draws import spread as uncertainty
 from service.core.draws.columns import DRAWS
+from service.core.draws.memo import Memo
 from service.core.figures.units import Z_90
 from service.core.quote import quote
 from tests.bench.tables import console, cpu_us
@@ -76,6 +77,7 @@ def quotes(
     request: dict[str, Any], catalog: Catalog, **new: bool
 ) -> Iterator[Callable[[], object]]:
     """Quotes of the request, no two of them of the same numbers; each is made twice."""
+    memo = Memo()
     for index in count(1):
         one = asked(changed(request, index * 1e-4, **new))
 
@@ -87,6 +89,7 @@ def quotes(
                 canonical_request=b"{}",
                 engine=TEST_ENGINE,
                 valid_until="2026-01-01T00:00:00Z",
+                memo=memo,
             )
 
         yield make

@@ -18,7 +18,7 @@ from service.api.contract.excerpt import QUOTE_EXCERPT, STAND_INS
 from service.core.catalog.catalog import Catalog
 from service.core.request.request import QuoteRequest
 from tests.contract.document import catalog, files
-from tests.worlds import number
+from tests.worlds import MEMO, number
 
 ROOT = Path(__file__).parents[2]
 OFFERS = Path("service", "data", "offers", "aws.csv")
@@ -53,7 +53,7 @@ def answered(known: Catalog) -> dict[str, Any]:
     """The whole answer to the request that the excerpt answers."""
     request = msgspec.convert(DEEPSEEK_R1.request, QuoteRequest)
     question = question_of(request, engine=ENGINE, catalog=known)
-    answer = answer_of(question, engine=ENGINE, catalog=known, base_quote=None)
+    answer = answer_of(question, engine=ENGINE, catalog=known, memo=MEMO, base_quote=None)
     read: dict[str, Any] = msgspec.json.decode(encoded(answer))
     return read
 

@@ -7,28 +7,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.draws.columns import DRAWS, SCORES, column_of, draws_of, scores_of, values_at
+from service.core.draws.columns import (
+    DRAWS,
+    SCORES,
+    Leaf,
+    Sample,
+    column_of,
+    draws_of,
+    values_at,
+)
+from tests.worlds import MEMO
 
 names = st.text(min_size=1, max_size=40)
 
 
 @given(name=names)
 def test_a_column_hits_every_stratum_once(name):
-    assert np.array_equal(np.sort(column_of(name)), SCORES)
+    assert np.array_equal(np.sort(column_of(name, MEMO)), SCORES)
 
 
 @given(first=names, others=st.lists(names, max_size=5))
 def test_a_new_figure_reshuffles_none_of_the_others(first, others):
-    assert np.array_equal(scores_of((first, *others))[0], scores_of((first,))[0])
+    (alone,) = Sample((first,), MEMO).scores([0])
+    together = Sample((first, *others), MEMO).scores(range(1 + len(others)))
+    assert np.array_equal(together[0], alone)
 
 
 def test_columns_are_the_same_on_every_machine():
-    column = column_of("request/cluster/devices")
+    column = column_of("request/cluster/devices", MEMO)
     assert np.searchsorted(SCORES, column[:4]).tolist() == [25, 175, 172, 755]
 
 
 def test_independent_figures_are_as_uncorrelated_as_any_columns_by_name_can_be():
-    scores = np.array([column_of(f"figure {index}") for index in range(200)])
+    scores = np.array([column_of(f"figure {index}", MEMO) for index in range(200)])
     correlations = np.corrcoef(scores)[np.triu_indices(200, 1)]
     bound_of_welch = 1.0 / (DRAWS - 1)
     assert np.mean(correlations**2) == pytest.approx(bound_of_welch, rel=0.05)
@@ -56,13 +67,13 @@ def test_the_ends_are_the_5_and_95_percent_quantiles_and_the_centre_the_median(
 @given(low=st.floats(0.0, 1.0), middle=st.floats(0.0, 1.0), high=st.floats(0.0, 1.0))
 def test_shares_stay_between_0_and_1(low, middle, high):
     low, middle, high = sorted((low, middle, high))
-    drawn = draws_of("share", "share", low, middle, high)
+    drawn = draws_of(Leaf("share", "share", low, middle, high), MEMO)
     assert drawn.min() >= 0.0
     assert drawn.max() <= 1.0
 
 
 def test_counts_are_whole_and_at_least_one():
-    drawn = draws_of("count", "count", 1.0, 3.0, 9.0)
+    drawn = draws_of(Leaf("count", "count", 1.0, 3.0, 9.0), MEMO)
     assert np.array_equal(drawn, np.rint(drawn))
     assert drawn.min() >= 1.0
 
@@ -70,7 +81,7 @@ def test_counts_are_whole_and_at_least_one():
 @given(high=st.floats(0.01, 0.99), low=st.floats(0.0, 1.0), middle=st.floats(0.0, 1.0))
 def test_a_share_whose_range_ends_below_one_leaves_something(high, low, middle):
     central = middle * high
-    drawn = draws_of("share", "share", low * central, central, high)
+    drawn = draws_of(Leaf("share", "share", low * central, central, high), MEMO)
     assert drawn.max() < 1.0
 
 

@@ -10,23 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.core.draws.columns import DRAWS, draws_of, scores_of
-from service.core.draws.quantiles import known_excess
-from service.core.draws.rows import (
-    CENTRE,
-    DIGITS,
-    ENDS,
-    replayed,
-    rounded,
-    standing_of,
-    uncertain_leaves,
-)
+from service.core.draws import rows
+from service.core.draws.columns import DRAWS, draws_of
+from service.core.draws.looks import DIGITS, ENDS, rounded
+from service.core.draws.memo import Memo
+from service.core.draws.rows import CENTRE, replayed, uncertain_leaves
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, replay
 from tests.requests import R1
-from tests.worlds import answer, datum, embedded, unregistered
+from tests.worlds import MEMO, answer, datum, embedded, unregistered
 
-REMEMBERED = (standing_of, known_excess, scores_of, draws_of)
 WIDE = {"low": 80_000.0, "high": 130_000.0}
 OWNED = {"owned": {"usd_per_device": {"low": 25_000.0, "high": 45_000.0}}}
 
@@ -73,9 +66,10 @@ ranges = st.tuples(st.floats(0.5, 50.0), st.floats(1.0, 3.0), st.floats(1.0, 3.0
 def test_rows_are_the_formulas_over_draws_centres_and_ends(run, cluster, catalog):
     ledger = ledger_of(run=run, cluster=cluster, catalog=catalog)
     leaves = uncertain_leaves(ledger)
-    found = replayed(ledger, leaves).rows
+    names = [entry.name for entry in ledger]
+    found = replayed(ledger, leaves, MEMO, keep=names).rows
     tape = (*ledger.tape.standing, *ledger.tape.of_run)
-    drawn = replay(tape, {leaf.name: draws_of(*leaf) for leaf in leaves})
+    drawn = replay(tape, {leaf.name: draws_of(leaf, MEMO) for leaf in leaves})
     for name in ("rate", "cost", "dearer", "kept", "total"):
         if name not in drawn:
             assert name not in found
@@ -103,29 +97,35 @@ def requests():
         yield request | {"accounting": accounting}
 
 
-def answers(asked):
-    return [msgspec.json.encode(answer(request, embedded())) for request in asked]
+def answers(asked, memo):
+    return [msgspec.json.encode(answer(request, embedded(), memo)) for request in asked]
 
 
-def test_what_is_remembered_of_other_quotes_changes_no_byte():
+@pytest.mark.parametrize("max_bytes", [0, 10_000, 300_000, 2**25])
+def test_what_is_kept_of_other_quotes_changes_no_byte(max_bytes):
     asked = list(requests())
-    fresh = []
-    for request in asked:
-        for remembered in REMEMBERED:
-            remembered.cache_clear()
-        fresh += answers([request])
-    assert answers(asked) == fresh
-    assert answers(reversed(asked)) == fresh[::-1]
+    fresh = [answers([request], Memo())[0] for request in asked]
+    memo = Memo(max_bytes=max_bytes)
+    assert answers(asked, memo) == fresh
+    assert answers(reversed(asked), memo) == fresh[::-1]
     assert len(set(fresh)) == len(asked)
 
 
+@pytest.mark.parametrize("block_bytes", [1, 100_000])
+def test_rows_that_are_dropped_on_the_way_change_no_byte(block_bytes, monkeypatch):
+    asked = list(requests())
+    whole = answers(asked, Memo())
+    monkeypatch.setattr(rows, "BLOCK_BYTES", block_bytes)
+    assert answers(asked, Memo()) == whole
+    assert answers(asked, Memo(max_bytes=0)) == whole
+
+
 def test_quotes_of_one_cluster_share_what_stands():
-    standing_of.cache_clear()
+    memo = Memo()
     for request in requests():
         if not request["accounting"]:
-            answer(request, embedded())
-    assert standing_of.cache_info().misses == 1
-    assert standing_of.cache_info().hits == 2
+            answer(request, embedded(), memo)
+    assert memo.counts("standing") == (2, 1)
 
 
 @given(sizes=st.lists(st.sampled_from([1e-300, 1e-9, 1.0, 1e9]), min_size=2, max_size=4))
@@ -138,7 +138,7 @@ def test_multiples_of_a_row_have_its_quantiles_times_their_factor(sizes):
         factor = ledger.take(datum(f"factor {index}", size, "ratio"))
         inputs = {"a": shape, "b": factor}
         ledger.derive(product, name=f"multiple {index}", inputs=inputs)
-    found = replayed(ledger, uncertain_leaves(ledger)).intervals
+    found = replayed(ledger, uncertain_leaves(ledger), MEMO).intervals
     for index, size in enumerate(sizes):
         multiple = found[f"multiple {index}"]
         for level in ("p10", "p50", "p90"):
@@ -166,7 +166,7 @@ def test_quantiles_that_are_rounded_stay_as_they_are(mantissa, exponent):
 @given(run=ranges, cluster=ranges, catalog=ranges)
 def test_quantiles_of_leaves_have_no_more_digits_than_those_of_what_follows(run, cluster, catalog):
     ledger = ledger_of(run=run, cluster=cluster, catalog=catalog)
-    spread = Spread(ledger)
+    spread = Spread(ledger, MEMO)
     for leaf in uncertain_leaves(ledger):
         found = np.array(msgspec.structs.astuple(spread.interval(leaf.name)))
         assert np.array_equal(found, rounded(found))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from service.core.argument import middle
-from service.core.draws.columns import draws_of
+from service.core.draws.columns import Leaf, draws_of
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger
 from service.core.figures.units import Z_90
-from tests.worlds import datum, unregistered
+from tests.worlds import MEMO, datum, unregistered
 
 Z_80 = NormalDist().inv_cdf(0.9)
 
@@ -55,7 +55,7 @@ def spread_of(formula, *leaves, unit="usd"):
         taken = ledger.take(datum(f"leaf {index}", central, unit, low=low, high=high))
         terms[f"x{index}"] = taken
     ledger.derive(formula, name="y", inputs=terms)
-    return Spread(ledger, totals=["y"])
+    return Spread(ledger, MEMO, totals=["y"])
 
 
 def around(central, factor):
@@ -151,7 +151,7 @@ def test_figures_that_act_only_together_are_reported_as_interactions():
         return np.log(a) * np.log(b)
 
     ledger.derive(product_of_logs, name="y", inputs=pair)
-    drivers = Spread(ledger, totals=["y"]).drivers("y")
+    drivers = Spread(ledger, MEMO, totals=["y"]).drivers("y")
     assert drivers.interactions > 0.9
 
 
@@ -179,7 +179,7 @@ def test_an_entry_without_uncertain_leaves_has_no_spread_and_no_drivers():
     ledger = Ledger()
     leaf = ledger.take(datum("leaf", 3.0, "usd"))
     ledger.derive(total, name="y", inputs={"x": leaf})
-    spread = Spread(ledger, totals=["y"])
+    spread = Spread(ledger, MEMO, totals=["y"])
     assert spread.interval("y").p10 == spread.interval("y").p90 == 3.0
     assert spread.drivers("y").ranked == ()
 
@@ -205,7 +205,7 @@ def test_each_of_many_entries_has_the_quantiles_that_it_has_alone():
     for index in range(18):
         inputs = {f"x{at}": term for at, term in enumerate(terms[: index + 2])}
         ledger.derive(total, name=f"y{index}", inputs=inputs)
-    together = Spread(ledger)
+    together = Spread(ledger, MEMO)
     for index, interval in enumerate(alone):
         found = together.interval(f"y{index}")
         assert found.p10 == pytest.approx(interval.p10, rel=1e-9)
@@ -220,8 +220,8 @@ def test_each_of_many_entries_has_the_quantiles_that_it_has_alone():
 def test_a_leaf_has_the_quantiles_of_its_own_draws(unit, low, central, high):
     ledger = Ledger()
     ledger.take(datum("leaf", central, unit, low=low, high=high))
-    interval = Spread(ledger).interval("leaf")
-    drawn = np.quantile(draws_of("leaf", unit, low, central, high), [0.1, 0.5, 0.9])
+    interval = Spread(ledger, MEMO).interval("leaf")
+    drawn = np.quantile(draws_of(Leaf("leaf", unit, low, central, high), MEMO), [0.1, 0.5, 0.9])
     found = np.array([interval.p10, interval.p50, interval.p90])
     assert np.abs(found - drawn).max() < 0.005 * (high - low)
     assert interval.p50 == pytest.approx(central)
@@ -244,7 +244,7 @@ def test_what_is_derived_from_something_uncertain_has_a_range_and_nothing_else_h
     unsure = ledger.take(datum("unsure", 3.0, "usd", low=2.0, high=4.0))
     ledger.derive(total, name="of sure", inputs={"x": sure})
     ledger.derive(total, name="of both", inputs={"x": sure, "y": unsure})
-    spread = Spread(ledger)
+    spread = Spread(ledger, MEMO)
     assert list(spread.derived) == ["of both"]
     figures = ledger.figures(spread.derived)
     both = figures["of both"]

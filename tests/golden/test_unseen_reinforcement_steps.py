@@ -13,7 +13,7 @@ import pytest
 
 from service.core.request.request import QuoteRequest
 from service.scoring.runs.predict import Predicted, predicted_for
-from tests.worlds import embedded
+from tests.worlds import MEMO, embedded
 
 STEPS = [
     ("llama-3.1-8b", "on", 1_060, 4_096, 16, 2_048, 97.7),
@@ -52,7 +52,7 @@ def steps():
         cluster = {"accelerator": "nvidia-h100-sxm-80gb", "devices": devices}
         run = {"name": model, "stages": [{"name": policy, "work": work}]}
         quoted = predicted_for(
-            msgspec.convert({"run": run, "cluster": cluster}, QuoteRequest), embedded()
+            msgspec.convert({"run": run, "cluster": cluster}, QuoteRequest), embedded(), MEMO
         )
         assert isinstance(quoted, Predicted), quoted
         hours = seconds * devices / 3_600

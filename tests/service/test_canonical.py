@@ -20,7 +20,7 @@ from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED
 from service.identity.canonical import canonical_request, quote_id, read_canonical
 from tests.requests import R1
-from tests.worlds import TEST_ENGINE, embedded
+from tests.worlds import MEMO, TEST_ENGINE, embedded
 
 DIGESTS = {"engine_digest": "sha256:e", "catalog_digest": "sha256:c"}
 V3_PARTS = ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"]
@@ -34,7 +34,9 @@ def answered(request: Any) -> bytes:
     question = question_of(
         decode_request(json.dumps(request).encode()), engine=TEST_ENGINE, catalog=embedded()
     )
-    return encoded(answer_of(question, engine=TEST_ENGINE, catalog=embedded(), base_quote=None))
+    return encoded(
+        answer_of(question, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, base_quote=None)
+    )
 
 
 def changed(pointer: str, value: Any) -> dict[str, Any]:

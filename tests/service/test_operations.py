@@ -8,6 +8,7 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.settings import Settings
 from tests.requests import R1
 from tests.server import start_service
 
@@ -57,6 +58,19 @@ def test_quotes_warnings_and_the_cache_are_counted(service):
     assert hits == before["hits"] + 1
 
 
+def test_the_memo_is_measured_and_its_lookups_are_counted(service):
+    body = R1 | {"run": R1["run"] | {"name": "a name for the memo"}}
+    name, series = "runquote_memo_lookups_total", {"kind": "standing", "result": "hit"}
+    service.client.post("/quote", json=body)
+    hits = service.metric(name, **series)
+    service.client.post("/quote", json=body | {"run": body["run"] | {"name": "another"}})
+    assert service.metric(name, **series) == hits + 1
+    assert service.metric(name, kind="column", result="miss") > 0
+    entries = service.metric("runquote_memo_entries")
+    assert entries > 10
+    assert 100 * entries < service.metric("runquote_memo_bytes") <= Settings().memo_max_bytes
+
+
 def test_problems_are_counted_by_slug(service):
     service.client.post("/quote", content=b"{", headers={"content-type": "application/json"})
     assert service.metric("runquote_problems_total", problem="unreadable-json") >= 1
@@ -74,6 +88,9 @@ def test_the_exposition_parses_in_both_formats(service):
         "runquote_quote_warnings",
         "runquote_cache_operations",
         "runquote_cache_breaker_state",
+        "runquote_memo_bytes",
+        "runquote_memo_entries",
+        "runquote_memo_lookups",
         "runquote_catalog_timestamp_seconds",
         "runquote_engine_phase_duration_seconds",
         "runquote_build_info",

@@ -25,8 +25,7 @@ them, and the largest correlation of two independent figures:
 `service.core.draws.quantiles` has the correction.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from math import log
 from statistics import NormalDist
@@ -35,6 +34,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.draws.memo import Memo
 from service.core.figures.arrays import Array
 from service.core.figures.units import Z_90, Unit, spread_of
 
@@ -49,20 +49,22 @@ LEAST_LEFT_OF_ONE: Final = 1e-6
 COUNTERS: Final[NDArray[np.uint64]] = np.arange(DRAWS, dtype=np.uint64)
 
 
-@lru_cache(maxsize=4096)
-def column_of(name: str) -> Array:
+def column_of(name: str, memo: Memo) -> Array:
     """The standard normal scores of the figure of this name, shape `[1024]`, always the same."""
-    column = SCORES[np.argsort(_hashed(name), kind="stable")]
-    column.setflags(write=False)
-    return column
+    return memo.array("column", name, lambda: SCORES[np.argsort(_hashed(name), kind="stable")])
 
 
-@lru_cache(maxsize=32)
-def scores_of(names: tuple[str, ...]) -> Array:
-    """The columns of these figures, shape `[figures, 1024]`; like questions have like figures."""
-    scores = np.array([column_of(name) for name in names]).reshape(len(names), DRAWS)
-    scores.setflags(write=False)
-    return scores
+class Sample:
+    """Figures in some order, whose columns are looked up where they are needed."""
+
+    def __init__(self, figures: tuple[str, ...], memo: Memo) -> None:
+        self.figures = figures
+        self.memo = memo
+
+    def scores(self, at: Sequence[int]) -> Array:
+        """The columns of the figures at some places, shape `[places, 1024]`."""
+        columns = [column_of(self.figures[place], self.memo) for place in at]
+        return np.array(columns).reshape(len(at), DRAWS)
 
 
 def _hashed(name: str) -> NDArray[np.uint64]:
@@ -141,9 +143,21 @@ def _most_of_a_share(scale: Scale, high: float) -> float:
     return 1.0 - LEAST_LEFT_OF_ONE if scale == "logit" else (1.0 + high) / 2.0
 
 
-@lru_cache(maxsize=4096)
-def draws_of(name: str, unit: Unit, low: float, central: float, high: float) -> Array:
+class Leaf(NamedTuple):
+    """An uncertain leaf of the ledger."""
+
+    name: str
+    unit: Unit
+    low: float
+    central: float
+    high: float
+
+
+def draws_of(leaf: Leaf, memo: Memo) -> Array:
     """The draws of a leaf, shape `[1024]`; defaults of the catalog come back in every quote."""
-    drawn = values_at(column_of(name), unit=unit, low=low, central=central, high=high)
-    drawn.setflags(write=False)
-    return drawn
+    name, unit, low, central, high = leaf
+    return memo.array(
+        "draws",
+        leaf,
+        lambda: values_at(column_of(name, memo), unit=unit, low=low, central=central, high=high),
+    )

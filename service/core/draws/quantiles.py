@@ -5,15 +5,17 @@ number, whose slopes its ends give, and is taken out of it.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.draws.columns import DRAWS, SCORES, scores_of
+from service.core.draws.columns import DRAWS, SCORES, Sample
 from service.core.figures.arrays import Array
 from service.core.figures.units import Z_90
+
+Excess: TypeAlias = tuple[float, float, float]
+"""By how much three drawn quantiles miss."""
 
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
@@ -25,13 +27,22 @@ LOOKED_AT: Final[NDArray[np.intp]] = np.array([*BELOW, *(BELOW + 1), 0, DRAWS - 
 """The sorted draws that quantiles are read off: on either side of each level, least, most."""
 DIRECTION_STEPS: Final = 1e9
 """How finely slopes are told apart, in parts of their length."""
-MOST_KNOWN: Final = 1024
+MOST_KNOWN: Final = 4096
 """Directions remembered for a set of figures, before all of them are forgotten."""
+STEP_BYTES: Final = 4
+"""A direction's step along one figure: at most DIRECTION_STEPS, which 32 bits hold."""
+DIRECTION_BYTES: Final = 350
+"""What a direction takes beside its steps: the headers of its key and of its three numbers, these
+numbers, and its share of a table (measured: 330 bytes)."""
+NAME_BYTES: Final = 150
+"""A figure's name in a key: 49 bytes of header, a reference and up to 90 characters."""
+FEW_FIGURES: Final = 64
+"""Up to here it is faster to sum over all of them than to tell apart who hangs on which."""
 BLOCK: Final = 12
 """Numbers sorted together: 96 KiB, which stay in a core's own cache."""
 
 
-def quantiles(draws: Sequence[Array], ends: Array, figures: tuple[str, ...]) -> Array:
+def quantiles(draws: Sequence[Array], ends: Array, sample: Sample) -> Array:
     """10%, 50% and 90% quantiles of numbers, each corrected by its slopes; shape `[numbers, 3]`.
 
         u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
@@ -40,7 +51,7 @@ def quantiles(draws: Sequence[Array], ends: Array, figures: tuple[str, ...]) -> 
     where u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
     sign. If f is linear in the scores the answer is exact, whatever the sample. Between two draws
     a quantile is found linearly, of numbers of one sign by logarithms. `draws` are
-    of shape `[1024]`, drawn over the columns of `figures`; `ends`, low and high of one figure after
+    of shape `[1024]`, drawn over the columns of `sample`; `ends`, low and high of one figure after
     the other, `[numbers, 2 figures]`.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
@@ -52,7 +63,7 @@ def quantiles(draws: Sequence[Array], ends: Array, figures: tuple[str, ...]) -> 
     geometric = positive | negative
     heights = ends.copy()
     heights[geometric] = np.log(np.abs(ends[geometric]))
-    excess = _excess(_slopes(heights), figures)
+    excess = _excess(_slopes(heights), sample)
     excess[negative] = excess[negative, ::-1]
     found = below + BEYOND * (above - below) - excess
     factor = (above[geometric] / below[geometric]) ** BEYOND * np.exp(-excess[geometric])
@@ -69,7 +80,7 @@ def _slopes(heights: Array) -> Array:
     return slopes
 
 
-def _excess(slopes: Array, figures: tuple[str, ...]) -> Array:
+def _excess(slopes: Array, sample: Sample) -> Array:
     """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is.
 
     They miss by the length of the slopes times what they would miss by at length one.
@@ -79,39 +90,71 @@ def _excess(slopes: Array, figures: tuple[str, ...]) -> Array:
     mixed = np.flatnonzero(length)
     if mixed.size:
         directions = np.rint(slopes[mixed] / length[mixed] * DIRECTION_STEPS)
-        excess[mixed] = length[mixed] * _excess_of(directions, figures)
+        excess[mixed] = length[mixed] * _excess_of(directions, sample)
     return excess
 
 
-def _excess_of(directions: Array, figures: tuple[str, ...]) -> Array:
+def _excess_of(directions: Array, sample: Sample) -> Array:
     """The excess for slopes of length one, in steps; quotes differ little in directions.
 
     What is not known yet is computed together, and summed figure by figure, so that a direction's
     excess is the same in any company and on any number of threads.
     """
-    known = known_excess(figures)
-    keys = [direction.tobytes() for direction in directions]
-    found = [known.get(key) for key in keys]
-    new = [index for index, row in enumerate(found) if row is None]
-    if new:
-        slopes = directions[new] / DIRECTION_STEPS
-        drawn = np.einsum("nf,fd->nd", slopes, scores_of(figures))
-        below, above, _, _ = _order_statistics(drawn)
-        deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
-        computed = below + BEYOND * (above - below) - deviation * NORMAL_QUANTILES
-        if len(known) > MOST_KNOWN:
-            known.clear()
-        for index, row in zip(new, computed.tolist(), strict=True):
-            known[keys[index]] = found[index] = row
-    return np.array(found)
+    known: dict[bytes, Excess] = sample.memo.get("excess", sample.figures) or {}
+    keys = [direction.tobytes() for direction in directions.astype(np.int32)]
+    new = {key: index for index, key in enumerate(keys) if key not in known}
+    computed = _computed_excess(directions[list(new.values())], sample) if new else []
+    found = dict(zip(new, computed, strict=True))
+    excess = np.array([found.get(key) or known[key] for key in keys])
+    if found:
+        _remember(known, found, sample)
+    return excess
 
 
-@lru_cache(maxsize=32)
-def known_excess(
-    figures: tuple[str, ...],  # noqa: ARG001 - what the cache tells them apart by
-) -> dict[bytes, list[float]]:
-    """What was found so far for sums over these figures, by direction."""
-    return {}
+def _computed_excess(directions: Array, sample: Sample) -> list[Excess]:
+    slopes = directions / DIRECTION_STEPS
+    below, above, _, _ = _order_statistics(_linear_parts(slopes, sample))
+    deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
+    computed = below + BEYOND * (above - below) - deviation * NORMAL_QUANTILES
+    return [(low, middle, high) for low, middle, high in computed.tolist()]
+
+
+def _linear_parts(slopes: Array, sample: Sample) -> Array:
+    """sum(slope * z) over the draws, shape `[numbers, 1024]`.
+
+    Most numbers of a stage hang on few figures, and many on the same ones: those are summed
+    together, and what they do not hang on is left out.
+    """
+    hangs = slopes != 0.0
+    any_hangs = hangs.any(axis=0)
+    if np.count_nonzero(any_hangs) <= FEW_FIGURES:
+        return _summed(slopes, any_hangs, sample)
+    alike: dict[bytes, list[int]] = {}
+    for index, row in enumerate(hangs):
+        alike.setdefault(row.tobytes(), []).append(index)
+    drawn = np.empty((len(slopes), DRAWS))
+    for rows in alike.values():
+        drawn[rows] = _summed(slopes[rows], hangs[rows[0]], sample)
+    return drawn
+
+
+def _summed(slopes: Array, hangs: NDArray[np.bool_], sample: Sample) -> Array:
+    """sum(slope * z) over those figures that `hangs` says; the others have a slope of zero."""
+    at = np.flatnonzero(hangs)
+    drawn: Array = np.einsum("nf,fd->nd", slopes[:, at], sample.scores(at.tolist()))
+    return drawn
+
+
+def _remember(known: dict[bytes, Excess], found: dict[bytes, Excess], sample: Sample) -> None:
+    """Add directions to those known of these figures; if they are too many, forget the others."""
+    memo, figures = sample.memo, sample.figures
+    bytes_each = DIRECTION_BYTES + len(figures) * STEP_BYTES
+    most = min(MOST_KNOWN, memo.largest_bytes // bytes_each)
+    if len(known) > most:
+        known.clear()
+    known.update(found)
+    of_figures = len(figures) * NAME_BYTES
+    memo.put("excess", figures, known, size_bytes=of_figures + len(known) * bytes_each)
 
 
 def _order_statistics(draws: Sequence[Array] | Array) -> tuple[Array, Array, Array, Array]:

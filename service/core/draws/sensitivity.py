@@ -1,11 +1,11 @@
 """What moves a number: first-order shares of its variance, and what figures do only together."""
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.core.draws.columns import DRAWS, scores_of
+from service.core.draws.columns import DRAWS, Sample
+from service.core.draws.memo import Memo
 from service.core.figures.arrays import Array
 from service.core.figures.units import Z_90
 
@@ -24,13 +24,13 @@ class Shares(NamedTuple):
     interactions: Array
 
 
-def variance_shares(values: Array, figures: tuple[str, ...], ends: Array) -> Shares:
+def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
     """How much of each number's variance each figure explains alone, and what is left.
 
         value = mean + sum over figures of (w1 He1(z) + w2 He2(z) + w3 He3(z)) + rest
         share = (w1^2 + 2 w2^2 + 6 w3^2) / (sum of these over all figures + variance of the rest)
 
-    `values` has shape `[numbers, draws]`, drawn over the columns of `figures`; `ends`,
+    `values` has shape `[numbers, draws]`, drawn over the columns of `sample`; `ends`,
     `[numbers, figures, 2]`, is the number minus its central value while one figure alone stands at
     an end of its 90% interval. The figures that matter are regressed together; the others are
     taken to be linear between their ends.
@@ -39,7 +39,7 @@ def variance_shares(values: Array, figures: tuple[str, ...], ends: Array) -> Sha
     """
     alone = _variance_by_ends(ends)
     regressed = _those_that_matter(alone)
-    basis, inverse = basis_of(tuple(figures[index] for index in regressed))
+    basis, inverse = _basis_of(tuple(sample.figures[index] for index in regressed), sample.memo)
     centred = values - values.mean(axis=1, keepdims=True)
     draws = values.shape[1]
     projected = basis @ centred.T
@@ -76,15 +76,19 @@ def _those_that_matter(alone: Array) -> Array:
     return chosen
 
 
-@lru_cache(maxsize=32)
-def basis_of(figures: tuple[str, ...]) -> tuple[Array, Array]:
+def _basis_of(figures: tuple[str, ...], memo: Memo) -> tuple[Array, Array]:
     """He1, He2 and He3 of every score, shape `[3 figures, draws]`, and the inverse of their gram.
 
     It depends on the figures alone, and like questions have like figures.
     """
-    scores = scores_of(figures)
+    kept: tuple[Array, Array] | None = memo.get("basis", figures)
+    if kept is not None:
+        return kept
+    scores = Sample(figures, memo).scores(range(len(figures)))
     squares = scores**2
     basis = np.concatenate((scores, squares - 1.0, scores * (squares - 3.0)))
     gram = basis @ basis.T
     gram[np.diag_indices_from(gram)] += RIDGE * DRAWS
-    return basis, np.asarray(np.linalg.inv(gram), dtype=np.float64)
+    made = (basis, np.asarray(np.linalg.inv(gram), dtype=np.float64))
+    memo.put("basis", figures, made, size_bytes=sum(array.nbytes for array in made))
+    return made

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from service.core.draws.columns import DRAWS
+from service.core.draws.columns import DRAWS, Sample
+from service.core.draws.looks import ENDS, Quantiles
+from service.core.draws.memo import Memo
 from service.core.draws.rows import (
     CENTRE,
-    ENDS,
-    Quantiles,
     Replayed,
     interval_of_leaf,
     leaf_of,
@@ -45,10 +45,13 @@ class Drivers(Struct, frozen=True):
 class Spread:
     """The joint draws of one ledger: intervals of its entries, drivers of the totals."""
 
-    def __init__(self, ledger: Ledger, *, totals: Sequence[str] = ()) -> None:
+    def __init__(self, ledger: Ledger, memo: Memo, *, totals: Sequence[str] = ()) -> None:
         self._ledger = ledger
+        self._memo = memo
         self._leaves = uncertain_leaves(ledger)
-        again = replayed(ledger, self._leaves) if self._leaves else Replayed({}, {})
+        again = Replayed({}, {})
+        if self._leaves:
+            again = replayed(ledger, self._leaves, memo, keep=totals)
         self._rows, self._intervals = again
         self._totals = [name for name in totals if name in self._rows]
         self._drivers: dict[str, Drivers] = {}
@@ -100,5 +103,5 @@ class Spread:
         """Of all totals at once: their regressions have one matrix in common."""
         rows = np.array([self._rows[name] for name in self._totals])
         deviations = rows[:, ENDS] - rows[:, CENTRE : CENTRE + 1]
-        figures = tuple(leaf.name for leaf in self._leaves)
-        return variance_shares(rows[:, :DRAWS], figures, deviations.reshape(len(rows), -1, 2))
+        sample = Sample(tuple(leaf.name for leaf in self._leaves), self._memo)
+        return variance_shares(rows[:, :DRAWS], sample, deviations.reshape(len(rows), -1, 2))

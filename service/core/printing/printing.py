@@ -39,7 +39,8 @@ from service.core.bills.lines import DraftBill, DraftLine, Priced
 from service.core.bills.owned import bill as owned
 from service.core.bills.power import Consumption
 from service.core.catalog.catalog import ExcludedCost
-from service.core.draws.rows import Quantiles
+from service.core.draws.looks import Quantiles
+from service.core.draws.memo import Memo
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, Term
 from service.core.printing.money import (
@@ -58,9 +59,10 @@ from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
 
 
-def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill]) -> Spread:
+def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill], memo: Memo) -> Spread:
     """The joint draws of the whole argument, with the drivers of the bills' totals."""
-    return Spread(ledger, totals=[bill.total.name for bill in bills if bill.total is not None])
+    totals = [bill.total.name for bill in bills if bill.total is not None]
+    return Spread(ledger, memo, totals=totals)
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:

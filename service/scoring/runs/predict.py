@@ -6,6 +6,7 @@ from msgspec import Struct
 from service.core.answer import EngineStamp, PricedBill, Quote
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.catalog.errors import NotQuotable
+from service.core.draws.memo import Memo
 from service.core.quote import quote
 from service.core.request.request import QuoteRequest, Rate
 from service.scoring.runs import post_training, pretraining
@@ -32,16 +33,16 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
         return f"a figure is outside of what a request takes: {error}"
 
 
-def predicted(run: ReferenceRun, catalog: Catalog) -> Predicted | str:
+def predicted(run: ReferenceRun, catalog: Catalog, memo: Memo) -> Predicted | str:
     """Device-hours of a run from its other disclosed facts, or why there are none."""
     request = request_of(run, catalog)
-    return request if isinstance(request, str) else predicted_for(request, catalog)
+    return request if isinstance(request, str) else predicted_for(request, catalog, memo)
 
 
-def predicted_for(request: QuoteRequest, catalog: Catalog) -> Predicted | str:
+def predicted_for(request: QuoteRequest, catalog: Catalog, memo: Memo) -> Predicted | str:
     """Device-hours that a request takes, or why they are not known."""
     try:
-        answer = quoted(request, catalog)
+        answer = quoted(request, catalog, memo)
     except NotQuotable as error:
         return str(error)
     bill = next(bill for bill in answer.bases if bill.basis == "rental")
@@ -55,7 +56,7 @@ def predicted_for(request: QuoteRequest, catalog: Catalog) -> Predicted | str:
     return Predicted(*(usd / USD_PER_DEVICE_HOUR for usd in hours))
 
 
-def quoted(request: QuoteRequest, catalog: Catalog) -> Quote:
+def quoted(request: QuoteRequest, catalog: Catalog, memo: Memo) -> Quote:
     """The quote of a request at a fixed rate, so that the rental bill counts device-hours."""
     cluster = msgspec.structs.replace(
         request.cluster, supply=Rate(usd_per_device_hour=USD_PER_DEVICE_HOUR)
@@ -67,4 +68,5 @@ def quoted(request: QuoteRequest, catalog: Catalog) -> Quote:
         canonical_request=b"{}",
         engine=EngineStamp(version="", digest=""),
         valid_until="",
+        memo=memo,
     )

@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 
 from service.catalog_files.runs import RunRow, run_of
 from service.core.catalog.catalog import Catalog, ReferenceRun
+from service.core.draws.memo import Memo
 from service.core.figures.ledger import Ledger
 from service.scoring.lines import rows_of
 from service.scoring.runs.predict import Predicted, predicted
@@ -51,7 +52,8 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 def compare(path: Path, catalog: Catalog) -> tuple[Compared, ...]:
     """Every scored row of a file in the format of the catalog's reference runs."""
-    return tuple(compared(run, catalog) for run in scored(path, catalog))
+    memo = Memo()
+    return tuple(compared(run, catalog, memo) for run in scored(path, catalog))
 
 
 def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
@@ -67,10 +69,10 @@ def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
         yield run_of(row, catalog.accelerator_aliases)
 
 
-def compared(run: ReferenceRun, catalog: Catalog) -> Compared:
+def compared(run: ReferenceRun, catalog: Catalog, memo: Memo) -> Compared:
     """A run that discloses its device-hours, with the predicted ones."""
     assert run.device_hours is not UNSET
-    found = predicted(run, catalog)
+    found = predicted(run, catalog, memo)
     return Compared(
         id=run.id,
         kind=run.kind,
