@@ -54,12 +54,14 @@ def known_names() -> dict[str, list[str]]:
 
 
 def closed_document(*, most_names: int) -> dict[str, Any]:
-    """The contract spelled out, with closed lists of known names where any string stands.
+    """The contract spelled out, as strict as the service is today.
 
-    Of each list it holds a sample. What this document calls valid is answered, without exception.
+    Where the published one takes any name there are closed lists of known ones, of each a sample:
+    what this document calls valid is answered, without exception. And answers have no members but
+    those that they have today.
     """
-    closed = copy.deepcopy(document())
-    closed["components"]["schemas"] = exact_schemas()
+    closed = strict(document())
+    closed["components"]["schemas"] = strict(exact_schemas())
     for component_name, names in known_names().items():
         closed["components"]["schemas"][component_name]["enum"] = sample(names, most_names)
     for listing in CATALOG_LISTS:
@@ -70,6 +72,15 @@ def closed_document(*, most_names: int) -> dict[str, Any]:
                 assert one["name"] == parameter.name
                 one["schema"] = {"type": "string", "enum": sample(parameter.values, most_names)}
     return closed
+
+
+def strict(node: dict[str, Any]) -> dict[str, Any]:
+    """A copy in which no object has members but those that are named, as it is today."""
+    node = copy.deepcopy(node)
+    for schema in every_schema(node):
+        if schema.get("type") == "object" and "properties" in schema:
+            schema["additionalProperties"] = False
+    return node
 
 
 def sample(names: Sequence[str], most: int) -> list[str]:

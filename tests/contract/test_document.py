@@ -1,5 +1,6 @@
 """The published contract is what the types say, in both notations, and keeps its own rules."""
 
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator
 from msgspec import inspect
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from service.api.contract.excerpt import QUOTE_EXCERPT
 from service.api.contract.ids import KNOWN_NAMES
 from service.api.refusing.problems import KINDS
 from service.core.request.request import QuoteRequest
@@ -134,6 +136,28 @@ def test_requests_refuse_unknown_members_everywhere_and_bound_everything():
                 assert "maxItems" in node, name
             elif kind == "string":
                 assert {"enum", "pattern", "maxLength"} & node.keys(), name
+
+
+def test_answers_may_gain_members_everywhere():
+    opened = 0
+    for name in SCHEMAS.keys() - request_components():
+        for node in every_schema(SCHEMAS[name]):
+            if node.get("type") == "object":
+                assert node["additionalProperties"] is not False, name
+                opened += node["additionalProperties"] is True
+    assert opened > 40
+
+
+def test_an_answer_with_a_member_that_is_added_later_is_one_of_the_contract_still():
+    judge = Draft202012Validator(
+        {"$ref": "#/components/schemas/Quote", "components": {"schemas": SCHEMAS}}
+    )
+    quote = copy.deepcopy(QUOTE_EXCERPT)
+    assert judge.is_valid(quote)
+    places = [quote, quote["catalog"], quote["bases"][0], quote["stages"][0], quote["totals"]]
+    for place in (*places, quote["request"], quote["request"]["cluster"]):
+        place["added_later"] = {"value": 1}
+        assert judge.is_valid(quote)
 
 
 def test_every_interval_of_a_request_is_bounded_by_its_quantity():

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from service.api.contract.document import exact_schemas
 from service.api.contract.examples import REQUESTS
 from service.api.http.pages import ASSETS, CONTENT_SECURITY_POLICY
 from service.api.refusing.problems import KINDS
 from service.core.figures.vocabulary import BASES
 from service.local import quote_bytes
-from tests.contract.document import PUBLISHED, catalog, component, document
+from tests.contract.document import PUBLISHED, catalog, component, document, strict
 from tests.requests import R1
 from tests.server import start_service
 
-SCHEMAS = document()["components"]["schemas"]
+SCHEMAS = strict(exact_schemas())
 MOST_STAGES = 64
 JSON_HEADERS = {"content-type": "application/json"}
 
@@ -190,7 +191,7 @@ def in_runs(clusters: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def test_every_accelerator_is_answered_as_the_contract_says():
-    quote = judge(component({"$ref": "#/components/schemas/Quote"}))
+    quote = judge({"$ref": "#/components/schemas/Quote"})
     clusters = [{"accelerator": id, "devices": 1} for id in catalog().accelerators]
     for some in in_runs(clusters):
         answer = quoted_on(some, BASES)

@@ -11,6 +11,7 @@ import yaml
 
 from service import __version__
 from service.api.contract.ids import name_schemas, refer_to_names
+from service.api.contract.open_answers import with_open_answers
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
 from service.api.contract.paths import headers, paths, request_headers, responses
 from service.api.contract.shared_schemas import reference, shared
@@ -68,7 +69,7 @@ def build_document() -> Schema:
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths(),
         "components": {
-            "schemas": shared(exact_schemas()),
+            "schemas": with_open_answers(shared(exact_schemas()), request=QuoteRequest.__name__),
             "parameters": request_headers(),
             "headers": headers(),
             "responses": responses(),

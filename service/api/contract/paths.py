@@ -239,14 +239,14 @@ def operation_paths() -> dict[str, Schema]:
             "getLiveness",
             "operations",
             "Whether the process answers",
-            {JSON: {"schema": fixed_object({"status": one_text("alive")})}},
+            {JSON: {"schema": object_of({"status": one_text("alive")})}},
             cached=False,
         ),
         "/readyz": plain(
             "getReadiness",
             "operations",
             "Whether quotes can be given; Redis does not count",
-            {JSON: {"schema": fixed_object({"status": one_text("ready"), **ready})}},
+            {JSON: {"schema": object_of({"status": one_text("ready"), **ready})}},
             cached=False,
         ),
         "/metrics": plain(
@@ -471,13 +471,13 @@ def schema(name: str) -> Schema:
     return {"$ref": REFERENCE + name}
 
 
-def fixed_object(members: Schema) -> Schema:
-    """An object that has all of these members and no others."""
+def object_of(members: Schema) -> Schema:
+    """An object that has all of these members, and may gain others."""
     return {
         "type": "object",
         "properties": members,
         "required": list(members),
-        "additionalProperties": False,
+        "additionalProperties": True,
     }
 
 

@@ -1,0 +1,71 @@
+"""Answers are open in the contract: an object of an answer may gain members.
+
+What a request is made of stays strict: there an unknown member is refused. Today's answers hold
+exactly the members that the types say, and the tests judge them so. A client must not: it would
+break with the first member that is added.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.api.schemas import REFERENCE, Schema
+
+
+def with_open_answers(schemas: Mapping[str, Schema], *, request: str) -> dict[str, Schema]:
+    """The components, with all that this request is not made of open to more members."""
+    strict = made_of(schemas, request)
+    return {
+        name: schema if name in strict else opened(without_reference(schema, request))
+        for name, schema in schemas.items()
+    }
+
+
+def without_reference(node: Any, component: str) -> Any:
+    """A schema with any object where it refers to this component: a request that is echoed.
+
+    Members that requests gain are in the echo too, with their defaults.
+    """
+    if isinstance(node, list):
+        return [without_reference(item, component) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if node.get("$ref") == REFERENCE + component:
+        words = f"{node.get('description', '')} A `{component}`; members may be added."
+        return {"type": "object", "description": words.strip()}
+    return {key: without_reference(inner, component) for key, inner in node.items()}
+
+
+def made_of(schemas: Mapping[str, Schema], component: str) -> set[str]:
+    """This component and all that it refers to, directly or through others."""
+    found: set[str] = set()
+    waiting = [component]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += references_in(schemas[name])
+    return found
+
+
+def references_in(node: Any) -> Iterator[str]:
+    """The components that a schema refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references_in(item)
+    elif isinstance(node, dict):
+        if isinstance(target := node.get("$ref"), str):
+            yield target.removeprefix(REFERENCE)
+        for inner in node.values():
+            yield from references_in(inner)
+
+
+def opened(node: Any) -> Any:
+    """A schema whose objects may have other members than those that are named."""
+    if isinstance(node, list):
+        return [opened(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {key: opened(inner) for key, inner in node.items()}
+    if schema.get("type") == "object" and not isinstance(schema.get("additionalProperties"), dict):
+        schema["additionalProperties"] = True
+    return schema
