@@ -14,12 +14,24 @@ from service.core.figures.arrays import Real, where
 from service.core.figures.constants import Constants
 from service.core.training.steptime.machine import Machine, Recipe
 
-# Kernels and frameworks changed in kind around these dates.
-FLASH_ATTENTION = 2023.0  # before: scores in memory, collectives in line, eager PyTorch
-FLASH_ATTENTION_2 = 2024.0  # before: the first flash kernels
-BALANCED_STAGES = 2025.0  # from then on stages are balanced around embedding and logits
-GROUPED_QUANTISED = 2026.4  # grouped products that quantise and activate in one kernel
-NEVER_FUSED = 9999.0  # a year that no software has
+# Years of software in which kernels and frameworks changed in kind. They are not fitted.
+FLASH_ATTENTION = 2023.0
+"""Before, attention scores stood in memory and collectives in line with the compute.
+
+Source: FlashAttention (arXiv 2205.14135, 2022-05); that training stacks had it half a year later
+is judged.
+"""
+FLASH_ATTENTION_2 = 2024.0
+"""Before, stacks had the first flash kernels.
+
+Source: FlashAttention-2 (arXiv 2307.08691, 2023-07); half a year until stacks had it is judged.
+"""
+BALANCED_STAGES = 2025.0
+"""From then on pipeline stages are balanced around embedding and logits. The year is judged."""
+GROUPED_QUANTISED = 2026.4
+"""From then on one kernel quantises, multiplies and activates grouped products. Judged."""
+NEVER_FUSED = 9999.0
+"""A year that no software has."""
 
 
 class Traits(NamedTuple):
