@@ -14,7 +14,6 @@ from service.core.bills.owned.epoch import (
     in_dollars_of,
     network_usd,
     server_price_usd,
-    staff_usd,
     value_at_start_usd,
     years_of_use,
 )
@@ -93,15 +92,3 @@ def test_dollars_of_another_month_follow_the_index():
     assert in_dollars_of(amount_usd=100.0, index_then=117.766, index_of=123.659) == pytest.approx(
         100 * 123.659 / 117.766
     )
-
-
-def test_people_cost_their_time():
-    cost = staff_usd(
-        people=10,
-        years=0.5,
-        salary_usd_per_year=200_000,
-        equity_usd_per_year=100_000,
-        time_share=0.4,
-        overhead=1.3,
-    )
-    assert cost == pytest.approx(10 * 0.5 * 0.4 * (200_000 * 1.3 + 100_000))

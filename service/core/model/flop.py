@@ -71,14 +71,6 @@ def forward_flop_per_token_full_attention(
     return _forward_flop_per_token(architecture=architecture, keys=whole, keys_in_window=window)
 
 
-def backward_flop_per_token(*, forward: FlopPerToken) -> FlopPerToken:
-    """FLOP per token of the backward pass: two products for each one forward.
-
-    Kernels that compute the scores again (flash attention) do more. That is not model FLOP.
-    """
-    return FlopPerToken(*(2 * part for part in forward))
-
-
 @formula("train_flop_per_token_causal", unit="flop/token")
 def train_flop_per_token_causal(*, architecture: Architecture, sequence_length: Real) -> Real:
     """Model FLOP per trained token, forward and backward, causal attention: what MFU counts here.

@@ -86,12 +86,6 @@ def params_total(*, architecture: Architecture) -> float:
     )
 
 
-def params_routed(*, architecture: Architecture) -> float:
-    """Parameters of all routed experts: what expert parallelism divides."""
-    layer = layer_params(architecture=architecture)
-    return architecture.moe_layers * architecture.experts * layer.expert
-
-
 def params_active(*, architecture: Architecture) -> float:
     """Parameters that one token meets, embeddings counted in full."""
     a, layer = architecture, layer_params(architecture=architecture)

@@ -258,24 +258,6 @@ def committed_price_usd(
     return usd_per_device_hour * (1.0 - discount_wanted) / (1.0 - discount_of_price)
 
 
-def staff_usd(
-    *,
-    people: Real,
-    years: Real,
-    salary_usd_per_year: Real,
-    equity_usd_per_year: Real,
-    time_share: Real,
-    overhead: Real,
-) -> Real:
-    """The cost of the people of a project while they work on it.
-
-        people * years * time_share * (salary_usd_per_year * overhead + equity_usd_per_year)
-
-    `overhead` covers taxes, benefits and offices, and applies to salary only.
-    """
-    return people * years * time_share * (salary_usd_per_year * overhead + equity_usd_per_year)
-
-
 def in_dollars_of(*, amount_usd: Real, index_then: Real, index_of: Real) -> Real:
     """An amount in the dollars of another month, by a price index.
 
