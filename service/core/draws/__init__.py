@@ -1,1 +1,1 @@
-"""What 1,024 draws say of a number: columns, rows, quantiles, sensitivity, spread."""
+"""Intervals and drivers from 1,024 draws: columns, rows, quantiles, sensitivity, spread."""

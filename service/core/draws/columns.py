@@ -1,28 +1,11 @@
-"""Joint draws: one fixed column of normal scores for each figure by its name, and what it becomes.
+"""Joint draws: each figure has one fixed column of normal scores, which its name decides.
 
 A column is a Latin hypercube sample: each of 1,024 strata of equal probability is hit once, in an
-order that a hash of the figure's name fixes. Nothing else enters, so a figure that stages, bases
-or compared offers share moves them together, and a new figure reshuffles none of the others.
+order that a hash of the figure's name fixes. Nothing else enters. So a figure that stages, bases or
+compared offers share moves them together, and a new figure changes none of the others.
 
-Why not columns of one low-discrepancy net, picked by a hash of the name? By Welch's bound no set of
-columns that is larger than the number of draws has a mean squared correlation below 1/1023, and
-independent orders attain it, while in a net the same mean is made of many zeros and a few pairs
-that nearly coincide. Measured on six ledgers (a product, a sum times a price, an owned bill, a
-fully loaded one, a median of ten prices, a sum of sixteen), 150 sets of names each, against four
-million draws: root mean square error of p10, p50 and p90 in percent of p90 - p10, the worst of
-them, and the largest correlation of two independent figures:
-
-    independent draws                           2.25   12   0.15
-    orders by name (here, uncorrected)          1.54    9   0.16
-    the same in mirrored pairs                  1.73   10   0.18
-    scrambled Sobol, dimension by name          2.02   38   1.00
-    the same with a shift by name               1.73   20   0.92
-    rank-1 lattice, generator by name           1.64   20   0.90
-    polynomial lattice, generator by name       1.70   39   0.99
-    scrambled Sobol, dimensions in order        1.14    -    -     (a new figure moves all others)
-    orders by name, quantiles corrected         1.03    7   0.16   (what a quote does)
-
-`service.core.draws.quantiles` has the correction.
+docs/decisions/draws-by-name.md compares this with Sobol nets and lattices. Quantiles are corrected
+in `service.core.draws.quantiles`.
 """
 
 from collections.abc import Callable, Sequence
@@ -55,20 +38,20 @@ def column_of(name: str, memo: Memo) -> Array:
 
 
 class Sample:
-    """Figures in some order, whose columns are looked up where they are needed."""
+    """Figures in an order. Their columns are looked up when they are needed."""
 
     def __init__(self, figures: tuple[str, ...], memo: Memo) -> None:
         self.figures = figures
         self.memo = memo
 
     def scores(self, at: Sequence[int]) -> Array:
-        """The columns of the figures at some places, shape `[places, 1024]`."""
+        """The columns of the figures at these places, shape `[places, 1024]`."""
         columns = [column_of(self.figures[place], self.memo) for place in at]
         return np.array(columns).reshape(len(at), DRAWS)
 
 
 def _hashed(name: str) -> NDArray[np.uint64]:
-    """1,024 numbers that the name alone fixes; arithmetic only, so the same on every machine.
+    """1,024 numbers that the name alone fixes, by integer arithmetic that all machines share.
 
     Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over counters from a SHA-256.
     """
@@ -97,11 +80,12 @@ class Shape(NamedTuple):
 
 
 def shape_of(unit: Unit, low: float, central: float, high: float) -> Shape:
-    """How a leaf is spread: its central value is the median, its ends the 5% and 95% quantiles.
+    """How a leaf is spread. Its central value is the median, its ends are the 5% and 95% quantiles.
 
     Positive scales and counts are normal in the logarithm, shares in the logit. A range that
-    touches the end of its scale (0, or 1 for a share) is normal as it stands, or log-normal, cut
-    off at that end. Where the ends are not symmetric, the two halves differ in width.
+    touches the end of its scale (0, or 1 for a share) is normal without transformation, or
+    log-normal, and cut off at that end. If the ends are not symmetric, the two halves differ in
+    width.
     """
     if spread_of(unit) == "logitnormal" and low > 0.0 and high < 1.0:
         scale: Scale = "logit"
@@ -113,10 +97,10 @@ def shape_of(unit: Unit, low: float, central: float, high: float) -> Shape:
 
 
 def values_at(scores: Array, *, unit: Unit, low: float, central: float, high: float) -> Array:
-    """What an uncertain leaf is at standard normal scores.
+    """The values of an uncertain leaf at standard normal scores.
 
-    Counts are whole and at least one; nothing crosses the zero or the one that its range touches,
-    and a share whose range ends below one stays below it.
+    Counts are whole and at least one. No value crosses the zero or the one that its range touches.
+    A share whose range ends below one stays below one.
     """
     shape = shape_of(unit, low, central, high)
     values = shape.middle + np.where(scores < 0.0, shape.below, shape.above) * scores
@@ -137,7 +121,7 @@ def values_at(scores: Array, *, unit: Unit, low: float, central: float, high: fl
 
 
 def _most_of_a_share(scale: Scale, high: float) -> float:
-    """The largest draw of a share: where its range ends below 1, what is left never vanishes."""
+    """The largest draw of a share. If its range ends below 1, the draw stays below 1 too."""
     if high >= 1.0:
         return 1.0
     return 1.0 - LEAST_LEFT_OF_ONE if scale == "logit" else (1.0 + high) / 2.0
@@ -154,7 +138,7 @@ class Leaf(NamedTuple):
 
 
 def draws_of(leaf: Leaf, memo: Memo) -> Array:
-    """The draws of a leaf, shape `[1024]`; defaults of the catalog come back in every quote."""
+    """The draws of a leaf, shape `[1024]`. They are kept, as many quotes share the defaults."""
     name, unit, low, central, high = leaf
     return memo.array(
         "draws",

@@ -1,4 +1,4 @@
-"""The three quantiles of rows of draws, found together and once for rows of one shape."""
+"""The three quantiles of rows of draws, found together, and once for rows of one shape."""
 
 from math import floor, log10
 from typing import Final, NamedTuple, TypeAlias
@@ -11,21 +11,21 @@ from service.core.draws.quantiles import quantiles
 from service.core.figures.arrays import Array
 
 ENDS: Final = slice(DRAWS + 1, None)
-"""Where a row has the number with each figure alone at its low and at its high end."""
+"""The part of a row that has the number with each figure alone at its low and high end."""
 PROBED: Final = slice(0, 32)
-"""Draws that tell whether two numbers are multiples of one another."""
+"""The draws by which two numbers are found to be multiples of one another."""
 STEPS: Final = 1e11
-"""How finely, as parts of the largest of them."""
+"""The precision of that, in parts of the largest of these draws."""
 DIGITS: Final = 12
-"""Digits of a quantile that are kept at least: the last that a float has differ by processor."""
+"""Least number of digits of a quantile. The last digits of a float differ by processor."""
 EXPONENTS: Final = range(-1074, 1025)
-"""Those that floats have in base two."""
+"""The exponents of floats in base two."""
 DECIMALS: Final = [DIGITS - 1 - floor((exponent - 1) * log10(2.0)) for exponent in EXPONENTS]
-"""Those that keep the first digits of a number with each of these exponents."""
+"""For each exponent, the decimals that keep the first digits of a number."""
 RAISED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300)}") for at in DECIMALS])
-"""Ten to the power of the decimals, as far as a float goes."""
+"""Ten to the power of the decimals, within the range of a float."""
 LOWERED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300) - at}") for at in DECIMALS])
-"""What is left: ten to the power of the digits before the point that are not kept."""
+"""Ten to the power of the digits before the point that are not kept."""
 
 
 Rows: TypeAlias = dict[str, Array]
@@ -40,7 +40,7 @@ class Quantiles(Struct, frozen=True):
 
 
 class Seen(NamedTuple):
-    """A row that was looked at: its size, which multiples of it are compared to, and quantiles."""
+    """A row that was looked at: its size, which multiples are scaled by, and its quantiles."""
 
     size: float
     quantiles: list[float]
@@ -49,8 +49,8 @@ class Seen(NamedTuple):
 class Looks:
     """The intervals of rows by name, found once for rows of one shape.
 
-    Rows that are positive multiples of one another, judged by some draws, are one to look at:
-    stages differ in hours and lines in rates, but few differ in shape.
+    Rows that are positive multiples of one another, judged by some draws, are looked at once.
+    Stages differ in hours and lines in rates, but few differ in shape.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Looks:
         self._seen: dict[bytes, Seen] = {}
 
     def copy(self) -> "Looks":
-        """The same looks, to be added to on their own."""
+        """The same looks, to which more can be added independently."""
         other = Looks()
         other.intervals |= self.intervals
         other._seen |= self._seen
@@ -99,10 +99,10 @@ def _keys_of(shapes: Array) -> list[bytes]:
 
 
 def rounded(numbers: Array) -> Array:
-    """Numbers to their first 12 digits, some to 13, as decimals are rounded.
+    """Numbers rounded to their first 12 digits, and some to 13, as decimals.
 
-    Logarithms and sums differ between processors in the last digit of a float, and the answer to
-    the same question is to be the same on all of them.
+    Logarithms and sums differ between processors in the last digit of a float, but the answer to a
+    question must be the same on all of them.
     """
     exponents = np.frexp(numbers)[1] - EXPONENTS.start
     raised, lowered = RAISED[exponents], LOWERED[exponents]

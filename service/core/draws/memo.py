@@ -1,8 +1,8 @@
-"""What quotes have in common and is dear to compute, kept for the next one within a bound in bytes.
+"""A memory of costly results that quotes share, within a bound in bytes.
 
-The application makes one `Memo` and hands it to each quote. It changes no byte of an answer: what
-is kept depends on its key alone. Keys are names of figures, numbers and digests, never a caller's
-text.
+The application makes one `Memo` and passes it to each quote. It changes no byte of an answer,
+because a value depends on its key alone. Keys are names of figures, numbers and digests, never text
+of a caller.
 """
 
 from collections.abc import Callable, Hashable
@@ -19,25 +19,25 @@ DEFAULT_MAX_BYTES: Final = 32 * 2**20
 """Room for the columns and draws of all figures of the catalog that quotes use (about 4 MiB), and
 for some twenty kinds of question, each with 1 MiB of rows, bases and directions."""
 ENTRY_BYTES: Final = 600
-"""What an entry costs beside its value: a key of some 100 characters, the array's header, the pair
+"""Bytes of an entry besides its value: a key of some 100 characters, the array's header, the pair,
 and its share of three tables. Measured: 540 bytes an entry with 20,000 columns under names of 42
 characters (CPython 3.11, NumPy 2.3)."""
 LARGEST_PART: Final = 1 / 4
-"""Nothing is kept that fills more than this part of the memo: it would drive out all the rest."""
+"""The largest value that is kept, as a part of the memo. A larger one would drive out the rest."""
 
 
 class Counts(NamedTuple):
-    """How often something was looked up and found, or was not."""
+    """How many look-ups found a value, and how many did not."""
 
     hits: int
     misses: int
 
 
 class Memo:
-    """Values by kind and key; those not used for longest make room for new ones.
+    """Values by kind and key. The least recently used ones make room for new ones.
 
-    It belongs to one thread and takes no locks. Nothing expires: a key says all that its value
-    depends on.
+    It belongs to one thread and takes no locks. Nothing expires, because a key holds all that its
+    value depends on.
     """
 
     def __init__(self, *, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
@@ -49,7 +49,7 @@ class Memo:
         self.largest_bytes = int(max_bytes * LARGEST_PART)
 
     def get(self, kind: Kind, key: Hashable) -> Any | None:
-        """What is kept under `key`, which is thereby used last; None if there is nothing."""
+        """The value under `key`, which then counts as recently used. None if there is none."""
         try:
             value = self._entries[kind, key][0]
         except KeyError:
@@ -59,7 +59,7 @@ class Memo:
         return value
 
     def put(self, kind: Kind, key: Hashable, value: object, *, size_bytes: int) -> None:
-        """Keep `value`, which takes `size_bytes`; too large a one is not kept."""
+        """Keep `value`, which takes `size_bytes`, unless it is too large."""
         size_bytes += ENTRY_BYTES
         if size_bytes <= self.largest_bytes:
             self._entries[kind, key] = (value, size_bytes)
@@ -67,7 +67,7 @@ class Memo:
             self._entries.pop((kind, key), None)
 
     def array(self, kind: Kind, key: Hashable, make: Callable[[], Array]) -> Array:
-        """The array that `make` makes for `key`, made once while it is kept; it is read-only."""
+        """The array that `make` makes for `key`, once while it is kept. It is read-only."""
         found: Array | None = self.get(kind, key)
         if found is None:
             found = make()
@@ -76,12 +76,12 @@ class Memo:
         return found
 
     def counts(self, kind: Kind) -> Counts:
-        """How often values of this kind were found, and were not."""
+        """How often values of this kind were found, and how often not."""
         return Counts(self._hits[kind], self._misses[kind])
 
     @property
     def used_bytes(self) -> int:
-        """What all entries take together, never more than the bound."""
+        """Bytes of all entries together, never more than the bound."""
         return int(self._entries.currsize)
 
     def __len__(self) -> int:

@@ -1,7 +1,8 @@
-"""10%, 50% and 90% quantiles of numbers over joint draws, corrected by what is known exactly.
+"""10%, 50% and 90% quantiles of numbers over joint draws, corrected by their linear parts.
 
-What the columns of a finite sample have in common by chance is known for the linear part of a
-number, whose slopes its ends give, and is taken out of it.
+Columns of a finite sample are correlated by chance, which shifts quantiles. For the linear part of
+a number the shift is known: its slopes follow from the ends, and its distribution is normal. That
+shift is subtracted.
 """
 
 from collections.abc import Sequence
@@ -15,31 +16,31 @@ from service.core.figures.arrays import Array
 from service.core.figures.units import Z_90
 
 Excess: TypeAlias = tuple[float, float, float]
-"""By how much three drawn quantiles miss."""
+"""By how much three drawn quantiles exceed the exact ones."""
 
 LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
 NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
 PLACES: Final[Array] = LEVELS * DRAWS - 0.5
-"""Where a level falls among sorted draws; the i-th stands in the middle of the i-th stratum."""
+"""The place of a level among sorted draws. The i-th draw is the middle of the i-th stratum."""
 BELOW: Final[NDArray[np.intp]] = PLACES.astype(np.intp)
 BEYOND: Final[Array] = PLACES - BELOW
 LOOKED_AT: Final[NDArray[np.intp]] = np.array([*BELOW, *(BELOW + 1), 0, DRAWS - 1])
-"""The sorted draws that quantiles are read off: on either side of each level, least, most."""
+"""The sorted draws from which quantiles follow: next to each level, the least and the most."""
 DIRECTION_STEPS: Final = 1e9
-"""How finely slopes are told apart, in parts of their length."""
+"""The precision by which slopes are told apart, in parts of their length."""
 MOST_KNOWN: Final = 4096
-"""Directions remembered for a set of figures, before all of them are forgotten."""
+"""Most directions that are remembered for a set of figures, before all are forgotten."""
 STEP_BYTES: Final = 4
-"""A direction's step along one figure: at most DIRECTION_STEPS, which 32 bits hold."""
+"""Bytes of a direction's step along one figure, which is at most DIRECTION_STEPS: 32 bits."""
 DIRECTION_BYTES: Final = 350
-"""What a direction takes beside its steps: the headers of its key and of its three numbers, these
+"""Bytes of a direction besides its steps: the headers of its key and of its three numbers, these
 numbers, and its share of a table (measured: 330 bytes)."""
 NAME_BYTES: Final = 150
-"""A figure's name in a key: 49 bytes of header, a reference and up to 90 characters."""
+"""Bytes of a figure's name in a key: 49 of header, a reference and up to 90 characters."""
 FEW_FIGURES: Final = 64
-"""Up to here it is faster to sum over all of them than to tell apart who hangs on which."""
+"""Up to this number of figures it is faster to sum over all than to find those that matter."""
 BLOCK: Final = 12
-"""Numbers sorted together: 96 KiB, which stay in a core's own cache."""
+"""Numbers that are sorted together: 96 KiB, which fit in a core's own cache."""
 
 
 def quantiles(draws: Sequence[Array], ends: Array, sample: Sample) -> Array:
@@ -48,11 +49,11 @@ def quantiles(draws: Sequence[Array], ends: Array, sample: Sample) -> Array:
         u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
         quantile of f = drawn quantile of f - (drawn quantile of u - its quantile)
 
-    where u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
-    sign. If f is linear in the scores the answer is exact, whatever the sample. Between two draws
-    a quantile is found linearly, of numbers of one sign by logarithms. `draws` are
-    of shape `[1024]`, drawn over the columns of `sample`; `ends`, low and high of one figure after
-    the other, `[numbers, 2 figures]`.
+    Here u is normal with variance sum(slope^2), and f is the logarithm of numbers that have one
+    sign. If f is linear in the scores, the answer is exact for any sample. Between two draws a
+    quantile is interpolated linearly, or by logarithms for numbers of one sign. `draws` have shape
+    `[1024]`, over the columns of `sample`. `ends` have shape `[numbers, 2 figures]`: low and high
+    of one figure after the other.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
@@ -74,16 +75,16 @@ def quantiles(draws: Sequence[Array], ends: Array, sample: Sample) -> Array:
 
 
 def _slopes(heights: Array) -> Array:
-    """How much a number rises with each score; zero where it hangs on a single figure."""
+    """How much a number rises with each score. Zero for a number with a single figure."""
     slopes: Array = (heights[:, 1::2] - heights[:, ::2]) / (2.0 * Z_90)
     slopes[np.count_nonzero(slopes, axis=1) < 2] = 0.0
     return slopes
 
 
 def _excess(slopes: Array, sample: Sample) -> Array:
-    """By how much the drawn quantiles of sum(slope * z) miss those of the normal that it is.
+    """By how much drawn quantiles of sum(slope * z) exceed those of its normal distribution.
 
-    They miss by the length of the slopes times what they would miss by at length one.
+    The excess is proportional to the length of the slopes.
     """
     excess = np.zeros((len(slopes), len(LEVELS)))
     length = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
@@ -95,10 +96,10 @@ def _excess(slopes: Array, sample: Sample) -> Array:
 
 
 def _excess_of(directions: Array, sample: Sample) -> Array:
-    """The excess for slopes of length one, in steps; quotes differ little in directions.
+    """The excess for slopes of length one, in steps. Quotes share most directions.
 
-    What is not known yet is computed together, and summed figure by figure, so that a direction's
-    excess is the same in any company and on any number of threads.
+    New directions are computed together, and summed figure by figure. So the excess of a direction
+    does not depend on the others, nor on the number of threads.
     """
     known: dict[bytes, Excess] = sample.memo.get("excess", sample.figures) or {}
     keys = [direction.tobytes() for direction in directions.astype(np.int32)]
@@ -122,8 +123,8 @@ def _computed_excess(directions: Array, sample: Sample) -> list[Excess]:
 def _linear_parts(slopes: Array, sample: Sample) -> Array:
     """sum(slope * z) over the draws, shape `[numbers, 1024]`.
 
-    Most numbers of a stage hang on few figures, and many on the same ones: those are summed
-    together, and what they do not hang on is left out.
+    Most numbers of a stage depend on few figures, and many on the same ones. Those are summed
+    together, over these figures only.
     """
     hangs = slopes != 0.0
     any_hangs = hangs.any(axis=0)
@@ -139,14 +140,14 @@ def _linear_parts(slopes: Array, sample: Sample) -> Array:
 
 
 def _summed(slopes: Array, hangs: NDArray[np.bool_], sample: Sample) -> Array:
-    """sum(slope * z) over those figures that `hangs` says; the others have a slope of zero."""
+    """sum(slope * z) over the figures that `hangs` marks. All others have a slope of zero."""
     at = np.flatnonzero(hangs)
     drawn: Array = np.einsum("nf,fd->nd", slopes[:, at], sample.scores(at.tolist()))
     return drawn
 
 
 def _remember(known: dict[bytes, Excess], found: dict[bytes, Excess], sample: Sample) -> None:
-    """Add directions to those known of these figures; if they are too many, forget the others."""
+    """Add directions to those known of these figures. If there are too many, forget the others."""
     memo, figures = sample.memo, sample.figures
     bytes_each = DIRECTION_BYTES + len(figures) * STEP_BYTES
     most = min(MOST_KNOWN, memo.largest_bytes // bytes_each)
@@ -158,7 +159,7 @@ def _remember(known: dict[bytes, Excess], found: dict[bytes, Excess], sample: Sa
 
 
 def _order_statistics(draws: Sequence[Array] | Array) -> tuple[Array, Array, Array, Array]:
-    """Of numbers over their draws: the draws below and above each level, the least and the most."""
+    """For each number, the draws below and above each level, the least and the most draw."""
     looked_at = []
     for start in range(0, len(draws), BLOCK):
         block = np.array(draws[start : start + BLOCK])

@@ -1,12 +1,12 @@
 """Rows of draws for the entries of a ledger.
 
-A row has 1,024 joint draws of a number, behind them the number with every figure at its centre, and
-behind that the number with each uncertain figure alone at its low and at its high end: shape
-`[1025 + 2 figures]`. The ends give slopes, and slopes correct the quantiles.
+A row has 1,024 joint draws of a number. After them comes the number with every figure at its
+centre, and then the number with each uncertain figure alone at its low and at its high end: shape
+`[1025 + 2 figures]`. Slopes follow from the ends, and correct the quantiles.
 
-What hangs on the cluster, the accounting and the catalog alone is the same whatever is run on it,
-so its rows are kept for the next quote. All other rows come and go in blocks: a row lives until the
-last formula that needs it. All at once, those of 64 stages with owned clusters would take 370 MB.
+Rows that depend only on the cluster, the accounting and the catalog are the same for every run, so
+they are kept for the next quote. All other rows are computed in blocks, and a row is dropped after
+the last formula that needs it. All rows of 64 stages with owned clusters together take 370 MB.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,13 +27,13 @@ from service.core.figures.ledger import Application, Entry, Ledger, replay
 
 CENTRE: Final = DRAWS
 BLOCK_BYTES: Final = 4 * 2**20
-"""Rows that are computed together, and then looked at."""
+"""Bytes of the rows that are computed together, and then looked at."""
 LOOK_BYTES: Final = 1000
-"""What a look takes for one row, in its two tables (measured: 640 and 330 bytes)."""
+"""Bytes that a look takes for one row, in its two tables (measured: 640 and 330)."""
 
 
 class Standing(NamedTuple):
-    """Rows that hang on nothing of the run, and a look at those that are derived."""
+    """Rows that do not depend on the run, and a look at those that are derived."""
 
     rows: Rows
     looks: Looks
@@ -43,14 +43,14 @@ NOTHING: Final = Standing({}, Looks())
 
 
 class Replayed(NamedTuple):
-    """The rows that were to be kept, and the intervals of all that is derived and varies."""
+    """The rows to keep, and the intervals of all derived entries that vary."""
 
     rows: Rows
     intervals: dict[str, Quantiles]
 
 
 def leaf_of(entry: Entry) -> Leaf | None:
-    """The entry as a leaf with a range of some width, if it is one."""
+    """The entry as an uncertain leaf. None if it is derived or has no range."""
     low, high = entry.low, entry.high
     if low is UNSET or high is UNSET or low == high:
         return None
@@ -58,14 +58,14 @@ def leaf_of(entry: Entry) -> Leaf | None:
 
 
 def uncertain_leaves(ledger: Ledger) -> tuple[Leaf, ...]:
-    """The ledger's leaves that have a range of some width; those of the run come last."""
+    """The uncertain leaves of the ledger. Those of the run come last."""
     leaves = [leaf for entry in ledger if (leaf := leaf_of(entry)) is not None]
     leaves.sort(key=lambda leaf: ledger.hangs_on_run(leaf.name))
     return tuple(leaves)
 
 
 def interval_of_leaf(leaf: Leaf) -> Quantiles:
-    """A leaf rises with its score, so its quantiles are its values at those of the score."""
+    """The quantiles of a leaf. It rises with its score, so they are its values at the score's."""
     values = values_at(
         NORMAL_QUANTILES, unit=leaf.unit, low=leaf.low, central=leaf.central, high=leaf.high
     )
@@ -75,9 +75,9 @@ def interval_of_leaf(leaf: Leaf) -> Quantiles:
 def replayed(
     ledger: Ledger, leaves: tuple[Leaf, ...], memo: Memo, *, keep: Collection[str] = ()
 ) -> Replayed:
-    """The argument of a ledger over draws of its leaves, as `uncertain_leaves` lists them.
+    """The argument of a ledger over draws of its leaves, in the order of `uncertain_leaves`.
 
-    Of the rows it gives back only those to `keep`, as far as they vary.
+    It returns only the rows to `keep` that vary.
     """
     lasting = tuple(leaf for leaf in leaves if not ledger.hangs_on_run(leaf.name))
     standing, of_run = ledger.tape
@@ -91,12 +91,12 @@ def replayed(
 
 
 def row_bytes(leaves: Sequence[Leaf]) -> int:
-    """What a row takes, over so many leaves."""
+    """Bytes of a row over this many leaves."""
     return (DRAWS + 1 + 2 * len(leaves)) * np.dtype(np.float64).itemsize
 
 
 def _standing_of(leaves: tuple[Leaf, ...], tape: list[Application], memo: Memo) -> Standing:
-    """What varies with the leaves of a tape that hangs on nothing of the run."""
+    """Rows that vary with the leaves of a tape that does not depend on the run."""
     key = blake2b(msgspec.msgpack.encode((leaves, tape), enc_hook=lambda formula: formula.name))
     kept: Standing | None = memo.get("standing", key.digest())
     if kept is not None:
@@ -112,7 +112,7 @@ def _standing_of(leaves: tuple[Leaf, ...], tape: list[Application], memo: Memo) 
 
 
 def _ends_of_blocks(tape: Sequence[Application], *, most_rows: int) -> Iterator[int]:
-    """Where a tape is cut so that each block derives so many rows at most, if a formula lets it."""
+    """Where to cut a tape so that each block derives at most this many rows, if possible."""
     derived = 0
     for at, applied in enumerate(tape):
         derived += len(applied.parts)
@@ -123,7 +123,7 @@ def _ends_of_blocks(tape: Sequence[Application], *, most_rows: int) -> Iterator[
 
 
 class _Replay:
-    """The rows that are needed now, on the way through a tape."""
+    """The rows that are needed at one place of a tape."""
 
     def __init__(self, leaves: tuple[Leaf, ...], memo: Memo, before: Standing = NOTHING) -> None:
         self._leaves = leaves
@@ -134,7 +134,7 @@ class _Replay:
         self._rows: Rows = {}
 
     def after(self, tape: Sequence[Application], *, keep: Collection[str]) -> Standing:
-        """The rows to keep, and looks at all that were derived."""
+        """The rows to keep, and looks at all derived rows."""
         most_rows = BLOCK_BYTES // row_bytes(self._leaves)
         if len(self._leaves) + sum(len(applied.parts) for applied in tape) <= most_rows:
             self._bring((*self._before, *self._places))
@@ -148,7 +148,7 @@ class _Replay:
     def _apply_in_blocks(
         self, tape: Sequence[Application], *, most_rows: int, keep: Collection[str]
     ) -> None:
-        """Drop the rows that nothing later needs after each block, but for those to keep."""
+        """Apply block by block. After each, drop the rows that nothing later needs, but `keep`."""
         last = {name: at for at, applied in enumerate(tape) for name in applied.names.values()}
         last.update(dict.fromkeys(keep, len(tape)))
         for start, end in pairwise((0, *_ends_of_blocks(tape, most_rows=most_rows))):
@@ -177,7 +177,7 @@ class _Replay:
             self._rows[name] = self._row_of_leaf(self._places[name])
 
     def _row_of_leaf(self, place: int) -> Array:
-        """The row of a leaf: at its centre behind the draws, but for its own two ends."""
+        """The row of a leaf. After the draws it is at its centre, except at its own two ends."""
         leaf = self._leaves[place]
         row = np.full(DRAWS + 1 + 2 * len(self._leaves), leaf.central)
         row[:DRAWS] = draws_of(leaf, self._sample.memo)
@@ -185,7 +185,7 @@ class _Replay:
         return row
 
     def _widened(self, rows: Rows) -> Rows:
-        """Rows with room for the ends of figures that they do not hang on: their centre."""
+        """Rows with added ends of figures that they do not depend on: their centre."""
         width = DRAWS + 1 + 2 * len(self._leaves)
         by = width - len(next(iter(rows.values()))) if rows else 0
         if not by:

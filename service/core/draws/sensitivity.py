@@ -1,4 +1,4 @@
-"""What moves a number: first-order shares of its variance, and what figures do only together."""
+"""Drivers of a number: first-order shares of its variance, and interactions of figures."""
 
 from typing import Final, NamedTuple
 
@@ -10,30 +10,30 @@ from service.core.figures.arrays import Array
 from service.core.figures.units import Z_90
 
 MOST_REGRESSED: Final = 24
-"""Figures whose share is read off the draws; of the others the ends say enough."""
+"""Most figures whose share follows from the draws. That of the others follows from the ends."""
 LEAST_REGRESSED: Final = 3e-4
-"""Figures below this part of the whole, judged by their ends, are not regressed."""
+"""Figures below this share of the variance, judged by their ends, are not regressed."""
 RIDGE: Final = 1e-9
 FACTORIALS: Final[Array] = np.array([1.0, 2.0, 6.0]).reshape(3, 1, 1)
 
 
 class Shares(NamedTuple):
-    """First-order shares of variance `[numbers, figures]`, and what they leave `[numbers]`."""
+    """First-order shares of variance `[numbers, figures]`, and the rest `[numbers]`."""
 
     first_order: Array
     interactions: Array
 
 
 def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
-    """How much of each number's variance each figure explains alone, and what is left.
+    """The share of each number's variance that each figure explains alone, and the rest.
 
         value = mean + sum over figures of (w1 He1(z) + w2 He2(z) + w3 He3(z)) + rest
         share = (w1^2 + 2 w2^2 + 6 w3^2) / (sum of these over all figures + variance of the rest)
 
-    `values` has shape `[numbers, draws]`, drawn over the columns of `sample`; `ends`,
-    `[numbers, figures, 2]`, is the number minus its central value while one figure alone stands at
-    an end of its 90% interval. The figures that matter are regressed together; the others are
-    taken to be linear between their ends.
+    `values` has shape `[numbers, draws]`, over the columns of `sample`. `ends` has shape
+    `[numbers, figures, 2]`: the number minus its central value, with one figure alone at an end of
+    its 90% interval. The figures that matter are regressed together. The others are taken to be
+    linear between their ends.
 
     Source: Sudret, "Global sensitivity analysis using polynomial chaos expansions" (2008).
     """
@@ -45,7 +45,7 @@ def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
     projected = basis @ centred.T
     weights = inverse @ projected
     parts = (weights.reshape(3, len(regressed), len(values)) ** 2 * FACTORIALS).sum(axis=0).T
-    # |centred - weights' basis|^2, by what the weights solve, without another pass over the draws.
+    # |centred - weights' basis|^2, from the equation that the weights solve, without the draws.
     left = (centred**2).sum(axis=1) - (weights * (projected + RIDGE * DRAWS * weights)).sum(axis=0)
     rest = np.maximum(left, 0.0) / (draws - len(basis) - 1)
     total = parts.sum(axis=1) + rest
@@ -58,7 +58,7 @@ def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
 
 
 def _variance_by_ends(ends: Array) -> Array:
-    """The variance that a figure's two ends suggest, from its slope and its bend.
+    """The variance from a figure's two ends, by slope and curvature.
 
     ((high - low) / 2 / 1.645)^2 + ((high + low) / 2)^2 / 1.645^2
     """
@@ -68,7 +68,7 @@ def _variance_by_ends(ends: Array) -> Array:
 
 
 def _those_that_matter(alone: Array) -> Array:
-    """Indices of the figures to regress: the largest for any of the numbers, in a fixed order."""
+    """Indices of the figures to regress: those largest for any of the numbers, in a fixed order."""
     whole = alone.sum(axis=1, keepdims=True)
     part = (alone / np.where(whole > 0.0, whole, 1.0)).max(axis=0)
     largest = np.argsort(-part, kind="stable")[:MOST_REGRESSED]
@@ -79,7 +79,7 @@ def _those_that_matter(alone: Array) -> Array:
 def _basis_of(figures: tuple[str, ...], memo: Memo) -> tuple[Array, Array]:
     """He1, He2 and He3 of every score, shape `[3 figures, draws]`, and the inverse of their gram.
 
-    It depends on the figures alone, and like questions have like figures.
+    It depends on the figures alone, which similar questions share.
     """
     kept: tuple[Array, Array] | None = memo.get("basis", figures)
     if kept is not None:

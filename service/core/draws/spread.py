@@ -1,4 +1,4 @@
-"""p10, p50, p90 of the numbers of a quote, and what moves its totals."""
+"""p10, p50, p90 of the numbers of a quote, and the drivers of its totals."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -36,7 +36,7 @@ class TotalDriver(Struct, frozen=True, kw_only=True):
 
 
 class Drivers(Struct, frozen=True):
-    """The figures that move a total, the largest share first, and what they do only together."""
+    """The figures that move a total, largest share first, and the share of interactions."""
 
     ranked: tuple[TotalDriver, ...] = ()
     interactions: float = 0.0
@@ -62,7 +62,7 @@ class Spread:
         return self._intervals
 
     def interval(self, name: str) -> Quantiles:
-        """p10, p50, p90 of an entry; all the same where nothing uncertain enters."""
+        """p10, p50, p90 of an entry. They are equal if nothing uncertain enters."""
         found = self._intervals.get(name)
         if found is not None:
             return found
@@ -73,7 +73,7 @@ class Spread:
         return interval_of_leaf(leaf)
 
     def drivers(self, total: str) -> Drivers:
-        """What moves a total; figures below a thousandth of its variance are left out."""
+        """The drivers of a total, without figures below a thousandth of its variance."""
         if total not in self._totals:
             return Drivers()
         if total not in self._drivers:
@@ -100,7 +100,7 @@ class Spread:
 
     @cached_property
     def _shares(self) -> Shares:
-        """Of all totals at once: their regressions have one matrix in common."""
+        """The shares of all totals at once, because their regressions share a matrix."""
         rows = np.array([self._rows[name] for name in self._totals])
         deviations = rows[:, ENDS] - rows[:, CENTRE : CENTRE + 1]
         sample = Sample(tuple(leaf.name for leaf in self._leaves), self._memo)
