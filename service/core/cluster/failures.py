@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.core.figures.arrays import Real, maximum, minimum, where
+from service.core.figures.arrays import Real, exp, expm1, log, maximum, minimum, where
 from service.core.figures.formulas import formula
 from service.core.figures.units import HOURS_PER_DAY, SECONDS_PER_HOUR, Unit
 
@@ -61,7 +61,7 @@ def spot_interruptions_per_device_day(
     is our assumption.
     """
     kept = 1.0 - minimum(monthly_reclaimed_share, 1.0 - 1e-9)
-    return -np.log(kept) / DAYS_PER_MONTH / devices_per_instance
+    return -log(kept) / DAYS_PER_MONTH / devices_per_instance
 
 
 def optimal_interval_seconds(
@@ -115,7 +115,7 @@ def goodput(
     interval = where(checkpoint_interval_seconds > 0.0, checkpoint_interval_seconds, best)
     cycle = minimum(rate * (interval + delta), MOST_FAILURES)
     restart = minimum(rate * restart_seconds, MOST_FAILURES)
-    held_over_useful = np.exp(restart) * np.expm1(cycle) / (rate * interval)
+    held_over_useful = exp(restart) * expm1(cycle) / (rate * interval)
     share = maximum(1.0 / held_over_useful, LEAST_GOODPUT)
     share = where(per_day > 0.0, minimum(share, 1.0), 1.0)
     return _with_losses(

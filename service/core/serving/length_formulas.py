@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.core.figures.arrays import Real, maximum, minimum
+from service.core.figures.arrays import Real, exp, expm1, log, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.units import Z_90
 
@@ -47,7 +47,7 @@ def normal_share_below(z: Real) -> Real:
     t = 1.0 / (1.0 + 0.3275911 * x)
     series = 1.421413741 + t * (-1.453152027 + t * 1.061405429)
     series = t * (0.254829592 + t * (-0.284496736 + t * series))
-    erf = 1.0 - series * np.exp(-x * x)
+    erf = 1.0 - series * exp(-x * x)
     share: Real = 0.5 * (1.0 + np.sign(z) * erf)
     return share
 
@@ -57,7 +57,7 @@ def sigma_of_interval(*, low: Real, high: Real) -> Real:
 
     ln(high / low) / (2 * 1.645)
     """
-    return np.log(high / low) / (2.0 * Z_90)
+    return log(high / low) / (2.0 * Z_90)
 
 
 def mean_tokens(*, lengths: Lengths) -> Real:
@@ -69,8 +69,8 @@ def mean_tokens(*, lengths: Lengths) -> Real:
     Source: the limited expected value of the log-normal distribution, as in actuarial tables.
     """
     m, s = lengths.log_median, lengths.sigma
-    room = (np.log(lengths.cap_tokens) - m) / s
-    whole = np.exp(m + s * s / 2.0) * normal_share_below(room - s)
+    room = (log(lengths.cap_tokens) - m) / s
+    whole = exp(m + s * s / 2.0) * normal_share_below(room - s)
     return whole + lengths.cap_tokens * (1.0 - normal_share_below(room))
 
 
@@ -81,19 +81,19 @@ def lengths_of(*, mean_tokens: Real, cap_tokens: Real, sigma: Real) -> Lengths:
     a start from the left never overshoots.
     """
     mean = minimum(mean_tokens, MAX_MEAN_OVER_CAP * cap_tokens)
-    m: Real = np.log(mean) - sigma * sigma / 2.0
+    m: Real = log(mean) - sigma * sigma / 2.0
     for _ in range(NEWTON_STEPS):
-        room = (np.log(cap_tokens) - m) / sigma
-        rising = np.exp(m + sigma * sigma / 2.0) * normal_share_below(room - sigma)
+        room = (log(cap_tokens) - m) / sigma
+        rising = exp(m + sigma * sigma / 2.0) * normal_share_below(room - sigma)
         got = rising + cap_tokens * (1.0 - normal_share_below(room))
         slope = maximum(rising / got, 1e-3)
-        m = m + np.log(mean / got) / slope
+        m = m + log(mean / got) / slope
     return Lengths(log_median=m, sigma=sigma, cap_tokens=cap_tokens)
 
 
 def share_longer(*, lengths: Lengths, tokens: Real) -> Real:
     """Share of the samples that are longer than this many tokens, below the cap."""
-    z = (np.log(maximum(tokens, 1e-9)) - lengths.log_median) / lengths.sigma
+    z = (log(maximum(tokens, 1e-9)) - lengths.log_median) / lengths.sigma
     return 1.0 - normal_share_below(z)
 
 
@@ -106,8 +106,8 @@ def mean_tokens_so_far(*, lengths: Lengths) -> Real:
     Source: the mean age in a renewal process.
     """
     m, s, cap = lengths.log_median, lengths.sigma, lengths.cap_tokens
-    room = (np.log(cap) - m) / s
-    whole = np.exp(2.0 * (m + s * s)) * normal_share_below(room - 2.0 * s)
+    room = (log(cap) - m) / s
+    whole = exp(2.0 * (m + s * s)) * normal_share_below(room - 2.0 * s)
     square = whole + cap * cap * (1.0 - normal_share_below(room))
     return square / (2.0 * mean_tokens(lengths=lengths))
 
@@ -117,7 +117,7 @@ def normal_quantile_above(*, share: Real) -> Real:
 
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions (1964), formula 26.2.23.
     """
-    t = np.sqrt(-2.0 * np.log(share))
+    t = np.sqrt(-2.0 * log(share))
     above = 2.515517 + t * (0.802853 + t * 0.010328)
     below = 1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))
     z: Real = t - above / below
@@ -129,9 +129,9 @@ def longest_tokens(*, lengths: Lengths, samples: Real) -> Real:
 
     min(cap, exp(m + s z)),  z the 2^(-1/samples) quantile of the normal distribution
     """
-    above = -np.expm1(-math.log(2.0) / maximum(1.0, samples))
+    above = -expm1(-math.log(2.0) / maximum(1.0, samples))
     z = normal_quantile_above(share=above)
-    return minimum(lengths.cap_tokens, np.exp(lengths.log_median + lengths.sigma * z))
+    return minimum(lengths.cap_tokens, exp(lengths.log_median + lengths.sigma * z))
 
 
 def drain_seconds(
@@ -178,7 +178,7 @@ def mean_between(*, low: Real, high: Real, sigma: Real, cap_tokens: Real = NO_CA
 
     Source: the limited expected value of the log-normal distribution, as in actuarial tables.
     """
-    log_median = (np.log(low) + np.log(high)) / 2.0
+    log_median = (log(low) + log(high)) / 2.0
     return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
 
 
@@ -193,7 +193,7 @@ def mean_after_cap(*, uncut_tokens: Real, sigma: Real, cap_tokens: Real = NO_CAP
 
     Source: the limited expected value of the log-normal distribution, as in actuarial tables.
     """
-    log_median = np.log(uncut_tokens) - sigma * sigma / 2.0
+    log_median = log(uncut_tokens) - sigma * sigma / 2.0
     return mean_tokens(lengths=Lengths(log_median, sigma, cap_tokens))
 
 

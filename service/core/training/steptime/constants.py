@@ -8,9 +8,7 @@ never measured has no effects, and takes the constants of its kind.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from numpy import exp
-
-from service.core.figures.arrays import Real, where
+from service.core.figures.arrays import Real, exp, where
 from service.core.figures.constants import Constants
 from service.core.training.steptime.machine import Machine, Recipe
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.core.figures.arrays import Real, maximum, minimum, where
+from service.core.figures.arrays import Real, log2, maximum, minimum, where
 from service.core.figures.constants import Constants
 from service.core.model.architecture import Architecture
 from service.core.training.parallelism import (
@@ -167,7 +167,7 @@ def parts_of(
     bubble = stages_waited(layout) * stage
     step = batches * stage + bubble
     step = step + replicas + optimizer + c.step_host_s
-    doublings = np.log2(maximum(1.0, devices_of(layout) / SERVER_DEVICES))
+    doublings = log2(maximum(1.0, devices_of(layout) / SERVER_DEVICES))
     on_device = batches * layers / pp
     return StepParts(
         gemm=on_device * layer.gemm,
