@@ -56,7 +56,7 @@ class CacheCounts:
 
 
 class MemoCollector(Collector):
-    """Reads a memo's counts when they are scraped; it costs a quote nothing."""
+    """Reads a memo's counts when they are scraped, so that quotes take no time for it."""
 
     def __init__(self, memo: Memo) -> None:
         self._memo = memo
@@ -153,7 +153,7 @@ class Metrics:
         )
 
     def watch(self, memo: Memo) -> None:
-        """Show what a memo holds, and how often it is asked."""
+        """Show the size of a memo, and its look-ups."""
         self.registry.register(MemoCollector(memo))
 
     @contextmanager

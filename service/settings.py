@@ -23,7 +23,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="Redis that replicas share; empty means the in-memory cache alone.")
     ] = ""
     redis_timeout_s: Annotated[
-        float, Meta(ge=0.001, le=5.0, description="What a Redis command may take.")
+        float, Meta(ge=0.001, le=5.0, description="How long a Redis command may wait for a reply.")
     ] = 0.05
     cache_memory_bytes: Annotated[
         int, Meta(ge=0, le=2**40, description="Bound of the in-memory cache.")
@@ -31,7 +31,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memo_max_bytes: Annotated[
         int,
         Meta(
-            ge=0, le=2**40, description="Bound of what computed quotes share: draws, rows, bases."
+            ge=0,
+            le=2**40,
+            description="Bound of the memory of draws, rows and bases that quotes share.",
         ),
     ] = MEMO_MAX_BYTES
     cache_ttl_s: Annotated[
@@ -48,10 +50,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 10
     stale_price_days: Annotated[
         Annotated[int, Meta(ge=1, le=36500)] | None,
-        Meta(description="Age from which a price gets a warning; empty takes the catalog's."),
+        Meta(description="Age from which a price gets a warning; by default the catalog's."),
     ] = None
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level logged.")
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="Lowest level that is logged."),
     ] = "info"
     log_format: Annotated[
         Literal["json", "console"], Meta(description="JSON lines, or colours for a terminal.")

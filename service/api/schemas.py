@@ -1,9 +1,9 @@
 """JSON Schemas of our own types, spelled out: the slow pass judges by them.
 
-The contract prints them shortened, see `service.api.contract.shared_schemas`.
+The contract prints them in a shorter form: see `service.api.contract.shared_schemas`.
 
-msgspec derives a schema from the very types that its decoder enforces. What it derives is right
-but not pretty; here it is tidied, without changing what is valid:
+msgspec derives a schema from the types that its decoder enforces. Here it is tidied, without
+changing what is valid:
 
 * `Interval[...]` gets the name of its quantity, `DeviceHoursInterval`,
 * alternatives told apart by a tag are `oneOf`, with the discriminator beside them,
@@ -42,7 +42,7 @@ def schema_of(kind: Any) -> Schema:
 
 
 def interval_names() -> dict[str, str]:
-    """What msgspec calls each `Interval[quantity]`, and what we do: after the quantity."""
+    """Our name for each `Interval[quantity]`, after its quantity, by msgspec's name."""
     names: dict[str, str] = {}
     for alias, quantity in (vars(quantities) | vars(accounting)).items():
         if get_origin(quantity) is Annotated and get_args(quantity)[0] is float:
@@ -82,7 +82,7 @@ def tidied(schema: Any, names: dict[str, str]) -> Any:
 
 
 def tidied_members(members: Schema, names: dict[str, str]) -> Schema:
-    """The members of an object, whose names are not keywords."""
+    """The members of an object. Their names are not keywords of JSON Schema."""
     return {name: tidied(schema, names) for name, schema in members.items()}
 
 
@@ -93,7 +93,7 @@ def renamed(reference: str, names: dict[str, str]) -> str:
 
 
 def whole(value: Any) -> Any:
-    """A number without fraction as an integer, as long as that says exactly the same."""
+    """A number without fraction as an integer, if that is exactly the same number."""
     if isinstance(value, float) and value.is_integer():
         return int(value) if abs(value) <= LARGEST_EXACT_INTEGER else value
     return value

@@ -1,7 +1,7 @@
-"""The OpenAPI document: the schemas of our own types, and the paths that they travel on.
+"""The OpenAPI document: the schemas of our own types, and the paths that use them.
 
-Which names the catalog knows is not part of it: ids are strings, and another edition of the
-catalog leaves the contract as it is.
+The names in the catalog are not part of it. Ids are strings, so another edition of the catalog does
+not change the contract.
 """
 
 import json
@@ -28,27 +28,25 @@ DESCRIPTION: Final = """\
 Itemised, sourced, reproducible quotes for the cost of AI training runs.
 
 Post a description of a run and of the cluster that it runs on, and get a bill: device-hours,
-dollars under three ways of accounting and the way from one to the other, intervals, energy and
-carbon, and for every number where it came from. The same request to the same engine
-and catalog gives the same id and the same bytes, on every replica and every day.
+dollars under three ways of accounting and the bridges between them, intervals, energy and carbon,
+and the source of every number. The same request to the same engine and catalog gives the same id
+and the same bytes, on every replica and every day.
 
 * Every request that this document calls valid and whose names the catalog knows is answered with
-  200. What nobody prices and what had to be assumed are states and coded warnings in the quote,
-  not errors. One exception: a base model that is given as the id of a quote which is not kept is
-  a 409.
+  200. Lines without a price and assumptions are states and coded warnings in the quote, and not
+  errors. One exception: a base model given as the id of a quote that is not kept is a 409.
 * A name that the catalog does not know is a 422 that lists the nearest known ones; all of them are
   under /catalog. The same holds for `after`, which names stages of the run.
-* What is refused is refused with a problem (RFC 9457) that points at every offending member.
+* A refusal is a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings, rounded half to even once per line; totals add them as printed.
-* HEAD works wherever GET does, and `If-None-Match` gets 304 where there is an `ETag`.
-* Members may be added to answers and values to their closed lists; requests stay as strict as
-  they are."""
+* HEAD works wherever GET does, and `If-None-Match` gets 304 if there is an `ETag`.
+* Members may be added to answers, and values to their closed lists. Requests stay strict."""
 
 TAGS: Final = {
     "quotes": "What a run costs.",
     "catalog": "What the service knows, with sources and dates.",
     "documents": "This contract, its pages, and the meaning of each problem.",
-    "operations": "For those who run the service.",
+    "operations": "For operators of the service.",
 }
 
 
@@ -78,7 +76,7 @@ def build_document() -> Schema:
 
 
 def exact_schemas() -> dict[str, Schema]:
-    """All schemas, spelled out: our types, pages of rows, and the names that a request may hold."""
+    """All schemas, spelled out: our types, pages of rows, and names in requests."""
     rows = [listing.row for listing in CATALOG_LISTS]
     schemas = components_of([QuoteRequest, Quote, Problem, *rows])
     refer_to_names(schemas)
@@ -112,7 +110,7 @@ def page_of(listing: CatalogList) -> Schema:
 
 
 def documents() -> dict[str, bytes]:
-    """The contract as it is published, by file name; the same document in two notations."""
+    """The published contract by file name: the same document in two notations."""
     document = build_document()
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return {
@@ -124,7 +122,7 @@ def documents() -> dict[str, bytes]:
 
 
 class PlainDumper(yaml.SafeDumper):
-    """YAML without anchors: what is said twice is written twice; long texts as blocks."""
+    """YAML without anchors, and with long texts as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the library's signature
         """Never an alias."""

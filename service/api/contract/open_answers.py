@@ -1,8 +1,8 @@
 """Answers are open in the contract: an object of an answer may gain members.
 
-What a request is made of stays strict: there an unknown member is refused. Today's answers hold
-exactly the members that the types say, and the tests judge them so. A client must not: it would
-break with the first member that is added.
+Schemas of requests stay strict: an unknown member is refused. Today's answers have exactly the
+members of their types, and tests hold them to it. A client must not do so. It would break with the
+first member that is added.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from service.api.schemas import REFERENCE, Schema
 
 
 def with_open_answers(schemas: Mapping[str, Schema], *, request: str) -> dict[str, Schema]:
-    """The components, with all that this request is not made of open to more members."""
+    """The components. Those that are not part of this request are open to more members."""
     strict = made_of(schemas, request)
     return {
         name: schema if name in strict else opened(without_reference(schema, request))
@@ -21,9 +21,9 @@ def with_open_answers(schemas: Mapping[str, Schema], *, request: str) -> dict[st
 
 
 def without_reference(node: Any, component: str) -> Any:
-    """A schema with any object where it refers to this component: a request that is echoed.
+    """A schema that allows any object in place of this component, which is an echoed request.
 
-    Members that requests gain are in the echo too, with their defaults.
+    Members that are added to requests appear in the echo too, with their defaults.
     """
     if isinstance(node, list):
         return [without_reference(item, component) for item in node]
@@ -36,7 +36,7 @@ def without_reference(node: Any, component: str) -> Any:
 
 
 def made_of(schemas: Mapping[str, Schema], component: str) -> set[str]:
-    """This component and all that it refers to, directly or through others."""
+    """This component and all components that it refers to, directly or through others."""
     found: set[str] = set()
     waiting = [component]
     while waiting:
@@ -60,7 +60,7 @@ def references_in(node: Any) -> Iterator[str]:
 
 
 def opened(node: Any) -> Any:
-    """A schema whose objects may have other members than those that are named."""
+    """A schema whose objects may have more members than those that are named."""
     if isinstance(node, list):
         return [opened(item) for item in node]
     if not isinstance(node, dict):

@@ -1,19 +1,19 @@
-"""Schemas as the contract prints them: a kind of value is described once, under a name of its own.
+"""Schemas as the contract prints them: each kind of value once, as a component.
 
-`service.api.schemas` spells everything out where it stands, which is what the slow pass needs.
-Printed that way, 45 quantities would be described up to ten times and would have 45 intervals.
-Here, without changing what is valid:
+`service.api.schemas` spells out every value where it stands, because the slow pass needs that.
+Printed that way, 45 quantities would be described up to ten times and would have 45 intervals. Here
+they are shortened without changing what is valid:
 
 * a number or an interval is a reference to its quantity, `MfuQuantity`,
 * an interval is an `Interval`; the quantity bounds the numbers in it as it bounds the number,
 * values that stand in many places, such as an amount, are components too,
-* numbers say what size they need, because some generators take them for 32 bits otherwise.
+* numbers state the size that they need, because some generators assume 32 bits otherwise.
 
-Three shapes are those that all generators of clients understood when they were tried. Alternatives
-are `oneOf` and are told apart by the closed list of their tag, without a discriminator beside it.
-Bounds of intervals stand apart, in `dependentSchemas`, which generators pass over and validators
-do not. What a quantity is when it is left out stands in words and in `x-default`: a `default`
-beside alternatives does not compile in Go.
+Three forms were chosen because all generators of clients that were tried understand them.
+Alternatives are `oneOf`, told apart by the closed list of their tag, without a discriminator.
+Bounds of intervals are in `dependentSchemas`, which generators ignore and validators do not. The
+default of a quantity is in words and in `x-default`, because a `default` beside alternatives does
+not compile in Go.
 """
 
 from collections.abc import Mapping
@@ -45,12 +45,12 @@ NAMED_VALUES: Final[dict[str, Any]] = {
 }
 """Values that stand in many places, by their component.
 
-Two closed lists among them may not share a word: some generators make a constant of each.
+No two closed lists among them may share a word, because some generators make a constant of each.
 """
 
 
 def shared(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
-    """Components that say the same as these, with every kind of value described once."""
+    """Equivalent components, with every kind of value described once."""
     numbers = {
         name: schemas[name]["properties"]["low"]
         for name in sorted(interval_names().values())
@@ -69,7 +69,7 @@ def shared(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
 
 
 def refers_to(node: Any, component: str) -> bool:
-    """Whether a schema refers to this component by itself, not as one of two alternatives."""
+    """Whether a schema refers to this component, and not as one of two alternatives."""
     if isinstance(node, list):
         return any(refers_to(item, component) for item in node)
     if not isinstance(node, Mapping) or "anyOf" in node:
@@ -95,7 +95,7 @@ def shortened(node: Any, values: Mapping[str, Schema]) -> Any:
 
 
 def number_or_interval(node: Schema) -> Schema:
-    """The only alternatives without a tag: a number or its interval, or any number."""
+    """Alternatives without a tag: a number or its interval, or any number."""
     *_, last = node["anyOf"]
     if "$ref" not in last:
         return with_size(last)
@@ -107,7 +107,7 @@ def number_or_interval(node: Schema) -> Schema:
 
 
 def named_value(node: Schema, values: Mapping[str, Schema]) -> str:
-    """Which of these values a schema is, but for its default; empty if it is none."""
+    """The name of the value that a schema describes, apart from its default. Empty if none."""
     plain = {key: node[key] for key in node if key != "default"}
     return next((name for name, value in values.items() if value == plain), "")
 
@@ -138,7 +138,7 @@ def interval_schema() -> Schema:
 
 
 def with_size(schema: Schema) -> Schema:
-    """A number with the size that it needs; all else as it is."""
+    """A number with the size that it needs. All else stays as it is."""
     kind = schema.get("type")
     if kind == "number":
         return {"type": kind, "format": "double", **schema}

@@ -1,1 +1,1 @@
-"""Routes and middleware: HTTP and nothing else."""
+"""Routes and middleware."""

@@ -1,1 +1,1 @@
-"""What is said to a request that is refused: errors, problems, and how a body is read."""
+"""Reading a body, and refusing it: decoding, errors and problems."""

@@ -1,4 +1,4 @@
-"""Formulas of a device's memory and links: from the units that are printed to bytes."""
+"""Formulas of a device's memory and links, from printed units to bytes."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A transformer with every value stated: what formulas take."""
+"""A transformer with every value stated, as formulas take it."""
 
 from typing import NamedTuple
 

@@ -169,7 +169,7 @@ def sigma_between(*, low: Real, high: Real) -> Real:
 
 @formula("mean_tokens_of_interval", unit="token")
 def mean_between(*, low: Real, high: Real, sigma: Real, cap_tokens: Real = NO_CAP_TOKENS) -> Real:
-    """Mean length of a cut log-normal of which nine in ten lie between two lengths.
+    """Mean length of a cut log-normal, if nine in ten lie between two lengths.
 
         m = (ln low + ln high) / 2
         exp(m + s^2/2) * N((ln C - m - s^2) / s) + C * (1 - N((ln C - m) / s))

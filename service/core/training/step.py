@@ -114,7 +114,7 @@ class StepBuilder:
 
     @property
     def problem(self) -> Problem:
-        """What a search for layouts needs to know."""
+        """The input of a search for layouts."""
         return Problem(
             architecture=self.spec.model.architecture,
             sequence_length=self.spec.sequence_length.value,
@@ -268,7 +268,7 @@ class StepBuilder:
         seconds: Term | Unknown,
         mfu: Term | None,
     ) -> Step:
-        """All figures of the step, whether or not its time is known."""
+        """All figures of the step, even if its time is not known."""
         layout = placement.layout
         rate: Term | None = None
         if isinstance(seconds, Term):

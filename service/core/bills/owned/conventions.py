@@ -101,7 +101,7 @@ def epoch_2024(terms: ClusterTerms) -> Holding:
 
 
 def of_family(terms: ClusterTerms, stem: str, *, family: str = "") -> Term:
-    """A number of the convention for the device's family, where it tells families apart."""
+    """A number of the convention, by the device's family if it depends on the family."""
     own = f"epoch_2024.{stem}.{family or terms.device.epoch_2024_family}"
     known = own in terms.argument.catalog.assumptions
     return terms.at.assume(own if known else f"epoch_2024.{stem}.other")

@@ -1,4 +1,4 @@
-"""The purchase of a cluster, in the parts that both conventions of write-off have."""
+"""The purchase of a cluster, by the parts that both conventions of write-off have."""
 
 from typing import NamedTuple
 

@@ -14,22 +14,22 @@ from service.core.training.steptime.machine import Machine, Recipe
 
 # Years of software in which kernels and frameworks changed in kind. They are not fitted.
 FLASH_ATTENTION = 2023.0
-"""Before, attention scores stood in memory and collectives in line with the compute.
+"""Before this year, attention scores stood in memory, and collectives were not overlapped.
 
 Source: FlashAttention (arXiv 2205.14135, 2022-05); that training stacks had it half a year later
 is judged.
 """
 FLASH_ATTENTION_2 = 2024.0
-"""Before, stacks had the first flash kernels.
+"""Before this year, stacks had the first flash kernels.
 
 Source: FlashAttention-2 (arXiv 2307.08691, 2023-07); half a year until stacks had it is judged.
 """
 BALANCED_STAGES = 2025.0
-"""From then on pipeline stages are balanced around embedding and logits. The year is judged."""
+"""From this year on, pipeline stages are balanced around embedding and logits. Judged."""
 GROUPED_QUANTISED = 2026.4
-"""From then on one kernel quantises, multiplies and activates grouped products. Judged."""
+"""From this year on, one kernel quantises, multiplies and activates grouped products. Judged."""
 NEVER_FUSED = 9999.0
-"""A year that no software has."""
+"""A year after all software."""
 
 
 class Traits(NamedTuple):
