@@ -6,33 +6,41 @@ first member that is added.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from service.api.schemas import REFERENCE, Schema
+
+ECHO: Final = "EchoedRequest"
+"""A component, because `Quote` and `request` would name an inline one `QuoteRequest`."""
 
 
 def with_open_answers(schemas: Mapping[str, Schema], *, request: str) -> dict[str, Schema]:
     """The components. Those that are not part of this request are open to more members."""
     strict = made_of(schemas, request)
-    return {
-        name: schema if name in strict else opened(without_reference(schema, request))
+    components = {
+        name: schema if name in strict else opened(with_echo(schema, request))
         for name, schema in schemas.items()
     }
+    echo = {
+        "type": "object",
+        "description": f"A `{request}` as an answer repeats it; members may be added.",
+        "additionalProperties": True,
+    }
+    return {**components, ECHO: echo}
 
 
-def without_reference(node: Any, component: str) -> Any:
-    """A schema that allows any object in place of this component, which is an echoed request.
+def with_echo(node: Any, request: str) -> Any:
+    """A schema that refers to the echo of a request where it refers to the request.
 
     Members that are added to requests appear in the echo too, with their defaults.
     """
     if isinstance(node, list):
-        return [without_reference(item, component) for item in node]
+        return [with_echo(item, request) for item in node]
     if not isinstance(node, dict):
         return node
-    if node.get("$ref") == REFERENCE + component:
-        words = f"{node.get('description', '')} A `{component}`; members may be added."
-        return {"type": "object", "description": words.strip()}
-    return {key: without_reference(inner, component) for key, inner in node.items()}
+    if node.get("$ref") == REFERENCE + request:
+        return {**node, "$ref": REFERENCE + ECHO}
+    return {key: with_echo(inner, request) for key, inner in node.items()}
 
 
 def made_of(schemas: Mapping[str, Schema], component: str) -> set[str]:
