@@ -13,6 +13,7 @@ from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
 from service.core.draws.memo import Memo
 from service.core.request.request import QuoteRequest
+from service.heap import Heap
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
 
@@ -45,6 +46,7 @@ class Quoting:
         self.memo = memo
         self.metrics = metrics
         self.engine = engine_stamp() if engine is None else engine
+        self._heap = Heap()
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
 
     def recall(self, body: bytes) -> Issued | None:
@@ -97,7 +99,10 @@ class Quoting:
             raise
         self._count(answer)
         with self.metrics.phase("encode"):
-            return encoded(answer)
+            body = encoded(answer)
+        del answer  # what it took is free now
+        self._heap.answered(len(body))
+        return body
 
     def _count(self, answer: Quote) -> None:
         for bill in answer.bases:

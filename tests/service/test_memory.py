@@ -2,10 +2,11 @@
 
 import pytest
 
+from service.heap import TRIM_AFTER_BYTES, Heap
 from tests.bench.memory import MIB, resident
 from tests.requests import owned_clusters, ranged_stages
 
-MOST = 250 * MIB
+MOST = 250e6
 NO_CACHE = {"RUNQUOTE_CACHE_MEMORY_BYTES": "0"}
 
 
@@ -20,3 +21,20 @@ def test_many_requests_that_share_nothing_leave_little_behind(make, requests, en
     found = resident(make, requests=requests, **environment)
     assert found.after < MOST
     assert found.memo < 33 * MIB
+
+
+def test_the_heap_is_trimmed_once_in_so_many_bytes_of_answers():
+    trimmed = []
+
+    def trim(pad):
+        trimmed.append(pad)
+        return 1
+
+    heap = Heap(trim)
+    heap.answered(TRIM_AFTER_BYTES - 1)
+    assert trimmed == []
+    heap.answered(1)
+    heap.answered(1)
+    assert trimmed == [0]
+    heap.answered(3 * TRIM_AFTER_BYTES)
+    assert trimmed == [0, 0]
