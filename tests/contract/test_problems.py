@@ -14,6 +14,7 @@ from service.api.refusing.errors import Code, Fault, MethodNotAllowed, Refused
 from service.api.refusing.problems import DOMAIN, KINDS, Problem, kind_of, refusal_of, render
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownAccelerator, UnknownProvider
+from service.core.catalog.names import Names
 
 
 def every_subclass(of: type[Any]) -> set[type[Any]]:
@@ -74,7 +75,7 @@ def test_a_problem_is_well_formed_and_its_example_uses_its_codes(slug):
 
 
 def unknown_accelerator(index: int) -> UnknownAccelerator:
-    known = ("nvidia-h100-sxm-80gb",)
+    known = Names(["nvidia-h100-sxm-80gb"])
     return UnknownAccelerator(asked="h100", known=known, pointer=f"/run/stages/{index}/cluster")
 
 
@@ -85,7 +86,9 @@ def test_errors_of_one_kind_keep_its_slug_and_several_kinds_share_one():
         "/run/stages/0/cluster",
         "/run/stages/1/cluster",
     ]
-    other = UnknownProvider(asked="amazon", known=("aws",), pointer="/cluster/supply/provider")
+    other = UnknownProvider(
+        asked="amazon", known=Names(["aws"]), pointer="/cluster/supply/provider"
+    )
     assert refusal_of(NotQuotable((unknown_accelerator(0), other))).slug == "not-quotable"
     assert refusal_of(unknown_accelerator(0)).errors[0].nearest == ("nvidia-h100-sxm-80gb",)
 

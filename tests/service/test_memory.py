@@ -1,10 +1,14 @@
 """What a service holds is bounded, whatever it is asked: measured in a process of its own."""
 
+import json
+from http.client import HTTPConnection
+
 import pytest
 
 from service.heap import TRIM_AFTER_BYTES, Heap
 from tests.bench.memory import MIB, resident
-from tests.requests import owned_clusters, ranged_stages
+from tests.requests import R1, owned_clusters, ranged_stages
+from tests.server import start_service
 
 MOST = 250e6
 NO_CACHE = {"RUNQUOTE_CACHE_MEMORY_BYTES": "0"}
@@ -21,6 +25,40 @@ def test_many_requests_that_share_nothing_leave_little_behind(make, requests, en
     found = resident(make, requests=requests, **environment)
     assert found.after < MOST
     assert found.memo < 33 * MIB
+
+
+LONG = "x" * 60_000
+TEXTS = {
+    "no route": ("GET", f"/%s{LONG}"),
+    "an id": ("GET", f"/quote/q_%s{LONG}"),
+    "a parameter": ("GET", f"/catalog/offers?%s{LONG}=1"),
+    "a filter": ("GET", f"/catalog/offers?accelerator=%s{LONG}"),
+    "a name": ("POST", "/quote"),
+}
+
+
+@pytest.fixture(scope="module")
+def service():
+    with start_service() as running:
+        yield running
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_no_text_of_a_caller_is_kept(text, service):
+    """The framework would keep 1,024 paths and 1,024 queries: here 24 MB of each."""
+    method, path = TEXTS[text]
+    connection = HTTPConnection("127.0.0.1", service.port)
+    resident_bytes = []
+    for index in range(400):
+        named = path % index if "%s" in path else path
+        body = json.dumps(R1 | {f"{index}{LONG}": 0}) if method == "POST" else None
+        connection.request(method, named, body, {"content-type": "application/json"})
+        with connection.getresponse() as answer:
+            answer.read()
+            assert answer.status in {400, 404, 422}
+        if index in {10, 399}:
+            resident_bytes.append(service.metric("process_resident_memory_bytes"))
+    assert resident_bytes[1] - resident_bytes[0] < 10 * MIB
 
 
 def test_the_heap_is_trimmed_once_in_so_many_bytes_of_answers():

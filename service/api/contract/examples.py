@@ -35,6 +35,7 @@ from service.core.catalog.errors import (
     UnknownSite,
     UnknownStage,
 )
+from service.core.catalog.names import Names
 
 REQUEST_ID: Final = "0b8f1a52-7d1e-4c39-9f43-6f2a8e0c5d17"
 QUOTE_ID: Final = "q_" + "0f" * 32
@@ -445,7 +446,7 @@ SOME_ACCELERATORS: Final = (
 
 def unknown(error: type[UnknownName], asked: str, *known: str, pointer: str) -> UnknownName:
     """A name that the catalog does not hold."""
-    return error(asked=asked, known=known, pointer=pointer)
+    return error(asked=asked, known=Names(known), pointer=pointer)
 
 
 UNKNOWN_ACCELERATOR: Final = unknown(
@@ -470,7 +471,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unreadable-json": raised_by(decode_request, b'{"run": {"name": "DeepSeek-R1", "stages": [NaN'),
     "invalid-query": raised_by(read_query, [("limit", "1000"), ("page", "2")], PAGING),
     "not-found": EntryNotFound(
-        "nvidia-h100", listing="/catalog/accelerators", known=SOME_ACCELERATORS
+        "nvidia-h100", listing="/catalog/accelerators", known=Names(SOME_ACCELERATORS)
     ),
     "quote-not-kept": QuoteNotKept(QUOTE_ID),
     "base-quote-not-kept": BaseQuoteNotKept(asked=QUOTE_ID, pointer="/accounting/base_model/id"),

@@ -11,7 +11,7 @@ from service.api.contract.ids import KnownName
 from service.api.pointers import shown
 from service.api.refusing.errors import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
 from service.core.catalog.catalog import Accelerator, ModelPreset, Offer, ReferenceRun, Site
-from service.core.catalog.errors import nearest
+from service.core.catalog.names import Names
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
 MOST_ROWS: Final = 200
@@ -41,7 +41,7 @@ class Choice(Struct, frozen=True, kw_only=True):
             code="not_allowed",
             detail=detail,
             parameter=self.name,
-            nearest=nearest(text[:LONGEST_COMPARED_CHARACTERS], self.values),
+            nearest=Names(self.values).nearest(text[:LONGEST_COMPARED_CHARACTERS]),
             allowed=self.values if few else UNSET,
         )
 
@@ -230,7 +230,7 @@ def unknown_parameter(name: str, known: tuple[str, ...]) -> Fault:
     """A parameter that the operation does not take."""
     if not known:
         return _fault("unknown_parameter", name, "is not taken here, nor is any other")
-    close = nearest(name[:LONGEST_COMPARED_CHARACTERS], known)
+    close = Names(known).nearest(name[:LONGEST_COMPARED_CHARACTERS])
     return _fault("unknown_parameter", name, "is not taken here", nearest=close, allowed=known)
 
 

@@ -18,6 +18,7 @@ from service.api.http.pages import (
 )
 from service.api.refusing.errors import EntryNotFound
 from service.api.refusing.problems import KINDS
+from service.core.catalog.names import Names
 
 TEXT: Final = "text/plain"
 CACHE_CONTROL: Final = "public, max-age=300"
@@ -46,7 +47,7 @@ def document_routes() -> list[HTTPRouteHandler]:
     def asset(name: str) -> Response[bytes]:
         """A file that a page needs."""
         if name not in assets:
-            raise EntryNotFound(name, listing="/docs/assets", known=tuple(assets))
+            raise EntryNotFound(name, listing="/docs/assets", known=Names(assets))
         return document(*assets[name])
 
     @get("/problems/{slug:str}", sync_to_thread=False)
@@ -54,7 +55,7 @@ def document_routes() -> list[HTTPRouteHandler]:
         """What a kind of problem means."""
         media_type = check_accepts(request.headers.get("accept"), HTML, TEXT)
         if slug not in pages:
-            raise EntryNotFound(slug, listing="/problems", known=tuple(pages))
+            raise EntryNotFound(slug, listing="/problems", known=Names(pages))
         return document((pages if media_type == HTML else texts)[slug], media_type)
 
     return [

@@ -13,6 +13,8 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from service.api.refusing.errors import Refused
+from service.api.refusing.problems import KINDS, send_problem
 from service.metrics import Metrics
 
 log = structlog.get_logger("runquote.http")
@@ -20,6 +22,9 @@ log = structlog.get_logger("runquote.http")
 REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._:/+=-]{1,128}$(?!\n)")
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE"})
 UNMATCHED: Final = "unmatched"
+LONGEST_PATH: Final = 256
+"""Characters of a path. An id has 128 at most, and what stands before it 20. A longer path is not
+given to the framework's router, which would keep the last thousand of them."""
 BODILESS: Final = (b"content-length", b"content-type")
 
 
@@ -36,13 +41,19 @@ class Edge:
             await self.app(scope, receive, send)
             return
         exchange = Exchange(scope, send)
+        app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         start = perf_counter()
         self.metrics.requests_in_progress.inc()
         try:
-            await self.app(exchange.scope, receive, exchange.send)
+            await app(exchange.scope, receive, exchange.send)
         finally:
             self.metrics.requests_in_progress.dec()
             self._observe(exchange, perf_counter() - start)
+
+    async def _nowhere(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Nothing stands at this path."""
+        nothing = Refused("not-found", KINDS["not-found"].title)
+        await send_problem(nothing, scope, send, metrics=self.metrics)
 
     def _observe(self, exchange: "Exchange", duration_s: float) -> None:
         method = exchange.method if exchange.method in METHODS else "other"

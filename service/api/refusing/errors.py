@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.pointers import shown
-from service.core.catalog.errors import nearest
+from service.core.catalog.names import Names
 
 MOST_FAULTS: Final = 100
 
@@ -101,9 +101,9 @@ class InvalidQuery(Refused):
 class EntryNotFound(Refused):
     """A list has no entry of this id"""
 
-    def __init__(self, entry_id: str, *, listing: str, known: tuple[str, ...]) -> None:
+    def __init__(self, entry_id: str, *, listing: str, known: Names) -> None:
         detail = f"{listing} has no entry {shown(entry_id)}"
-        close = nearest(entry_id[:LONGEST_COMPARED_CHARACTERS], known)
+        close = known.nearest(entry_id[:LONGEST_COMPARED_CHARACTERS])
         fault = Fault(code="unknown_entry", detail=detail, nearest=close)
         super().__init__("not-found", detail, errors=[fault])
 

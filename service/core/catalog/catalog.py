@@ -4,6 +4,8 @@ The files under `service/data` are read into these structs by `service.catalog_f
 only looks things up. A lookup never guesses: an unknown id is an error that names its neighbours.
 """
 
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -14,9 +16,12 @@ from service.core.catalog.errors import (
     UnknownModel,
     UnknownName,
     UnknownOffer,
+    UnknownProvider,
+    UnknownRegion,
     UnknownRun,
     UnknownSite,
 )
+from service.core.catalog.names import Names
 from service.core.figures.sources import AsOf, Datum, Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName, DeviceKind
@@ -290,7 +295,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     driving_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
 
 
-class Catalog(Struct, frozen=True, kw_only=True):
+class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     """All that is known, as one value, with the version and the digest that every quote names.
 
     `published_at` is the instant at which this edition was published (RFC 3339, UTC).
@@ -322,31 +327,45 @@ class Catalog(Struct, frozen=True, kw_only=True):
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""
-        return _look_up(self.accelerators, asked, pointer, UnknownAccelerator)
+        return self._look_up(self.accelerators, asked, pointer, UnknownAccelerator)
 
     def offer(self, asked: str, *, pointer: str) -> Offer:
         """The offer of this id, or `UnknownOffer`."""
-        return _look_up(self.offers, asked, pointer, UnknownOffer)
+        return self._look_up(self.offers, asked, pointer, UnknownOffer)
 
     def model(self, asked: str, *, pointer: str) -> ModelPreset:
         """The model preset of this id, or `UnknownModel`."""
-        return _look_up(self.models, asked, pointer, UnknownModel)
+        return self._look_up(self.models, asked, pointer, UnknownModel)
 
     def site(self, asked: str, *, pointer: str) -> Site:
         """The site of this id, or `UnknownSite`."""
-        return _look_up(self.sites, asked, pointer, UnknownSite)
+        return self._look_up(self.sites, asked, pointer, UnknownSite)
 
     def run(self, asked: str, *, pointer: str) -> ReferenceRun:
         """The reference run of this id, or `UnknownRun`."""
-        return _look_up(self.runs, asked, pointer, UnknownRun)
+        return self._look_up(self.runs, asked, pointer, UnknownRun)
 
     def assumption(self, name: str) -> Datum:
         """A default of the service. Asking for a name that is not there is our own mistake."""
         return self.assumptions[name]
 
+    @cached_property
+    def names(self) -> Mapping[type[UnknownName], Names]:
+        """What is known, by the error that says that something else is not."""
+        return {
+            UnknownAccelerator: Names(self.accelerators),
+            UnknownOffer: Names(self.offers),
+            UnknownModel: Names(self.models),
+            UnknownSite: Names(self.sites),
+            UnknownRun: Names(self.runs),
+            UnknownProvider: Names(self.providers),
+            UnknownRegion: Names(self.regions),
+        }
 
-def _look_up(rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]) -> Row:
-    try:
-        return rows[asked]
-    except KeyError:
-        raise unknown(asked=asked, known=tuple(rows), pointer=pointer) from None
+    def _look_up(
+        self, rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]
+    ) -> Row:
+        try:
+            return rows[asked]
+        except KeyError:
+            raise unknown(asked=asked, known=self.names[unknown], pointer=pointer) from None

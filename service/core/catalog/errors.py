@@ -1,10 +1,6 @@
 """Why a request cannot be quoted, in the words of the domain; nothing here knows of HTTP."""
 
-from functools import lru_cache
-from heapq import nsmallest
-from itertools import pairwise
-
-NEAREST_LISTED = 5
+from service.core.catalog.names import Names
 
 
 class QuoteError(Exception):
@@ -21,9 +17,9 @@ class UnknownName(QuoteError):
 
     what = "entry"
 
-    def __init__(self, *, asked: str, known: tuple[str, ...], pointer: str) -> None:
+    def __init__(self, *, asked: str, known: Names, pointer: str) -> None:
         self.asked = asked
-        self.nearest = nearest(asked, known)
+        self.nearest = known.nearest(asked)
         super().__init__(
             f"no {self.what} {asked!r}; the nearest known are {', '.join(self.nearest)}",
             pointer=pointer,
@@ -101,26 +97,3 @@ class NotQuotable(Exception):
     def __init__(self, errors: tuple[QuoteError, ...]) -> None:
         super().__init__("; ".join(error.detail for error in errors))
         self.errors = errors
-
-
-def nearest(asked: str, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The few known names that look most like the asked one, best first; never empty if any.
-
-    Two names are as alike as the share of pairs of neighbouring characters that they have in
-    common (Dice 1945). Names that contain the asked one come first. Ties go to the shortest.
-    """
-    wanted = pairs_of(asked.lower())
-
-    def unlikeness(name: str) -> tuple[float, int, str]:
-        pairs = pairs_of(name.lower())
-        shared = len(wanted & pairs)
-        holds_it = asked.lower() in name.lower()
-        return -holds_it - 2.0 * shared / (len(wanted) + len(pairs)), len(name), name
-
-    return tuple(nsmallest(NEAREST_LISTED, known, key=unlikeness))
-
-
-@lru_cache(maxsize=8192)
-def pairs_of(name: str) -> frozenset[str]:
-    """All pairs of neighbouring characters. The ends of the name count as characters."""
-    return frozenset(map("".join, pairwise(f" {name} ")))

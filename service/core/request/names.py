@@ -66,13 +66,13 @@ def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator
         if supply.provider is not UNSET and supply.provider not in catalog.providers:
             yield UnknownProvider(
                 asked=supply.provider,
-                known=tuple(catalog.providers),
+                known=catalog.names[UnknownProvider],
                 pointer=f"{pointer}/supply/provider",
             )
         if supply.region is not UNSET and supply.region not in catalog.regions:
             yield UnknownRegion(
                 asked=supply.region,
-                known=tuple(catalog.regions),
+                known=catalog.names[UnknownRegion],
                 pointer=f"{pointer}/supply/region",
             )
 

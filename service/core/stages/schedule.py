@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from service.core.argument import Argument
 from service.core.catalog.errors import QuoteError, StageCycle, UnknownStage
+from service.core.catalog.names import Names
 from service.core.figures.arrays import Real, maximum
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -79,9 +80,10 @@ def order_of(waits: Sequence[frozenset[int]]) -> tuple[int, ...]:
 
 def order_errors(run: Run) -> tuple[QuoteError, ...]:
     """An error for each name in `after` that no stage has, or else for stages in a circle."""
-    names = tuple(dict.fromkeys(stage.name for stage in run.stages))
+    names = dict.fromkeys(stage.name for stage in run.stages)
+    known = Names(names)
     unknown = tuple(
-        UnknownStage(asked=name, known=names, pointer=f"/run/stages/{place}/after/{index}")
+        UnknownStage(asked=name, known=known, pointer=f"/run/stages/{place}/after/{index}")
         for place, stage in enumerate(run.stages)
         if stage.after is not UNSET
         for index, name in enumerate(stage.after)
