@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,3 +95,34 @@ def test_a_commitment_that_is_mostly_unused_is_warned_of_with_its_share():
     assert warning.pointer == "/accounting/commitment_hours"
     answered, _ = bill_of(commitment_hours=200)
     assert not [one for one in answered.warnings if one.code == "commitment_unused"]
+
+
+def test_discounts_lower_the_commitment_that_experiments_can_use():
+    # 200 h are paid for and 156.25 used: $5,600 are unused, $4,200 after the discount.
+    _, bill = bill_of(commitment_hours=200, discounts=[{"label": "volume", "share": 0.25}])
+    assert amounts_of(bill)["experiments_on_commitment"] == Decimal(-4_200)
+
+
+def test_an_amount_for_the_base_model_counts_as_it_is_or_with_its_development():
+    base = {"kind": "amount", "usd": 1_000_000}
+    _, bill = bill_of(base_model=base)
+    assert "base_model_development" not in amounts_of(bill)
+    _, bill = bill_of(base_model=base | {"scope": "fully_loaded"})
+    # 2.2 times compute, with staff of 38% of compute and staff together, and data of 5%.
+    whole = 2.2 * (1 + 0.38 / 0.62 + 0.05) * 1_000_000
+    assert float(amounts_of(bill)["base_model_development"]) == pytest.approx(
+        whole - 1_000_000, abs=0.01
+    )
+
+
+def test_the_development_of_a_base_does_not_follow_what_is_said_of_this_run():
+    base = {"kind": "amount", "usd": 1_000_000, "scope": "fully_loaded"}
+    _, usual = bill_of(base_model=base)
+    _, said = bill_of(
+        base_model=base,
+        experiments={"factor": 1},
+        staff={"kind": "amount", "usd": 5},
+        data={"kind": "amount", "usd": 7},
+    )
+    item = "base_model_development"
+    assert amounts_of(usual)[item] == amounts_of(said)[item]

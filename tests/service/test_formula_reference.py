@@ -11,7 +11,6 @@ from service.core.figures.units import Unit
 from service.formula_reference.inputs import Observed, observed_units
 from service.formula_reference.page import described, formulas_page, input_rows
 from service.formula_reference.requests import MORE_REQUESTS
-from tests.requests import R1  # noqa: F401 - the registry is whole once the core is imported
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formulas.md"
 

@@ -222,3 +222,16 @@ def test_a_wrong_method_names_the_right_ones(service, method, path):
     assert answer.status_code == 405
     assert answer.headers["allow"]
     assert answer.json()["type"] == "/problems/method-not-allowed"
+
+
+def test_a_base_quote_without_the_total_of_its_scope_leaves_the_line_unpriced(service):
+    alone = post(service, V3 | {"options": {"bases": ["rental"]}}).json()["id"]
+    quote = post(service, on_base(alone)).json()
+    (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
+    (line,) = (line for line in loaded["lines"] if line["item"] == "base_model")
+    assert line["status"] == "unpriced"
+    assert "no fully loaded total" in line["detail"]
+    base = {"kind": "quote", "id": alone, "scope": "rental"}
+    quote = post(service, R1 | {"accounting": {"base_model": base}}).json()
+    (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
+    assert loaded["total"]["amount"] == "6651565.81"

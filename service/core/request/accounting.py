@@ -202,11 +202,11 @@ class Accounting(Wire, frozen=True, kw_only=True):
     """What the bills hold besides the plain rental of devices.
 
     Discounts are taken off device rental and commitments, one after the other: each is a share
-    of what the ones before it leave. Uplifts come last, and each is a share of all lines before
-    it. `commitment_hours` is a minimum term of the run's cluster; reserved prices have terms of
-    their own. `owned` applies unless an owned supply has terms of its own. `hardware` chooses
-    what the fully loaded basis builds on. By default that is `owned` if the run's cluster is
-    owned, and `rental` otherwise.
+    of what the ones before it leave. Uplifts come last, and each is a share of all lines of the
+    rental bill before it; the fully loaded bill shows the same amounts. `commitment_hours` is a
+    minimum term of the run's cluster; reserved prices have terms of their own. `owned` applies
+    unless an owned supply has terms of its own. `hardware` chooses what the fully loaded basis
+    builds on. By default that is `owned` if the run's cluster is owned, and `rental` otherwise.
     """
 
     owned: OwnedTerms = field(default_factory=OwnedTerms)

@@ -74,7 +74,7 @@ def _net_of_discounts(
     }
     if before is None or not discounts:
         return before
-    return bill.at.derive(formulas.run_compute_usd, name, hardware_usd=before, **discounts)
+    return bill.at.derive(formulas.net_of_discounts_usd, name, usd=before, **discounts)
 
 
 def _write_base(bill: BillBuilder, *, base_quote: BaseTotals | None) -> None:
@@ -141,7 +141,8 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
             unit="lump_sum",
             quantity=None,
             reason="base_model_cost_unknown",
-            detail=f"quote {id} has no {missing} total",
+            detail=f"quote {id} has no {missing} total; quote it with that basis, or "
+            "let base_model have another scope",
             pointer=pointer,
             label=id,
         )
@@ -182,7 +183,7 @@ def _write_base_development(
             staff_share=base.assume("fully_loaded.staff_share"),
             data_ratio=base.assume("fully_loaded.data_ratio"),
         ),
-        detail="experiments, staff and data of the base model, by what is usual",
+        detail="experiments, staff and data of the base model, as usual shares of its rental",
     )
 
 
@@ -206,7 +207,7 @@ def _write_experiments(bill: BillBuilder, run: Term | None, unused: Term | None)
             usd=experiments.derive(
                 formulas.experiments_on_commitment_usd, experiments_usd=usd, unused_usd=unused
             ),
-            detail="experiments that run in hours of the commitment which are paid for already",
+            detail="experiments that use paid hours of the commitment",
         )
     return experiments.derive(formulas.compute_usd, hardware_usd=run, experiment_factor=factor)
 

@@ -11,18 +11,17 @@ from service.core.figures.formulas import formula
 from service.core.figures.units import MONTHS_PER_YEAR
 
 
-@formula("run_compute_usd", unit="usd")
-def run_compute_usd(*, hardware_usd: Real, **discount_rates: Real) -> Real:
-    """The cost of the hardware that the run uses, net of discounts and before taxes.
+@formula("net_of_discounts_usd", unit="usd")
+def net_of_discounts_usd(*, usd: Real, **discount_rates: Real) -> Real:
+    """What some lines cost after the discounts of their bill, and before taxes.
 
-        hardware_usd * (1 + discount_0) * (1 + discount_1) * ...
+        usd * (1 + discount_rate) * ...
 
-    A discount's rate is negative. Unused commitments, storage, transfer, support and uplifts are
-    not in it, because experiments, staff and data do not grow with them.
+    A discount's rate is negative.
 
     Source: definition.
     """
-    net = hardware_usd
+    net = usd
     for rate in discount_rates.values():
         net = net * (1.0 + rate)
     return net

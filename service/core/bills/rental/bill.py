@@ -113,7 +113,7 @@ def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
         pointer = bill.at.pointer_of("commitment_hours") if stated else cluster.pointer_of("supply")
         bill.at.argument.warn(
             "commitment_unused",
-            f"the run leaves {share:.0%} of the {term.central:g} hours unused that are paid for",
+            f"{share:.0%} of the {term.central:g} paid hours are unused",
             pointer=pointer,
         )
     bill.price(
