@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from service.api.contract.examples import Example, metered, pretraining
+from service.api.contract.examples import Example, pretraining
 
 LLAMA_8B: Final = {"kind": "preset", "id": "llama-3.1-8b"}
 EIGHT_H100: Final = {
@@ -80,19 +80,6 @@ MORE_REQUESTS: Final = (
                 **EIGHT_H100,
                 "devices": 512,
                 "reliability": {"checkpoint_interval_seconds": 1800},
-            },
-        },
-    ),
-    Example(
-        name="commitment-and-discount",
-        summary="A commitment longer than the run, at a discount, with experiments on what is left",
-        request={
-            "run": {"name": "committed", "stages": [metered("training", 1e5)]},
-            "cluster": {**EIGHT_H100, "devices": 512},
-            "accounting": {
-                "commitment_hours": 2000,
-                "discounts": [{"label": "volume", "share": 0.1}],
-                "staff": {"kind": "amount", "usd": 1e6},
             },
         },
     ),

@@ -50,6 +50,7 @@ def total(bill):
     return Decimal(bill["total"]["amount"])
 
 
+COVERABLE = ("device_rental", "rounding", "unused_commitment", "storage", "transfer")
 terms = st.fixed_dictionaries(
     {},
     optional={
@@ -65,11 +66,20 @@ accountings = st.fixed_dictionaries(
     {"owned": terms, "hardware": st.sampled_from(["rental", "owned"])},
     optional={
         "discounts": st.lists(
-            st.fixed_dictionaries({"label": st.just("d"), "share": st.floats(0.0, 1.0)}),
+            st.fixed_dictionaries(
+                {"label": st.just("d"), "share": st.floats(0.0, 1.0)},
+                optional={"covers": st.sets(st.sampled_from(COVERABLE), min_size=1).map(list)},
+            ),
             max_size=3,
         ),
         "uplifts": st.lists(
-            st.fixed_dictionaries({"label": st.just("u"), "share": st.floats(0.0, 1.0)}),
+            st.fixed_dictionaries(
+                {
+                    "kind": st.sampled_from(["tax", "markup"]),
+                    "label": st.just("u"),
+                    "share": st.floats(0.0, 1.0),
+                }
+            ),
             max_size=3,
         ),
         "storage": st.fixed_dictionaries({"gigabytes": st.floats(0.0, 1e9)}),
@@ -212,7 +222,7 @@ def test_discounts_and_uplifts_are_labelled_and_given():
     answered = quoted(
         bases=("rental",),
         discounts=[{"label": "volume", "share": 0.1}, {"label": "prepaid", "share": 0.05}],
-        uplifts=[{"label": "margin", "share": 0.2}],
+        uplifts=[{"kind": "markup", "label": "margin", "share": 0.2}],
     )
     (bill,) = answered["bases"]
     rent = Decimal(2 * (70_000 + 64 * 24))

@@ -97,7 +97,7 @@ ACCOUNTED = {
         "support": {"share": 0.1},
         "commitment_hours": 100.0,
         "discounts": [{"label": "d", "share": 0.1}],
-        "uplifts": [{"label": "u", "share": 0.1}],
+        "uplifts": [{"kind": "markup", "label": "u", "share": 0.1}],
     },
     "fully loaded": {
         "base_model": {"kind": "amount", "usd": 1e6},

@@ -15,7 +15,8 @@ BESIDE = {
     "storage",
     "transfer",
     "support",
-    "uplift",
+    "markup",
+    "tax",
 }
 
 
@@ -41,15 +42,19 @@ def amounts_of(bill):
 @settings(max_examples=40)
 @given(
     commitment_hours=st.none() | st.floats(1.0, 20_000.0),
-    uplift=st.floats(0.0, 0.5),
+    tax=st.floats(0.0, 0.5),
+    markup=st.floats(0.0, 0.5),
     gigabytes=st.floats(0.0, 1e6),
 )
 def test_what_is_paid_beside_the_runs_compute_moves_the_bill_by_its_own_lines_only(
-    commitment_hours, uplift, gigabytes
+    commitment_hours, tax, markup, gigabytes
 ):
     _, plain = bill_of()
     asked = {
-        "uplifts": [{"label": "VAT", "share": uplift}],
+        "uplifts": [
+            {"kind": "tax", "label": "VAT", "share": tax},
+            {"kind": "markup", "label": "margin", "share": markup},
+        ],
         "storage": {"gigabytes": gigabytes, "months": 3},
         "transfer": {"gigabytes": gigabytes},
     }
@@ -82,9 +87,21 @@ def test_discounts_lower_the_compute_that_experiments_staff_and_data_follow():
         assert abs(less[item] - full[item] * Decimal("0.75")) <= Decimal("0.01")
 
 
+def test_a_discount_on_a_commitment_leaves_the_compute_that_experiments_follow():
+    _, plain = bill_of(commitment_hours=200)
+    discount = {"label": "reserved", "share": 0.25, "covers": ["unused_commitment"]}
+    _, cheaper = bill_of(commitment_hours=200, discounts=[discount])
+    full, less = amounts_of(plain), amounts_of(cheaper)
+    for item in ("experiments", "staff", "data"):
+        assert less[item] == full[item]
+    # $5,600 are unused, $4,200 after the discount: experiments can use what is paid.
+    assert less["discount"] == Decimal(-1_400)
+    assert less["experiments_on_commitment"] == Decimal(-4_200)
+
+
 def test_uplifts_stand_last_and_are_those_of_the_rental_bill():
-    _, bill = bill_of(uplifts=[{"label": "VAT", "share": 0.2}])
-    assert bill.lines[-1].item == "uplift"
+    _, bill = bill_of(uplifts=[{"kind": "tax", "label": "VAT", "share": 0.2}])
+    assert bill.lines[-1].item == "tax"
     assert Decimal(bill.lines[-1].amount) == Decimal(4_000)
 
 

@@ -59,7 +59,7 @@ def secretive(text):
         stage["name"] += text
         stage["work"]["device_hours"] = {"low": 1e4, "high": 2e4}
     terms = {"label": text, "share": {"low": 0.05, "high": 0.2}}
-    return request | {"accounting": {"discounts": [terms], "uplifts": [terms]}}
+    return request | {"accounting": {"discounts": [terms], "uplifts": [terms | {"kind": "tax"}]}}
 
 
 def texts_in(value):

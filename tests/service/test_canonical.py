@@ -225,12 +225,13 @@ def test_every_list_of_a_request_is_ordered_for_a_reason_or_marked_as_unordered(
     ordered = {
         "/run/stages": "a stage follows the one before it",
         "/accounting/discounts": "each is taken off what the one before leaves",
-        "/accounting/uplifts": "each is a line, in the order of the request",
+        "/accounting/uplifts": "each markup is a share of those before it",
     }
     found = dict(lists_of(inspect.type_info(QuoteRequest)))
     assert {path for path, unordered in found.items() if not unordered} == set(ordered)
     assert {path for path, unordered in found.items() if unordered} == {
         "/run/stages/after",
+        "/accounting/discounts/covers",
         "/accounting/base_model/ids",
         "/options/bases",
     }

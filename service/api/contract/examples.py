@@ -238,7 +238,13 @@ REQUESTS: Final = (
             },
             "accounting": {
                 "discounts": [{"label": "volume", "share": 0.12}],
-                "uplifts": [{"label": "reseller's margin", "share": {"low": 0.03, "high": 0.08}}],
+                "uplifts": [
+                    {
+                        "kind": "markup",
+                        "label": "reseller's margin",
+                        "share": {"low": 0.03, "high": 0.08},
+                    }
+                ],
                 "support": {},
                 "storage": {"gigabytes": 500e3, "months": 12},
                 "transfer": {"gigabytes": 20e3},

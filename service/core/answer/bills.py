@@ -30,12 +30,14 @@ UnpricedReason: TypeAlias = Literal[
 ]
 Item: TypeAlias = Literal[
     "device_rental",
+    "rounding",
     "unused_commitment",
     "discount",
     "storage",
     "transfer",
     "support",
-    "uplift",
+    "markup",
+    "tax",
     "accelerators",
     "servers",
     "cluster_network",
@@ -72,7 +74,7 @@ class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="pri
     """quantity x rate = amount, rounded half to even to the cent, once.
 
     A line in `usd` is a share of other amounts. Its quantity is their sum, and its rate is the
-    share, which is negative for a discount.
+    share, which is negative for a discount. The `detail` of a discount names the items it covers.
     """
 
     stage: StageName | UnsetType = UNSET

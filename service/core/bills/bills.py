@@ -169,7 +169,7 @@ def excluded(
     inside = set()
     if basis == "rental" or (basis == "fully_loaded" and hardware == "rental"):
         inside |= {name for name in ("storage", "transfer") if getattr(accounting, name)}
-        inside |= {"tax"} if accounting.uplifts else set()
+        inside |= {"tax"} if any(one.kind == "tax" for one in accounting.uplifts) else set()
     if basis == "fully_loaded":
         inside |= {"capital"} if hardware == "owned" else set()
         inside |= _base_inside(base)

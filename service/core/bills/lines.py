@@ -1,6 +1,6 @@
 """The lines of a bill before they are printed: a quantity times a rate, or why there is none."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -16,7 +16,7 @@ from service.core.request.accounting import Accounting
 
 
 class Priced(Struct, frozen=True, kw_only=True):
-    """quantity x rate = usd. An empty stage means the whole run."""
+    """quantity x rate = usd. An empty stage means the whole run. A discount `covers` items."""
 
     stage: str
     item: Item
@@ -26,6 +26,7 @@ class Priced(Struct, frozen=True, kw_only=True):
     usd: Term
     label: str = ""
     detail: str = ""
+    covers: tuple[Item, ...] = ()
 
 
 class Unpriced(Struct, frozen=True, kw_only=True):
@@ -38,6 +39,7 @@ class Unpriced(Struct, frozen=True, kw_only=True):
     reason: UnpricedReason
     detail: str
     label: str = ""
+    covers: tuple[Item, ...] = ()
 
 
 DraftLine: TypeAlias = Priced | Unpriced
@@ -74,6 +76,22 @@ def total_usd(**usd: Real) -> Real:
     Source: definition.
     """
     return sum(usd.values(), start=0.0)
+
+
+@formula("net_of_discounts_usd", unit="usd")
+def net_of_discounts_usd(*, usd: Real, **discount_rates: Real) -> Real:
+    """What some lines cost after the discounts that cover them.
+
+        usd * (1 + discount_rate) * ...
+
+    A discount's rate is negative.
+
+    Source: definition.
+    """
+    net = usd
+    for rate in discount_rates.values():
+        net = net * (1.0 + rate)
+    return net
 
 
 @formula("once", unit="count")
@@ -116,6 +134,7 @@ class BillBuilder:
         stage: str = "",
         label: str = "",
         detail: str = "",
+        covers: tuple[Item, ...] = (),
     ) -> Term:
         """Write a line with its amount, and return the amount."""
         usd = self.at.derive(
@@ -131,6 +150,7 @@ class BillBuilder:
                 usd=usd,
                 label=label,
                 detail=detail,
+                covers=covers,
             )
         )
         return usd
@@ -151,6 +171,7 @@ class BillBuilder:
         pointer: str,
         stage: str = "",
         label: str = "",
+        covers: tuple[Item, ...] = (),
     ) -> None:
         """Write a line without a price, and warn of it at the member that is to blame."""
         self.at.argument.warn("unpriced_line", detail, pointer=pointer)
@@ -163,6 +184,7 @@ class BillBuilder:
                 reason=reason,
                 detail=detail,
                 label=label,
+                covers=covers,
             )
         )
 
@@ -197,3 +219,24 @@ def subtotal(at: Cursor[Accounting], lines: Iterable[DraftLine], name: str) -> T
             return None
         amounts[f"line_{index}"] = line.usd
     return at.derive(total_usd, name, **amounts)
+
+
+def net_of_discounts(
+    at: Cursor[Accounting], lines: Sequence[DraftLine], items: Iterable[Item], name: str
+) -> Term | None:
+    """The lines of some items, less the discounts among `lines` that cover them, as one figure.
+
+    None if an amount that this takes is unpriced.
+    """
+    parts: dict[str, Term] = {}
+    for item in items:
+        own = [line for line in lines if line.item == item]
+        discounts = [line for line in lines if item in line.covers]
+        rates = [line.rate for line in discounts if isinstance(line, Priced)]
+        usd = subtotal(at, own, f"{name}/{item}_before_discounts") if own else None
+        if own and (usd is None or len(rates) < len(discounts)):
+            return None
+        if usd is not None:
+            named = {f"discount_{index}": rate for index, rate in enumerate(rates)}
+            parts[item] = at.derive(net_of_discounts_usd, f"{name}/{item}", usd=usd, **named)
+    return at.derive(total_usd, name, **parts)

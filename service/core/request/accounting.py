@@ -3,7 +3,7 @@
 Everything has a default with a source. What a caller gives overrides it, as `given`.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -103,9 +103,33 @@ class Support(Wire, frozen=True, kw_only=True):
     share: Share | Interval[Share] | UnsetType = UNSET
 
 
-class Adjustment(Wire, frozen=True, kw_only=True):
-    """A negotiated discount, or an uplift such as a margin, a contingency or a tax."""
+DiscountedItem: TypeAlias = Literal[
+    "device_rental", "rounding", "unused_commitment", "storage", "transfer"
+]
+HARDWARE_ITEMS: Final[tuple[DiscountedItem, ...]] = (
+    "device_rental",
+    "rounding",
+    "unused_commitment",
+)
+"""What is paid for devices themselves: what a discount covers unless it says otherwise."""
 
+
+class Discount(Wire, frozen=True, kw_only=True):
+    """A negotiated discount on the items that it `covers`. Other lines stay as they are."""
+
+    label: Name
+    share: Share | Interval[Share]
+    covers: Annotated[Unordered[DiscountedItem], Meta(min_length=1, max_length=5)] = HARDWARE_ITEMS
+
+
+class Uplift(Wire, frozen=True, kw_only=True):
+    """A share that comes on top: a tax, or a markup such as a margin or a contingency.
+
+    A markup is a share of all lines before it. Taxes come after all markups, in whichever order
+    they are listed. Each tax is a share of the bill without taxes.
+    """
+
+    kind: Literal["tax", "markup"]
     label: Name
     share: Share | Interval[Share]
 
@@ -201,9 +225,9 @@ DataCost: TypeAlias = DataByRatio | DataByAmount
 class Accounting(Wire, frozen=True, kw_only=True):
     """What the bills hold besides the plain rental of devices.
 
-    Discounts are taken off device rental and commitments, one after the other: each is a share
-    of what the ones before it leave. Uplifts come last, and each is a share of all lines of the
-    rental bill before it; the fully loaded bill shows the same amounts. `commitment_hours` is a
+    Discounts are taken off the items that they cover, one after the other: each is a share of
+    what the ones before it leave. Uplifts come last on the rental bill, markups before taxes; the
+    fully loaded bill shows the same amounts. `commitment_hours` is a
     minimum term of the run's cluster; reserved prices have terms of their own. `owned` applies
     unless an owned supply has terms of its own. `hardware` chooses what the fully loaded basis
     builds on. By default that is `owned` if the run's cluster is owned, and `rental` otherwise.
@@ -215,8 +239,8 @@ class Accounting(Wire, frozen=True, kw_only=True):
     transfer: Transfer | UnsetType = UNSET
     support: Support | UnsetType = UNSET
     commitment_hours: CommittedHours | Interval[CommittedHours] | UnsetType = UNSET
-    discounts: Annotated[tuple[Adjustment, ...], Meta(max_length=16)] = ()
-    uplifts: Annotated[tuple[Adjustment, ...], Meta(max_length=16)] = ()
+    discounts: Annotated[tuple[Discount, ...], Meta(max_length=16)] = ()
+    uplifts: Annotated[tuple[Uplift, ...], Meta(max_length=16)] = ()
     base_model: BaseModel | UnsetType = UNSET
     experiments: Experiments = field(default_factory=Experiments)
     staff: Staff = field(default_factory=StaffByShare)

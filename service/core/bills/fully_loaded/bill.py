@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct
 from service.core.answer import Item
 from service.core.argument import Cursor
 from service.core.bills.fully_loaded import formulas
-from service.core.bills.lines import BillBuilder, DraftLine, Priced, subtotal
+from service.core.bills.lines import BillBuilder, DraftLine, net_of_discounts, subtotal
 from service.core.figures.ledger import Term
 from service.core.request.accounting import (
     BaseAmount,
@@ -31,9 +31,14 @@ class BaseTotals(Struct, frozen=True, kw_only=True):
     fully_loaded_usd: float | None = None
 
 
-BESIDE_COMPUTE: Final[frozenset[Item]] = frozenset(
-    {"unused_commitment", "discount", "storage", "transfer", "support", "uplift"}
-)
+UPLIFTS: Final[frozenset[Item]] = frozenset({"markup", "tax"})
+BESIDE_COMPUTE: Final[frozenset[Item]] = UPLIFTS | {
+    "unused_commitment",
+    "discount",
+    "storage",
+    "transfer",
+    "support",
+}
 """Items of the hardware's bill that are not hardware used by the run."""
 
 
@@ -41,40 +46,27 @@ def write_fully_loaded(
     bill: BillBuilder, hardware: Sequence[DraftLine], *, base_quote: BaseTotals | None
 ) -> None:
     """Write the lines of the hardware's bill, what is added to them, and the uplifts last."""
-    bill.carry(line for line in hardware if line.item != "uplift")
+    bill.carry(line for line in hardware if line.item not in UPLIFTS)
     run = _run_compute(bill, hardware)
     if bill.at.states("base_model"):
         _write_base(bill, base_quote=base_quote)
     compute = _write_experiments(bill, run, _unused_usd(bill, hardware))
     _write_staff(bill, compute)
     _write_data(bill, compute)
-    bill.carry(line for line in hardware if line.item == "uplift")
+    bill.carry(line for line in hardware if line.item in UPLIFTS)
 
 
 def _run_compute(bill: BillBuilder, hardware: Sequence[DraftLine]) -> Term | None:
     """The hardware that the run uses, net of discounts. None if a line of it is unpriced."""
-    used = [line for line in hardware if line.item not in BESIDE_COMPUTE]
-    return _net_of_discounts(bill, used, hardware, "run_compute_usd")
+    used = dict.fromkeys(line.item for line in hardware if line.item not in BESIDE_COMPUTE)
+    return net_of_discounts(bill.at, hardware, used, "run_compute_usd")
 
 
 def _unused_usd(bill: BillBuilder, hardware: Sequence[DraftLine]) -> Term | None:
     """The cost of committed hours that the run does not use, net of discounts."""
-    unused = [line for line in hardware if line.item == "unused_commitment"]
-    return _net_of_discounts(bill, unused, hardware, "unused_commitment_usd") if unused else None
-
-
-def _net_of_discounts(
-    bill: BillBuilder, lines: Sequence[DraftLine], hardware: Sequence[DraftLine], name: str
-) -> Term | None:
-    before = subtotal(bill.at, lines, f"{name}_before_discounts")
-    discounts = {
-        f"discount_{index}": line.rate
-        for index, line in enumerate(hardware)
-        if isinstance(line, Priced) and line.item == "discount"
-    }
-    if before is None or not discounts:
-        return before
-    return bill.at.derive(formulas.net_of_discounts_usd, name, usd=before, **discounts)
+    if not any(line.item == "unused_commitment" for line in hardware):
+        return None
+    return net_of_discounts(bill.at, hardware, ("unused_commitment",), "unused_commitment_usd")
 
 
 def _write_base(bill: BillBuilder, *, base_quote: BaseTotals | None) -> None:

@@ -11,22 +11,6 @@ from service.core.figures.formulas import formula
 from service.core.figures.units import MONTHS_PER_YEAR
 
 
-@formula("net_of_discounts_usd", unit="usd")
-def net_of_discounts_usd(*, usd: Real, **discount_rates: Real) -> Real:
-    """What some lines cost after the discounts of their bill, and before taxes.
-
-        usd * (1 + discount_rate) * ...
-
-    A discount's rate is negative.
-
-    Source: definition.
-    """
-    net = usd
-    for rate in discount_rates.values():
-        net = net * (1.0 + rate)
-    return net
-
-
 @formula("base_rate_usd_per_device_hour", unit="usd/device_hour")
 def base_rate(*, stated_usd_per_device_hour: Real, paid_over_stated: Real) -> Real:
     """The cost of a device-hour of the base model, if its report assumes a price.

@@ -1,7 +1,7 @@
 """The rental bill: device-hours at the price of the supply, and costs that come with them.
 
-It has storage, transfer, support and terms if the run, the offer or the caller declares them.
-Discounts and uplifts are lines of their own, with their sign and their label.
+It has terms, storage, transfer and support if the run, the offer or the caller declares them.
+Discounts, markups and taxes are lines of their own, with their sign and their label.
 """
 
 from typing import Any, Final
@@ -10,12 +10,12 @@ from msgspec import Struct
 
 from service.core.answer import Item
 from service.core.argument import Cursor, Unknown
-from service.core.bills.lines import BillBuilder
+from service.core.bills.lines import BillBuilder, net_of_discounts, subtotal
 from service.core.bills.power import sum_of
 from service.core.bills.prices import NoPrice, Price
 from service.core.bills.rental import formulas
 from service.core.figures.ledger import Term
-from service.core.request.accounting import Adjustment, Storage
+from service.core.request.accounting import HARDWARE_ITEMS, Discount, Storage, Uplift
 from service.core.request.request import CatalogOffer, Cluster, Market
 from service.core.stages.effort import Effort
 
@@ -38,16 +38,15 @@ def write_rental(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
     for pointer in dict.fromkeys(one.effort.cluster_pointer for one in rented):
         on_it = tuple(one for one in rented if one.effort.cluster_pointer == pointer)
         _write_commitment(bill, on_it)
-    for discount in bill.at.each("discounts"):
-        _adjust(bill, "discount", discount)
-    if bill.at.states("support"):
-        _write_support(bill)
     if bill.at.states("storage"):
         _write_storage(bill, rented)
     if bill.at.states("transfer"):
         _write_transfer(bill)
-    for uplift in bill.at.each("uplifts"):
-        _adjust(bill, "uplift", uplift)
+    for discount in bill.at.each("discounts"):
+        _write_discount(bill, discount)
+    if bill.at.states("support"):
+        _write_support(bill)
+    _write_uplifts(bill)
 
 
 def _write_devices(bill: BillBuilder, one: Rented) -> None:
@@ -153,27 +152,64 @@ def run_hours(at: Cursor[Any], efforts: tuple[Effort, ...]) -> Term | None:
     )
 
 
-def _adjust(bill: BillBuilder, item: Item, asked: Cursor[Adjustment]) -> None:
-    """Write a share of all lines before it, to be taken off or added."""
-    share = asked.quantity("share", unit="share")
-    if item == "discount":
-        at = asked.under(f"{asked.prefix}{asked.pointer}")
-        share = at.derive(formulas.taken_off, "rate", discount_share=share)
-    _write_share(bill, item, share, asked, label=asked.said.label)
+def _write_discount(bill: BillBuilder, asked: Cursor[Discount]) -> None:
+    """Write a share to be taken off the items that the discount covers."""
+    at = asked.under(f"{asked.prefix}{asked.pointer}")
+    share = at.derive(
+        formulas.taken_off, "rate", discount_share=asked.quantity("share", unit="share")
+    )
+    covers = asked.said.covers
+    _write_share(
+        bill,
+        "discount",
+        share,
+        asked,
+        base=net_of_discounts(bill.at, bill.lines, covers, f"covered{asked.pointer}"),
+        label=asked.said.label,
+        detail=f"covers {', '.join(covers)}",
+        covers=covers,
+    )
 
 
 def _write_support(bill: BillBuilder) -> None:
-    """Write a support plan as a share of what is rented."""
+    """Write a support plan as a share of what is rented, after discounts."""
     support = bill.at.at("support")
     share = support.assumed("share", unit="share", default="rental.support_share")
-    _write_share(bill, "support", share, support)
+    rented = net_of_discounts(bill.at, bill.lines, HARDWARE_ITEMS, "supported_usd")
+    _write_share(bill, "support", share, support, base=rented)
+
+
+def _write_uplifts(bill: BillBuilder) -> None:
+    """Write the markups, each on all lines before it, then the taxes, each on all before taxes.
+
+    Tax is charged on the price that the buyer pays, so a margin that is listed after it is taxed
+    too. A tax is not charged on another tax.
+    """
+    uplifts: tuple[Cursor[Uplift], ...] = bill.at.each("uplifts")
+    for uplift in sorted(uplifts, key=lambda one: one.said.kind == "tax"):
+        untaxed = [line for line in bill.lines if line.item != "tax"]
+        _write_share(
+            bill,
+            uplift.said.kind,
+            uplift.quantity("share", unit="share"),
+            uplift,
+            base=subtotal(bill.at, untaxed, f"before{uplift.pointer}"),
+            label=uplift.said.label,
+        )
 
 
 def _write_share(
-    bill: BillBuilder, item: Item, share: Term, asked: Cursor[Any], *, label: str = ""
+    bill: BillBuilder,
+    item: Item,
+    share: Term,
+    asked: Cursor[Any],
+    *,
+    base: Term | None,
+    label: str = "",
+    detail: str = "",
+    covers: tuple[Item, ...] = (),
 ) -> None:
-    """Write a line that is a share of those before it."""
-    base = bill.subtotal(f"before{asked.pointer}")
+    """Write a line that is a share of others, whose sum is `base`."""
     if base is None:
         bill.leave_unpriced(
             item=item,
@@ -183,9 +219,18 @@ def _write_share(
             detail=f"{item} is a share of lines of which one is unpriced",
             pointer=asked.pointer,
             label=label,
+            covers=covers,
         )
     else:
-        bill.price(item=item, unit="usd", quantity=base, rate=share, label=label)
+        bill.price(
+            item=item,
+            unit="usd",
+            quantity=base,
+            rate=share,
+            label=label,
+            detail=detail,
+            covers=covers,
+        )
 
 
 def _write_storage(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
