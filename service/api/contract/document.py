@@ -38,7 +38,8 @@ and the same bytes, on every replica and every day.
 * A name that the catalog does not know is a 422 that lists the nearest known ones; all of them are
   under /catalog. The same holds for `after`, which names stages of the run.
 * A refusal is a problem (RFC 9457) that points at every offending member.
-* Amounts are decimal strings, rounded half to even once per line; totals add them as printed.
+* Amounts are decimal strings. Each line is rounded half to even, once: to the cent, or to three
+  digits if it is under a dollar. Totals add the amounts as printed, and round nothing.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 if there is an `ETag`.
 * Members may be added to answers, and values to their closed lists. Requests stay strict."""
 

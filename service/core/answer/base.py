@@ -9,9 +9,10 @@ from service.core.figures.sources import FigureName
 Amount: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^-?\d+\.\d{2}$(?!\n)",
-        description="Decimal string in the currency's minor unit.",
-        examples=["294000.00"],
+        pattern=r"^-?\d+\.\d{2,12}$(?!\n)",
+        description="Decimal string in units of the currency: two places, and more where an amount "
+        "under a dollar enters, which has three digits.",
+        examples=["294000.00", "0.004"],
     ),
 ]
 UnitRate: TypeAlias = Annotated[

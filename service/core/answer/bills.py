@@ -71,10 +71,11 @@ Label: TypeAlias = Annotated[
 
 
 class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
-    """quantity x rate = amount, rounded half to even to the cent, once.
+    """quantity x rate = amount, rounded half to even, once.
 
-    A line in `usd` is a share of other amounts. Its quantity is their sum, and its rate is the
-    share, which is negative for a discount. The `detail` of a discount names the items it covers.
+    It is rounded to the cent, or to three digits if it is under a dollar. A line in `usd` is a
+    share of other amounts. Its quantity is their sum, and its rate is the share, which is negative
+    for a discount. The `detail` of a discount names the items it covers.
     """
 
     stage: StageName | UnsetType = UNSET
@@ -189,7 +190,7 @@ class Bridge(Answer, frozen=True, kw_only=True):
 
 
 class Acquisition(Answer, frozen=True, kw_only=True):
-    """What buying a cluster costs. The parts add up to the total, to the cent."""
+    """What buying a cluster costs. The printed parts add up to the total."""
 
     accelerators: Amount
     servers: Amount

@@ -56,7 +56,7 @@ class DraftBill(Struct, frozen=True, kw_only=True):
 
 @formula("line_usd", unit="usd", any_unit=("quantity", "rate"))
 def line_usd(*, quantity: Real, rate: Real) -> Real:
-    """The cost of a line, before it is rounded to the cent.
+    """The cost of a line, before it is rounded.
 
         quantity * rate
 

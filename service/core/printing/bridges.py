@@ -1,10 +1,13 @@
-"""From one total to another, component by component, in printed cents. Nothing rounds here."""
+"""From one total to another, component by component, in printed amounts. Nothing rounds here."""
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Final
 
 from service.core.answer import Bill, Bridge, BridgeStep, Item, Money, PricedBill, PricedLine
-from service.core.printing.money import printed
+from service.core.printing.money import printed, sum_of_amounts
+
+ZERO: Final = Decimal()
 
 
 def bridges(bills: tuple[Bill, ...]) -> tuple[Bridge, ...]:
@@ -23,9 +26,9 @@ def bridge(start: PricedBill, end: PricedBill) -> Bridge:
     running = Decimal(start.total.amount)
     steps = []
     for component in dict.fromkeys([*before, *after]):
-        moved = after.get(component, Decimal()) - before.get(component, Decimal())
+        moved = sum_of_amounts((after.get(component, ZERO), -before.get(component, ZERO)))
         if moved:
-            running += moved
+            running = sum_of_amounts((running, moved))
             steps.append(
                 BridgeStep(
                     component=component, amount=printed(moved), running_total=printed(running)
@@ -44,7 +47,7 @@ def amounts(bill: PricedBill) -> dict[Item, Decimal]:
     """The sum of each component of a bill, in the order of its lines."""
     found: dict[Item, Decimal] = {}
     for line in priced_lines(bill):
-        found[line.item] = found.get(line.item, Decimal()) + Decimal(line.amount)
+        found[line.item] = sum_of_amounts((found.get(line.item, ZERO), Decimal(line.amount)))
     return found
 
 

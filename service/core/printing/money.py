@@ -1,10 +1,19 @@
-"""Floats become decimals here and nowhere else: once per line, half to even, to the cent."""
+"""Floats become decimals here and nowhere else: once per line, half to even.
+
+An amount is rounded to the cent. An amount under a dollar keeps three digits instead, so that many
+small lines add up to what they cost. Sums add amounts as printed, and round nothing.
+"""
 
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
 CENT: Final = Decimal("0.01")
+CENT_PLACES: Final = 2
+DIGITS: Final = 3
+"""Significant digits of an amount under a dollar."""
+MOST_PLACES: Final = 12
+"""Decimal places of the smallest amounts."""
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -14,8 +23,28 @@ def decimal_of(number: float) -> Decimal:
 
 
 def amount_of(*, quantity: float, rate: float) -> Decimal:
-    """Quantity x rate as printed, rounded half to even to the cent. Nothing else rounds."""
-    return to_cents(EXACT.multiply(decimal_of(quantity), decimal_of(rate)))
+    """Quantity x rate as printed. Nothing else rounds."""
+    return as_amount(EXACT.multiply(decimal_of(quantity), decimal_of(rate)))
+
+
+def as_amount(number: Decimal) -> Decimal:
+    """Rounded half to even: to the cent, or to three digits if it is under a dollar.
+
+    Zeros beyond the cents are not kept. No amount has more than twelve decimal places.
+    """
+    if not number or abs(number) >= 1:
+        return to_cents(number)
+    places = min(DIGITS - 1 - number.adjusted(), MOST_PLACES)
+    rounded = number.quantize(Decimal((0, (1,), -places)), context=EXACT)
+    return _without_zeros(rounded)
+
+
+def _without_zeros(number: Decimal) -> Decimal:
+    """Without zeros at the end beyond the cents."""
+    short = number.normalize(EXACT)
+    exponent = short.as_tuple().exponent
+    assert isinstance(exponent, int), "amounts are finite"
+    return short if exponent < -CENT_PLACES else to_cents(short)
 
 
 def to_cents(number: Decimal) -> Decimal:
@@ -25,7 +54,10 @@ def to_cents(number: Decimal) -> Decimal:
 
 def sum_of_amounts(amounts: Iterable[Decimal]) -> Decimal:
     """The sum of amounts as printed. Without amounts it is 0.00."""
-    return sum(amounts, Decimal("0.00"))
+    total = Decimal("0.00")
+    for amount in amounts:
+        total = EXACT.add(total, amount)
+    return _without_zeros(total)
 
 
 def printed(amount: Decimal) -> str:
@@ -34,11 +66,12 @@ def printed(amount: Decimal) -> str:
 
 
 def printed_estimate(usd: float) -> str:
-    """An amount to the cent that enters no sum: a quantile, or a total at an end of a range.
+    """An amount that enters no sum: a quantile, or a total at an end of a range.
 
-    It is rounded as a float, because there are thousands of them for each bill that adds up.
+    It has the digits of an amount. From a dollar on it is rounded as a float, because there are
+    thousands of them for each bill that adds up.
     """
-    return f"{usd:z.2f}"
+    return f"{usd:z.2f}" if abs(usd) >= 1.0 else printed(as_amount(decimal_of(usd)))
 
 
 def printed_rate(rate: float) -> str:
@@ -46,4 +79,4 @@ def printed_rate(rate: float) -> str:
     exact = decimal_of(rate)
     exponent = exact.as_tuple().exponent
     assert isinstance(exponent, int), "rates are finite"
-    return printed(exact if exponent <= -2 else to_cents(exact))
+    return printed(exact if exponent <= -CENT_PLACES else to_cents(exact))

@@ -45,12 +45,12 @@ from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, Term
 from service.core.printing.money import (
     amount_of,
+    as_amount,
     decimal_of,
     printed,
     printed_estimate,
     printed_rate,
     sum_of_amounts,
-    to_cents,
 )
 from service.core.stages.effort import Effort
 from service.core.stages.hours import TimeShares, Written
@@ -334,7 +334,7 @@ def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
 
 def _acquisition(one: owned.OwningFigures, spread: Spread) -> Acquisition:
     parts = {
-        part: to_cents(decimal_of(one.acquisition[part].central))
+        part: as_amount(decimal_of(one.acquisition[part].central))
         for part in ("accelerators_usd", "servers_usd", "network_usd")
     }
     total, figure = sum_of_amounts(parts.values()), one.acquisition["total_usd"].name
@@ -377,7 +377,7 @@ def known(term: Term, spread: Spread) -> Estimate:
 
 
 def _amounts(interval: Quantiles, *, central: Decimal) -> AmountInterval:
-    """Quantiles in cents. Without spread they equal the printed amount."""
+    """Quantiles as amounts. Without spread they equal the printed amount."""
     if interval.p10 == interval.p90:
         amount = printed(central)
         return AmountInterval(p10=amount, p50=amount, p90=amount)
