@@ -21,6 +21,7 @@ from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
+from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 from service.quoting import Quoting
 from service.settings import Settings
@@ -28,12 +29,19 @@ from service.settings import Settings
 log = structlog.get_logger("runquote")
 
 
-def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
+def build_app(
+    settings: Settings,
+    *,
+    catalog: Catalog | None = None,
+    lifecycle: Lifecycle | None = None,
+    metrics: Metrics | None = None,
+) -> ASGIApp:
     """The whole service as one ASGI application. Raises `CatalogError` for a bad catalog."""
     catalog = under_policy(
         load_catalog() if catalog is None else catalog, stale_price_days=settings.stale_price_days
     )
-    metrics = Metrics()
+    metrics = Metrics() if metrics is None else metrics
+    lifecycle = Lifecycle() if lifecycle is None else lifecycle
     cache = QuoteCache(
         memory_bytes=settings.cache_memory_bytes,
         url=settings.redis_url or None,
@@ -76,7 +84,7 @@ def build_app(settings: Settings, *, catalog: Catalog | None = None) -> ASGIApp:
             get_quote,
             *catalog_routes(catalog),
             *document_routes(),
-            *operation_routes(catalog=catalog, metrics=metrics, engine=engine),
+            *operation_routes(catalog=catalog, metrics=metrics, engine=engine, lifecycle=lifecycle),
         ],
         dependencies={"quoting": Provide(lambda: quoting, sync_to_thread=False)},
         exception_handlers=exception_handlers(metrics),

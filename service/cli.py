@@ -62,7 +62,7 @@ def version_option(
 @app.command()
 def serve() -> None:
     """Serve quotes over HTTP; the RUNQUOTE_* environment variables say how."""
-    from service.serving import serve as run  # noqa: PLC0415 - the web stack loads only to serve
+    from service.serving.process import serve as run  # noqa: PLC0415 - loads the web stack
     from service.settings import SettingsError, load_settings  # noqa: PLC0415
 
     try:

@@ -55,6 +55,26 @@ class CacheCounts:
             self.breaker.labels(known).set(1.0 if known == state else 0.0)
 
 
+class ServerCounts:
+    """Counts what the server refuses before the application sees it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.refused = Counter(
+            "runquote_server_refused",
+            "Connections and requests that the server ended by its limits, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self.evicted = Counter(
+            "runquote_server_evicted",
+            "Idle connections that were closed because too many were open.",
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "runquote_server_connections", "Open connections.", registry=registry
+        )
+
+
 class MemoCollector(Collector):
     """Reads a memo's counts when they are scraped, so that quotes take no time for it."""
 
@@ -128,6 +148,7 @@ class Metrics:
             registry=self.registry,
         )
         self.cache = CacheCounts(self.registry)
+        self.server = ServerCounts(self.registry)
         self.cache_memory_bytes = Gauge(
             "runquote_cache_memory_bytes",
             "What the in-memory cache holds.",

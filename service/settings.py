@@ -48,6 +48,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shutdown_timeout_s: Annotated[
         int, Meta(ge=0, le=600, description="How long requests in flight may take on shutdown.")
     ] = 10
+    drain_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=600,
+            description="How long requests are still taken after SIGTERM, until balancers notice.",
+        ),
+    ] = 2.0
+    connections_max: Annotated[
+        int,
+        Meta(ge=10, le=100_000, description="Connections at once; idle ones give way to new ones."),
+    ] = 1000
     stale_price_days: Annotated[
         Annotated[int, Meta(ge=1, le=36500)] | None,
         Meta(description="Age from which a price gets a warning; by default the catalog's."),

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
 
 from tests.redis_server import unused_port
 
+SERVE = (sys.executable, "-m", "service.cli", "serve")
 START_TIMEOUT_S = 60.0
 SETTLE_TIMEOUT_S = 20.0
 """What is counted and logged of a request stands there soon after its answer, not before."""
@@ -58,12 +59,15 @@ class Service:
 
 
 @contextlib.contextmanager
-def start_service(**environment: str) -> Iterator[Service]:
-    """A service for the length of a `with`; `environment` holds RUNQUOTE_* settings."""
+def start_service(*, command: Sequence[str] = SERVE, **environment: str) -> Iterator[Service]:
+    """A service for the length of a `with`; `environment` holds RUNQUOTE_* settings.
+
+    `command` starts it, in place of `runquote serve`.
+    """
     with tempfile.TemporaryDirectory(prefix="runquote-") as directory:
         log = Path(directory) / "log"
         with log.open("wb") as sink:
-            service = _start_anywhere(environment, log, sink.fileno())
+            service = _start_anywhere(command, environment, log, sink.fileno())
         try:
             yield service
         finally:
@@ -73,11 +77,13 @@ def start_service(**environment: str) -> Iterator[Service]:
             service.process.wait()
 
 
-def _start_anywhere(environment: dict[str, str], log: Path, sink: int) -> Service:
+def _start_anywhere(
+    command: Sequence[str], environment: dict[str, str], log: Path, sink: int
+) -> Service:
     for _ in range(20):
         port = unused_port()
         process = subprocess.Popen(
-            [sys.executable, "-m", "service.cli", "serve"],
+            command,
             env=_plain_environment() | {"RUNQUOTE_PORT": str(port)} | environment,
             stdin=subprocess.DEVNULL,
             stdout=sink,

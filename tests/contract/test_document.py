@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from service.api.contract.excerpt import QUOTE_EXCERPT
 from service.api.contract.ids import KNOWN_NAMES
-from service.api.refusing.problems import KINDS
+from service.api.refusing.problems import BEFORE_ANY_OPERATION, KINDS
 from service.core.request.request import QuoteRequest
 from tests.contract.document import (
     PUBLISHED,
@@ -82,7 +82,7 @@ def test_every_kind_of_problem_can_be_met_or_is_left_for_later():
         for slug, kind in KINDS.items()
         if kind.title in refusal["description"].removesuffix(".").split("; or ")
     }
-    assert set(KINDS) - told == {"unreadable-request"}
+    assert set(KINDS) - told == BEFORE_ANY_OPERATION
 
 
 def test_problems_are_shown_but_for_those_that_look_alike():
@@ -91,7 +91,7 @@ def test_problems_are_shown_but_for_those_that_look_alike():
         for refusal in refusals()
         for slug in refusal["content"]["application/problem+json"]["examples"]
     }
-    left_out = set(KINDS) - shown - {"unreadable-request"}
+    left_out = set(KINDS) - shown - BEFORE_ANY_OPERATION
     assert {slug.partition("-")[0] for slug in left_out} == {"unknown"}
     assert "unknown-accelerator" in shown
 

@@ -10,13 +10,20 @@ from service import __version__
 from service.api.contract.parameters import PAGING, read_query
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
+    AddressTooLong,
     BodyTimeout,
+    Draining,
     EntryNotFound,
+    HeadTimeout,
+    HeadTooLarge,
     MethodNotAllowed,
     NotAcceptable,
+    Overloaded,
     PayloadTooLarge,
     QuoteNotKept,
     Refused,
+    UnknownVersion,
+    UnmetExpectation,
     UnsupportedMediaType,
 )
 from service.api.refusing.problems import render
@@ -518,7 +525,13 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unknown-name": unknown(UnknownName, "a100", *SOME_ACCELERATORS, pointer="/cluster"),
     "not-quotable": NotQuotable((UNKNOWN_ACCELERATOR, UNKNOWN_PROVIDER)),
     "internal-error": RuntimeError(),
-    "overloaded": Refused("overloaded", "512 requests are waiting", headers={"Retry-After": "1"}),
+    "overloaded": Overloaded("512 requests are waiting"),
+    "head-timeout": HeadTimeout(10.0),
+    "address-too-long": AddressTooLong(65536),
+    "expectation-failed": UnmetExpectation(),
+    "head-too-large": HeadTooLarge(head_bytes=65536, fields=100),
+    "draining": Draining(),
+    "http-version": UnknownVersion(),
 }
 
 

@@ -247,6 +247,7 @@ def operation_paths() -> dict[str, Schema]:
             "operations",
             "Whether quotes can be given; Redis does not count",
             {JSON: {"schema": object_of({"status": one_text("ready"), **ready})}},
+            problems=("draining",),
             cached=False,
         ),
         "/metrics": plain(
@@ -410,6 +411,7 @@ def responses() -> dict[str, Schema]:
                 "payload-too-large",
                 "unsupported-media-type",
                 "overloaded",
+                "draining",
             )
         },
     }

@@ -4,6 +4,7 @@ It names the request, counts and times it, answers HEAD wherever GET works, turn
 `If-None-Match` into 304, sets the headers that every answer carries, and writes one log line.
 """
 
+import asyncio
 import re
 from time import perf_counter
 from typing import Final
@@ -13,7 +14,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from service.api.refusing.errors import Refused
+from service.api.refusing.errors import Draining, Refused
 from service.api.refusing.problems import KINDS, send_problem
 from service.metrics import Metrics
 
@@ -25,6 +26,8 @@ UNMATCHED: Final = "unmatched"
 LONGEST_PATH: Final = 256
 """Characters of a path. An id has 128 at most, and what stands before it 20. A longer path is not
 given to the framework's router, which would keep the last thousand of them."""
+NO_ANSWER: Final = 499
+"""The status that is counted and logged where a client has left before its answer."""
 BODILESS: Final = (b"content-length", b"content-type")
 
 
@@ -46,6 +49,10 @@ class Edge:
         self.metrics.requests_in_progress.inc()
         try:
             await app(exchange.scope, receive, exchange.send)
+        except asyncio.CancelledError:
+            # The time for a shutdown is over, and the server waits no longer for this answer.
+            if not exchange.started:
+                await send_problem(Draining(), exchange.scope, exchange.send, metrics=self.metrics)
         finally:
             self.metrics.requests_in_progress.dec()
             self._observe(exchange, perf_counter() - start)
@@ -80,7 +87,8 @@ class Exchange:
         self.method: str = scope["method"]
         self.request_id = request_id_of(headers.get(b"x-request-id"))
         self.if_none_match = headers.get(b"if-none-match", b"").decode("latin-1")
-        self.status = 500
+        self.status = NO_ANSWER
+        self.started = False
         self.bytes_out = 0
         self.scope: HTTPScope = {**scope}
         self.noted: dict[str, object] = {}
@@ -95,6 +103,7 @@ class Exchange:
         """Pass a message of the answer on, without its body where there must be none."""
         if message["type"] == "http.response.start":
             headers = list(message["headers"])
+            self.started = True
             self.status = message["status"]
             if self._not_modified(headers):
                 self.status, self._bodiless = 304, True

@@ -11,6 +11,10 @@ YAML: Final = "application/yaml"
 HTML: Final = "text/html"
 
 
+LONGEST_ACCEPT: Final = 1024
+"""Characters of an `Accept` header. A browser's has some hundred, and reading takes time."""
+
+
 def check_content_type(content_type: str | None) -> None:
     """Only JSON in UTF-8 can be read; raises `UnsupportedMediaType`."""
     media_type, _, parameters = (content_type or "").partition(";")
@@ -23,6 +27,8 @@ def check_accepts(accept: str | None, *offered: str) -> str:
     """The best of the media types on offer; raises `NotAcceptable` if none is accepted."""
     if not accept:
         return offered[0]
+    if len(accept) > LONGEST_ACCEPT:
+        raise NotAcceptable(accept, offered=offered)
     best = Accept(accept).best_match(list(offered))
     if best is None:
         raise NotAcceptable(accept, offered=offered)

@@ -7,15 +7,17 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from service.api.http.negotiation import JSON
+from service.api.refusing.errors import Draining
 from service.core.answer import CatalogStamp, EngineStamp
 from service.core.catalog.catalog import Catalog
+from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
 def operation_routes(
-    *, catalog: Catalog, metrics: Metrics, engine: EngineStamp
+    *, catalog: Catalog, metrics: Metrics, engine: EngineStamp, lifecycle: Lifecycle
 ) -> list[HTTPRouteHandler]:
     """`/livez`, `/readyz` and `/metrics`."""
 
@@ -34,7 +36,12 @@ def operation_routes(
 
     @get("/readyz", sync_to_thread=False)
     def readyz() -> Response[bytes]:
-        """Answers once the catalog is loaded. Redis does not matter, as quotes work without it."""
+        """Answers once the catalog is loaded. Redis does not matter, as quotes work without it.
+
+        Raises `Draining` once the process was told to end.
+        """
+        if lifecycle.draining:
+            raise Draining
         return Response(ready, headers=NO_STORE, media_type=JSON)
 
     @get("/metrics", sync_to_thread=False)

@@ -11,7 +11,13 @@ from litestar.types import HTTPScope, Receive, Send
 
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
 from service.api.refusing.decoding import decode_request
-from service.api.refusing.errors import BodyTimeout, MethodNotAllowed, PayloadTooLarge, QuoteNotKept
+from service.api.refusing.errors import (
+    BodyTimeout,
+    ClientGone,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    QuoteNotKept,
+)
 from service.api.refusing.problems import send_problem
 from service.quoting import Issued, Quoting
 
@@ -46,6 +52,8 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
                 decoded = perf_counter()
                 issued = await quoting.issue(request, spelled=body)
             answered = perf_counter()
+        except ClientGone:
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
             await send_problem(error, scope, send, metrics=quoting.metrics)
             return
@@ -77,7 +85,10 @@ async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
 async def read_body(
     receive: Receive, *, stated: str | None, body_max_bytes: int, body_timeout_s: float
 ) -> bytes:
-    """The whole body. Raises `PayloadTooLarge` as soon as it is too large, or `BodyTimeout`."""
+    """The whole body.
+
+    Raises `PayloadTooLarge` as soon as it is too large, `BodyTimeout`, or `ClientGone`.
+    """
     if stated is not None and stated.isdigit() and int(stated) > body_max_bytes:
         raise PayloadTooLarge(body_max_bytes)
     chunks: list[bytes] = []
@@ -88,7 +99,7 @@ async def read_body(
             while more:
                 message = await receive()
                 if message["type"] != "http.request":
-                    break
+                    raise ClientGone
                 chunk = message.get("body", b"")
                 size += len(chunk)
                 if size > body_max_bytes:

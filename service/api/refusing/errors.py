@@ -149,7 +149,66 @@ class PayloadTooLarge(Refused):
     """The body has more bytes than are read"""
 
     def __init__(self, limit: int) -> None:
-        super().__init__("payload-too-large", f"the body has more than {limit:,} bytes")
+        detail = f"the body has more than {limit:,} bytes"
+        super().__init__("payload-too-large", detail, headers={"Connection": "close"})
+
+
+class HeadTooLarge(Refused):
+    """The request line and headers have more bytes or headers than are read"""
+
+    def __init__(self, *, head_bytes: int, fields: int) -> None:
+        detail = f"the head has more than {head_bytes:,} bytes, or more than {fields} headers"
+        super().__init__("head-too-large", detail)
+
+
+class AddressTooLong(Refused):
+    """The request line has more bytes than are read"""
+
+    def __init__(self, head_bytes: int) -> None:
+        super().__init__("address-too-long", f"the address has more than {head_bytes:,} bytes")
+
+
+class HeadTimeout(Refused):
+    """The headers did not arrive in time"""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("head-timeout", f"the headers did not arrive within {seconds:g} seconds")
+
+
+class UnknownVersion(Refused):
+    """The request is in a version of HTTP that is not spoken"""
+
+    def __init__(self) -> None:
+        super().__init__("http-version", "this server speaks HTTP/1.1 and HTTP/1.0")
+
+
+class UnmetExpectation(Refused):
+    """The request expects something else than 100-continue"""
+
+    def __init__(self) -> None:
+        super().__init__("expectation-failed", "the only expectation that is met is 100-continue")
+
+
+class ClientGone(Exception):
+    """The client has closed its connection. Nobody waits for an answer"""
+
+
+class Overloaded(Refused):
+    """There is more to do than can be done in time"""
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__("overloaded", detail, headers={"Retry-After": str(retry_after_s)})
+
+
+class Draining(Refused):
+    """The process is about to end"""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "draining",
+            "this process is about to end; another takes its place",
+            headers={"Retry-After": "1"},
+        )
 
 
 class UnsupportedMediaType(Refused):

@@ -227,11 +227,26 @@ EDGE: Final = (
         remedy="Send the body at once, and check that Content-Length is its length in bytes.",
     ),
     Kind(
+        slug="head-timeout",
+        status=408,
+        title="The headers did not arrive in time",
+        meaning="A request began, and its headers did not end within ten seconds.",
+        remedy="Send the whole head at once.",
+    ),
+    Kind(
         slug="payload-too-large",
         status=413,
         title="The body is too large",
         meaning="A request body may have up to 1 MiB, unless the operator chose otherwise.",
         remedy="A run of 64 stages needs a tenth of that. Look for padding and for repetition.",
+    ),
+    Kind(
+        slug="address-too-long",
+        status=414,
+        title="The address is too long",
+        meaning="The request line has more bytes than the head of a request may have.",
+        remedy="No address of the contract has more than some hundred characters. Send the rest "
+        "in the body.",
     ),
     Kind(
         slug="unsupported-media-type",
@@ -240,6 +255,13 @@ EDGE: Final = (
         meaning="A quote is asked for in JSON in UTF-8, and the `Content-Type` header says "
         "otherwise or is missing.",
         remedy="Send `Content-Type: application/json`.",
+    ),
+    Kind(
+        slug="expectation-failed",
+        status=417,
+        title="The expectation cannot be met",
+        meaning="The `Expect` header asks for something else than `100-continue`.",
+        remedy="Leave the header out.",
     ),
     Kind(
         slug="invalid-request",
@@ -266,11 +288,33 @@ EDGE: Final = (
         ),
     ),
     Kind(
+        slug="head-too-large",
+        status=431,
+        title="The headers are too large",
+        meaning="The request line and headers have more than 64 KiB, or there are more than a "
+        "hundred headers.",
+        remedy="Look for cookies or traces that grow. This service reads few headers.",
+    ),
+    Kind(
         slug="internal-error",
         status=500,
         title="The service failed",
         meaning="This is our mistake, not yours.",
         remedy="Report it with the request id at the end of `instance`. The log has it too.",
+    ),
+    Kind(
+        slug="draining",
+        status=503,
+        title="The service is about to end",
+        meaning="The process was told to end. It answers what has come, and takes no more.",
+        remedy="Send the next request to another replica, or wait as long as `Retry-After` says.",
+    ),
+    Kind(
+        slug="http-version",
+        status=505,
+        title="This version of HTTP is not spoken",
+        meaning="The request line names another version than HTTP/1.1 or HTTP/1.0.",
+        remedy="Speak HTTP/1.1.",
     ),
     Kind(
         slug="overloaded",
@@ -285,6 +329,17 @@ KINDS: Final[dict[str, Kind]] = {
     kind.slug: kind
     for kind in sorted((*EDGE, *DOMAIN.values()), key=lambda kind: (kind.status, kind.slug))
 }
+BEFORE_ANY_OPERATION: Final = frozenset(
+    (
+        "address-too-long",
+        "expectation-failed",
+        "head-timeout",
+        "head-too-large",
+        "http-version",
+        "unreadable-request",
+    )
+)
+"""Kinds that the server meets before it knows which operation is asked for."""
 SLUG_OF_LITESTAR_STATUS: Final = {404: "not-found", 413: "payload-too-large"}
 
 

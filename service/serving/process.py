@@ -1,0 +1,44 @@
+"""Starts the server: one worker with one application.
+
+The server is uvicorn and not Granian, because its protocol and its end can be guarded.
+"""
+
+import uvicorn
+
+from service.app import build_app
+from service.lifecycle import Lifecycle
+from service.logs import configure_logs
+from service.metrics import Metrics
+from service.serving.limits import Limits, within_open_files
+from service.serving.protocol import GuardedProtocol, GuardState
+from service.serving.server import GuardedServer
+from service.settings import Settings
+
+
+def serve(settings: Settings, limits: Limits | None = None) -> None:
+    """Serve until told to stop. Requests that have come are answered.
+
+    `limits` are those of connections. By default they are the usual ones, with as many connections
+    as the settings allow.
+    """
+    configure_logs(level=settings.log_level, form=settings.log_format)
+    lifecycle, metrics = Lifecycle(), Metrics()
+    limits = Limits(connections=settings.connections_max) if limits is None else limits
+    state = GuardState(within_open_files(limits), metrics.server)
+    metrics.server.connections.set_function(lambda: float(len(state.connections)))
+    config = uvicorn.Config(
+        build_app(settings, lifecycle=lifecycle, metrics=metrics),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s,
+    )
+    server = GuardedServer(config, state=state, lifecycle=lifecycle, drain_s=settings.drain_s)
+    server.run()

@@ -1,0 +1,133 @@
+"""The end of a server that loses no request: it says so, accepts what has come, and finishes."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from typing import Final
+
+import structlog
+import uvicorn
+
+from service.lifecycle import Lifecycle
+from service.serving.protocol import GuardState
+
+log = structlog.get_logger("runquote")
+
+ATTACH_FILTER: Final = 26
+"""SO_ATTACH_FILTER of Linux, which Python does not name."""
+SYN_DROPPING: Final = (
+    (0x30, 0, 0, 13),  # load the byte of the TCP flags
+    (0x54, 0, 0, 0x12),  # keep SYN and ACK
+    (0x15, 0, 1, 0x02),  # if it is SYN alone, go on; otherwise skip one
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFFFFFF),  # accept
+)
+"""A classic BPF program: no new handshake begins, and those under way are finished."""
+HANDSHAKES_S: Final = 0.1
+"""Time for handshakes that are under way."""
+POLL_S: Final = 0.05
+
+
+class GuardedServer(uvicorn.Server):
+    """uvicorn's server, with limits on its connections and an orderly end."""
+
+    def __init__(
+        self, config: uvicorn.Config, *, state: GuardState, lifecycle: Lifecycle, drain_s: float
+    ) -> None:
+        super().__init__(config)
+        self.server_state: GuardState = state
+        self._lifecycle = lifecycle
+        self._drain_s = drain_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that no more is taken, take what has come, finish it, and end with status 0.
+
+        1. `/readyz` answers 503, and each answer ends its connection. Idle connections stay open.
+        2. Requests are taken for some seconds more, until balancers have noticed.
+        3. No new handshake begins. Connections that wait in the kernel are accepted.
+        4. The listeners close. Requests under way are finished, within the time for a shutdown.
+        """
+        self._lifecycle.draining = self.server_state.draining = True
+        log.info("draining", connections=len(self.server_state.connections))
+        for connection in list(self.server_state.connections):
+            connection.drain()  # type: ignore[union-attr]
+        if not self._told_twice():
+            await self._take_for(self._drain_s)
+            await self._take_what_waits()
+        for server in self.servers:
+            server.close()
+        await self._finish(self.config.timeout_graceful_shutdown or 0)
+        await super().shutdown(sockets)
+        self._captured_signals.clear()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen. From now on a SIGHUP does not end the process."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
+        await super().startup(sockets)
+
+    def _hung_up(self) -> None:
+        """A SIGHUP asks for the catalog to be read again."""
+        self._lifecycle.reload()
+
+    def _told_twice(self) -> bool:
+        """Whether a second signal, or a person at a terminal, asks for a quick end."""
+        return (
+            self.force_exit
+            or signal.SIGINT in self._captured_signals
+            or len(self._captured_signals) > 1
+        )
+
+    async def _take_for(self, seconds: float) -> None:
+        """Go on as before for some seconds, or until told again."""
+        end = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(POLL_S)
+            if self._told_twice():
+                return
+
+    async def _take_what_waits(self) -> None:
+        """Let no handshake begin, and wait until no connection waits to be accepted."""
+        with contextlib.ExitStack() as stack:
+            listeners = [stack.enter_context(one) for one in self._listeners()]
+            waiting = select.poll()
+            for one in filter(stop_handshakes, listeners):
+                waiting.register(one, select.POLLIN)
+            await asyncio.sleep(HANDSHAKES_S)
+            while waiting.poll(0):
+                await asyncio.sleep(0)
+                if self._told_twice():
+                    return
+
+    def _listeners(self) -> list[socket.socket]:
+        """The listening sockets, under file descriptors of their own."""
+        own = (one for server in self.servers for one in server.sockets)
+        return [socket.socket(fileno=os.dup(one.fileno())) for one in own]
+
+    async def _finish(self, seconds: float) -> None:
+        """Wait for requests under way, and for idle connections to end by themselves."""
+        end = asyncio.get_running_loop().time() + seconds
+        while self.server_state.connections and not self._told_twice():
+            if asyncio.get_running_loop().time() >= end:
+                return
+            await asyncio.sleep(POLL_S)
+
+
+def stop_handshakes(listener: socket.socket) -> bool:
+    """Let a listener answer no new handshake. False where the kernel cannot or may not."""
+    if sys.platform != "linux" or listener.family not in {socket.AF_INET, socket.AF_INET6}:
+        return False
+    program = b"".join(struct.pack("HBBI", *one) for one in SYN_DROPPING)
+    kept = ctypes.create_string_buffer(program)
+    fprog = struct.pack("HP", len(SYN_DROPPING), ctypes.addressof(kept))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, ATTACH_FILTER, fprog)
+    except OSError as error:
+        log.warning("handshakes go on while draining", error=str(error))
+        return False
+    return True

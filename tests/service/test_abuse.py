@@ -1,0 +1,224 @@
+"""Clients that are slow, silent, endless or malformed: each is bounded, and others are served."""
+
+import contextlib
+import json
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.hasty_server import HASTY
+from tests.requests import R1
+from tests.server import start_service
+
+MIB = 2**20
+LATE_S = 2.0
+"""How much later than its limit a thing may end on a busy machine."""
+
+
+@pytest.fixture(scope="module")
+def service():
+    with start_service(command=(sys.executable, "-m", "tests.hasty_server")) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def connected(service):
+    """A plain connection."""
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as one:
+        yield one
+
+
+def said(one):
+    """All that the server says until it ends the connection."""
+    parts = []
+    with contextlib.suppress(ConnectionResetError):
+        while part := one.recv(65536):
+            parts.append(part)
+    return b"".join(parts)
+
+
+def problem_in(answer):
+    """Status and type of the problem in the bytes of one answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert int(head.split()[1]) == problem["status"]
+    return problem["status"], problem["type"].removeprefix("/problems/")
+
+
+def sent(one, data):
+    """Send as much as the server takes."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
+        one.sendall(data)
+
+
+HOST = b"Host: x\r\n"
+HEADS = {
+    "a large header": (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: " + b"x" * 40 * MIB, 431),
+    "many headers": (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 20_000, 431),
+    "a long address": (b"GET /" + b"x" * MIB, 414),
+    "two hosts": (b"GET /livez HTTP/1.1\r\n" + HOST * 2 + b"\r\n", 400),
+    "no host": (b"GET /livez HTTP/1.1\r\n\r\n", 400),
+    "no version": (b"GET /livez\r\n\r\n", 505),
+    "another version": (b"GET /livez HTTP/2.0\r\n" + HOST + b"\r\n", 505),
+    "two lengths": (
+        b"POST /quote HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n",
+        400,
+    ),
+    "a folded header": (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: a\r\n b\r\n\r\n", 400),
+    "an expectation": (b"GET /livez HTTP/1.1\r\n" + HOST + b"Expect: foo\r\n\r\n", 417),
+    "no HTTP": (b"\x16\x03\x01 hello\r\n\r\n", 400),
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_head_that_is_not_served_is_refused_readably(head, service):
+    data, status = HEADS[head]
+    before = service.metric("process_resident_memory_bytes")
+    with connected(service) as one:
+        sent(one, data)
+        assert problem_in(said(one))[0] == status
+    assert service.metric("process_resident_memory_bytes") - before < 8 * MIB
+
+
+def test_headers_without_end_take_no_time(service):
+    before = service.metric("process_cpu_seconds_total")
+    for _ in range(5):
+        with connected(service) as one:
+            sent(one, b"GET /livez HTTP/1.1\r\nX: " + b"x" * 40 * MIB)
+            said(one)
+    assert service.metric("process_cpu_seconds_total") - before < 1.0
+
+
+@pytest.mark.parametrize(
+    ("begin", "drip", "limit_s", "problem"),
+    [
+        (b"GET /livez HTTP/1.1\r\nX: ", b"x", HASTY.head_s, (408, "head-timeout")),
+        (b"\r\n", b"\r\n", HASTY.head_s, None),
+        (
+            (
+                b"POST /quote HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                b"Content-Length: 1000\r\n\r\n"
+            ),
+            b" ",
+            HASTY.request_s,
+            (408, "body-timeout"),
+        ),
+    ],
+    ids=["headers", "empty lines", "a body"],
+)
+def test_what_comes_byte_by_byte_ends_in_time(begin, drip, limit_s, problem, service):
+    with connected(service) as one:
+        start = time.monotonic()
+        sent(one, begin)
+        one.settimeout(0.1)
+        answer = b""
+        while time.monotonic() - start < limit_s + LATE_S:
+            sent(one, drip)
+            try:
+                part = one.recv(65536)
+            except TimeoutError:
+                continue
+            except ConnectionResetError:
+                break
+            answer += part
+            if not part:
+                break
+        took = time.monotonic() - start
+    assert limit_s * 0.9 < took < limit_s + LATE_S
+    if problem:
+        assert problem_in(answer) == problem
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_an_idle_connection_ends(begin, service):
+    with connected(service) as one:
+        start = time.monotonic()
+        one.sendall(begin)
+        said(one)
+        assert time.monotonic() - start < max(HASTY.head_s, HASTY.keep_alive_s) + LATE_S
+
+
+def test_the_clock_of_one_request_does_not_end_the_next(service):
+    """Requests on one connection, sent in two halves, longer together than any limit."""
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connected(service) as one:
+        for _ in range(8):
+            one.sendall(request[:20])
+            time.sleep(0.4)
+            one.sendall(request[20:])
+            answer = b""
+            while b"alive" not in answer:
+                part = one.recv(65536)
+                assert part, "the connection ended"
+                answer += part
+
+
+def test_a_client_reads_why_its_body_is_too_large(service):
+    request = urllib.request.Request(
+        f"{service.url}/quote", b" " * 16 * MIB, {"content-type": "application/json"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=20)
+    assert refused.value.code == 413
+    assert json.load(refused.value)["type"] == "/problems/payload-too-large"
+
+
+def test_requests_that_nobody_reads_the_answers_of_are_not_read_ahead(service):
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    before = service.metric("process_resident_memory_bytes")
+    with connected(service) as one:
+        one.settimeout(HASTY.stall_s + LATE_S)
+        sent(one, request * 400_000)
+        after = service.metric("process_resident_memory_bytes")
+    assert after - before < 30 * MIB
+
+
+def test_pipelined_requests_are_all_answered_in_order(service):
+    ids = [f"pipelined-{index}" for index in range(3000)]
+    data = b"".join(
+        f"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: {id}\r\n\r\n".encode() for id in ids
+    )
+    found = b""
+    with connected(service) as one:
+        one.settimeout(0.01)
+        left = data
+        while found.count(b"HTTP/1.1 200") < len(ids):
+            if left:
+                with contextlib.suppress(TimeoutError):
+                    left = left[one.send(left[:4096]) :]
+            with contextlib.suppress(TimeoutError):
+                found += one.recv(65536)
+    places = [found.index(f"x-request-id: {id}\r\n".encode()) for id in ids]
+    assert places == sorted(places)
+
+
+def test_more_silent_connections_than_are_allowed_lock_nobody_out(service):
+    with contextlib.ExitStack() as stack:
+        for _ in range(3 * HASTY.connections):
+            stack.enter_context(connected(service))
+        assert service.client.get("/livez").status_code == 200
+        assert service.metric("runquote_server_connections") <= HASTY.connections + 1
+        assert service.metric("runquote_server_evicted_total") > HASTY.connections
+
+
+def test_another_protocol_is_answered_and_not_spoken(service):
+    with connected(service) as one:
+        one.sendall(
+            b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        )
+        assert said(one).startswith(b"HTTP/1.1 200")
+
+
+def test_what_was_refused_is_counted_and_others_are_served(service):
+    with connected(service) as one:
+        sent(one, b"no HTTP\r\n\r\n")
+        said(one)
+    reason = {"reason": "unreadable-request"}
+    assert service.metric("runquote_server_refused_total", **reason) >= 1
+    assert service.client.post("/quote", json=R1).status_code == 200
+    assert "Traceback" not in service.log()

@@ -1,0 +1,136 @@
+"""A process that is told to end answers every request that reached it, and says that it ends."""
+
+import json
+import signal
+import socket
+import threading
+import time
+from http.client import HTTPConnection, HTTPException
+
+import pytest
+
+from tests.requests import R1
+from tests.server import start_service
+
+CLIENTS = 8
+DRAIN_S = "1"
+BODY = json.dumps(R1).encode()
+HEADERS = {"content-type": "application/json"}
+
+
+class Caller(threading.Thread):
+    """Posts quotes one after another, until nobody listens any more."""
+
+    def __init__(self, port, *, keep_alive):
+        super().__init__(daemon=True)
+        self.port = port
+        self.keep_alive = keep_alive
+        self.answered = 0
+        self.lost = []
+
+    def run(self):
+        """Count answers, and requests that were sent on an open connection without one."""
+        while True:
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+            try:
+                connection.connect()
+            except OSError:
+                return
+            try:
+                while self._post(connection) and self.keep_alive:
+                    pass
+            except (OSError, HTTPException) as error:
+                self.lost.append(repr(error))
+            finally:
+                connection.close()
+
+    def _post(self, connection):
+        """Whether the connection may be used again."""
+        # A name of its own makes a quote that is not in the cache.
+        name = f"{self.name} {self.answered}"
+        body = json.dumps(R1 | {"run": R1["run"] | {"name": name}})
+        connection.request("POST", "/quote", body, HEADERS)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["id"]
+        self.answered += 1
+        return answer.getheader("connection") != "close"
+
+
+@pytest.mark.parametrize("keep_alive", [True, False], ids=["kept alive", "one request each"])
+def test_no_request_is_lost(keep_alive):
+    with start_service(RUNQUOTE_DRAIN_S=DRAIN_S) as service:
+        callers = [Caller(service.port, keep_alive=keep_alive) for _ in range(CLIENTS)]
+        for caller in callers:
+            caller.start()
+        time.sleep(1.0)
+        service.process.send_signal(signal.SIGTERM)
+        for caller in callers:
+            caller.join(timeout=60)
+        assert service.process.wait(timeout=60) == 0
+        assert [lost for caller in callers for lost in caller.lost] == []
+        assert sum(caller.answered for caller in callers) > 50
+
+
+def test_it_says_that_it_is_about_to_end_and_still_answers():
+    with start_service(RUNQUOTE_DRAIN_S="3") as service:
+        assert service.client.get("/readyz").status_code == 200
+        service.process.send_signal(signal.SIGTERM)
+        assert service.settles(lambda: service.client.get("/readyz").status_code == 503)
+        refused = service.client.get("/readyz")
+        assert refused.headers["retry-after"] == "1"
+        assert refused.json()["type"] == "/problems/draining"
+        quoted = service.client.post("/quote", json=R1)
+        assert quoted.status_code == 200
+        assert quoted.headers["connection"] == "close"
+        assert service.client.get("/livez").status_code == 200
+        assert service.process.wait(timeout=60) == 0
+
+
+def test_a_body_that_is_half_sent_is_waited_for():
+    with start_service(RUNQUOTE_DRAIN_S="0") as service:
+        head = b"POST /quote HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as one:
+            one.sendall(head + f"Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:100])
+            assert service.settles(lambda: service.metric("runquote_http_requests_in_progress") > 1)
+            service.process.send_signal(signal.SIGTERM)
+            time.sleep(1.0)
+            one.sendall(BODY[100:])
+            assert one.recv(100).startswith(b"HTTP/1.1 200")
+        assert service.process.wait(timeout=60) == 0
+
+
+def test_a_body_that_never_comes_is_refused_and_not_a_failure():
+    with start_service(RUNQUOTE_DRAIN_S="0", RUNQUOTE_SHUTDOWN_TIMEOUT_S="1") as service:
+        head = b"POST /quote HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        with socket.create_connection(("127.0.0.1", service.port), timeout=30) as one:
+            one.sendall(head + b"Content-Length: 1000\r\n\r\n{")
+            assert service.settles(lambda: service.metric("runquote_http_requests_in_progress") > 1)
+            service.process.send_signal(signal.SIGTERM)
+            answer = b""
+            while part := one.recv(65536):
+                answer += part
+        assert service.process.wait(timeout=60) == 0
+        assert b"/problems/draining" in answer
+        assert "Traceback" not in service.log()
+
+
+def test_a_second_signal_ends_it_at_once():
+    with start_service(RUNQUOTE_DRAIN_S="60") as service:
+        service.process.send_signal(signal.SIGTERM)
+        assert service.settles(lambda: service.client.get("/readyz").status_code == 503)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(timeout=20) == 0
+
+
+def test_a_person_who_interrupts_it_does_not_wait():
+    with start_service(RUNQUOTE_DRAIN_S="60") as service:
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(timeout=20) == 0
+
+
+def test_a_hangup_does_not_end_it():
+    with start_service() as service:
+        service.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert service.client.get("/livez").status_code == 200
