@@ -137,8 +137,8 @@ class Metrics:
         )
         self.warnings = Counter(
             "runquote_quote_warnings",
-            "Warnings in computed quotes, by code.",
-            ("code",),
+            "Warnings and notes in computed quotes, by severity and code.",
+            ("severity", "code"),
             registry=self.registry,
         )
         self.problems = Counter(

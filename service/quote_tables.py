@@ -1,11 +1,16 @@
 """A quote as tables for a terminal: bills, bridges, ownership, stages, warnings, figures."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import msgspec
 from msgspec import UNSET
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from service.core.answer import (
+    WARNINGS,
     Bill,
     Bridge,
     Estimate,
@@ -14,11 +19,18 @@ from service.core.answer import (
     PricedBill,
     PricedLine,
     Quote,
+    QuoteWarning,
+    Severity,
     StageAnswer,
 )
 from service.core.figures.sources import Figure
 
 LISTED_DRIVERS = 3
+SEVERITY_STYLES: Final[Mapping[Severity, str]] = {
+    "act": "bold red",
+    "check": "yellow",
+    "note": "",
+}
 
 
 def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
@@ -35,7 +47,9 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
         out.print(ownership_table(answer.ownership))
     out.print(stage_table(answer.stages))
     for warning in answer.warnings:
-        out.print(f"[yellow]{warning.code}[/yellow] {warning.detail}", highlight=False)
+        out.print(warning_words(warning), highlight=False)
+    for note in answer.notes:
+        out.print(warning_words(note), style="dim", highlight=False)
     if figures:
         out.print(figures_table(answer))
 
@@ -74,6 +88,19 @@ def bill_words(bill: Bill) -> list[str]:
     if bill.excludes:
         words.append("Not in this bill:")
         words += [f"  {row.item}: {row.what}{magnitude(row)}" for row in bill.excludes]
+    return words
+
+
+def warning_words(warning: QuoteWarning) -> Text:
+    """A warning with its places and what to do; a note is short."""
+    also = len(warning.also_at)
+    places = f" (and at {also} other place{'s' if also > 1 else ''})" if also else ""
+    words = Text.assemble(
+        (f"{warning.severity} {warning.code}", SEVERITY_STYLES[warning.severity]),
+        f" {warning.pointer}{places}: {warning.detail}",
+    )
+    if warning.severity != "note":
+        words.append(f". {WARNINGS[warning.code].advice}")
     return words
 
 

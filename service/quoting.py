@@ -108,5 +108,5 @@ class Quoting:
         for bill in answer.bases:
             outcome = "priced" if isinstance(bill, PricedBill) else "unpriced"
             self.metrics.quotes.labels(bill.basis, outcome).inc()
-        for warning in answer.warnings:
-            self.metrics.warnings.labels(warning.code).inc()
+        for warning in (*answer.warnings, *answer.notes):
+            self.metrics.warnings.labels(warning.severity, warning.code).inc()

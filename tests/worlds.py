@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UnsetType
 
 from service.catalog_files import load_catalog
-from service.core.answer import Bill, EngineStamp, PricedBill, Quote
+from service.core.answer import Bill, EngineStamp, PricedBill, Quote, QuoteWarning
 from service.core.catalog.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
 from service.core.draws.memo import Memo
 from service.core.figures.formulas import WHOLE, Formula
@@ -150,6 +150,11 @@ def answer(request: dict[str, Any], catalog: Catalog, memo: Memo | None = None) 
         valid_until="2026-02-01T00:00:00Z",
         memo=MEMO if memo is None else memo,
     )
+
+
+def told(quoted: Quote) -> tuple[QuoteWarning, ...]:
+    """All that a quote warns of: its warnings, then its notes."""
+    return quoted.warnings + quoted.notes
 
 
 def unregistered(function, unit="usd"):

@@ -7,11 +7,11 @@ spells an address by hand.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.answer import QuoteWarning, WarningCode
+from service.core.answer import WarningCode
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import Formula
@@ -46,25 +46,45 @@ class Fixed(Struct, frozen=True):
     stands: str
 
 
+class Caution(NamedTuple):
+    """Something to warn of, as it was found: a code, in words, and the place in the request.
+
+    `figures` are those that it is about; by default those that stand at the place.
+    """
+
+    code: WarningCode
+    detail: str
+    pointer: str
+    figures: tuple[str, ...] = ()
+
+
 class Argument:
     """State of one quote. It lives as long as the computation of that quote."""
 
-    __slots__ = ("catalog", "ledger", "warnings")
+    __slots__ = ("_cautions", "catalog", "ledger")
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.ledger = Ledger()
-        self.warnings: list[QuoteWarning] = []
+        self._cautions: dict[Caution, None] = {}
+
+    @property
+    def warnings(self) -> tuple[Caution, ...]:
+        """What was warned of so far, each once."""
+        return tuple(self._cautions)
 
     def at(self, said: S, *, pointer: str, prefix: str) -> "Cursor[S]":
         """A cursor at the struct `said`, which stands at `pointer`; figures begin with `prefix`."""
         return Cursor(self, said, pointer=pointer, prefix=prefix)
 
-    def warn(self, code: WarningCode, detail: str, *, pointer: str) -> None:
-        """Add a warning to the quote, unless it has the same one already."""
-        warning = QuoteWarning(code=code, detail=detail, pointer=pointer)
-        if warning not in self.warnings:
-            self.warnings.append(warning)
+    def warn(
+        self, code: WarningCode, detail: str, *, pointer: str, figures: tuple[str, ...] = ()
+    ) -> None:
+        """Add a warning to the quote, unless it has the same one already.
+
+        `figures` are those that it is about, where they are not those at `pointer`.
+        """
+        self._cautions[Caution(code, detail, pointer, figures)] = None
 
     def warn_of(self, unknown: Unknown) -> None:
         """Warn that a result is not known. The quote shows what is unsuited without a warning."""

@@ -27,6 +27,7 @@ from service.core.printing.printing import (
     spread_of_quote,
 )
 from service.core.printing.summary import as_asked
+from service.core.printing.warnings import told
 from service.core.request.names import unknown_names
 from service.core.request.request import QuoteRequest
 from service.core.stages.effort import efforts_of
@@ -61,6 +62,7 @@ def quote(
     )
     spread = spread_of_quote(argument.ledger, bills.drafts, memo)
     caution(argument, bills.drafts, spread)
+    found = told(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
     answer = Quote(
         id=id,
@@ -79,7 +81,8 @@ def quote(
         if schedule is None
         else tuple(request.run.stages[place].name for place in schedule.critical_path),
         figures=argument.ledger.figures(spread.derived),
-        warnings=tuple(argument.warnings),
+        warnings=found.warnings,
+        notes=found.notes,
     )
     return as_asked(answer, request)
 

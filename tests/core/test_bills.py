@@ -359,7 +359,7 @@ def test_own_numbers_go_before_those_of_the_site():
     answered = quoted(cluster={"site": site})
     energy = answered["stages"][0]["energy_kwh"]
     assert energy["facility"]["central"] == pytest.approx(1.5 * energy["it"]["central"])
-    assert "assumed_site" not in {warning["code"] for warning in answered["warnings"]}
+    assert "assumed_site" not in {note["code"] for note in answered["notes"]}
 
 
 def test_a_base_quote_without_a_rental_total_is_a_state():

@@ -11,13 +11,13 @@ from service.catalog_files import under_policy
 from service.core.catalog.dates import days_between
 from service.core.figures.sources import Published
 from tests.requests import R1
-from tests.worlds import answer, embedded, priced, run_of
+from tests.worlds import answer, embedded, priced, run_of, told
 
 RENTAL = {"options": {"bases": ["rental"]}}
 
 
 def codes(quoted):
-    return [warning.code for warning in quoted.warnings]
+    return [warning.code for warning in told(quoted)]
 
 
 @given(first=st.dates(date(1990, 1, 1)), days=st.integers(0, 20000))
@@ -64,7 +64,7 @@ def test_another_policy_is_another_digest_so_that_one_id_has_one_answer():
 
 def test_a_judged_figure_that_drives_a_total_is_named():
     quoted = answer(R1, embedded())
-    named = [warning.detail for warning in quoted.warnings if warning.code == "weak_driver"]
+    named = [warning.detail for warning in told(quoted) if warning.code == "weak_driver"]
     weak = {
         driver.figure
         for bill in quoted.bases
@@ -93,4 +93,4 @@ def test_a_summary_has_the_same_totals_and_intervals_and_leaves_the_rest_empty()
     assert [s.device_hours for s in short.stages] == [s.device_hours for s in full.stages]
     assert short.figures == {}
     assert not any(bill.lines or bill.drivers or bill.excludes for bill in bills)
-    assert short.warnings == full.warnings
+    assert told(short) == told(full)

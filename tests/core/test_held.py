@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from service.core.catalog.catalog import SpotReclaim
-from tests.worlds import answer, datum, device, embedded, offer, run_of, world
+from tests.worlds import answer, datum, device, embedded, offer, run_of, told, world
 
 
 def stage_of(accelerator="nvidia-h100-sxm-80gb", devices=1024, work=None, supply=None, **terms):
@@ -51,7 +51,7 @@ def test_a_given_goodput_goes_before_failures():
     stage, quoted = stage_of(work={"goodput": 0.7})
     assert stage.goodput.central == 0.7
     assert not stage.losses.restart_share
-    assert "assumed_goodput" not in {warning.code for warning in quoted.warnings}
+    assert "assumed_goodput" not in {warning.code for warning in told(quoted)}
 
 
 def test_spot_supply_interrupts_more_often():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from service.core.answer import UnpricedBill, UnpricedLine
 from service.core.stages.finetuning import padding_of_sequences
-from tests.worlds import answer, embedded
+from tests.worlds import answer, embedded, told
 
 SMALL = {"kind": "preset", "id": "llama-3.1-8b"}
 LARGE = {"kind": "preset", "id": "llama-3.1-405b"}
@@ -68,7 +68,7 @@ def total_bytes(work):
 
 
 def codes(quoted):
-    return {warning.code for warning in quoted.warnings}
+    return {warning.code for warning in told(quoted)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -465,7 +465,7 @@ def test_more_active_parameters_than_there_are_is_a_state(kind):
     model = {"kind": "parameters", "total": 7e9, "active": 8e9}
     stage, quoted = stage_of(KINDS[kind] | {"model": model})
     assert stage.feasibility.status == "contradictory"
-    (warning,) = (w for w in quoted.warnings if w.code == "contradictory")
+    (warning,) = (w for w in told(quoted) if w.code == "contradictory")
     assert warning.pointer == "/run/stages/0/work/model/active"
     model["active"] = 6e9
     assert stage_of(KINDS[kind] | {"model": model})[0].feasibility.status == "fits"

@@ -22,7 +22,7 @@ from service.core.training.formulas import (
     tokens_per_s_per_device,
 )
 from service.core.training.parallelism import Layout
-from tests.worlds import answer, embedded
+from tests.worlds import answer, embedded, told
 
 LLAMA = {"kind": "preset", "id": "llama-3.1-8b"}
 OWN = {
@@ -54,7 +54,7 @@ def stage_of(devices=64, accelerator="nvidia-h100-sxm-80gb", **work):
 
 
 def codes(quoted):
-    return {warning.code for warning in quoted.warnings}
+    return {warning.code for warning in told(quoted)}
 
 
 def test_the_parts_of_a_step_add_up_to_it_and_the_parts_of_memory_to_the_total():
@@ -139,7 +139,7 @@ def test_a_stated_mfu_prices_even_what_does_not_fit_and_says_so():
 def test_a_layout_that_cannot_be_is_contradictory_and_points_at_the_member():
     stage, quoted = stage_of(layout={"tensor_parallel": 7})
     assert stage.feasibility.status == "contradictory"
-    (warning,) = [each for each in quoted.warnings if each.code == "contradictory"]
+    (warning,) = [each for each in told(quoted) if each.code == "contradictory"]
     assert warning.pointer == "/run/stages/0/work/layout/tensor_parallel"
 
 
@@ -153,10 +153,10 @@ def test_recompute_that_a_layout_leaves_open_is_the_least_that_fits():
     """On 64 devices of 80 GB, replicas of an 8B model keep all of 4,096 tokens, not of 65,536."""
     short, quoted = stage_of(layout={"tensor_parallel": 2})
     assert short.layout.recompute == "none"
-    assert not [each for each in quoted.warnings if "recompute" in each.detail]
+    assert not [each for each in told(quoted) if "recompute" in each.detail]
     long, quoted = stage_of(layout={"tensor_parallel": 2}, sequence_length=65536.0)
     assert long.layout.recompute != "none"
-    (warning,) = [each for each in quoted.warnings if "recompute" in each.detail]
+    (warning,) = [each for each in told(quoted) if "recompute" in each.detail]
     assert warning.pointer.endswith("/layout/recompute")
     stated, _ = stage_of(
         layout={"tensor_parallel": 2, "recompute": long.layout.recompute}, sequence_length=65536.0
@@ -181,7 +181,7 @@ def test_a_layout_of_the_caller_may_need_more_by_what_the_estimate_errs():
     stated, quoted = stage_of(layout={**layout, "recompute": "selective"}, **work)
     assert stated.memory.total_bytes > stated.memory.capacity_bytes
     assert stated.feasibility.status == "fits"
-    (warning,) = [each for each in quoted.warnings if each.code == "memory_tight"]
+    (warning,) = [each for each in told(quoted) if each.code == "memory_tight"]
     assert warning.pointer == "/run/stages/0/work/layout"
     open_, quoted = stage_of(layout=layout, **work)
     assert open_.layout.recompute == "full"

@@ -8,7 +8,7 @@ import pytest
 from msgspec import UNSET
 
 from service.scoring.runs.post_training import request_of
-from tests.worlds import answer, embedded
+from tests.worlds import answer, embedded, told
 
 RUNS = {run.id: run for run in embedded().runs.values() if run.kind in ("rl", "sft", "generation")}
 
@@ -59,7 +59,7 @@ def test_r1_zero_follows_without_the_width_of_its_rollouts():
     rl = {name: fact for name, fact in run.facts["rl"].items() if name != "outputs_per_rollout"}
     quote = quoted(msgspec.structs.replace(run, facts=run.facts | {"rl": rl}))
     assert quote.figures["stages/0/steps_per_rollout"].value == 16
-    assert "assumed_rollout" in {warning.code for warning in quote.warnings}
+    assert "assumed_rollout" in {warning.code for warning in told(quote)}
     hours = sum(stage.device_hours.central for stage in quote.stages)
     assert 1 / 1.5 <= hours / 101_000 <= 1.5
     (bill,) = (bill for bill in quote.bases if bill.basis == "rental")
@@ -70,8 +70,9 @@ def test_r1_zero_s_quote_says_that_it_hangs_on_the_response_length():
     quote = quoted(RUNS["deepseek-r1-zero"])
     (bill,) = (bill for bill in quote.bases if bill.basis == "rental")
     assert bill.drivers[0].figure == "assumptions/inference.response_tokens"
-    (said, _) = (w for w in quote.warnings if w.code == "assumed_response_length")
+    (said,) = (w for w in told(quote) if w.code == "assumed_response_length")
     assert said.pointer == "/run/stages/0/work/responses/mean_tokens"
+    assert said.also_at == ("/run/stages/1/work/responses/mean_tokens",)
 
 
 @pytest.mark.parametrize("id", sorted(RUNS))

@@ -110,4 +110,5 @@ QUOTE_EXCERPT: Final[dict[str, Any]] = {
         },
     },
     "warnings": [],
+    "notes": [],
 }

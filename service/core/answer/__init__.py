@@ -35,8 +35,6 @@ from service.core.answer.quote import (
     CatalogStamp,
     EngineStamp,
     Quote,
-    QuoteWarning,
-    WarningCode,
 )
 from service.core.answer.stages import (
     CarbonAnswer,
@@ -52,8 +50,16 @@ from service.core.answer.stages import (
     StageAnswer,
     StepAnswer,
 )
+from service.core.answer.warnings import (
+    WARNINGS,
+    QuoteWarning,
+    Severity,
+    WarningCode,
+    WarningKind,
+)
 
 __all__ = [
+    "WARNINGS",
     "Acquisition",
     "Amount",
     "AmountInterval",
@@ -90,6 +96,7 @@ __all__ = [
     "QuoteWarning",
     "RunTotals",
     "RunnerUp",
+    "Severity",
     "StageAnswer",
     "StageName",
     "StepAnswer",
@@ -98,4 +105,5 @@ __all__ = [
     "UnpricedLine",
     "UnpricedReason",
     "WarningCode",
+    "WarningKind",
 ]

@@ -1,56 +1,14 @@
 """A quote, exactly as the contract prints it."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from service.core.answer.base import Answer, Estimate, Pointer, QuoteId
+from service.core.answer.base import Answer, Estimate, QuoteId
 from service.core.answer.bills import Bill, Bridge, Ownership
 from service.core.answer.stages import RunTotals, StageAnswer
+from service.core.answer.warnings import QuoteWarning
 from service.core.figures.sources import Figure
-
-WarningCode: TypeAlias = Literal[
-    "assumed_mfu",
-    "assumed_architecture",
-    "assumed_goodput",
-    "assumed_site",
-    "assumed_layout",
-    "assumed_network",
-    "assumed_padding",
-    "assumed_prompt_length",
-    "assumed_response_length",
-    "assumed_rollout",
-    "assumed_serving",
-    "assumed_split",
-    "batch_rounded",
-    "commitment_unused",
-    "contradictory",
-    "devices_idle",
-    "does_not_fit",
-    "extrapolated",
-    "duplicate_stage_name",
-    "interval_reversed",
-    "central_outside_interval",
-    "low_confidence_price",
-    "mean_above_cap",
-    "memory_tight",
-    "rank_above_matrix",
-    "market_price_used",
-    "precision_substituted",
-    "stale_price",
-    "unknown_power",
-    "unpriced_line",
-    "weak_driver",
-    "wide_interval",
-]
-
-
-class QuoteWarning(Answer, frozen=True, kw_only=True):
-    """Something that a reader of the numbers should know, with a code for programs."""
-
-    code: WarningCode
-    detail: str
-    pointer: Pointer
 
 
 class EngineStamp(Answer, frozen=True, kw_only=True):
@@ -101,4 +59,14 @@ class Quote(Answer, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="Names of the stages that set the wall clock.")
     ] = ()
     figures: dict[str, Figure]
-    warnings: tuple[QuoteWarning, ...]
+    warnings: Annotated[
+        tuple[QuoteWarning, ...],
+        Meta(
+            description="What to act on, then what to check: within each, what moves a total most "
+            "comes first, and else the order of the request."
+        ),
+    ]
+    notes: Annotated[
+        tuple[QuoteWarning, ...],
+        Meta(description="What is good to know, such as defaults that were taken; same order."),
+    ]

@@ -241,6 +241,18 @@ class Ledger:
                 found.update(applied.names.values())
         return found
 
+    def marked(self, marks: Mapping[str, int]) -> dict[str, int]:
+        """Sets of bits on some entries, and on all that is derived from them: their union."""
+        found = dict(marks)
+        for applied in (*self.tape.standing, *self.tape.of_run) if found else ():
+            mark = 0
+            for name in applied.names.values():
+                mark |= found.get(name, 0)
+            if mark:
+                for name in applied.parts.values():
+                    found[name] = found.get(name, 0) | mark
+        return found
+
     def hangs_on_run(self, name: str) -> bool:
         """Whether an entry is given in the request's run, or derived from such an entry."""
         return name in self._of_run

@@ -1,6 +1,6 @@
 """Warnings about a finished quote: old prices, weak figures, wide intervals."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from service.core.argument import Argument
@@ -10,6 +10,7 @@ from service.core.draws.spread import Spread
 from service.core.figures.ledger import Entry
 from service.core.figures.sources import Judged, Published
 from service.core.figures.units import Unit
+from service.core.figures.vocabulary import BasisName
 
 PRICE_UNITS: Final[frozenset[Unit]] = frozenset(
     ("usd/device_hour", "eur/device_hour", "usd/device", "usd/kwh", "eur/kwh", "gbp/kwh")
@@ -27,20 +28,36 @@ class OldPrice(NamedTuple):
 
 def caution(argument: Argument, bills: Sequence[DraftBill], spread: Spread) -> None:
     """Warn of stale prices, of weak figures that drive a total, and of wide intervals."""
-    totals = [(bill.basis, bill.total.name) for bill in bills if bill.total is not None]
-    _caution_of_old_prices(argument, [name for _, name in totals])
-    entries = {entry.name: entry for entry in argument.ledger}
-    for basis, name in totals:
-        _caution_of_width(argument, basis, name, spread)
-        for driver in spread.drivers(name).ranked:
-            weakness = weakness_of(entries[driver.figure])
-            if driver.share > argument.catalog.policy.driving_share and weakness:
-                argument.warn(
-                    "weak_driver",
-                    f"{driver.figure}, {weakness}, makes {driver.share:.0%} of the variance of"
-                    f" the {basis} total",
-                    pointer=entries[driver.figure].pointer or "",
-                )
+    totals = {bill.basis: bill.total.name for bill in bills if bill.total is not None}
+    _caution_of_old_prices(argument, tuple(totals.values()))
+    _caution_of_width(argument, totals, spread)
+    _caution_of_drivers(argument, totals, spread)
+
+
+def _caution_of_drivers(
+    argument: Argument, totals: Mapping[BasisName, str], spread: Spread
+) -> None:
+    """One warning for each weak figure, with its share of every total that it drives."""
+    driven: dict[str, list[str]] = {}
+    for basis, total in totals.items():
+        for driver in spread.drivers(total).ranked:
+            if driver.share > argument.catalog.policy.driving_share:
+                driven.setdefault(driver.figure, []).append(f"{driver.share:.0%} ({basis})")
+    for figure, shares in driven.items():
+        entry = argument.ledger.entry(figure)
+        if weakness := weakness_of(entry):
+            argument.warn(
+                "weak_driver",
+                f"{figure}, {weakness}, makes {listed(shares)} of the variance of the total",
+                pointer=entry.pointer or "",
+                figures=(figure,),
+            )
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence: a, b and c."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def weakness_of(entry: Entry) -> str:
@@ -53,15 +70,16 @@ def weakness_of(entry: Entry) -> str:
     return ""
 
 
-def _caution_of_width(argument: Argument, basis: str, total: str, spread: Spread) -> None:
-    interval = spread.interval(total)
+def _caution_of_width(argument: Argument, totals: Mapping[BasisName, str], spread: Spread) -> None:
+    """One warning for all totals whose interval is wide."""
     most = argument.catalog.policy.wide_interval_ratio
-    if interval.p10 > 0.0 and interval.p90 > most * interval.p10:
-        argument.warn(
-            "wide_interval",
-            f"p90 of the {basis} total is {interval.p90 / interval.p10:.1f} times its p10",
-            pointer="",
-        )
+    wide = []
+    for basis, total in totals.items():
+        interval = spread.interval(total)
+        if interval.p10 > 0.0 and interval.p90 > most * interval.p10:
+            wide.append(f"{interval.p90 / interval.p10:.1f} ({basis})")
+    if wide:
+        argument.warn("wide_interval", f"p90 of the total is {listed(wide)} times p10", pointer="")
 
 
 def _caution_of_old_prices(argument: Argument, totals: Sequence[str]) -> None:
@@ -72,13 +90,19 @@ def _caution_of_old_prices(argument: Argument, totals: Sequence[str]) -> None:
         pointer = price.entry.pointer or ""
         if price.days > limit and (pointer not in oldest or price.days > oldest[pointer].days):
             oldest[pointer] = price
+    if oldest:
+        _warn_of_old(argument, oldest, limit_days=limit)
+
+
+def _warn_of_old(argument: Argument, oldest: Mapping[str, OldPrice], *, limit_days: int) -> None:
+    """One warning that names the oldest price, with all members that lead to old ones."""
+    eldest = max(oldest.values(), key=lambda price: price.days)
+    words = (
+        f"the oldest, {eldest.entry.name}, is of {eldest.as_of}, {eldest.days} days before this"
+        f" catalog; prices are called stale after {limit_days}"
+    )
     for pointer, price in oldest.items():
-        argument.warn(
-            "stale_price",
-            f"{price.entry.name} is of {price.as_of}, {price.days} days before this catalog;"
-            f" prices are called stale after {limit}",
-            pointer=pointer,
-        )
+        argument.warn("stale_price", words, pointer=pointer, figures=(price.entry.name,))
 
 
 def prices_of(argument: Argument, totals: Sequence[str]) -> Iterator[OldPrice]:

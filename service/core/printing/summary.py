@@ -14,8 +14,8 @@ def as_asked(answer: Quote, request: QuoteRequest) -> Quote:
 def summary_of(answer: Quote) -> Quote:
     """The quote without its lines, drivers, exclusions, bridges, ownership, figures and steps.
 
-    It keeps every total with its interval, all warnings, and feasibility, device-hours, wall clock,
-    MFU, goodput, energy and carbon of every stage.
+    It keeps every total with its interval, all warnings and notes, and feasibility, device-hours,
+    wall clock, MFU, goodput, energy and carbon of every stage.
     """
     return msgspec.structs.replace(
         answer,

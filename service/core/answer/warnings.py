@@ -1,0 +1,252 @@
+"""What a quote warns of: every code with its severity, its meaning and what to do about it."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Meta
+
+from service.core.answer.base import Answer, Pointer
+
+Severity: TypeAlias = Literal["act", "check", "note"]
+WarningCode: TypeAlias = Literal[
+    "assumed_mfu",
+    "assumed_architecture",
+    "assumed_goodput",
+    "assumed_site",
+    "assumed_layout",
+    "assumed_network",
+    "assumed_padding",
+    "assumed_prompt_length",
+    "assumed_response_length",
+    "assumed_rollout",
+    "assumed_serving",
+    "assumed_split",
+    "batch_rounded",
+    "commitment_unused",
+    "contradictory",
+    "devices_idle",
+    "does_not_fit",
+    "duplicate_stage_name",
+    "interval_reversed",
+    "central_outside_interval",
+    "low_confidence_price",
+    "mean_above_cap",
+    "memory_tight",
+    "rank_above_matrix",
+    "market_price_used",
+    "precision_substituted",
+    "stale_price",
+    "unknown_power",
+    "unpriced_line",
+    "weak_driver",
+    "wide_interval",
+]
+
+
+class WarningKind(NamedTuple):
+    """A code's severity, what it means, and what a caller does about it.
+
+    Warnings of one code and one text are told once, with all their places. With `once_a_member`,
+    so are those at the same member of several stages or clusters, though their numbers differ.
+    """
+
+    severity: Severity
+    meaning: str
+    advice: str
+    once_a_member: bool = False
+
+
+def assumed(meaning: str, advice: str) -> WarningKind:
+    """A default that stands for a member which is not given. Its range is in the interval."""
+    return WarningKind("note", meaning, advice, once_a_member=True)
+
+
+WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
+    "contradictory": WarningKind(
+        "act",
+        "Members of the request exclude each other, so a result is not known.",
+        "Change one of them.",
+    ),
+    "does_not_fit": WarningKind(
+        "act",
+        "The model, or the layout that is given, does not fit in the memory of the devices.",
+        "Take more or larger devices, another layout, or leave the layout out.",
+    ),
+    "unpriced_line": WarningKind(
+        "act",
+        "A line has no price, so the bill has no total.",
+        "Give the price, or what the detail names.",
+    ),
+    "assumed_mfu": WarningKind(
+        "check",
+        "MFU is not given; the catalog's default was taken.",
+        "Give `mfu`, or describe the model and let the hours be predicted.",
+        once_a_member=True,
+    ),
+    "assumed_architecture": WarningKind(
+        "check",
+        "Only parameter counts are given; a usual shape was assumed, and no interval covers it.",
+        "Describe the transformer, or name a preset.",
+        once_a_member=True,
+    ),
+    "central_outside_interval": WarningKind(
+        "check",
+        "`central` lies outside `low` and `high`; the middle was taken.",
+        "Correct the interval.",
+    ),
+    "commitment_unused": WarningKind(
+        "check",
+        "Most of the hours that are paid for are not used.",
+        "Buy on demand, commit to fewer devices or a shorter term, or use them for other runs.",
+    ),
+    "devices_idle": WarningKind(
+        "check",
+        "The layout leaves devices idle that are paid for.",
+        "Change the layout or the number of devices.",
+    ),
+    "duplicate_stage_name": WarningKind(
+        "check",
+        "Several stages have one name; lines follow their order.",
+        "Give each stage a name of its own.",
+    ),
+    "interval_reversed": WarningKind(
+        "check",
+        "`low` is above `high`; the two were exchanged.",
+        "Correct the interval.",
+    ),
+    "low_confidence_price": WarningKind(
+        "check",
+        "A price was recalled and not read off a price list.",
+        "Ask the seller, and give the rate.",
+        once_a_member=True,
+    ),
+    "mean_above_cap": WarningKind(
+        "check",
+        "The mean length of responses is not below their cap.",
+        "Correct one of the two.",
+    ),
+    "memory_tight": WarningKind(
+        "check",
+        "The layout needs slightly more memory than there is, within the error of the estimate.",
+        "Recompute more, or split the model further.",
+    ),
+    "precision_substituted": WarningKind(
+        "check",
+        "The device has no peak in the precision that is asked for; another one was taken.",
+        "Ask for a precision that the device has, or for another device.",
+        once_a_member=True,
+    ),
+    "rank_above_matrix": WarningKind(
+        "check",
+        "The rank of an adapter is above that of its matrix, and is counted as the matrix.",
+        "Lower the rank, or tune the whole model.",
+    ),
+    "stale_price": WarningKind(
+        "check",
+        "A total rests on prices older than the policy allows.",
+        "Give a price of today.",
+    ),
+    "unknown_power": WarningKind(
+        "check",
+        "The catalog has no power of the device; energy and carbon are absent.",
+        "Take energy and carbon from elsewhere.",
+        once_a_member=True,
+    ),
+    "weak_driver": WarningKind(
+        "check",
+        "A figure that is judged or recalled makes a large part of a total's variance.",
+        "Give the number, if you know it better.",
+    ),
+    "wide_interval": WarningKind(
+        "check",
+        "The interval of a total is wide.",
+        "State what you know; `drivers` lists what moves the total most.",
+    ),
+    "assumed_goodput": assumed(
+        "Goodput is not given; it follows from the failures of a cluster of this size.",
+        "Give `goodput` or `reliability`.",
+    ),
+    "assumed_layout": assumed(
+        "No layout is given; the fastest that fits was chosen.", "Give `layout`."
+    ),
+    "assumed_network": assumed(
+        "The cluster network is not given; what is usual with the device was taken.",
+        "Give `network_gbit_per_s_per_device`.",
+    ),
+    "assumed_padding": assumed(
+        "The share of padding is not given; the catalog's default was taken.",
+        "Give `padding_share`.",
+    ),
+    "assumed_prompt_length": assumed(
+        "The length of prompts is not given; the catalog's default was taken.",
+        "Give `prompt_tokens`.",
+    ),
+    "assumed_response_length": assumed(
+        "The mean length of responses is not given; the catalog's default was taken.",
+        "Give `mean_tokens` or `between_tokens`.",
+    ),
+    "assumed_rollout": assumed(
+        "How many steps share a rollout is not given; it was chosen.", "Give `steps_per_rollout`."
+    ),
+    "assumed_serving": assumed(
+        "No layout of the replicas is given; the fastest that fits was chosen.", "Give `serving`."
+    ),
+    "assumed_site": assumed(
+        "Numbers of the site are not given; the catalog's defaults were taken.",
+        "Name a site of the catalog, or give its PUE, tariff and carbon.",
+    ),
+    "assumed_split": assumed(
+        "How many devices generate is not given; the best split was chosen.",
+        "Give `generation_devices`.",
+    ),
+    "batch_rounded": WarningKind(
+        "note",
+        "The batch is not a whole number of sequences and was rounded.",
+        "Give a multiple of the sequence length.",
+        once_a_member=True,
+    ),
+    "market_price_used": WarningKind(
+        "note",
+        "The price is the median of what sellers ask.",
+        "Give the rate that you were offered.",
+        once_a_member=True,
+    ),
+}
+"""All codes, the gravest first. The contract prints them."""
+
+
+def printed_meanings() -> str:
+    """The codes in words, as the contract describes them."""
+    rows = (
+        f"* `{code}` ({kind.severity}): {kind.meaning} {kind.advice}"
+        for code, kind in WARNINGS.items()
+    )
+    return "\n".join(("What was found; codes may be added.", "", *rows))
+
+
+class QuoteWarning(Answer, frozen=True, kw_only=True):
+    """Something that a reader of the numbers should know, with a code for programs."""
+
+    severity: Annotated[
+        Severity,
+        Meta(
+            description="`act`: a number is likely wrong or unusable. `check`: a choice that is "
+            "worth a look. `note`: good to know."
+        ),
+    ]
+    code: Annotated[WarningCode, Meta(description=printed_meanings())]
+    detail: str
+    pointer: Pointer
+    also_at: Annotated[
+        tuple[Pointer, ...],
+        Meta(description="Other places where the same was found, perhaps with another number."),
+    ] = ()
+    moves: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1.0,
+            description="Largest share of a total's variance that the figures at these places "
+            "explain; of a total's lines where the figure has no spread.",
+        ),
+    ] = 0.0
