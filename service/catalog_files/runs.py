@@ -35,6 +35,7 @@ PLACED = frozenset(
         "stated_cost_usd",
         "source",
         "quote_basis",
+        "base_runs",
     )
 )
 """Members of a row that have a field of their own. The others are kept in `facts`."""
@@ -65,6 +66,7 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     memory: list[str] | Literal[False]
     source: Annotated[list[RunSource], Meta(min_length=1)]
     quote_basis: str | None = None
+    base_runs: list[Slug] | None = None
     total_params_b: Number = None
     active_params_b: Number = None
     architecture: Members = None
@@ -126,6 +128,7 @@ def read_runs(
 ) -> dict[str, ReferenceRun]:
     """All published runs by id."""
     found: dict[str, ReferenceRun] = {}
+    bases: list[tuple[Place, str]] = []
     for place, row in files.jsonl_rows("runs/*.jsonl", RunRow):
         with suppress(RefusedError):
             place.check_new(row.id, found)
@@ -133,6 +136,11 @@ def read_runs(
             if not SLUG.fullmatch(row.id):
                 place.report(f"{row.id!r} cannot be an id")
             found[row.id] = _without_spread(_run(place, row, aliases), ranges)
+            bases += ((place, base) for base in row.base_runs or ())
+    for place, base in bases:
+        with suppress(RefusedError):
+            if base not in found:
+                raise place.refusal(f"unknown base run {base!r}")
     return _with_predictions(files, found)
 
 
@@ -165,6 +173,7 @@ def _without_spread(run: ReferenceRun, ranges: Ranges) -> ReferenceRun:
 
     return msgspec.structs.replace(
         run,
+        device_count=exact(run.device_count),
         device_hours=exact(run.device_hours),
         usd_per_device_hour=exact(run.usd_per_device_hour),
         stated_cost_usd=exact(run.stated_cost_usd),
@@ -203,6 +212,7 @@ def run_of(row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
         benchmark_grade=row.benchmark_grade,
         device_hours_basis=row.device_hours_basis or "",
         facts=facts,
+        device_count=figure("device_count", "device_count", "count"),
         device_hours=figure("device_hours", "device_hours", "device_hour"),
         usd_per_device_hour=figure(
             "stated_price_per_device_hour", "usd_per_device_hour", "usd/device_hour"
@@ -210,6 +220,7 @@ def run_of(row: RunRow, aliases: Mapping[str, str]) -> ReferenceRun:
         stated_cost_usd=figure("stated_cost_usd", "stated_cost_usd", "usd"),
         sources=tuple(_published(row, source, recalled=False) for source in row.source),
         quote_basis=row.quote_basis or "",
+        base_runs=tuple(row.base_runs or ()),
     )
 
 

@@ -247,6 +247,7 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A published run whose hours, cost or speed was disclosed. Accuracy is measured on these.
 
     `accelerator` is an id of the catalog. It is empty if the catalog lacks the run's device.
+    `base_runs` are the runs of the model that this one starts from.
     """
 
     id: Slug
@@ -258,12 +259,14 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     benchmark_grade: Literal["A", "B", "C", "D"]
     device_hours_basis: str
     facts: dict[str, Any]
+    device_count: Datum | UnsetType = UNSET
     device_hours: Datum | UnsetType = UNSET
     usd_per_device_hour: Datum | UnsetType = UNSET
     stated_cost_usd: Datum | UnsetType = UNSET
     predicted: PredictedHours | UnsetType = UNSET
     sources: tuple[Published, ...]
     quote_basis: str = ""
+    base_runs: tuple[Slug, ...] = ()
 
 
 class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
