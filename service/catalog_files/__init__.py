@@ -20,6 +20,7 @@ from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
+from service.catalog_files.systems import read_systems
 from service.core.catalog.catalog import Catalog
 
 __all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]
@@ -60,6 +61,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         exclusions=read_exclusions(files, runs),
+        systems=read_systems(files, sources, ranges, accelerators),
         engine=engine,
         policy=files.edition.policy,
     )

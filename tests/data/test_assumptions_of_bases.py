@@ -91,13 +91,6 @@ def test_default_prices_agree_with_dated_purchase_prices():
     assert compared > 25
 
 
-def test_prices_of_systems_are_devices_times_price():
-    with (DATA / "systems.csv").open(newline="", encoding="utf-8") as file:
-        systems = {row["id"]: row for row in csv.DictReader(file)}
-    dgx = systems["dgx-h100"]
-    assert float(dgx["price_usd"]) / int(dgx["devices"]) == pytest.approx(33_750)
-
-
 def test_exclusions_name_bills_items_and_sources():
     with (DATA / "exclusions.toml").open("rb") as file:
         rows = tomllib.load(file)["exclusion"]

@@ -58,8 +58,11 @@ ROW_STARTS = {
     "sites/pue.csv": "",
     "spot/*.csv": "",
     "prices/price_history.csv": "",
+    "systems.csv": "",
 }
 """How a line begins that starts a row; every line of a CSV file but the first is one."""
+CITING = ("offers/*.csv", "sites/*.csv", "spot/*.csv", "prices/price_history.csv", "systems.csv")
+"""Files that cite `sources.csv` in their columns."""
 
 
 def rows_in(pattern: str) -> int:
@@ -126,6 +129,7 @@ def test_no_row_of_a_file_is_lost(catalog: Catalog) -> None:
         "accelerators/*.toml": len(catalog.accelerators),
         "models/*.toml": len(catalog.models),
         "providers.csv": len(catalog.providers),
+        "systems.csv": len(catalog.systems),
         "offers/*.csv": len(catalog.offers),
         "runs/*.jsonl": len(catalog.runs),
         "sites/regions.csv": sites["cloud_region"],
@@ -160,11 +164,12 @@ def test_ids_are_the_keys_they_stand_under(catalog: Catalog) -> None:
 def test_every_source_in_the_table_is_cited() -> None:
     cited = {
         source
-        for pattern in ("offers/*.csv", "sites/*.csv", "spot/*.csv", "prices/price_history.csv")
+        for pattern in CITING
         for file in DATA_DIRECTORY.glob(pattern)
         for row in lines_of(file.relative_to(DATA_DIRECTORY).as_posix())
-        for column, source in row.items()
+        for column, sources in row.items()
         if column.endswith("source")
+        for source in sources.split(" ")
     }
     text = "".join(file.read_text("utf-8") for file in DATA_DIRECTORY.glob("accelerators/*.toml"))
     cited |= set(re.findall(r'"([^"]+)"', "".join(re.findall(r"sources = \[(.*)\]", text))))

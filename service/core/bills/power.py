@@ -250,14 +250,25 @@ def _loaded_w(argument: Argument, device: Accelerator) -> Term | None:
 
 
 def _rated_w(argument: Argument, device: Accelerator, loaded: Term) -> Term:
-    """Watts that the rack must carry: from the rating, or else the metered draw."""
+    """Watts that the rack must carry: its own rating, else from the device's, else the draw."""
+    ledger = argument.ledger
+    for system in argument.catalog.systems_by_accelerator.get(device.id, ()):
+        if system.rated_w is not UNSET:
+            return ledger.derive_once(
+                formulas.system_w_per_device,
+                name=f"power/{device.id}/rated_w",
+                inputs={
+                    "system_w": ledger.take(system.rated_w),
+                    "devices": ledger.take(system.devices),
+                },
+            )
     if device.tdp_w is UNSET:
         return loaded
-    return argument.ledger.derive_once(
+    return ledger.derive_once(
         formulas.rated_w,
         name=f"power/{device.id}/rated_w",
         inputs={
-            "tdp_w": argument.ledger.take(device.tdp_w),
+            "tdp_w": ledger.take(device.tdp_w),
             "rated_power_ratio": argument.assume("energy.rated_power_ratio"),
         },
     )

@@ -120,6 +120,17 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class System(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A server or rack as it is sold, and the power that it is rated for at the wall."""
+
+    id: Slug
+    name: str
+    accelerator: Slug
+    devices: Datum
+    rated_w: Datum | UnsetType = UNSET
+    note: str = ""
+
+
 class Provider(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A seller of device-hours; `kind` is this catalog's own classification."""
 
@@ -305,7 +316,8 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
     `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
     by accelerator too, `fleet_pues` by operator. `accelerator_aliases` maps names used in print to
-    ids. `engine` has the constants of the step-time engine.
+    ids. `systems` are the servers and racks in which devices are sold. `engine` has the constants
+    of the step-time engine.
     """
 
     version: str
@@ -326,6 +338,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()
+    systems: dict[str, System] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
@@ -351,6 +364,14 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     def assumption(self, name: str) -> Datum:
         """A default of the service. Asking for a name that is not there is our own mistake."""
         return self.assumptions[name]
+
+    @cached_property
+    def systems_by_accelerator(self) -> Mapping[str, tuple[System, ...]]:
+        """The servers and racks of each accelerator that has any. They hold as many devices."""
+        found: dict[str, tuple[System, ...]] = {}
+        for system in self.systems.values():
+            found[system.accelerator] = (*found.get(system.accelerator, ()), system)
+        return found
 
     @cached_property
     def names(self) -> Mapping[type[UnknownName], Names]:

@@ -57,6 +57,17 @@ def rated_w(*, tdp_w: Real, rated_power_ratio: Real) -> Real:
     return tdp_w * rated_power_ratio
 
 
+@formula("system_w_per_device", unit="watt")
+def system_w_per_device(*, system_w: Real, devices: Real) -> Real:
+    """Rated watts of a device with its share of the server or rack that it is sold in.
+
+        system_w / devices
+
+    Source: definition. GB200 NVL72: 120 kW over 72 devices.
+    """
+    return system_w / devices
+
+
 @formula("energy", parts=dict.fromkeys(Energy._fields, "kwh"))
 def energy(*, device_hours: Real, server_w: Real, network_w: Real, pue: Real) -> Energy:
     """Energy of a stage by part. Watts are per device.
