@@ -1,8 +1,17 @@
-"""Structured logs: one JSON line for each event, on standard error."""
+"""Structured logs: one JSON line for each event, on standard error. No line ever waits.
+
+Lines are written by a thread of their own. Who reads standard error may be slow or gone, and its
+device may be full: then lines are dropped and counted, and requests go on.
+"""
 
 import logging
+import os
 import sys
+import threading
+from collections import deque
+from typing import Any, Final
 
+import msgspec
 import structlog
 
 LEVELS = {
@@ -11,10 +20,71 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+MOST_LINES: Final = 10_000
+"""Lines that wait to be written. More are dropped."""
+PAUSE_S: Final = 0.05
+"""How long a line may wait for others that are written with it."""
+FAREWELL_S: Final = 1.0
+"""How long the end of the process waits for the last lines."""
 
 
-def configure_logs(*, level: str, form: str) -> None:
+class LineWriter:
+    """A text stream that never blocks: lines wait in memory for the thread that writes them."""
+
+    def __init__(
+        self, descriptor: int, *, most_lines: int = MOST_LINES, pause_s: float = PAUSE_S
+    ) -> None:
+        self._descriptor = descriptor
+        self._most_lines = most_lines
+        self._pause_s = pause_s
+        self._lines: deque[str] = deque()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self.dropped = 0
+        """Lines that nobody will read."""
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def write(self, text: str) -> int:
+        """Take a line, unless too many wait."""
+        if len(self._lines) < self._most_lines:
+            self._lines.append(text)
+        else:
+            self.dropped += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Lines are written soon, in any case."""
+
+    def close(self, *, wait_s: float = FAREWELL_S) -> None:
+        """Write what waits, if that takes no longer than `wait_s`."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(wait_s)
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._pause_s):
+            self._write_waiting()
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        waiting = len(self._lines)
+        if not waiting:
+            return
+        left = "".join(self._lines.popleft() for _ in range(waiting)).encode()
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+        except OSError:  # the device is full, or nobody reads any more
+            self.dropped += left.count(b"\n")
+
+
+def configure_logs(*, level: str, form: str) -> LineWriter:
     """Set up structlog, and format the logs of libraries in the same way."""
+    writer = LineWriter(sys.stderr.fileno())
+    writer.start()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -22,17 +92,17 @@ def configure_logs(*, level: str, form: str) -> None:
         structlog.processors.format_exc_info,
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=as_json)
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=writer),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -42,3 +112,9 @@ def configure_logs(*, level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
+    return writer
+
+
+def as_json(event: Any, **_: Any) -> str:
+    """A line of the log. What has no JSON of its own is printed."""
+    return msgspec.json.encode(event, enc_hook=repr).decode()

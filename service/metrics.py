@@ -1,6 +1,6 @@
 """All metrics, declared once: base units, labels from closed sets, one registry per app."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Final, Literal, TypeAlias
@@ -103,6 +103,21 @@ class MemoCollector(Collector):
         yield lookups
 
 
+class LogCollector(Collector):
+    """Reads how many lines of the log were dropped when it is scraped."""
+
+    def __init__(self, dropped: Callable[[], int]) -> None:
+        self._dropped = dropped
+
+    def collect(self) -> Iterator[Metric]:
+        """Lines that were dropped, because nobody read them or their device was full."""
+        yield CounterMetricFamily(
+            "runquote_log_lines_dropped",
+            "Lines of the log that were dropped, because nobody read them or the device was full.",
+            self._dropped(),
+        )
+
+
 class Metrics:
     """The instruments of one application."""
 
@@ -121,6 +136,18 @@ class Metrics:
             "runquote_http_request_duration_seconds",
             "Time from the first byte of a request to the last of its answer.",
             ("method", "route"),
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.queue_duration = Histogram(
+            "runquote_http_queue_duration_seconds",
+            "Time from the headers of a request to the start of its work.",
+            buckets=LATENCY_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.loop_lag = Histogram(
+            "runquote_event_loop_lag_seconds",
+            "How late the event loop comes to a timer, ten times a second.",
             buckets=LATENCY_BUCKETS_S,
             registry=self.registry,
         )
@@ -176,6 +203,10 @@ class Metrics:
     def watch(self, memo: Memo) -> None:
         """Show the size of a memo, and its look-ups."""
         self.registry.register(MemoCollector(memo))
+
+    def watch_log(self, dropped: Callable[[], int]) -> None:
+        """Show how many lines of the log were dropped."""
+        self.registry.register(LogCollector(dropped))
 
     @contextmanager
     def phase(self, phase: Phase) -> Iterator[None]:

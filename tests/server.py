@@ -93,7 +93,7 @@ def _start_anywhere(
         deadline = time.monotonic() + START_TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
             # Two servers can bind one port; only ours knows its process id.
-            if f'"pid": {process.pid}' in service.log() and _answers(service):
+            if f'"pid":{process.pid},' in service.log() and _answers(service):
                 return service
             time.sleep(0.02)
         process.kill()

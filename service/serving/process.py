@@ -21,8 +21,9 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
     `limits` are those of connections. By default they are the usual ones, with as many connections
     as the settings allow.
     """
-    configure_logs(level=settings.log_level, form=settings.log_format)
+    writer = configure_logs(level=settings.log_level, form=settings.log_format)
     lifecycle, metrics = Lifecycle(), Metrics()
+    metrics.watch_log(lambda: writer.dropped)
     limits = Limits(connections=settings.connections_max) if limits is None else limits
     state = GuardState(within_open_files(limits), metrics.server)
     metrics.server.connections.set_function(lambda: float(len(state.connections)))
@@ -40,5 +41,14 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
     )
-    server = GuardedServer(config, state=state, lifecycle=lifecycle, drain_s=settings.drain_s)
-    server.run()
+    server = GuardedServer(
+        config,
+        state=state,
+        lifecycle=lifecycle,
+        drain_s=settings.drain_s,
+        loop_lag=metrics.loop_lag,
+    )
+    try:
+        server.run()
+    finally:
+        writer.close()

@@ -7,6 +7,7 @@ tests/service/test_abuse.py tries every bound on the real server.
 """
 
 import asyncio
+from time import perf_counter
 from typing import Any, Final
 from uuid import uuid4
 
@@ -244,6 +245,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fed_of_head = 0
         self._forget_late()
         self.server_state.idle.pop(self, None)
+        self.scope["state"]["arrived"] = perf_counter()
         super().on_headers_complete()
         self._begun = True
         if self.server_state.draining:

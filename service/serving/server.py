@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 import uvicorn
+from prometheus_client import Histogram
 
 from service.lifecycle import Lifecycle
 from service.serving.protocol import GuardState
@@ -31,6 +32,8 @@ SYN_DROPPING: Final = (
 """A classic BPF program: no new handshake begins, and those under way are finished."""
 HANDSHAKES_S: Final = 0.1
 """Time for handshakes that are under way."""
+TICK_S: Final = 0.1
+"""The pause between two ticks of uvicorn."""
 POLL_S: Final = 0.05
 
 
@@ -38,12 +41,20 @@ class GuardedServer(uvicorn.Server):
     """uvicorn's server, with limits on its connections and an orderly end."""
 
     def __init__(
-        self, config: uvicorn.Config, *, state: GuardState, lifecycle: Lifecycle, drain_s: float
+        self,
+        config: uvicorn.Config,
+        *,
+        state: GuardState,
+        lifecycle: Lifecycle,
+        drain_s: float,
+        loop_lag: Histogram,
     ) -> None:
         super().__init__(config)
         self.server_state: GuardState = state
         self._lifecycle = lifecycle
         self._drain_s = drain_s
+        self._loop_lag = loop_lag
+        self._ticked_at: float | None = None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that no more is taken, take what has come, finish it, and end with status 0.
@@ -65,6 +76,14 @@ class GuardedServer(uvicorn.Server):
         await self._finish(self.config.timeout_graceful_shutdown or 0)
         await super().shutdown(sockets)
         self._captured_signals.clear()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Observe how late the tick is, and do what is done at every tick."""
+        now = asyncio.get_running_loop().time()
+        if self._ticked_at is not None:
+            self._loop_lag.observe(max(now - self._ticked_at - TICK_S, 0.0))
+        self._ticked_at = now
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen. From now on a SIGHUP does not end the process."""

@@ -120,7 +120,7 @@ def test_it_ends_cleanly_when_told_to():
     with start_service() as running:
         running.client.post("/quote", json=R1)
         assert running.stop() in {0, -signal.SIGTERM}
-        assert '"event": "stopped"' in running.log()
+        assert '"event":"stopped"' in running.log()
 
 
 def test_a_bad_setting_stops_the_start_with_its_name():

@@ -26,6 +26,8 @@ UNMATCHED: Final = "unmatched"
 LONGEST_PATH: Final = 256
 """Characters of a path. An id has 128 at most, and what stands before it 20. A longer path is not
 given to the framework's router, which would keep the last thousand of them."""
+PROBED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""Routes that orchestrators and scrapers ask every few seconds: their success is no news."""
 NO_ANSWER: Final = 499
 """The status that is counted and logged where a client has left before its answer."""
 BODILESS: Final = (b"content-length", b"content-type")
@@ -46,6 +48,8 @@ class Edge:
         exchange = Exchange(scope, send)
         app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         start = perf_counter()
+        exchange.queued_s = start - scope.get("state", {}).get("arrived", start)
+        self.metrics.queue_duration.observe(exchange.queued_s)
         self.metrics.requests_in_progress.inc()
         try:
             await app(exchange.scope, receive, exchange.send)
@@ -67,12 +71,16 @@ class Edge:
         route = str(exchange.scope.get("path_template") or UNMATCHED)
         self.metrics.requests.labels(method, route, str(exchange.status)).inc()
         self.metrics.request_duration.labels(method, route).observe(duration_s)
+        if route in PROBED and exchange.status < 400:
+            return
         log.info(
             "request",
             request_id=exchange.request_id,
+            client=exchange.client,
             method=exchange.method,
             route=route,
             status=exchange.status,
+            queue_ms=round(exchange.queued_s * 1000, 3),
             duration_ms=round(duration_s * 1000, 3),
             bytes_out=exchange.bytes_out,
             **exchange.noted,
@@ -85,6 +93,8 @@ class Exchange:
     def __init__(self, scope: HTTPScope, send: Send) -> None:
         headers = dict(scope["headers"])
         self.method: str = scope["method"]
+        self.client = (scope["client"] or ("",))[0]
+        self.queued_s = 0.0
         self.request_id = request_id_of(headers.get(b"x-request-id"))
         self.if_none_match = headers.get(b"if-none-match", b"").decode("latin-1")
         self.status = NO_ANSWER

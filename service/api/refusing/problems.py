@@ -447,6 +447,7 @@ def noted(error: Exception, scope: Scope, metrics: Metrics) -> Rendered:
     request_id = str(scope["state"]["request_id"])
     rendered = render(error, request_id=request_id)
     metrics.problems.labels(rendered.slug).inc()
+    scope["state"].get("noted", {})["problem"] = rendered.slug
     if rendered.slug == "internal-error":
         log.error("unforeseen error", request_id=request_id, exc_info=error)
     return rendered
