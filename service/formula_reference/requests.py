@@ -70,7 +70,7 @@ MORE_REQUESTS: Final = (
     ),
     Example(
         name="stated-mfu-and-checkpoints",
-        summary="Pre-training at a stated MFU, checkpointed at a stated interval",
+        summary="Pre-training at a stated MFU and checkpoint interval, with a share of staff",
         request={
             "run": {
                 "name": "stated",
@@ -81,6 +81,7 @@ MORE_REQUESTS: Final = (
                 "devices": 512,
                 "reliability": {"checkpoint_interval_seconds": 1800},
             },
+            "accounting": {"staff": {"kind": "share", "share": 0.4}},
         },
     ),
 )

@@ -20,6 +20,10 @@ BESIDE = {
 }
 
 
+SAID = {"staff": {"kind": "share", "share": 0.38}, "data": {"kind": "ratio", "ratio": 0.05}}
+"""Said, because the run is smaller than any whose staff and data are known."""
+
+
 def bill_of(**accounting):
     stage = {"work": {"kind": "metered", "device_hours": 10_000}}
     cluster = {
@@ -27,7 +31,7 @@ def bill_of(**accounting):
         "devices": 64,
         "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
     }
-    asked = run_of(stage, cluster=cluster, bases=("fully_loaded",), **accounting)
+    asked = run_of(stage, cluster=cluster, bases=("fully_loaded",), **SAID | accounting)
     answered = answer(asked, WORLD)
     return answered, answered.bases[0]
 

@@ -234,4 +234,4 @@ def test_a_base_quote_without_the_total_of_its_scope_leaves_the_line_unpriced(se
     base = {"kind": "quote", "id": alone, "scope": "rental"}
     quote = post(service, R1 | {"accounting": {"base_model": base}}).json()
     (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
-    assert loaded["total"]["amount"] == "6651565.81"
+    assert loaded["total"]["amount"] == "7246204.52"

@@ -27,6 +27,7 @@ UnpricedReason: TypeAlias = Literal[
     "power_unknown",
     "base_model_cost_unknown",
     "depends_on_an_unpriced_line",
+    "size_below_known",
 ]
 Item: TypeAlias = Literal[
     "device_rental",
@@ -160,6 +161,13 @@ class UnpricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="u
     """At least one line has no amount, so there is no total."""
 
     basis: BasisName
+    priced_lines_total: Annotated[
+        Money | UnsetType,
+        Meta(
+            description="The sum of the lines that have an amount. It is not the cost of the run. "
+            "Absent if no line has one."
+        ),
+    ] = UNSET
     lines: tuple[Line, ...]
     excludes: tuple[Exclusion, ...]
 

@@ -69,13 +69,20 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     """The lines of one basis as the quote shows them. The total adds the amounts as printed."""
     lines = tuple(printed_line(line, spread) for line in bill.lines)
     excludes = tuple(printed_exclusion(row) for row in bill.excludes)
+    amounts = [Decimal(line.amount) for line in lines if isinstance(line, PricedLine)]
+    total = sum_of_amounts(amounts)
+    money = Money(amount=printed(total), currency="USD")
     if bill.total is None:
-        return UnpricedBill(basis=bill.basis, lines=lines, excludes=excludes)
+        return UnpricedBill(
+            basis=bill.basis,
+            priced_lines_total=money if amounts else UNSET,
+            lines=lines,
+            excludes=excludes,
+        )
     drivers = spread.drivers(bill.total.name)
-    total = sum_of_amounts(Decimal(line.amount) for line in lines if isinstance(line, PricedLine))
     return PricedBill(
         basis=bill.basis,
-        total=Money(amount=printed(total), currency="USD"),
+        total=money,
         interval=_amounts(spread.interval(bill.total.name), central=total),
         figure=bill.total.name,
         lines=lines,

@@ -193,7 +193,11 @@ class StaffByPeople(Wire, frozen=True, kw_only=True, tag_field="kind", tag="peop
 
 
 class StaffByShare(Wire, frozen=True, kw_only=True, tag_field="kind", tag="share"):
-    """Staff as a share of hardware, experiments and staff together."""
+    """Staff as a share of hardware, experiments and staff together.
+
+    Without a `share`, it follows the size of the development: its compute with experiments. Staff
+    of a development that is smaller than any published has no amount.
+    """
 
     share: BelowOne | Interval[BelowOne] | UnsetType = UNSET
 
@@ -208,7 +212,10 @@ Staff: TypeAlias = StaffByPeople | StaffByShare | StaffByAmount
 
 
 class DataByRatio(Wire, frozen=True, kw_only=True, tag_field="kind", tag="ratio"):
-    """Licences, collection, annotation and filtering, as a ratio to hardware and experiments."""
+    """Licences, collection, annotation and filtering, as a ratio to hardware and experiments.
+
+    Without a `ratio`, data of a development that is smaller than any published has no amount.
+    """
 
     ratio: DataRatio | Interval[DataRatio] | UnsetType = UNSET
 

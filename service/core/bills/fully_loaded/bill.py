@@ -19,6 +19,7 @@ from service.core.request.accounting import (
     BaseQuote,
     BaseRuns,
     DataByAmount,
+    Experiments,
     StaffByAmount,
     StaffByPeople,
 )
@@ -159,10 +160,23 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
 def _write_base_development(
     bill: BillBuilder, base: Cursor[Any], lines: Sequence[DraftLine]
 ) -> None:
-    """Write experiments, staff and data of the base model, by usual ratios to its final runs."""
+    """Write experiments, staff and data of the base model, by usual ratios at its own size."""
     rental = subtotal(bill.at, lines, "base/rental_usd")
     if rental is None:
         _leave_open(bill, "base_model_development", pointer=base.pointer_of("scope"))
+        return
+    factor = _usual_factor(base, rental)
+    compute = base.derive(
+        formulas.compute_usd, "base/compute_usd", hardware_usd=rental, experiment_factor=factor
+    )
+    if not _known_at_size(base, compute):
+        _leave_unknown(
+            bill,
+            "base_model_development",
+            compute,
+            pointer=base.pointer_of("scope"),
+            advice="let base_model have the scope rental, or give an amount of all that it took",
+        )
         return
     bill.price(
         item="base_model_development",
@@ -171,11 +185,45 @@ def _write_base_development(
         rate=base.derive(
             formulas.base_development_over_rental,
             "base/development_over_rental",
-            experiment_factor=base.assume("fully_loaded.experiment_factor"),
-            staff_share=base.assume("fully_loaded.staff_share"),
+            experiment_factor=factor,
+            staff_ratio=_usual_staff_ratio(base, compute, "base/staff_over_compute"),
             data_ratio=base.assume("fully_loaded.data_ratio"),
         ),
         detail="experiments, staff and data of the base model, as usual shares of its rental",
+    )
+
+
+def _known_at_size(at: Cursor[Any], compute: Term) -> bool:
+    """Whether anything is known of the staff and data of developments of this size."""
+    return compute.central >= at.assume("fully_loaded.least_compute_usd").central
+
+
+def _experiment_factor(experiments: Cursor[Experiments], run: Term) -> Term:
+    """The caller's factor, or else the usual one of a run of this size."""
+    if experiments.states("factor"):
+        return experiments.quantity("factor", unit="ratio")
+    return _usual_factor(experiments, run, member="factor")
+
+
+def _usual_factor(at: Cursor[Any], run: Term, *, member: str = "") -> Term:
+    """The usual experiment factor of a run of this size, with a wider range for a small one."""
+    usual = at.assume("fully_loaded.experiment_factor", member=member)
+    least = at.assume("fully_loaded.least_compute_usd")
+    if run.central * usual.central >= least.central:
+        return usual
+    return at.assume("fully_loaded.experiment_factor_small", member=member)
+
+
+def _usual_staff_ratio(at: Cursor[Any], compute: Term, name: str, *, member: str = "") -> Term:
+    """Staff over compute at the size of a development."""
+    return at.derive(
+        formulas.staff_over_compute_by_size,
+        name,
+        compute_usd=compute,
+        staff_share=at.assume("fully_loaded.staff_share", member=member),
+        small_over_frontier=at.assume("fully_loaded.small_staff_over_frontier", member=member),
+        frontier_usd=at.assume("fully_loaded.frontier_compute_usd"),
+        small_usd=at.assume("fully_loaded.small_compute_usd"),
     )
 
 
@@ -185,10 +233,10 @@ def _write_experiments(bill: BillBuilder, run: Term | None, unused: Term | None)
     They first use the unused hours of a commitment, which are paid for already.
     """
     experiments = bill.at.at("experiments")
-    factor = experiments.assumed("factor", unit="ratio", default="fully_loaded.experiment_factor")
     if run is None:
         _leave_open(bill, "experiments", pointer=experiments.pointer_of("factor"))
         return None
+    factor = _experiment_factor(experiments, run)
     beyond = experiments.derive(
         formulas.share_beyond_final_run, "experiments_over_final_run", experiment_factor=factor
     )
@@ -205,7 +253,7 @@ def _write_experiments(bill: BillBuilder, run: Term | None, unused: Term | None)
 
 
 def _write_staff(bill: BillBuilder, compute: Term | None) -> None:
-    """Write the people: by head, by an amount, or by their share of development cost."""
+    """Write the people: by head, by an amount, by their share, or by the size of the run."""
     staff = bill.at.at("staff")
     if isinstance(staff.said, StaffByAmount):
         bill.lump_sum(item="staff", usd=staff.quantity("usd", unit="usd"))
@@ -213,13 +261,20 @@ def _write_staff(bill: BillBuilder, compute: Term | None) -> None:
         _write_people(bill, staff)
     elif compute is None:
         _leave_open(bill, "staff", pointer=staff.pointer)
+    elif staff.states("share"):
+        share = staff.quantity("share", unit="share")
+        rate = staff.derive(formulas.staff_over_compute, staff_share=share)
+        bill.price(item="staff", unit="usd", quantity=compute, rate=rate)
+    elif _known_at_size(staff, compute):
+        rate = _usual_staff_ratio(staff, compute, "staff_over_compute", member="share")
+        bill.price(item="staff", unit="usd", quantity=compute, rate=rate)
     else:
-        share = staff.assumed("share", unit="share", default="fully_loaded.staff_share")
-        bill.price(
-            item="staff",
-            unit="usd",
-            quantity=compute,
-            rate=staff.derive(formulas.staff_over_compute, staff_share=share),
+        _leave_unknown(
+            bill,
+            "staff",
+            compute,
+            pointer=staff.pointer,
+            advice="give people, a share or an amount",
         )
 
 
@@ -253,9 +308,13 @@ def _write_data(bill: BillBuilder, compute: Term | None) -> None:
         bill.lump_sum(item="data", usd=data.quantity("usd", unit="usd"))
     elif compute is None:
         _leave_open(bill, "data", pointer=data.pointer)
-    else:
+    elif data.states("ratio") or _known_at_size(data, compute):
         ratio = data.assumed("ratio", unit="ratio", default="fully_loaded.data_ratio")
         bill.price(item="data", unit="usd", quantity=compute, rate=ratio)
+    else:
+        _leave_unknown(
+            bill, "data", compute, pointer=data.pointer, advice="give a ratio or an amount"
+        )
 
 
 def _leave_open(bill: BillBuilder, item: Item, *, pointer: str) -> None:
@@ -266,5 +325,21 @@ def _leave_open(bill: BillBuilder, item: Item, *, pointer: str) -> None:
         quantity=None,
         reason="depends_on_an_unpriced_line",
         detail=f"{item} follows from the hardware of the run, of which a line is unpriced",
+        pointer=pointer,
+    )
+
+
+def _leave_unknown(
+    bill: BillBuilder, item: Item, compute: Term, *, pointer: str, advice: str
+) -> None:
+    """Leave open a line of which nothing is known for developments of this size."""
+    least = bill.at.assume("fully_loaded.least_compute_usd").central
+    bill.leave_unpriced(
+        item=item,
+        unit="usd",
+        quantity=compute,
+        reason="size_below_known",
+        detail=f"{item} over compute is known from {least:,.0f} dollars of compute with "
+        f"experiments on, and here it is {compute.central:,.2f}; {advice}",
         pointer=pointer,
     )

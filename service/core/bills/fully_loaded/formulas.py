@@ -6,7 +6,7 @@ the base model, the people and the data. Each has a sourced default with a wide 
 magnitude.
 """
 
-from service.core.figures.arrays import Real, minimum
+from service.core.figures.arrays import Real, exp, log, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.units import MONTHS_PER_YEAR
 
@@ -24,18 +24,18 @@ def base_rate(*, stated_usd_per_device_hour: Real, paid_over_stated: Real) -> Re
 
 @formula("base_development_over_rental", unit="ratio")
 def base_development_over_rental(
-    *, experiment_factor: Real, staff_share: Real, data_ratio: Real
+    *, experiment_factor: Real, staff_ratio: Real, data_ratio: Real
 ) -> Real:
     """Experiments, staff and data of a base model, over the rental of its final runs.
 
-        experiment_factor * (1 + staff_share / (1 - staff_share) + data_ratio) - 1
+        experiment_factor * (1 + staff_ratio + data_ratio) - 1
 
-    This is the sum of the lines `experiments`, `staff` and `data` of its own quote.
+    The two ratios are over the compute of its development. This is the sum of the lines
+    `experiments`, `staff` and `data` of its own quote.
 
-    Source: definition; the shares are those of Cottier et al. (arXiv 2405.21015).
+    Source: definition.
     """
-    staff = staff_over_compute.function(staff_share=staff_share)
-    return experiment_factor * (1.0 + staff + data_ratio) - 1.0
+    return experiment_factor * (1.0 + staff_ratio + data_ratio) - 1.0
 
 
 @formula("experiments_on_commitment_usd", unit="usd")
@@ -107,3 +107,32 @@ def staff_over_compute(*, staff_share: Real) -> Real:
     Source: Cottier et al. (arXiv 2405.21015): 29 to 49% of the cost of frontier models.
     """
     return staff_share / (1.0 - staff_share)
+
+
+@formula("staff_over_compute_by_size", unit="ratio")
+def staff_over_compute_by_size(
+    *,
+    compute_usd: Real,
+    staff_share: Real,
+    small_over_frontier: Real,
+    frontier_usd: Real,
+    small_usd: Real,
+) -> Real:
+    """The cost of people over that of compute, by the compute of the whole development.
+
+        frontier = staff_share / (1 - staff_share)
+        size = min(max(compute_usd, small_usd), frontier_usd)
+        steps = log(frontier_usd / size) / log(frontier_usd / small_usd)
+        frontier * max(small_over_frontier, 1) ^ steps
+
+    `staff_share` holds from `frontier_usd` on. Up to `small_usd` the ratio is `small_over_frontier`
+    times as high, and never lower than that of frontier models. Between the two it is log-linear.
+    So it falls with size, or stays.
+
+    Source: Cottier et al. (arXiv 2405.21015) for the frontier; DeepSeek-R1 (Nature 2025), with 194
+    people, for the small end.
+    """
+    size = minimum(maximum(compute_usd, small_usd), frontier_usd)
+    steps = log(frontier_usd / size) / log(frontier_usd / small_usd)
+    frontier = staff_over_compute.function(staff_share=staff_share)
+    return frontier * exp(steps * log(maximum(small_over_frontier, 1.0)))
