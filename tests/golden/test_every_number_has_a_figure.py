@@ -38,8 +38,8 @@ NAMES = [
     f"{work['kind']} on {accelerator}"
     for accelerator, work in itertools.product(ACCELERATORS, WORKS)
 ]
-STRUCTURE = {"request", "layout", "runners_up", "catalog", "magnitude"}
-"""Members that hold structure or print, not numbers of the argument."""
+STRUCTURE = {"request", "layout", "runners_up", "catalog", "magnitude", "moves"}
+"""Members that hold structure, print or the order of warnings, not numbers of the argument."""
 COUNTED = {"devices"}
 
 
