@@ -81,8 +81,9 @@ def test_an_interval_that_is_given_is_the_one_that_is_used():
 
 
 def test_evaluation_and_idle_time_stretch_hours():
-    plain, _ = stage_of(work={"goodput": 1.0})
-    held, _ = stage_of(work={"goodput": 1.0, "evaluation_share": 0.2, "idle_share": 0.3})
+    running = {"goodput": 1.0, "startup_hours": 0}
+    plain, _ = stage_of(work=running)
+    held, _ = stage_of(work=running | {"evaluation_share": 0.2, "idle_share": 0.3})
     assert held.device_hours.central == pytest.approx(2.0 * plain.device_hours.central)
 
 

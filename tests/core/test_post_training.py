@@ -1,5 +1,6 @@
 """Fine-tuning, generation and reinforcement through whole quotes: states, sums and laws."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -112,7 +113,8 @@ def test_trained_tokens_are_examples_times_length_times_epochs_and_padding_comes
     assert stage.tokens["padding"].central == pytest.approx(3e7 * 0.2 / 0.8)
     steps = quoted.figures["stages/0/steps"].value
     processed = quoted.figures["stages/0/processed_tokens"].value
-    assert steps * 262_144 == pytest.approx(processed) == pytest.approx(3e7 / 0.8)
+    assert processed == pytest.approx(3e7 / 0.8)
+    assert steps == math.ceil(3e7 / 0.8 / 262_144) == 144
 
 
 def test_padded_examples_each_take_a_whole_sequence():
@@ -177,7 +179,7 @@ def test_adapters_never_need_more_memory_or_flop_than_full_training(rank, target
 def test_freezing_everything_leaves_a_forward_pass():
     all_of_it = TUNING | {"method": {"kind": "frozen", "frozen_share": 1.0}}
     none_of_it = TUNING | {"method": {"kind": "frozen", "frozen_share": 0.0}}
-    layout = {"layout": {"tensor_parallel": 2, "recompute": "full"}}
+    layout = {"layout": {"tensor_parallel": 2, "recompute": "full"}, "startup_hours": 0}
     assert hours(all_of_it | layout) == pytest.approx(hours(none_of_it | layout) / 3)
     assert hours(none_of_it | layout) == pytest.approx(hours(TUNING | layout))
 
@@ -194,7 +196,8 @@ def test_tokens_of_a_generation_are_those_of_its_requests():
 
 
 def test_speed_times_time_is_what_was_written():
-    stage, _ = stage_of(WRITING | {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0})
+    no_losses = {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0, "startup_hours": 0}
+    stage, _ = stage_of(WRITING | no_losses)
     speed = stage.generation.tokens_per_s_per_device.central
     written = speed * stage.device_hours.central * 3600
     assert written == pytest.approx(stage.tokens["response"].central)

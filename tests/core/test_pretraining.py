@@ -70,6 +70,7 @@ def test_device_hours_follow_from_steps_their_time_and_what_runs_lose_beside():
     beside = stage.losses.evaluation_share.central + stage.losses.idle_share.central
     expected /= stage.goodput.central * (1 - beside) * 3600
     expected *= quoted.figures["assumptions/engine.measured_over_predicted.run"].value
+    expected += stage.losses.startup_hours.central * stage.devices
     assert stage.device_hours.central == pytest.approx(expected, rel=1e-12)
 
 
@@ -83,8 +84,9 @@ def test_mfu_is_model_flop_over_the_peak_of_all_devices():
 
 
 def test_twice_the_tokens_take_twice_the_hours():
-    once, _ = stage_of(tokens=1e12)
-    twice, _ = stage_of(tokens=2e12)
+    steps, batch = 250_000, 4_194_304
+    once, _ = stage_of(tokens=steps * batch, startup_hours=0)
+    twice, _ = stage_of(tokens=2 * steps * batch, startup_hours=0)
     assert twice.device_hours.central == pytest.approx(2 * once.device_hours.central, rel=1e-12)
     assert twice.device_hours.p90 == pytest.approx(2 * once.device_hours.p90, rel=1e-9)
 
@@ -101,10 +103,10 @@ def test_more_devices_never_raise_the_wall_clock_of_the_best_layout(few, more):
 
 
 def test_a_stated_mfu_sets_the_step_time():
-    stage, _ = stage_of(mfu=0.4)
+    stage, _ = stage_of(mfu=0.4, startup_hours=0)
     assert stage.mfu.central == 0.4
     assert stage.mfu.figure == "request/run/stages/0/work/mfu"
-    half, _ = stage_of(mfu=0.2)
+    half, _ = stage_of(mfu=0.2, startup_hours=0)
     assert half.device_hours.central == pytest.approx(2 * stage.device_hours.central, rel=1e-12)
 
 

@@ -41,7 +41,7 @@ def test_attempts_multiply_the_hours():
 
 
 def test_flop_become_hours_by_peak_mfu_and_goodput():
-    work = {"kind": "compute", "flop": 1e21, "mfu": 0.5, "goodput": 0.8}
+    work = {"kind": "compute", "flop": 1e21, "mfu": 0.5, "goodput": 0.8, "startup_hours": 0}
     stage, _ = only_stage(work)
     assert stage.device_hours.central == pytest.approx(1e21 / (1e15 * 0.5 * 0.8) / 3600)
     assert stage.mfu.central == 0.5

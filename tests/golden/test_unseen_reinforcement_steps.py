@@ -48,6 +48,7 @@ def steps():
             "goodput": 1.0,
             "evaluation_share": 0.0,
             "idle_share": 0.0,
+            "startup_hours": 0.0,
         }
         cluster = {"accelerator": "nvidia-h100-sxm-80gb", "devices": devices}
         run = {"name": model, "stages": [{"name": policy, "work": work}]}

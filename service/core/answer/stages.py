@@ -105,11 +105,16 @@ class StepAnswer(Answer, frozen=True, kw_only=True):
 
 
 class LossesAnswer(Answer, frozen=True, kw_only=True):
-    """Where the held time goes besides the steps: its shares, and what they follow from."""
+    """Where the held time goes besides the steps: its shares, and what they follow from.
+
+    `startup_hours` are hours on the clock of each attempt, before the first step and after the
+    last. The shares are of the rest of the held time.
+    """
 
     goodput: Estimate
     evaluation_share: Estimate | UnsetType = UNSET
     idle_share: Estimate | UnsetType = UNSET
+    startup_hours: Estimate | UnsetType = UNSET
     checkpoint_share: Estimate | UnsetType = UNSET
     restart_share: Estimate | UnsetType = UNSET
     rework_share: Estimate | UnsetType = UNSET

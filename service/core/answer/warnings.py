@@ -21,6 +21,7 @@ WarningCode: TypeAlias = Literal[
     "assumed_rollout",
     "assumed_serving",
     "assumed_split",
+    "assumed_startup",
     "batch_rounded",
     "commitment_unused",
     "contradictory",
@@ -198,6 +199,10 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "assumed_split": assumed(
         "How many devices generate is not given; the best split was chosen.",
         "Give `generation_devices`.",
+    ),
+    "assumed_startup": assumed(
+        "Start-up time is not given, and the catalog's default is a large part of a stage's hours.",
+        "Give `startup_hours`, or a longer stage.",
     ),
     "batch_rounded": WarningKind(
         "note",

@@ -155,11 +155,13 @@ def held_device_hours(
     evaluation_share: Real = 0.0,
     idle_share: Real = 0.0,
     disclosed_over_expected: Real = 1.0,
+    startup_hours: Real = 0.0,
+    devices: Real = 0.0,
 ) -> Real:
     """Device-hours held, from those that move training forward.
 
         useful_device_hours / goodput / (1 - evaluation_share - idle_share)
-        * disclosed_over_expected
+        * disclosed_over_expected + startup_hours * devices
 
     `disclosed_over_expected` is by how much published runs exceed what is expected of them here.
     Disclosed hours are held hours: they include failures, evaluations and waiting.
@@ -167,7 +169,8 @@ def held_device_hours(
     Source: definition of the shares; the ratio is read off published runs (docs/accuracy-runs.md).
     """
     at_work = 1.0 - minimum(evaluation_share + idle_share, 1.0 - LEAST_GOODPUT)
-    return useful_device_hours / goodput / at_work * disclosed_over_expected
+    running = useful_device_hours / goodput / at_work * disclosed_over_expected
+    return running + startup_hours * devices
 
 
 @formula("goodput_of_cluster", parts=LOSS_UNITS)

@@ -4,6 +4,7 @@ Formulas of the core are written once and take a number or an array of draws; th
 stand where plain Python would need an `if`.
 """
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -58,6 +59,11 @@ def minimum(a: Real, b: Real) -> Real:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.minimum(a, b)
     return min(a, b)
+
+
+def ceil(a: Real) -> Real:
+    """The next whole number that is not below a, element by element."""
+    return np.ceil(a) if isinstance(a, np.ndarray) else float(math.ceil(a))
 
 
 def where(condition: bool | NDArray[np.bool_], a: Real, b: Real) -> Real:

@@ -53,7 +53,7 @@ from service.core.printing.money import (
     sum_of_amounts,
 )
 from service.core.stages.effort import Effort
-from service.core.stages.hours import TimeShares, Written
+from service.core.stages.hours import Hours, TimeShares, Written
 from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
@@ -153,7 +153,7 @@ def printed_stage(effort: Effort, consumption: Consumption | None, spread: Sprea
         power_w=UNSET if consumption is None else _power(consumption, spread),
         energy_kwh=UNSET if consumption is None else _energy(consumption, spread),
         carbon_kg_co2e=UNSET if consumption is None else _carbon(consumption, spread),
-        losses=UNSET if hours.shares is None else printed_losses(hours.shares, spread),
+        losses=UNSET if hours.shares is None else printed_losses(hours, hours.shares, spread),
         tokens=_estimates(hours.tokens, spread),
         generation=UNSET if hours.written is None else printed_generation(hours.written, spread),
         phases=_estimates(hours.phases, spread),
@@ -204,12 +204,13 @@ def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | Uns
     )
 
 
-def printed_losses(shares: TimeShares, spread: Spread) -> LossesAnswer:
+def printed_losses(hours: Hours, shares: TimeShares, spread: Spread) -> LossesAnswer:
     """Where the held time goes besides the steps."""
     return LossesAnswer(
         goodput=_known(shares.goodput, spread),
         evaluation_share=estimate(shares.evaluation_share, spread),
         idle_share=estimate(shares.idle_share, spread),
+        startup_hours=estimate(hours.startup, spread),
         **{name: estimate(term, spread) for name, term in shares.losses.items()},
     )
 

@@ -122,6 +122,14 @@ CheckpointSeconds: TypeAlias = Annotated[
 CheckpointInterval: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=1e7, description="Seconds of training between checkpoints.")
 ]
+StartupHours: TypeAlias = Annotated[
+    float,
+    Meta(
+        ge=0.0,
+        le=1e4,
+        description="Hours on the clock before the first step and after the last.",
+    ),
+]
 Repeat: TypeAlias = Annotated[
     float,
     Meta(

@@ -37,6 +37,7 @@ from service.core.request.quantities import (
     Samples,
     SequenceLength,
     Share,
+    StartupHours,
     Steps,
     StepsBehind,
     Tokens,
@@ -69,11 +70,17 @@ class Losses(Wire, frozen=True, kw_only=True):
     `goodput` is the share that failures, restarts and checkpoints leave. If it is not given, it
     follows from the cluster's reliability. Evaluation and idle time are shares of the held time.
     If they are not given, the catalog's defaults hold.
+
+    `startup_hours` are the hours in which all devices are held before the first step and after the
+    last: the start of processes, loading of weights, compilation, and the last checkpoint. Each
+    attempt has them. If they are not given, they follow from the kind of work and the size of the
+    model. 0 leaves them out.
     """
 
     goodput: GoodputShare | Interval[GoodputShare] | UnsetType = UNSET
     evaluation_share: LostShare | Interval[LostShare] | UnsetType = UNSET
     idle_share: LostShare | Interval[LostShare] | UnsetType = UNSET
+    startup_hours: StartupHours | Interval[StartupHours] | UnsetType = UNSET
 
 
 class Compute(Losses, tag_field="kind", tag="compute", frozen=True, kw_only=True):

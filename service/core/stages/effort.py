@@ -29,6 +29,7 @@ from service.core.stages.given import compute_hours, metered_hours, timed_hours
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.pretraining import pretraining_hours
 from service.core.stages.reinforcement.stage import reinforcement_hours
+from service.core.stages.startup import warn_of_startup
 
 Handler: TypeAlias = Callable[[StageContext], Hours]
 HANDLERS: Final[Mapping[type[Work], Handler]] = MappingProxyType(
@@ -135,6 +136,8 @@ def effort_of(argument: Argument, placed: PlacedStage) -> Effort:
     if isinstance(once, Unknown):
         argument.warn_of(once)
         return Effort(context=context, device_hours=once, wall_clock_hours=None, hours=hours)
+    if hours.startup is not None:
+        warn_of_startup(context, hours.startup, once)
     total = _all_attempts(context.stage, once)
     return Effort(
         context=context,

@@ -23,6 +23,7 @@ from service.core.request.work import (
     QloraTuning,
 )
 from service.core.stages.hours import Hours, StageContext
+from service.core.stages.startup import Startup
 from service.core.stages.trained_tokens import hours_of_tokens
 from service.core.training.step import step_of
 from service.core.training.step_spec import TrainableShare, spec_of
@@ -85,16 +86,23 @@ def finetuning_hours(context: StageContext) -> Hours:
             tokens_padded, "padding_tokens", tokens=tokens, processed_tokens=processed
         ),
     }
-    outcome = (
-        model
-        if isinstance(model, Unknown)
-        else step_of(
-            spec_of(work, model, trainable=_trainable_share(work, model)),
-            context.cluster,
-            context.devices,
-        )
+    if isinstance(model, Unknown):
+        return Hours(device_hours=model, tokens=counted)
+    trainable = _trainable_share(work, model)
+    outcome = step_of(spec_of(work, model, trainable=trainable), context.cluster, context.devices)
+    return hours_of_tokens(
+        context,
+        outcome,
+        processed=processed,
+        startup=_startup(model, trainable),
+        counted=counted,
     )
-    return hours_of_tokens(context, outcome, processed=processed, counted=counted)
+
+
+def _startup(model: NamedModel, trainable: TrainableShare) -> Startup:
+    """All weights are loaded. Adapters are saved by themselves, all else as a whole model."""
+    written = trainable.params_share if trainable.adapters else 1.0
+    return Startup(trains=True, model=model, weights_read=1.0, weights_written=written)
 
 
 def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:

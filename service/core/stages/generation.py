@@ -16,6 +16,7 @@ from service.core.stages.responses import (
     written_of,
     written_on,
 )
+from service.core.stages.startup import Startup, startup_of
 
 
 @formula("device_hours_generating", unit="device_hour")
@@ -66,9 +67,11 @@ def generation_hours(context: StageContext) -> Hours:
         devices=context.devices,
         kept_share=kept,
     )
+    startup = startup_of(context, Startup(serves=True, model=server.model, weights_read=1.0))
     return Hours(
-        device_hours=held_hours(context, useful, shares),
+        device_hours=held_hours(context, useful, shares, startup=startup),
         shares=shares,
+        startup=startup,
         written=written_of(work, found, requests, seconds=seconds, devices=context.devices),
         tokens=tokens,
     )

@@ -8,6 +8,7 @@ from service.core.figures.units import SECONDS_PER_HOUR
 from service.core.request.work import Compute, Metered, Timed
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.losses import held_hours, time_shares
+from service.core.stages.startup import Startup, startup_of
 
 
 @formula("device_hours_held", unit="device_hour")
@@ -72,4 +73,10 @@ def compute_hours(context: StageContext) -> Hours:
         peak_flop_per_s=peak.flop_per_s,
         mfu=mfu,
     )
-    return Hours(device_hours=held_hours(context, useful, shares), mfu=mfu, shares=shares)
+    startup = startup_of(context, Startup(trains=True))
+    return Hours(
+        device_hours=held_hours(context, useful, shares, startup=startup),
+        mfu=mfu,
+        shares=shares,
+        startup=startup,
+    )

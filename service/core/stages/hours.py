@@ -62,6 +62,7 @@ class Hours(Struct, frozen=True, kw_only=True):
     device_hours: Term | Unknown
     mfu: Term | None = None
     shares: TimeShares | None = None
+    startup: Term | None = None
     step: Step | None = None
     steps: Term | None = None
     written: Written | None = None

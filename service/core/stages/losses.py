@@ -41,8 +41,8 @@ def time_shares(
     )
 
 
-def held_hours(context: StageContext, useful: Term, shares: TimeShares) -> Term:
-    """Device-hours held, from those that move the work forward."""
+def held_hours(context: StageContext, useful: Term, shares: TimeShares, *, startup: Term) -> Term:
+    """Device-hours held, from those that move the work forward and the hours of the start."""
     taken = {
         "evaluation_share": shares.evaluation_share,
         "idle_share": shares.idle_share,
@@ -53,6 +53,8 @@ def held_hours(context: StageContext, useful: Term, shares: TimeShares) -> Term:
         "device_hours_once",
         useful_device_hours=useful,
         goodput=shares.goodput,
+        startup_hours=startup,
+        devices=context.devices,
         **{name: share for name, share in taken.items() if share is not None},
     )
 

@@ -4,6 +4,7 @@ from service.core.argument import Cursor, Unknown
 from service.core.model.named import named_model
 from service.core.request.work import Pretraining
 from service.core.stages.hours import Hours, StageContext
+from service.core.stages.startup import Startup
 from service.core.stages.trained_tokens import hours_of_tokens
 from service.core.training.step import step_of
 from service.core.training.step_spec import spec_of
@@ -14,9 +15,8 @@ def pretraining_hours(context: StageContext) -> Hours:
     work: Cursor[Pretraining] = context.work
     tokens = work.quantity("tokens", unit="token")
     model = named_model(work.at("model"))
-    outcome = (
-        model
-        if isinstance(model, Unknown)
-        else step_of(spec_of(work, model), context.cluster, context.devices)
-    )
-    return hours_of_tokens(context, outcome, processed=tokens)
+    if isinstance(model, Unknown):
+        return Hours(device_hours=model)
+    outcome = step_of(spec_of(work, model), context.cluster, context.devices)
+    startup = Startup(trains=True, model=model, weights_written=1.0)
+    return hours_of_tokens(context, outcome, processed=tokens, startup=startup)

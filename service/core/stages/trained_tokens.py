@@ -6,6 +6,7 @@ from service.core.argument import Unknown
 from service.core.figures.ledger import Term
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.losses import held_hours, time_shares
+from service.core.stages.startup import Startup, startup_of
 from service.core.training.formulas import device_hours_of_steps, steps_of
 from service.core.training.step import Step
 
@@ -15,11 +16,13 @@ def hours_of_tokens(
     outcome: Step | Unknown,
     *,
     processed: Term,
+    startup: Startup,
     counted: Mapping[str, Term] | None = None,
 ) -> Hours:
     """Device-hours of one attempt at `processed` tokens, or why they are not known.
 
-    `counted` are further tokens that the quote shows.
+    `startup` is what the stage starts and loads. `counted` are further tokens that the quote
+    shows.
     """
     counted = counted or {}
     if isinstance(outcome, Unknown):
@@ -36,10 +39,12 @@ def hours_of_tokens(
         seconds=outcome.seconds,
         devices=context.devices,
     )
+    started = startup_of(context, startup)
     return Hours(
-        device_hours=held_hours(context, useful, shares),
+        device_hours=held_hours(context, useful, shares, startup=started),
         mfu=outcome.mfu,
         shares=shares,
+        startup=started,
         step=outcome,
         steps=steps,
         tokens=counted,

@@ -3,7 +3,9 @@
 MFU counts model FLOP with causal attention over the dense peak of all devices held.
 """
 
-from service.core.figures.arrays import Real, where
+from typing import Final
+
+from service.core.figures.arrays import Real, ceil, maximum, where
 from service.core.figures.constants import Constants
 from service.core.figures.formulas import formula
 from service.core.figures.units import SECONDS_PER_HOUR
@@ -16,6 +18,9 @@ from service.core.training.parallelism import (
     whole_batch,
 )
 from service.core.training.steptime import Machine, Recipe, StepParts, step_parts
+
+ROUNDING: Final = 1e-9
+"""Relative error that divisions of tokens may have. It must not become a step of its own."""
 
 
 @formula("whole_batch_tokens", unit="token")
@@ -203,13 +208,16 @@ def tokens_per_s_per_device(*, tokens_per_step: Real, seconds: Real, devices: Re
 
 @formula("steps", unit="count")
 def steps_of(*, tokens: Real, tokens_per_step: Real) -> Real:
-    """Optimizer steps that tokens take.
+    """Optimizer steps that tokens take: whole steps, and at least one.
 
-        tokens / tokens_per_step
+        max(1, ceil(tokens / tokens_per_step))
+
+    A last step that is not full takes as long as a full one: its batch is padded, or its devices
+    wait. Less than a billionth of a step is what floating point leaves over, and is no step.
 
     Source: definition.
     """
-    return tokens / tokens_per_step
+    return maximum(1.0, ceil(tokens / tokens_per_step * (1.0 - ROUNDING)))
 
 
 @formula("device_hours_of_steps", unit="device_hour")

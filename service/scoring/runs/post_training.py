@@ -107,12 +107,18 @@ def _transformer(shape: Parts) -> Parts:
 def _losses(run: ReferenceRun) -> Parts:
     """The losses that the disclosed hours include, by the basis of the hours."""
     if run.device_hours_basis in STEP_ONLY:
-        return {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0}
+        return {
+            "goodput": 1.0,
+            "evaluation_share": 0.0,
+            "idle_share": 0.0,
+            "startup_hours": 0.0,
+        }
     if run.device_hours_basis == TIMED:
         return {
             "goodput": 1.0,
             "evaluation_share": TIMED_EVALUATION_SHARE,
             "idle_share": 0.0,
+            "startup_hours": 0.0,
         }
     return {}
 

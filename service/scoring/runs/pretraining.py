@@ -119,9 +119,14 @@ def _precision(run: ReferenceRun, device: Accelerator) -> str:
 def _losses(run: ReferenceRun) -> Parts:
     """The losses that the disclosed hours include, by the basis of the hours."""
     if run.device_hours_basis in (*STEP_ONLY, THROUGHPUT):
-        return {"goodput": 1.0, "evaluation_share": 0.0, "idle_share": 0.0}
+        return {
+            "goodput": 1.0,
+            "evaluation_share": 0.0,
+            "idle_share": 0.0,
+            "startup_hours": 0.0,
+        }
     if run.device_hours_basis == TIMED:
-        return {"goodput": 1.0, "idle_share": 0.0}
+        return {"goodput": 1.0, "idle_share": 0.0, "startup_hours": 0.0}
     return {}
 
 

@@ -42,6 +42,7 @@ from service.core.stages.responses import (
     written_of,
     written_on,
 )
+from service.core.stages.startup import Startup, startup_of
 
 BETWEEN: Final = ("queue_seconds", "drain_seconds")
 """The parts of a batch's time, if the next batch waits for its end."""
@@ -108,14 +109,23 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
         prefill=phases["prefill"],
         generation=phases["generation"],
     )
+    startup = startup_of(context, _startup(stage))
     return Hours(
-        device_hours=held_hours(context, useful, shares),
+        device_hours=held_hours(context, useful, shares, startup=startup),
         mfu=step.mfu,
         shares=shares,
+        startup=startup,
         step=step,
         written=written_of(work, writing, requests, seconds=generating, devices=split.generating),
         phases=phases | {f"step_{name}": term for name, term in whole.items()},
         tokens=tokens,
+    )
+
+
+def _startup(stage: RlStage) -> Startup:
+    """The trainer and the inference engine start and load the policy. The trainer saves it."""
+    return Startup(
+        trains=True, serves=True, model=stage.policy, weights_read=2.0, weights_written=1.0
     )
 
 
