@@ -74,7 +74,16 @@ def quote(
         bases=printed,
         bridges=bridges(printed),
         ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
-        stages=tuple(printed_stage(stage.effort, stage.consumption, spread) for stage in stages),
+        stages=tuple(
+            printed_stage(
+                stage.effort,
+                stage.consumption,
+                spread,
+                begins=schedule and schedule.begins[place],
+                ends=schedule and schedule.ends[place],
+            )
+            for place, stage in enumerate(stages)
+        ),
         totals=printed_totals(totals, spread),
         wall_clock_hours=estimate(schedule and schedule.wall_clock_hours, spread),
         critical_path=()

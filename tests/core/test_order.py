@@ -34,6 +34,27 @@ def test_stages_on_clusters_of_their_own_run_side_by_side_where_that_is_said():
     assert run.critical_path == ("a", "c", "d")
 
 
+def test_a_stage_begins_when_the_last_of_those_it_waits_for_has_ended():
+    run = quoted(
+        stage("a", 3),
+        stage("b", 4, cluster=CLUSTER, after=["a"]),
+        stage("c", 9, cluster=CLUSTER, after=["a"]),
+        stage("d", 1, after=["b", "c"]),
+    )
+    assert [one.begins_after_hours.central for one in run.stages] == [0, 3, 3, 12]
+    assert [one.ends_after_hours.central for one in run.stages] == [3, 7, 12, 13]
+
+
+def test_begin_and_end_are_read_off_joint_draws():
+    apart = {"low": 1, "high": 9}
+    run = quoted(stage("a", apart), stage("b", 4), stage("c", apart))
+    first, second, third = run.stages
+    assert second.begins_after_hours.p90 == first.ends_after_hours.p90
+    assert third.begins_after_hours.p50 == pytest.approx(first.ends_after_hours.p50 + 4)
+    # Two stages are not both slow: the sum of their 90% quantiles is not reached.
+    assert third.ends_after_hours.p90 < first.ends_after_hours.p90 * 2 + 4
+
+
 def test_a_stage_after_nothing_starts_with_the_run():
     run = quoted(stage("a", 3), stage("b", 4, cluster=CLUSTER, after=[]))
     assert run.wall_clock_hours.central == 4.0
@@ -79,4 +100,5 @@ def test_without_the_hours_of_a_stage_the_wall_clock_is_not_known():
     work = {"kind": "compute", "flop": 1e20}
     run = answer(run_of(stage("a", 3), {"work": work}, cluster=CLUSTER), catalog)
     assert not run.wall_clock_hours
+    assert not any(one.begins_after_hours or one.ends_after_hours for one in run.stages)
     assert run.critical_path == ()

@@ -148,6 +148,11 @@ class StageAnswer(Answer, frozen=True, kw_only=True):
     feasibility: Feasibility
     device_hours: Estimate | UnsetType = UNSET
     wall_clock_hours: Estimate | UnsetType = UNSET
+    begins_after_hours: Annotated[
+        Estimate | UnsetType,
+        Meta(description="Hours from the start of the run; absent while any stage's are unknown."),
+    ] = UNSET
+    ends_after_hours: Estimate | UnsetType = UNSET
     mfu: Estimate | UnsetType = UNSET
     hfu: Estimate | UnsetType = UNSET
     goodput: Estimate | UnsetType = UNSET

@@ -136,8 +136,15 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
     )
 
 
-def printed_stage(effort: Effort, consumption: Consumption | None, spread: Spread) -> StageAnswer:
-    """One stage as the quote shows it."""
+def printed_stage(
+    effort: Effort,
+    consumption: Consumption | None,
+    spread: Spread,
+    *,
+    begins: Term | None,
+    ends: Term | None,
+) -> StageAnswer:
+    """One stage as the quote shows it, with its time in the run if that is known."""
     hours = effort.hours
     step = hours.step
     return StageAnswer(
@@ -147,6 +154,8 @@ def printed_stage(effort: Effort, consumption: Consumption | None, spread: Sprea
         feasibility=feasibility(effort),
         device_hours=estimate(effort.device_hours, spread),
         wall_clock_hours=estimate(effort.wall_clock_hours, spread),
+        begins_after_hours=estimate(begins, spread),
+        ends_after_hours=estimate(ends, spread),
         mfu=estimate(hours.mfu, spread),
         hfu=estimate(None if step is None else step.hfu, spread),
         goodput=estimate(None if hours.shares is None else hours.shares.goodput, spread),

@@ -15,7 +15,7 @@ def summary_of(answer: Quote) -> Quote:
     """The quote without its lines, drivers, exclusions, bridges, ownership, figures and steps.
 
     It keeps every total with its interval, all warnings and notes, and feasibility, device-hours,
-    wall clock, MFU, goodput, energy and carbon of every stage.
+    wall clock with its begin and end, MFU, goodput, energy and carbon of every stage.
     """
     return msgspec.structs.replace(
         answer,
@@ -41,6 +41,8 @@ def _stage(stage: StageAnswer) -> StageAnswer:
         feasibility=stage.feasibility,
         device_hours=stage.device_hours,
         wall_clock_hours=stage.wall_clock_hours,
+        begins_after_hours=stage.begins_after_hours,
+        ends_after_hours=stage.ends_after_hours,
         mfu=stage.mfu,
         goodput=stage.goodput,
         energy_kwh=stage.energy_kwh,

@@ -16,24 +16,40 @@ from service.core.request.request import Run
 
 
 class Schedule(NamedTuple):
-    """Hours on the clock of the whole run, and the stages that set them, first to last."""
+    """When each stage begins and ends, in hours from the start of the run, by the stage's place.
 
+    With the hours on the clock of the whole run, and the stages that set them, first to last.
+    """
+
+    begins: Mapping[int, Term]
+    ends: Mapping[int, Term]
     wall_clock_hours: Term
     critical_path: tuple[int, ...]
 
 
-@formula("finish_hours", unit="hour")
-def finish_hours(*, own_hours: Real, **earlier: Real) -> Real:
-    """When a stage ends, from the start of the run.
+@formula("begins_after_hours", unit="hour")
+def begins_after_hours(**earlier: Real) -> Real:
+    """When a stage begins, from the start of the run.
 
-        own_hours + the latest end of the stages that it waits for
+        the latest end of the stages that it waits for, or 0 if it waits for none
 
     Source: the critical path method (Kelley and Walker 1959, doi 10.1145/1460299.1460318).
     """
     latest: Real = 0.0
     for end in earlier.values():
         latest = maximum(latest, end)
-    return own_hours + latest
+    return latest
+
+
+@formula("ends_after_hours", unit="hour")
+def ends_after_hours(*, begins_after_hours: Real, own_hours: Real) -> Real:
+    """When a stage ends, from the start of the run.
+
+        begins_after_hours + own_hours
+
+    Source: the critical path method (Kelley and Walker 1959, doi 10.1145/1460299.1460318).
+    """
+    return begins_after_hours + own_hours
 
 
 @formula("latest_hours", unit="hour")
@@ -108,6 +124,7 @@ def schedule_of(argument: Argument, run: Run, hours: Sequence[Term | None]) -> S
     if None in hours:
         return None
     waits = waits_for(run)
+    begins: dict[int, Term] = {}
     ends: dict[int, Term] = {}
     before: dict[int, frozenset[int]] = {}
     shared: int | None = None
@@ -119,13 +136,19 @@ def schedule_of(argument: Argument, run: Run, hours: Sequence[Term | None]) -> S
         own = hours[place]
         assert own is not None
         before[place] = frozenset(earlier)
+        begins[place] = argument.ledger.derive(
+            begins_after_hours,
+            name=f"stages/{place}/begins_after_hours",
+            inputs={f"stage_{other}": ends[other] for other in sorted(earlier)},
+        )
         ends[place] = argument.ledger.derive(
-            finish_hours,
-            name=f"stages/{place}/finish_hours",
-            inputs={"own_hours": own}
-            | {f"stage_{other}": ends[other] for other in sorted(earlier)},
+            ends_after_hours,
+            name=f"stages/{place}/ends_after_hours",
+            inputs={"begins_after_hours": begins[place], "own_hours": own},
         )
     return Schedule(
+        begins=begins,
+        ends=ends,
         wall_clock_hours=argument.ledger.derive(
             latest_hours,
             name="run/wall_clock_hours",
