@@ -503,6 +503,24 @@ def test_a_split_that_is_chosen_is_the_best_of_those_tried_where_steps_are_long(
     assert max(tried) > 2 * min(tried)
 
 
+@pytest.mark.parametrize("behind", [0, 1, 4])
+@pytest.mark.parametrize("reward", [None, "llama-3.1-70b"])
+@pytest.mark.parametrize("mean", [300, 2_000])
+def test_a_split_that_is_chosen_counts_rewards_and_what_a_short_step_costs_beside(
+    behind, reward, mean
+):
+    work = LEARNING | {"responses": {"mean_tokens": mean, "most_tokens": 8_192}}
+    if reward:
+        work |= {"reward_model": {"kind": "preset", "id": reward}}
+
+    def on(**placement):
+        placement |= {"kind": "disaggregated", "off_policy_steps": behind}
+        return hours(work | {"placement": placement})
+
+    tried = [on(generation_devices=8 * eighths) for eighths in range(1, 8)]
+    assert on() == pytest.approx(min(tried), rel=1e-9)
+
+
 def test_every_batch_that_is_written_ahead_has_prompts_of_its_own():
     """So that a step reads as many prompts, however many batches are under way."""
 

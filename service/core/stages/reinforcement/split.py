@@ -9,17 +9,14 @@ from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
 from service.core.request.work import Disaggregated, Placement
 from service.core.serving.replicas import served
-from service.core.stages.reinforcement.formulas import (
-    devices_learning,
-    generation_devices,
-    streaming_seconds,
-)
+from service.core.stages.reinforcement.formulas import devices_learning, generation_devices
+from service.core.stages.reinforcement.phases import phases_of, whole_step
 from service.core.stages.reinforcement.update import (
-    STREAMED,
     RlStage,
     Split,
-    learning_seconds,
+    mini_batch_seconds,
     requests_of,
+    rollout_of,
     scratch_of,
 )
 
@@ -79,63 +76,57 @@ def _best_share(stage: RlStage, placement: Disaggregated) -> float:
     """The learning share of the devices that gives the shortest step, all figures central.
 
     The update is timed once and assumed to scale with the devices. The best shares by that are then
-    timed in full, because few layouts fit every number of devices well. All figures that are
-    written here are thrown away.
+    timed in full, because few layouts fit every number of devices well.
     """
     devices = stage.context.devices.central
     for base in SPLITS[3:]:
-        learners = max(1.0, math.floor(devices * base))
-        timed = learning_seconds(stage, learners)
+        learners = learning(devices, base)
+        timed = mini_batch_seconds(stage, learners)
         if timed is not None:
             break
     else:
         return 0.5
-    writing = {share: _writing_seconds(stage, placement, share) for share in SPLITS}
-
-    def together(share: float, learn: float) -> float:
-        generation = writing[share]
-        return max(generation, learn) if placement.off_policy_steps > 0.0 else generation + learn
-
-    ranked = sorted(
-        SPLITS,
-        key=lambda share: together(share, timed * learners / max(1.0, math.floor(devices * share))),
-    )
+    scaled = {
+        share: _step_seconds(stage, placement, share, timed * learners / learning(devices, share))
+        for share in SPLITS
+    }
     exact: dict[float, float] = {}
-    for share in ranked:
-        learn = learning_seconds(stage, max(1.0, math.floor(devices * share)))
-        if learn is not None:
-            exact[share] = together(share, learn)
+    for share in sorted(SPLITS, key=lambda share: scaled[share]):
+        seconds = mini_batch_seconds(stage, learning(devices, share))
+        if seconds is not None:
+            exact[share] = _step_seconds(stage, placement, share, seconds)
         if len(exact) == SPLITS_TIMED:
             break
     return min(exact, key=lambda share: exact[share], default=base)
 
 
-def _writing_seconds(stage: RlStage, placement: Disaggregated, share: float) -> float:
-    """Seconds that a step's responses take if `share` of the devices learns."""
-    devices = stage.context.devices.central
-    learning = max(1.0, math.floor(devices * share))
-    asked = stage.work.said.steps_per_rollout
-    given = None if asked is UNSET else Term("steps_per_rollout", asked)
-    each = 1.0 if asked is UNSET else asked
+def learning(devices: float, share: float) -> float:
+    """Devices that learn, if this share of them is to. At least one."""
+    return max(1.0, math.floor(devices * share))
+
+
+def _step_seconds(
+    stage: RlStage, placement: Disaggregated, share: float, mini_batch_seconds: float
+) -> float:
+    """Seconds of a whole step if `share` of the devices learns; infinite if the others are too few.
+
+    All figures that are written here are thrown away.
+    """
+    devices, scratch = stage.context.devices.central, scratch_of(stage)
+    learners = learning(devices, share)
     split = Split(
-        generating=Term("generating", devices - learning),
-        learning=Term("learning", learning),
+        generating=Term("generating", devices - learners),
+        learning=Term("learning", learners),
         batches_ahead=placement.off_policy_steps,
     )
+    rollout = rollout_of(scratch, split)
     writing = served(
-        scratch_of(stage.work),
-        stage.server,
-        requests_of(stage, split, given),
-        devices=devices - learning,
+        scratch.work,
+        scratch.server,
+        requests_of(scratch, split, rollout.steps),
+        devices=devices - learners,
     )
     if isinstance(writing, Unknown):
         return math.inf
-    batch = {key: term.central for key, term in writing.batch.items()}
-    if not split.side_by_side:
-        return batch["seconds"] / each
-    decoding = streaming_seconds(
-        **{key: batch[key] for key in STREAMED},
-        batches_ahead=max(1.0, split.batches_ahead),
-        steps_per_rollout=each,
-    )
-    return float(decoding)
+    phases = phases_of(scratch, rollout, Term("mini_batch_seconds", mini_batch_seconds), writing)
+    return whole_step(scratch, split, phases)["seconds"].central

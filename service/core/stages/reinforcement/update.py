@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from service.core.argument import Argument, Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
@@ -12,7 +12,6 @@ from service.core.serving.lengths import TokenLengths
 from service.core.serving.replicas import RequestBatch, Server
 from service.core.stages.hours import StageContext
 from service.core.stages.reinforcement.formulas import (
-    TRAINING_PASSES,
     at_least_one,
     steps_sharing_rollout,
     tokens_per_update,
@@ -129,23 +128,20 @@ def update_of(stage: RlStage, work: Cursor[Reinforcement], devices: Term) -> Ste
     )
 
 
-def scratch_of(work: Cursor[Reinforcement]) -> Cursor[Reinforcement]:
-    """The same work in an argument of its own, whose figures are thrown away."""
-    argument = Argument(work.argument.catalog)
-    return argument.at(work.said, pointer=work.pointer, prefix="scratch")
+def scratch_of(stage: RlStage) -> RlStage:
+    """The same stage in an argument of its own, whose figures and warnings are thrown away."""
+    argument, work = Argument(stage.context.argument.catalog), stage.work
+    scratch = argument.at(work.said, pointer=work.pointer, prefix="scratch")
+    return structs.replace(stage, work=scratch)
 
 
-def learning_seconds(stage: RlStage, learners: float) -> float | None:
-    """Seconds that this many devices of their own learn in a step. None if nothing fits."""
-    scratch = scratch_of(stage.work)
-    outcome = update_of(stage, scratch, Term("learners", learners))
+def mini_batch_seconds(stage: RlStage, learners: float) -> float | None:
+    """Seconds of one mini-batch on this many devices. None if nothing fits."""
+    scratch = scratch_of(stage)
+    outcome = update_of(scratch, scratch.work, Term("learners", learners))
     if isinstance(outcome, Unknown) or not isinstance(outcome.seconds, Term):
         return None
-    work = scratch.said
-    forward = (not work.rollout_log_probabilities) + work.reference_model
-    passes = stage.epochs.central + forward / TRAINING_PASSES
-    slowdown = scratch.assume("reinforcement.update_slowdown").central
-    return outcome.seconds.central * work.updates_per_step * passes * slowdown
+    return outcome.seconds.central
 
 
 def rollout_of(stage: RlStage, split: Split) -> Rollout:
