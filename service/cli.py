@@ -153,6 +153,7 @@ class Rows(StrEnum):
     MODELS = "models"
     SITES = "sites"
     RUNS = "runs"
+    CLAIMS = "claims"
 
 
 @catalog_app.command("list")
@@ -185,6 +186,7 @@ COLUMNS = {
     Rows.MODELS: ("name", "organisation", "released", "params_total"),
     Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "price_per_kwh", "pue"),
     Rows.RUNS: ("model", "kind", "accelerator", "benchmark_grade", "device_hours"),
+    Rows.CLAIMS: ("model", "said_by", "words"),
 }
 
 

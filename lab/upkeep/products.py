@@ -108,6 +108,7 @@ DATA: Final = (
 HOURS: Final = (
     *DATA,
     "!service/data/catalog.toml",
+    "!service/data/claims.toml",
     "!service/data/currencies.toml",
     "!service/data/exclusions.toml",
     "!service/data/offers/*",

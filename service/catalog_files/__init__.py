@@ -10,6 +10,7 @@ import msgspec
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
+from service.catalog_files.claims import read_claims
 from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
@@ -62,6 +63,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         price_history=read_price_history(files, sources, accelerators),
         exclusions=read_exclusions(files, runs),
         systems=read_systems(files, sources, ranges, accelerators),
+        claims=read_claims(files, runs),
         engine=engine,
         policy=files.edition.policy,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from service.api.contract.document import build_document, documents, exact_schemas
 from service.api.contract.ids import (
     ACCELERATOR,
+    CLAIM,
     MODEL,
     OFFER,
     PROVIDER,
@@ -47,6 +48,7 @@ def known_names() -> dict[str, list[str]]:
         MODEL: known.models,
         SITE: known.sites,
         RUN: known.runs,
+        CLAIM: known.claims,
         PROVIDER: known.providers,
         REGION: known.regions,
     }

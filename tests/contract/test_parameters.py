@@ -91,6 +91,7 @@ def test_every_filter_is_a_member_of_the_rows_and_finds_some():
         "models",
         "sites",
         "runs",
+        "claims",
     }
 
 

@@ -53,6 +53,7 @@ ROW_STARTS = {
     "providers.csv": "",
     "offers/*.csv": "",
     "runs/*.jsonl": "{",
+    "claims.toml": "[[claim]]",
     "sites/regions.csv": "",
     "sites/grids.csv": "",
     "sites/pue.csv": "",
@@ -132,6 +133,7 @@ def test_no_row_of_a_file_is_lost(catalog: Catalog) -> None:
         "systems.csv": len(catalog.systems),
         "offers/*.csv": len(catalog.offers),
         "runs/*.jsonl": len(catalog.runs),
+        "claims.toml": len(catalog.claims),
         "sites/regions.csv": sites["cloud_region"],
         "sites/grids.csv": sites["grid_zone"],
         "sites/pue.csv": sum(map(len, catalog.fleet_pues.values())),
@@ -155,6 +157,7 @@ def test_ids_are_the_keys_they_stand_under(catalog: Catalog) -> None:
         catalog.sites,
         catalog.models,
         catalog.runs,
+        catalog.claims,
     ):
         for key, row in rows.items():
             assert key == row.id

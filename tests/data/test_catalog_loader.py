@@ -113,6 +113,30 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
         "gb300-nvl72",
         "come together, around rated_kw",
     ),
+    "a claim about an unknown run": (
+        "claims.toml",
+        lambda text: text.replace('"deepseek-r1-zero"', '"deepseek-r2-zero"'),
+        "entry 1 (deepseek-r1-294k)",
+        "unknown run 'deepseek-r2-zero'",
+    ),
+    "a claim of the future": (
+        "claims.toml",
+        lambda text: text.replace('said_on = "2025-09-17"', 'said_on = "2035-09-17"', 1),
+        "entry 1 (deepseek-r1-294k)",
+        "later than this edition",
+    ),
+    "a claim of nothing": (
+        "claims.toml",
+        lambda text: text.replace("[claim.claim.what]", "[claim.claim.which]", 1),
+        "entry 1 (deepseek-r1-294k)",
+        "of what",
+    ),
+    "a claim made twice": (
+        "claims.toml",
+        lambda text: text.replace('id = "deepseek-v3-5.576m"', 'id = "deepseek-r1-294k"'),
+        "entry 2 (deepseek-r1-294k)",
+        "is there already",
+    ),
     "a price of zero": (AWS, in_row(H100, ",6.88,", ",0,"), H100, "price_per_device_hour"),
     "a negative price": (AWS, in_row(H100, ",6.88,", ",-6.88,"), H100, "price_per_device_hour"),
     "a price that is not a number": (AWS, in_row(H100, ",6.88,", ",nan,"), H100, "> 0"),
@@ -504,7 +528,7 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
         (data / file).write_text(edit(text), encoding="utf-8")
     problems = problems_of(data)
     in_files = {problem.file for problem in problems}
-    names_the_unread_run = {"exclusions.toml", "runs/predicted_runs.csv"}
+    names_the_unread_run = {"claims.toml", "exclusions.toml", "runs/predicted_runs.csv"}
     assert in_files - names_the_unread_run == {DEFECTS[name][0] for name in names}
 
 

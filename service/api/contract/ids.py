@@ -53,6 +53,12 @@ RUN: Final = KnownName(
     listed="the `id` of each row of /catalog/runs",
     example="deepseek-v3-pretrain",
 )
+CLAIM: Final = KnownName(
+    component="PublishedClaimId",
+    what="The id of a published claim",
+    listed="the `id` of each row of /catalog/claims",
+    example="deepseek-r1-294k",
+)
 PROVIDER: Final = KnownName(
     component="ProviderId",
     what="The id of a seller of device-hours",
@@ -66,7 +72,7 @@ REGION: Final = KnownName(
     example="us-east-1",
     form=Region,
 )
-KNOWN_NAMES: Final = (ACCELERATOR, OFFER, MODEL, SITE, RUN, PROVIDER, REGION)
+KNOWN_NAMES: Final = (ACCELERATOR, OFFER, MODEL, SITE, RUN, CLAIM, PROVIDER, REGION)
 
 NAMES_IN_REQUESTS: Final = {
     ("Cluster", "accelerator"): ACCELERATOR,

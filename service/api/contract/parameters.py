@@ -10,7 +10,14 @@ from service.api.contract import ids
 from service.api.contract.ids import KnownName
 from service.api.pointers import shown
 from service.api.refusing.errors import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
-from service.core.catalog.catalog import Accelerator, ModelPreset, Offer, ReferenceRun, Site
+from service.core.catalog.catalog import (
+    Accelerator,
+    ModelPreset,
+    Offer,
+    PublishedClaim,
+    ReferenceRun,
+    Site,
+)
 from service.core.catalog.names import Names
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
@@ -188,6 +195,17 @@ CATALOG_LISTS: Final = (
             "developer": "Only runs of this developer.",
             "accelerator": "Only runs on this accelerator.",
             "benchmark_grade": "Only runs disclosed this well: A is best.",
+        },
+    ),
+    CatalogList(
+        path="claims",
+        rows="claims",
+        noun="published claim",
+        row=PublishedClaim,
+        entries=ids.CLAIM,
+        filters={
+            "model": "Only claims about this model.",
+            "said_by": "Only claims that this source made.",
         },
     ),
 )

@@ -150,8 +150,8 @@ def list_rows(listing: CatalogList) -> Schema:
                 "`next_cursor`.",
                 {JSON: {"schema": schema(f"{row}Page")}},
                 links={
-                    f"get{listing.noun.capitalize()}": {
-                        "operationId": f"get{listing.noun.capitalize()}",
+                    getter(listing): {
+                        "operationId": getter(listing),
                         "description": "The first of them.",
                         "parameters": {"id": "$response.body#/items/0/id"},
                     },
@@ -167,10 +167,15 @@ def list_rows(listing: CatalogList) -> Schema:
     }
 
 
+def getter(listing: CatalogList) -> str:
+    """The operation that answers with one row of a list."""
+    return "get" + listing.noun.title().replace(" ", "")
+
+
 def get_row(listing: CatalogList) -> Schema:
     """GET /catalog/.../{id}."""
     return {
-        "operationId": f"get{listing.noun.capitalize()}",
+        "operationId": getter(listing),
         "tags": ["catalog"],
         "summary": f"One {listing.noun} of the catalog",
         "parameters": [

@@ -280,6 +280,21 @@ class ReferenceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     base_runs: tuple[Slug, ...] = ()
 
 
+class PublishedClaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A figure said in public of what a run cost. `claim` is the body by which it is judged.
+
+    `words` says it in our words. `note` has what the judgement rests on, and what is not known.
+    """
+
+    id: Slug
+    model: str
+    said_by: str
+    words: str
+    source: Published | Judged
+    claim: dict[str, Any]
+    note: str = ""
+
+
 class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cost that bills leave out. `low` and `high` are its order of magnitude, in `unit`.
 
@@ -339,6 +354,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()
     systems: dict[str, System] = field(default_factory=dict)
+    claims: dict[str, PublishedClaim] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
