@@ -19,11 +19,12 @@ from service.api.http.quotes import get_quote, post_quote
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
+from service.computing import Pool
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
-from service.quoting import Quoting
+from service.quoting import Apart, Quoting
 from service.settings import Settings
 
 log = structlog.get_logger("runquote")
@@ -37,6 +38,7 @@ def build_app(
     metrics: Metrics | None = None,
 ) -> ASGIApp:
     """The whole service as one ASGI application. Raises `CatalogError` for a bad catalog."""
+    embedded = catalog is None
     catalog = under_policy(
         load_catalog() if catalog is None else catalog, stale_price_days=settings.stale_price_days
     )
@@ -53,7 +55,15 @@ def build_app(
     memo = Memo(max_bytes=settings.memo_max_bytes)
     metrics.watch(memo)
     metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
-    quoting = Quoting(catalog=catalog, cache=cache, memo=memo, metrics=metrics)
+    quoting = Quoting(
+        catalog=catalog,
+        cache=cache,
+        memo=memo,
+        metrics=metrics,
+        apart=apart_of(settings) if embedded and settings.compute_workers else None,
+        most_waiting_s=settings.compute_queue_s,
+    )
+    metrics.watch_lanes(quoting.lanes)
     engine = quoting.engine
     metrics.build_info.labels(engine.version, engine.digest, catalog.version, catalog.digest).set(1)
 
@@ -71,6 +81,8 @@ def build_app(
             await cache.start()
             yield
         finally:
+            if quoting.apart is not None:
+                quoting.apart.pool.stop()
             await cache.close()
             log.info("stopped")
 
@@ -94,3 +106,18 @@ def build_app(
         state=State(),
     )
     return Edge(app, metrics=metrics)
+
+
+def apart_of(settings: Settings) -> Apart:
+    """Worker processes for costly quotes, as the settings say. They start when they are needed."""
+    pool = Pool(
+        workers=settings.compute_workers,
+        most_waiting_s=settings.compute_queue_s,
+        deadline_s=settings.compute_deadline_s,
+    )
+    return Apart(
+        pool,
+        beside_s=settings.compute_beside_s,
+        most_s=settings.compute_max_s,
+        stale_price_days=settings.stale_price_days,
+    )

@@ -1,6 +1,6 @@
 """All metrics, declared once: base units, labels from closed sets, one registry per app."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Final, Literal, TypeAlias
@@ -14,6 +14,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from service.cache import BREAKER_STATES, BreakerState, Operation, Result, Tier
+from service.computing import Lane
 from service.core.draws.memo import KINDS, Memo
 
 Phase: TypeAlias = Literal["decode", "key", "compute", "encode"]
@@ -118,6 +119,31 @@ class LogCollector(Collector):
         )
 
 
+class LaneCollector(Collector):
+    """Reads what is computed or waits when it is scraped."""
+
+    def __init__(self, lanes: Mapping[str, Lane]) -> None:
+        self._lanes = lanes
+
+    def collect(self) -> Iterator[Metric]:
+        """Quotes that are computed or wait, and the seconds that they are expected to take."""
+        tasks = GaugeMetricFamily(
+            "runquote_compute_tasks",
+            "Quotes that are computed or wait, beside requests or apart in a worker.",
+            labels=("lane",),
+        )
+        waiting = GaugeMetricFamily(
+            "runquote_compute_waiting_seconds",
+            "Seconds of work that is computed or waits, as estimated.",
+            labels=("lane",),
+        )
+        for name, lane in self._lanes.items():
+            tasks.add_metric((name,), lane.tasks)
+            waiting.add_metric((name,), lane.waiting_s)
+        yield tasks
+        yield waiting
+
+
 class Metrics:
     """The instruments of one application."""
 
@@ -203,6 +229,10 @@ class Metrics:
     def watch(self, memo: Memo) -> None:
         """Show the size of a memo, and its look-ups."""
         self.registry.register(MemoCollector(memo))
+
+    def watch_lanes(self, lanes: Mapping[str, Lane]) -> None:
+        """Show what is computed or waits."""
+        self.registry.register(LaneCollector(lanes))
 
     def watch_log(self, dropped: Callable[[], int]) -> None:
         """Show how many lines of the log were dropped."""

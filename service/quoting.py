@@ -1,21 +1,26 @@
 """Quotes for the edge: look in the cache, else compute, count and store."""
 
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 
-from service.answering import Question, answer_of, encoded, question_of
+from service.answering import Question, question_of
 from service.cache import QuoteCache
 from service.cache.memory import MemoryTier
-from service.core.answer import EngineStamp, PricedBill, Quote
+from service.computing import Lane, Pool, SingleFlight, Turns, unless_gone
+from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
-from service.core.catalog.errors import NotQuotable
+from service.core.catalog.errors import NotQuotable, TooMuchToCompute
 from service.core.draws.memo import Memo
+from service.core.quote import check_names
 from service.core.request.request import QuoteRequest
+from service.estimating import estimated_cpu_s
 from service.heap import Heap
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
+from service.worker import Computed, computed, computed_apart
 
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
@@ -29,6 +34,26 @@ class Issued(Struct, frozen=True):
     origin: str
 
 
+class Apart:
+    """Costly quotes, computed by worker processes over the embedded catalog."""
+
+    def __init__(
+        self, pool: Pool, *, beside_s: float, most_s: float, stale_price_days: int | None
+    ) -> None:
+        self.pool = pool
+        self.beside_s = beside_s
+        """What takes no longer is computed beside the requests."""
+        self.most_s = most_s
+        """What takes longer is refused."""
+        self._stale_price_days = stale_price_days
+
+    async def run(self, question: Question, base: bytes | None, *, seconds: float) -> Computed:
+        """The quote of a question. Raises `NotQuotable` or `Busy`."""
+        return await self.pool.run(
+            computed_apart, question, base, self._stale_price_days, seconds=seconds
+        )
+
+
 class Quoting:
     """Quotes over one catalog, with one cache. The engine is that of this process by default."""
 
@@ -40,14 +65,25 @@ class Quoting:
         memo: Memo,
         metrics: Metrics,
         engine: EngineStamp | None = None,
+        apart: Apart | None = None,
+        most_waiting_s: float = 5.0,
     ) -> None:
         self.catalog = catalog
         self.cache = cache
         self.memo = memo
         self.metrics = metrics
         self.engine = engine_stamp() if engine is None else engine
+        self.apart = apart
+        self._turns = Turns(most_waiting_s=most_waiting_s)
+        self._flights: SingleFlight[bytes] = SingleFlight()
         self._heap = Heap()
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """Where quotes are computed, by name."""
+        lanes = {"beside": self._turns.lane}
+        return lanes if self.apart is None else lanes | {"apart": self.apart.pool.lane}
 
     def recall(self, body: bytes) -> Issued | None:
         """The quote of a body that was sent before, byte for byte, if it is in memory."""
@@ -63,10 +99,13 @@ class Quoting:
         with self.metrics.phase("key"):
             return question_of(request, engine=self.engine, catalog=self.catalog)
 
-    async def issue(self, request: QuoteRequest, *, spelled: bytes) -> Issued:
-        """The quote of a request, from the cache or computed. Raises `NotQuotable`.
+    async def issue(
+        self, request: QuoteRequest, *, spelled: bytes, leaves: Callable[[], Awaitable[None]]
+    ) -> Issued:
+        """The quote of a request, from the cache or computed.
 
-        `spelled` is the body that the request was read from. `recall` will find it.
+        `spelled` is the body that the request was read from. `recall` will find it. `leaves` waits
+        until the client has left. Raises `NotQuotable`, `Busy` or `ClientGone`.
         """
         question = self.identify(request)
         self._spellings.put(sha256(spelled).hexdigest(), question.id.encode())
@@ -75,19 +114,39 @@ class Quoting:
             return Issued(question.id, body, "memory")
         named = question.base_quote
         base = None if named is None else await self.kept(named)
-        body = self.compute(question, base_quote=base)
+        body = await self._computed_where_it_fits(question, base, leaves)
         self.cache.put_nowait(question.id, body)
         return Issued(question.id, body, "computed")
+
+    async def _computed_where_it_fits(
+        self, question: Question, base: bytes | None, leaves: Callable[[], Awaitable[None]]
+    ) -> bytes:
+        """The encoded quote: computed in turn if that is quick, and in a worker otherwise."""
+        seconds = estimated_cpu_s(question.request)
+        if self.apart is None or seconds <= self.apart.beside_s:
+            return await self._turns.run(
+                lambda: self.compute(question, base_quote=base), seconds=seconds
+            )
+        if seconds > self.apart.most_s:
+            raise TooMuchToCompute(seconds=seconds, most_seconds=self.apart.most_s)
+        check_names(question.request, self.catalog)
+        apart = self.apart
+
+        async def compute() -> bytes:
+            with self.metrics.phase("compute"):
+                return self._counted(await apart.run(question, base, seconds=seconds))
+
+        return await unless_gone(self._flights.run(question.id, compute), leaves)
 
     async def kept(self, id: str) -> bytes | None:
         """A quote issued before, as long as it is kept."""
         return (await self.cache.get(id)).body
 
     def compute(self, question: Question, *, base_quote: bytes | None = None) -> bytes:
-        """The encoded quote, which the metrics count. Raises `NotQuotable`."""
+        """The encoded quote, computed here, which the metrics count. Raises `NotQuotable`."""
         try:
             with self.metrics.phase("compute"):
-                answer = answer_of(
+                found = computed(
                     question,
                     engine=self.engine,
                     catalog=self.catalog,
@@ -97,16 +156,13 @@ class Quoting:
         except NotQuotable:
             self.metrics.quotes.labels("none", "refused").inc()
             raise
-        self._count(answer)
-        with self.metrics.phase("encode"):
-            body = encoded(answer)
-        del answer  # what it took is free now
+        body = self._counted(found)
         self._heap.answered(len(body))
         return body
 
-    def _count(self, answer: Quote) -> None:
-        for bill in answer.bases:
-            outcome = "priced" if isinstance(bill, PricedBill) else "unpriced"
-            self.metrics.quotes.labels(bill.basis, outcome).inc()
-        for warning in (*answer.warnings, *answer.notes):
-            self.metrics.warnings.labels(warning.severity, warning.code).inc()
+    def _counted(self, found: Computed) -> bytes:
+        for basis, outcome in found.outcomes:
+            self.metrics.quotes.labels(basis, outcome).inc()
+        for severity, code in found.warnings:
+            self.metrics.warnings.labels(severity, code).inc()
+        return found.body

@@ -60,6 +60,29 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int,
         Meta(ge=10, le=100_000, description="Connections at once; idle ones give way to new ones."),
     ] = 1000
+    compute_workers: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=64,
+            description="Processes for costly quotes; with 0 they are computed beside requests.",
+        ),
+    ] = 1
+    compute_beside_s: Annotated[
+        float,
+        Meta(ge=0, le=60, description="Longest a quote may take to be computed beside requests."),
+    ] = 0.04
+    compute_max_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Longest a quote may take at all; a longer one gets 422."),
+    ] = 10.0
+    compute_deadline_s: Annotated[
+        float, Meta(gt=0, le=3600, description="When a costly quote is given up, with 503.")
+    ] = 20.0
+    compute_queue_s: Annotated[
+        float,
+        Meta(gt=0, le=3600, description="Seconds of work that may wait; more gets 503."),
+    ] = 5.0
     stale_price_days: Annotated[
         Annotated[int, Meta(ge=1, le=36500)] | None,
         Meta(description="Age from which a price gets a warning; by default the catalog's."),

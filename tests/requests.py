@@ -89,3 +89,35 @@ def _stage_on_owned(index: int, stage: int, *, stages: int) -> dict[str, Any]:
     flop = 1e22 if stage == index % stages else around(1e22 * more)
     work = {"kind": "compute", "flop": flop, "mfu": {"low": 0.3, "high": 0.5}}
     return {"name": f"stage {stage}", "work": work, "cluster": cluster, "repeat": around(1.3)}
+
+
+def disaggregated_stages(index: int, *, stages: int = 64) -> dict[str, Any]:
+    """Reinforcement learning whose splits are searched for, on owned clusters that all differ."""
+    return {
+        "run": {
+            "name": f"costly {index}",
+            "stages": [_disaggregated(index, stage) for stage in range(stages)],
+        },
+        "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 512},
+    }
+
+
+def _disaggregated(index: int, stage: int) -> dict[str, Any]:
+    return {
+        "name": f"stage {stage}",
+        "work": {
+            "kind": "reinforcement",
+            "model": {"kind": "preset", "id": "llama-3.1-8b"},
+            "steps": {"low": 800 + index, "high": 1300 + stage},
+            "prompts_per_step": 256 + stage,
+            "samples_per_prompt": 16,
+            "prompt_tokens": around(500.0 + stage),
+            "responses": {"mean_tokens": around(4000.0 + stage), "most_tokens": 16384},
+            "placement": {"kind": "disaggregated"},
+        },
+        "cluster": {
+            "accelerator": "nvidia-h100-sxm-80gb",
+            "devices": 64 + 8 * stage,
+            "supply": {"kind": "owned", "usd_per_device": around(30000.0 + stage)},
+        },
+    }

@@ -32,6 +32,7 @@ from service.core.catalog.errors import (
     BaseQuoteNotKept,
     NotQuotable,
     StageCycle,
+    TooMuchToCompute,
     UnknownAccelerator,
     UnknownModel,
     UnknownName,
@@ -514,6 +515,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unknown-stage": unknown(
         UnknownStage, "pretraining", "pre-training", "R1", pointer="/run/stages/1/after/0"
     ),
+    "too-much-to-compute": TooMuchToCompute(seconds=14.2, most_seconds=10.0),
     "stage-cycle": StageCycle(name="R1", pointer="/run/stages/1/after"),
     "unknown-run": unknown(
         UnknownRun,

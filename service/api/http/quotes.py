@@ -13,12 +13,12 @@ from service.api.http.negotiation import JSON, check_accepts, check_content_type
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
     BodyTimeout,
-    ClientGone,
     MethodNotAllowed,
     PayloadTooLarge,
     QuoteNotKept,
 )
 from service.api.refusing.problems import send_problem
+from service.computing import ClientGone
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400
@@ -50,7 +50,9 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
                 with quoting.metrics.phase("decode"):
                     request = decode_request(body)
                 decoded = perf_counter()
-                issued = await quoting.issue(request, spelled=body)
+                issued = await quoting.issue(
+                    request, spelled=body, leaves=lambda: departure(receive)
+                )
             answered = perf_counter()
         except ClientGone:
             return
@@ -65,6 +67,12 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
         await send_quote(issued, send, timing=timing)
 
     return handle
+
+
+async def departure(receive: Receive) -> None:
+    """Wait until the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:

@@ -43,6 +43,7 @@ Code: TypeAlias = Literal[
     "unknown_region",
     "unknown_stage",
     "stage_cycle",
+    "too_much_to_compute",
     "unknown_run",
     "unknown_site",
     "unreadable_member",
@@ -187,10 +188,6 @@ class UnmetExpectation(Refused):
 
     def __init__(self) -> None:
         super().__init__("expectation-failed", "the only expectation that is met is 100-continue")
-
-
-class ClientGone(Exception):
-    """The client has closed its connection. Nobody waits for an answer"""
 
 
 class Overloaded(Refused):

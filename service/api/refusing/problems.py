@@ -20,9 +20,11 @@ from service.api.refusing.errors import (
     Code,
     Fault,
     MethodNotAllowed,
+    Overloaded,
     Refused,
     summary_of,
 )
+from service.computing import Busy
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownName
 from service.metrics import Metrics
@@ -130,6 +132,16 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         remedy="Post the request of that quote again, which gives the same id, and then this one; "
         "or state the base model as an amount.",
         codes=("base_quote_not_kept",),
+    ),
+    domain.TooMuchToCompute: Kind(
+        slug="too-much-to-compute",
+        status=422,
+        title=title_of(domain.TooMuchToCompute),
+        meaning="The request is well-formed, and its quote would take so long to compute that "
+        "others would wait for it.",
+        remedy="Ask for the stages in several requests, with a base model or a sum of your own "
+        "between them; state layouts and splits, so that none is searched for.",
+        codes=("too_much_to_compute",),
     ),
     QuoteError: Kind(
         slug="not-quotable",
@@ -320,7 +332,7 @@ EDGE: Final = (
         slug="overloaded",
         status=503,
         title="The service has more to do than it can",
-        meaning="The request was not looked at, because too many others are waiting.",
+        meaning="Too many others wait, or the quote was not ready in time.",
         remedy="Wait as long as the `Retry-After` header says, then send it again.",
     ),
 )
@@ -356,6 +368,8 @@ def refusal_of(error: Exception) -> Refused:
     """The refusal for an error. An unforeseen error is a 500."""
     if isinstance(error, Refused):
         return error
+    if isinstance(error, Busy):
+        return Overloaded(error.detail, retry_after_s=error.retry_after_s)
     if isinstance(error, QuoteError):
         error = NotQuotable((error,))
     if isinstance(error, NotQuotable):

@@ -1,9 +1,25 @@
 """Why a request cannot be quoted, in the words of the domain; nothing here knows of HTTP."""
 
+from typing import Any
+
 from service.core.catalog.names import Names
 
 
-class QuoteError(Exception):
+class Portable(Exception):
+    """An exception that is the same after it has passed from one process to another"""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is made again: without its constructor, with all that it holds."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[Portable], arguments: tuple[Any, ...], held: dict[str, Any]) -> Portable:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(held)
+    return error
+
+
+class QuoteError(Portable):
     """The request cannot be quoted"""
 
     def __init__(self, detail: str, *, pointer: str) -> None:
@@ -91,7 +107,18 @@ class StageCycle(QuoteError):
         super().__init__(f"stage {name!r} waits, through others, for itself", pointer=pointer)
 
 
-class NotQuotable(Exception):
+class TooMuchToCompute(QuoteError):
+    """The quote takes more computing than one request may"""
+
+    def __init__(self, *, seconds: float, most_seconds: float) -> None:
+        super().__init__(
+            f"this takes about {seconds:.1f} seconds of a processor, and one request may take"
+            f" {most_seconds:g}; ask for the stages in several requests",
+            pointer="/run/stages",
+        )
+
+
+class NotQuotable(Portable):
     """Everything that keeps a request from being quoted, all at once"""
 
     def __init__(self, errors: tuple[QuoteError, ...]) -> None:

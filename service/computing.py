@@ -1,0 +1,165 @@
+"""Where quotes are computed: in turn beside the requests, or in processes of their own.
+
+A cheap quote is computed by the event loop, one between two looks at the network. A costly one
+would make all others wait, so it goes to a worker process. A worker that is late, or whose result
+nobody waits for any more, is killed, and another takes its place. Both lanes take only as much as
+they can do in some seconds.
+"""
+
+import asyncio
+import multiprocessing
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError as FutureCancelled
+from contextlib import asynccontextmanager
+from math import ceil
+from typing import Any, Final, Generic, TypeVar
+
+from msgspec import Struct
+from pebble import ProcessExpired, ProcessPool
+
+PRELOADED: Final = ("service.warm_worker",)
+"""Imported once, in the process that workers are forked from."""
+T = TypeVar("T")
+
+
+class Busy(Exception):
+    """More work waits than can be done in time. `retry_after_s` is when some of it is done."""
+
+    def __init__(self, detail: str, *, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+class ClientGone(Exception):
+    """The client has closed its connection. Nobody waits for an answer."""
+
+
+class Lane:
+    """Work that is taken until what waits would take too long."""
+
+    def __init__(self, *, at_once: int, most_waiting_s: float) -> None:
+        self._at_once = at_once
+        self._most_waiting_s = most_waiting_s
+        self.waiting_s = 0.0
+        """Seconds of work that run or wait."""
+        self.tasks = 0
+        """How many tasks run or wait."""
+
+    @asynccontextmanager
+    async def taken(self, seconds: float) -> AsyncIterator[None]:
+        """Count work while it runs or waits. Raises `Busy`.
+
+        A lane in which nothing waits takes any work.
+        """
+        delay_s = self.waiting_s / self._at_once
+        if self.tasks and delay_s + seconds > self._most_waiting_s:
+            raise Busy(
+                f"{self.tasks} requests are computed or wait, which takes {delay_s:.1f} seconds",
+                retry_after_s=max(ceil(delay_s), 1),
+            )
+        self.tasks += 1
+        self.waiting_s += seconds
+        try:
+            yield
+        finally:
+            self.tasks -= 1
+            self.waiting_s = self.waiting_s - seconds if self.tasks else 0.0
+
+
+class Turns:
+    """Work of the event loop itself, one piece between two looks at the network."""
+
+    def __init__(self, *, most_waiting_s: float) -> None:
+        self.lane = Lane(at_once=1, most_waiting_s=most_waiting_s)
+        self._turn = asyncio.Lock()
+
+    async def run(self, compute: Callable[[], T], *, seconds: float) -> T:
+        """The result of a function, when its turn has come. Raises `Busy`."""
+        async with self.lane.taken(seconds), self._turn:
+            if self.lane.tasks > 1:
+                await asyncio.sleep(0)
+            return compute()
+
+
+class Pool:
+    """Worker processes for costly work, each task with a deadline.
+
+    Tasks are functions of modules, with arguments that can be pickled. A pool belongs to one event
+    loop.
+    """
+
+    def __init__(self, *, workers: int, most_waiting_s: float, deadline_s: float) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(PRELOADED))
+        self.lane = Lane(at_once=workers, most_waiting_s=most_waiting_s)
+        self._pool = ProcessPool(max_workers=workers, context=context)
+        self._deadline_s = deadline_s
+
+    async def run(self, task: Callable[..., T], *arguments: object, seconds: float) -> T:
+        """The result of a task that takes about so many seconds.
+
+        Raises `Busy` if too much waits, or if the task is late, and what the task raises. If the
+        caller is cancelled, the task is, too.
+        """
+        async with self.lane.taken(seconds):
+            future = self._pool.schedule(task, args=list(arguments), timeout=self._deadline_s)
+            try:
+                return await asyncio.wrap_future(future)
+            except TimeoutError:
+                raise Busy(f"it took more than {self._deadline_s:g} seconds") from None
+            except (ProcessExpired, FutureCancelled) as error:
+                raise Busy("the process that computed it has ended") from error
+
+    def stop(self) -> None:
+        """End all workers, whatever they do."""
+        self._pool.stop()  # type: ignore[no-untyped-call]
+        self._pool.join()
+
+
+class Flight(Struct, Generic[T]):
+    """A result that several wait for."""
+
+    task: asyncio.Task[T]
+    waiting: int = 0
+
+
+class SingleFlight(Generic[T]):
+    """One computation for all who ask for the same thing at the same time."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Flight[T]] = {}
+
+    async def run(self, key: str, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result for a key, computed once. It is cancelled when nobody waits any more."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = Flight(asyncio.ensure_future(compute()))
+            flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                flight.task.cancel()
+                self._landed(key, flight.task)
+
+    def _landed(self, key: str, task: asyncio.Task[T]) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+
+
+async def unless_gone(work: Coroutine[Any, Any, T], leaves: Callable[[], Awaitable[None]]) -> T:
+    """The result of `work`, or `ClientGone` if `leaves` is done before. Then work is cancelled."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(leaves())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientGone
+    finally:
+        working.cancel()
+        leaving.cancel()

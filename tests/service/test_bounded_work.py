@@ -1,0 +1,158 @@
+"""One costly request makes no other wait, ends in time, and is given up when its client leaves."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.requests import R1, disaggregated_stages
+from tests.server import start_service
+
+COSTLY = {"lane": "apart"}
+PATIENT_S = 60.0
+
+
+def tasks(service):
+    """How many costly quotes are computed or wait."""
+    return service.metric("runquote_compute_tasks", **COSTLY)
+
+
+def post(service, body):
+    """The answer to a request over a connection of its own."""
+    return httpx.post(f"{service.url}/quote", json=body, timeout=PATIENT_S)
+
+
+@pytest.fixture(scope="module")
+def service():
+    with start_service(RUNQUOTE_COMPUTE_DEADLINE_S="300") as running:
+        yield running
+
+
+def test_others_are_served_beside_the_worst_request(service):
+    with ThreadPoolExecutor(1) as costly:
+        worst = costly.submit(post, service, disaggregated_stages(1))
+        assert service.settles(lambda: tasks(service) == 1)
+        answered = 0
+        while tasks(service):
+            body = R1 | {"run": R1["run"] | {"name": f"cheap {answered}"}}
+            assert service.client.get("/livez").status_code == 200
+            assert service.client.post("/quote", json=body).status_code == 200
+            answered += 1
+        assert worst.result().status_code == 200
+    assert answered > 20
+
+
+def test_a_quote_computed_apart_has_the_bytes_of_one_computed_here(service):
+    body = disaggregated_stages(2, stages=2)
+    with start_service(RUNQUOTE_COMPUTE_WORKERS="0") as alone:
+        assert post(service, body).content == post(alone, body).content
+
+
+def test_a_client_that_leaves_frees_the_worker(service):
+    body = json.dumps(disaggregated_stages(3)).encode()
+    head = (
+        "POST /quote HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port)) as one:
+        one.sendall(head.encode() + body)
+        assert service.settles(lambda: tasks(service) == 1)
+    assert service.settles(lambda: tasks(service) == 0)
+    start = time.monotonic()
+    assert post(service, disaggregated_stages(4, stages=1)).status_code == 200
+    assert time.monotonic() - start < PATIENT_S / 4
+
+
+def test_one_question_is_computed_once_for_all_who_ask(service):
+    body = disaggregated_stages(5, stages=24)
+    counted = {"basis": "rental", "outcome": "priced"}
+    before = service.metric("runquote_quotes_total", **counted)
+    with ThreadPoolExecutor(6) as callers:
+        answers = list(callers.map(lambda _: post(service, body), range(6)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert service.metric("runquote_quotes_total", **counted) == before + 1
+
+
+def test_a_name_that_nothing_is_known_of_is_refused_without_a_worker(service):
+    body = disaggregated_stages(6)
+    body["run"]["stages"][7]["cluster"]["accelerator"] = "no-such-device"
+    answer = post(service, body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/run/stages/7/cluster/accelerator"
+
+
+def test_what_is_late_gets_a_503_that_says_when_to_come_again():
+    with start_service(RUNQUOTE_COMPUTE_DEADLINE_S="0.3") as service:
+        answer = post(service, disaggregated_stages(7))
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "/problems/overloaded"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert service.settles(lambda: tasks(service) == 0)
+        assert post(service, R1).status_code == 200
+
+
+def test_what_takes_too_much_is_refused_before_it_begins():
+    with start_service(RUNQUOTE_COMPUTE_MAX_S="1") as service:
+        answer = post(service, disaggregated_stages(8))
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "/problems/too-much-to-compute"
+        (fault,) = answer.json()["errors"]
+        assert fault["pointer"] == "/run/stages"
+        assert post(service, disaggregated_stages(8, stages=8)).status_code == 200
+
+
+def test_more_than_can_wait_is_refused_and_the_rest_is_answered():
+    with start_service(RUNQUOTE_COMPUTE_QUEUE_S="1") as service:
+        bodies = [disaggregated_stages(10 + index, stages=16) for index in range(8)]
+        with ThreadPoolExecutor(len(bodies)) as callers:
+            answers = list(callers.map(lambda body: post(service, body), bodies))
+        statuses = [answer.status_code for answer in answers]
+        assert set(statuses) == {200, 503}
+        assert all("retry-after" in answer.headers for answer in answers if answer.is_error)
+
+
+def test_cheap_quotes_take_turns_and_health_is_answered_between_them():
+    with start_service(RUNQUOTE_COMPUTE_WORKERS="0", RUNQUOTE_COMPUTE_QUEUE_S="60") as service:
+        bodies = [disaggregated_stages(20 + index, stages=4) for index in range(12)]
+        with ThreadPoolExecutor(len(bodies)) as callers:
+            waiting = [callers.submit(post, service, body) for body in bodies]
+            between = 0
+            while not all(one.done() for one in waiting):
+                assert service.client.get("/livez").status_code == 200
+                between += 1
+        assert all(one.result().status_code == 200 for one in waiting)
+    assert between > len(bodies) / 2
+
+
+def test_a_worker_that_dies_is_replaced(service):
+    with ThreadPoolExecutor(1) as caller:
+        lost = caller.submit(post, service, disaggregated_stages(9))
+        assert service.settles(lambda: tasks(service) == 1)
+        assert service.settles(lambda: busiest_below(service.process.pid) is not None)
+        os.kill(busiest_below(service.process.pid), signal.SIGKILL)
+        answer = lost.result()
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "/problems/overloaded"
+    assert post(service, disaggregated_stages(9, stages=1)).status_code == 200
+
+
+def busiest_below(pid):
+    """The process under this one that computes. None as long as none has begun."""
+    states, parents = {}, {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            states[int(stat.parent.name)], parents[int(stat.parent.name)] = state, int(parent)
+
+    def below(one):
+        return one in parents and (parents[one] == pid or below(parents[one]))
+
+    return next((one for one, state in states.items() if state == "R" and below(one)), None)
