@@ -10,6 +10,7 @@ import msgspec
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
+from service.catalog_files.billing import read_billing
 from service.catalog_files.claims import read_claims
 from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
@@ -61,6 +62,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         fleet_pues=read_fleet_pues(files, sources, ranges),
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
+        billing=read_billing(files, sources, providers, ranges),
         exclusions=read_exclusions(files, runs),
         systems=read_systems(files, sources, ranges, accelerators),
         claims=read_claims(files, runs),

@@ -59,10 +59,18 @@ ROW_STARTS = {
     "sites/pue.csv": "",
     "spot/*.csv": "",
     "prices/price_history.csv": "",
+    "billing.csv": "",
     "systems.csv": "",
 }
 """How a line begins that starts a row; every line of a CSV file but the first is one."""
-CITING = ("offers/*.csv", "sites/*.csv", "spot/*.csv", "prices/price_history.csv", "systems.csv")
+CITING = (
+    "offers/*.csv",
+    "sites/*.csv",
+    "spot/*.csv",
+    "prices/price_history.csv",
+    "billing.csv",
+    "systems.csv",
+)
 """Files that cite `sources.csv` in their columns."""
 
 
@@ -139,6 +147,7 @@ def test_no_row_of_a_file_is_lost(catalog: Catalog) -> None:
         "sites/pue.csv": sum(map(len, catalog.fleet_pues.values())),
         "spot/*.csv": sum(map(len, catalog.spot_reclaims.values())),
         "prices/price_history.csv": sum(map(len, catalog.price_history.values())),
+        "billing.csv": len(catalog.billing),
     } == {pattern: rows_in(pattern) for pattern in ROW_STARTS}
 
 

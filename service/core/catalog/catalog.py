@@ -163,6 +163,20 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class BillingTerms(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a seller counts time: by increments, a part of one as a whole, and not below a minimum.
+
+    Beyond `long_after_seconds` the increments are `long_increment_seconds`. `rank` orders the terms
+    of all sellers, from the finest increments to the coarsest.
+    """
+
+    rank: int
+    increment_seconds: Datum
+    minimum_seconds: Datum
+    long_after_seconds: Datum | UnsetType = UNSET
+    long_increment_seconds: Datum | UnsetType = UNSET
+
+
 class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a cluster stands: grid carbon, power price, PUE. An absent number is not known.
 
@@ -331,8 +345,9 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
     `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
     by accelerator too, `fleet_pues` by operator. `accelerator_aliases` maps names used in print to
-    ids. `systems` are the servers and racks in which devices are sold. `engine` has the constants
-    of the step-time engine.
+    ids. `systems` are the servers and racks in which devices are sold. `billing` is by `seller/kind
+    of price`, or by `seller/` for all other kinds. `engine` has the constants of the step-time
+    engine.
     """
 
     version: str
@@ -352,6 +367,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
+    billing: dict[str, BillingTerms] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()
     systems: dict[str, System] = field(default_factory=dict)
     claims: dict[str, PublishedClaim] = field(default_factory=dict)
@@ -376,6 +392,11 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     def run(self, asked: str, *, pointer: str) -> ReferenceRun:
         """The reference run of this id, or `UnknownRun`."""
         return self._look_up(self.runs, asked, pointer, UnknownRun)
+
+    def billing_terms(self, provider: str, price_kind: str) -> BillingTerms | None:
+        """How a seller counts time under a kind of price. None if that is not known."""
+        general = self.billing.get(f"{provider}/")
+        return self.billing.get(f"{provider}/{price_kind}", general)
 
     def assumption(self, name: str) -> Datum:
         """A default of the service. Asking for a name that is not there is our own mistake."""
