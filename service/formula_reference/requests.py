@@ -19,6 +19,21 @@ def one_stage(work: dict[str, Any], *, cluster: dict[str, Any]) -> dict[str, Any
 
 MORE_REQUESTS: Final = (
     Example(
+        name="part-of-an-instance",
+        summary="A hundred devices of instances of eight, in a block that is paid by the day",
+        request=one_stage(
+            {"kind": "timed", "hours": 25},
+            cluster={
+                "accelerator": "nvidia-h100-sxm-80gb",
+                "devices": 100,
+                "supply": {
+                    "kind": "offer",
+                    "id": "aws-us-east-1-p5-48xlarge-capacity-block-2024-12",
+                },
+            },
+        ),
+    ),
+    Example(
         name="frozen-and-padded",
         summary="Tuning with frozen layers, each example in a sequence of its own",
         request=one_stage(

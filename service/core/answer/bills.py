@@ -222,11 +222,16 @@ class BreakEven(Answer, frozen=True, kw_only=True):
 
 
 class Ownership(Answer, frozen=True, kw_only=True):
-    """Owning one cluster: the purchase, the rate that it implies, and where it breaks even."""
+    """Owning one cluster: the purchase, the rate that it implies, and where it breaks even.
+
+    The rate is for one device-hour of use. The run uses `devices`; whole servers or racks are
+    bought, which have `devices_bought`.
+    """
 
     cluster: Annotated[Pointer, Meta(description="The cluster in the request.")]
     accelerator: str
     devices: int
+    devices_bought: int
     convention: Literal["straight_line", "epoch-2024"]
     acquisition: Acquisition
     usd_per_device_hour: Estimate | UnsetType = UNSET

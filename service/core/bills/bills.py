@@ -7,7 +7,12 @@ from msgspec import UNSET, Struct, UnsetType
 from service.core.argument import Argument, Cursor
 from service.core.bills.fully_loaded.bill import BaseTotals, write_fully_loaded
 from service.core.bills.lines import BillBuilder, DraftBill
-from service.core.bills.owned.bill import OwningFigures, ownership_of, write_stage
+from service.core.bills.owned.bill import (
+    OwningFigures,
+    ownership_of,
+    write_rounding,
+    write_stage,
+)
 from service.core.bills.owned.conventions import holding_of
 from service.core.bills.owned.terms import Holding, cluster_terms, terms_at
 from service.core.bills.power import (
@@ -21,6 +26,7 @@ from service.core.bills.power import (
 )
 from service.core.bills.prices import NoPrice, Price, price_of
 from service.core.bills.rental.bill import Rented, write_rental
+from service.core.bills.sold import by_cluster
 from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName
@@ -99,9 +105,7 @@ def bills_of(
     if "owned" in asked or ("fully_loaded" in asked and hardware == "owned"):
         bills["owned"] = BillBuilder(argument, accounting, "owned")
         holdings = holdings_of(bills["owned"].at, stages)
-        for stage in stages:
-            holding = holdings[stage.effort.cluster_pointer]
-            write_stage(bills["owned"], stage.effort, holding, stage.consumption)
+        _write_owned(bills["owned"], holdings, stages)
         ownerships = _ownerships(holdings, stages)
     if "fully_loaded" in asked:
         bills["fully_loaded"] = BillBuilder(argument, accounting, "fully_loaded")
@@ -114,6 +118,18 @@ def bills_of(
         ),
         ownerships=ownerships,
     )
+
+
+def _write_owned(
+    bill: BillBuilder, holdings: Mapping[str, Holding], stages: tuple[PricedStage, ...]
+) -> None:
+    """Write the lines of every stage, and after the last one of a cluster its rounding."""
+    clusters = by_cluster(stage.effort for stage in stages)
+    for stage in stages:
+        pointer = stage.effort.cluster_pointer
+        write_stage(bill, stage.effort, holdings[pointer], stage.consumption)
+        if stage.effort is clusters[pointer][-1]:
+            write_rounding(bill, clusters[pointer], holdings[pointer])
 
 
 def carried_basis(request: QuoteRequest) -> BasisName:

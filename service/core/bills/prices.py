@@ -1,5 +1,6 @@
 """What a device-hour costs under a supply: a price given, an offer, or the market."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -7,7 +8,7 @@ from msgspec import UNSET, Struct
 
 from service.core.answer import UnpricedReason
 from service.core.argument import Argument, Cursor
-from service.core.catalog.catalog import Offer, ProviderKind
+from service.core.catalog.catalog import Catalog, Offer, ProviderKind
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -142,15 +143,25 @@ def newest_by_provider(
     `rows` come newest first and, within a date, cheapest first.
     """
     newest: dict[str, Offer] = {}
-    for offer in rows:
-        if (
-            offer.price_kind == supply.term
-            and argument.catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET
-            and (supply.provider is UNSET or offer.provider == supply.provider)
-            and (supply.region is UNSET or offer.region == supply.region)
-        ):
-            newest.setdefault(offer.provider, offer)
+    for offer in on_the_market(argument.catalog, rows, supply):
+        newest.setdefault(offer.provider, offer)
     return newest
+
+
+def on_the_market(
+    catalog: Catalog, rows: tuple[Offer, ...], supply: Market | None = None
+) -> Iterator[Offer]:
+    """The offers of sellers of clusters: those that fit the terms of a supply, or all of them."""
+    for offer in rows:
+        if catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET and (
+            supply is None
+            or (
+                offer.price_kind == supply.term
+                and (supply.provider is UNSET or offer.provider == supply.provider)
+                and (supply.region is UNSET or offer.region == supply.region)
+            )
+        ):
+            yield offer
 
 
 def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:

@@ -342,6 +342,7 @@ def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
         cluster=terms.effort.cluster_pointer,
         accelerator=terms.effort.cluster.accelerator,
         devices=int(terms.effort.cluster.devices),
+        devices_bought=int(terms.devices.central),
         convention=terms.at.said.convention,
         acquisition=_acquisition(one, spread),
         usd_per_device_hour=estimate(one.usd_per_device_hour, spread),

@@ -229,6 +229,9 @@ class DataByAmount(Wire, frozen=True, kw_only=True, tag_field="kind", tag="amoun
 DataCost: TypeAlias = DataByRatio | DataByAmount
 
 
+Billing: TypeAlias = Literal["as_sold", "exact"]
+
+
 class Accounting(Wire, frozen=True, kw_only=True):
     """What the bills hold besides the plain rental of devices.
 
@@ -238,8 +241,11 @@ class Accounting(Wire, frozen=True, kw_only=True):
     minimum term of the run's cluster; reserved prices have terms of their own. `owned` applies
     unless an owned supply has terms of its own. `hardware` chooses what the fully loaded basis
     builds on. By default that is `owned` if the run's cluster is owned, and `rental` otherwise.
+    `billing` says what is paid for: whole instances, servers or racks, for hours in the seller's
+    increments (`as_sold`), or devices and hours as the run holds them (`exact`).
     """
 
+    billing: Billing = "as_sold"
     owned: OwnedTerms = field(default_factory=OwnedTerms)
     hardware: Literal["rental", "owned"] | UnsetType = UNSET
     storage: Storage | UnsetType = UNSET

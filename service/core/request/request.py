@@ -25,11 +25,19 @@ from service.core.request.quantities import (
 from service.core.request.wire import Interval, Name, Unordered, Wire
 from service.core.request.work import Work
 
+InstanceDevices: TypeAlias = Annotated[
+    float, Meta(ge=1, le=1e5, multiple_of=1, description="Devices of one instance.")
+]
+
 
 class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):
-    """A price that you were given, or that you assume."""
+    """A price that you were given, or that you assume.
+
+    With `devices_per_instance`, whole instances are billed; without it, the devices as given.
+    """
 
     usd_per_device_hour: UsdPerDeviceHour | Interval[UsdPerDeviceHour]
+    devices_per_instance: InstanceDevices | UnsetType = UNSET
 
 
 class CatalogOffer(Wire, tag_field="kind", tag="offer", frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from service.core.bills.owned import straight_line
 from service.core.bills.owned.terms import Holding
 from service.core.bills.power import Consumption
 from service.core.bills.prices import NoPrice, Price
+from service.core.bills.sold import Sold, held_hours, rounding_of, stage_of_line
 from service.core.cluster import energy
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
@@ -87,6 +88,35 @@ def write_stage(
     if holding.has_hosting:
         _write_hosting(bill, effort, holding)
     _write_energy(bill, effort, holding, consumption)
+
+
+def write_rounding(bill: BillBuilder, efforts: tuple[Effort, ...], holding: Holding) -> None:
+    """Write the devices that whole servers or racks have beyond those of the run.
+
+    They are paid for while the run lasts, but for their energy.
+    """
+    terms = holding.terms
+    if terms.devices == terms.effort.devices or holding.purchase_rates is None:
+        return
+    hours = held_hours(terms.at, efforts)
+    beyond = rounding_of(
+        terms.at,
+        Sold(
+            devices=terms.devices,
+            held_devices=terms.effort.devices,
+            hours=hours,
+            held_hours=hours,
+        ),
+    )
+    if beyond is not None:
+        bill.price(
+            stage=stage_of_line(terms.effort),
+            item="rounding",
+            unit="device_hour",
+            quantity=beyond,
+            rate=_held_rate(holding, _held_rates(holding), "total"),
+            detail=f"{terms.why}; the energy of idle devices is not counted",
+        )
 
 
 def _write_hosting(bill: BillBuilder, effort: Effort, holding: Holding) -> None:
@@ -191,22 +221,49 @@ def _implied_rate(holding: Holding) -> dict[str, Term] | None:
         kwh_per_device_hour=holding.kwh_per_device_hour,
         usd_per_kwh=holding.usd_per_kwh,
     )
-    parts = {**holding.purchase_rates, "energy_usd": power}
+    bought = {part: rate for part, rate in holding.purchase_rates.items() if part in PURCHASE}
+    return {
+        "device_hour": _total(holding, {**_held_rates(holding), "energy_usd": power}, "total"),
+        "purchase": _total(holding, bought, "purchase"),
+        "energy": power,
+    }
+
+
+def _held_rates(holding: Holding) -> dict[str, Term]:
+    """Dollars for one device-hour whether it is used or not: purchase, upkeep and hosting."""
+    parts = dict(holding.purchase_rates or {})
     if holding.hosted_w and holding.usd_per_kilowatt_month and holding.utilisation:
-        parts["hosting_usd"] = at.derive(
+        parts["hosting_usd"] = holding.terms.at.derive_once(
             straight_line.hosting_usd,
             "hosting_usd_per_device_hour",
             rated_w=holding.hosted_w,
             usd_per_kilowatt_month=holding.usd_per_kilowatt_month,
             utilisation=holding.utilisation,
         )
-    bought = {part: rate for part, rate in holding.purchase_rates.items() if part in PURCHASE}
-    total = straight_line.device_hour_usd
-    return {
-        "device_hour": at.derive(total, "total_usd_per_device_hour", **parts),
-        "purchase": at.derive(total, "purchase_usd_per_device_hour", **bought),
-        "energy": power,
-    }
+    return parts
+
+
+def _total(holding: Holding, parts: Mapping[str, Term], name: str) -> Term:
+    """The sum of rates for one device-hour of use, with what idle devices add to it."""
+    terms = holding.terms
+    at, idle = terms.at, {}
+    if terms.devices != terms.effort.devices:
+        held = {part: rate for part, rate in parts.items() if part != "energy_usd"}
+        idle["idle_usd"] = at.derive(
+            straight_line.idle_usd,
+            f"{name}_idle_usd_per_device_hour",
+            usd_per_device_hour=_held_rate(holding, held, name),
+            devices_bought=terms.devices,
+            devices=terms.effort.devices,
+        )
+    return at.derive(straight_line.device_hour_usd, f"{name}_usd_per_device_hour", **parts, **idle)
+
+
+def _held_rate(holding: Holding, parts: Mapping[str, Term], name: str) -> Term:
+    """The sum of rates that are due whether a device is used or not."""
+    return holding.terms.at.derive_once(
+        straight_line.device_hour_usd, f"{name}_held_usd_per_device_hour", **parts
+    )
 
 
 def _break_even(holding: Holding, rate: Mapping[str, Term], rented: Term) -> dict[str, Term]:

@@ -61,7 +61,7 @@ def _acquisition(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str, Term
     return terms.at.derive_parts(
         straight_line.acquisition,
         "acquisition",
-        devices=terms.effort.devices,
+        devices=terms.devices,
         **_straight_line_inputs(terms, price),
         price_includes_server=float(price.includes_server),
     )
@@ -130,7 +130,7 @@ def _epoch_acquisition(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str
     return terms.at.derive_parts(
         epoch.acquisition,
         "acquisition",
-        devices=terms.effort.devices,
+        devices=terms.devices,
         **_epoch_inputs(terms, price),
     )
 

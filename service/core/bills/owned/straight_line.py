@@ -194,6 +194,17 @@ def energy_usd(*, kwh_per_device_hour: Real, usd_per_kwh: Real) -> Real:
     return kwh_per_device_hour * usd_per_kwh
 
 
+@formula("idle_usd_per_device_hour", unit="usd/device_hour")
+def idle_usd(*, usd_per_device_hour: Real, devices_bought: Real, devices: Real) -> Real:
+    """What devices that were bought with whole servers and stay idle add to an hour of use.
+
+        usd_per_device_hour * (devices_bought / devices - 1)
+
+    Source: definition.
+    """
+    return usd_per_device_hour * (devices_bought / devices - 1.0)
+
+
 @formula("owned_device_hour_usd", unit="usd/device_hour")
 def device_hour_usd(**usd: Real) -> Real:
     """The cost of a device-hour of use, in all.

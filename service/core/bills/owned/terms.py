@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from service.core.argument import Argument, Cursor
 from service.core.bills.power import DevicePower, SiteRates
+from service.core.bills.sold import piece_bought, whole_pieces
 from service.core.catalog.catalog import Accelerator
 from service.core.cluster.hardware import device_of
 from service.core.figures.ledger import Term
@@ -47,10 +48,14 @@ class ClusterTerms(Struct, frozen=True, kw_only=True):
     """One cluster and the terms under which it is owned.
 
     `at` is the cursor at these terms. Figures that are derived from them are named `owning/...`.
+    `devices` are those of the whole servers or racks that are bought; `why` tells of the difference
+    from those of the `effort`.
     """
 
     at: Cursor[OwnedTerms]
     effort: Effort
+    devices: Term
+    why: str
     site: SiteRates
     power: DevicePower | None
 
@@ -96,4 +101,8 @@ def cluster_terms(
 ) -> ClusterTerms:
     """The terms of a stage's cluster with its site and its power."""
     at = terms_at(effort, accounting).under(f"owning{effort.cluster_pointer}")
-    return ClusterTerms(at=at, effort=effort, site=site, power=power)
+    devices, why = effort.devices, ""
+    if accounting.said.billing == "as_sold":
+        piece = piece_bought(at, effort.cluster.accelerator)
+        devices, why = whole_pieces(at, devices, piece)
+    return ClusterTerms(at=at, effort=effort, devices=devices, why=why, site=site, power=power)

@@ -11,15 +11,22 @@ from msgspec import Struct
 from service.core.answer import Item
 from service.core.argument import Cursor, Unknown
 from service.core.bills.lines import BillBuilder, net_of_discounts, subtotal
-from service.core.bills.power import sum_of
 from service.core.bills.prices import NoPrice, Price
 from service.core.bills.rental import formulas
+from service.core.bills.sold import (
+    RUN_CLUSTER,
+    Sold,
+    by_cluster,
+    held_hours,
+    rounding_of,
+    sold_of_rented,
+    stage_of_line,
+)
 from service.core.figures.ledger import Term
 from service.core.request.accounting import HARDWARE_ITEMS, Discount, Storage, Uplift
 from service.core.request.request import CatalogOffer, Cluster, Market
 from service.core.stages.effort import Effort
 
-RUN_CLUSTER: Final = "/cluster"
 MOSTLY_UNUSED: Final = 0.5
 """The quote warns of a commitment from this unused share on."""
 
@@ -33,11 +40,16 @@ class Rented(Struct, frozen=True):
 
 def write_rental(bill: BillBuilder, rented: tuple[Rented, ...]) -> None:
     """Write every line of the rental basis, each after the lines that it depends on."""
+    clusters = by_cluster(one.effort for one in rented)
+    billing = bill.at.said.billing
+    sold = {key: sold_of_rented(on_it, billing=billing) for key, on_it in clusters.items()}
     for one in rented:
         _write_devices(bill, one)
-    for pointer in dict.fromkeys(one.effort.cluster_pointer for one in rented):
-        on_it = tuple(one for one in rented if one.effort.cluster_pointer == pointer)
-        _write_commitment(bill, on_it)
+        key = one.effort.cluster_pointer
+        if one.effort is clusters[key][-1]:
+            _write_rounding(bill, one, sold[key])
+    for one in {one.effort.cluster_pointer: one for one in reversed(rented)}.values():
+        _write_commitment(bill, one, sold[one.effort.cluster_pointer])
     if bill.at.states("storage"):
         _write_storage(bill, rented)
     if bill.at.states("transfer"):
@@ -84,16 +96,29 @@ def _write_devices(bill: BillBuilder, one: Rented) -> None:
         )
 
 
-def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
-    """Write the cost of a minimum or reserved term beyond the hours that the run uses."""
-    effort, price = on_it[0].effort, on_it[0].price
+def _write_rounding(bill: BillBuilder, one: Rented, sold: Sold) -> None:
+    """Write what a cluster is billed for beyond the devices and the hours that the run holds."""
+    cluster = one.effort.context.cluster
+    beyond = rounding_of(cluster.under(f"rental{cluster.pointer}"), sold)
+    if beyond is not None and isinstance(one.price, Price):
+        bill.price(
+            stage=stage_of_line(one.effort),
+            item="rounding",
+            unit="device_hour",
+            quantity=beyond,
+            rate=one.price.usd_per_device_hour,
+            detail=sold.why,
+        )
+
+
+def _write_commitment(bill: BillBuilder, one: Rented, sold: Sold) -> None:
+    """Write the cost of a minimum or reserved term beyond the hours that are billed anyway."""
+    effort, price = one.effort, one.price
     cluster = effort.context.cluster
     term = _term_hours(bill, cluster)
     if term is None or isinstance(price, NoPrice):
         return
-    at = cluster.under(f"rental{cluster.pointer}")
-    used = run_hours(at, tuple(one.effort for one in on_it))
-    if used is None:
+    if sold.hours is None:
         bill.leave_unpriced(
             item="unused_commitment",
             unit="device_hour",
@@ -103,11 +128,11 @@ def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
             pointer=effort.pointer,
         )
         return
-    unused = at.derive(
-        formulas.unused_device_hours, devices=effort.devices, term_hours=term, run_hours=used
+    unused = cluster.under(f"rental{cluster.pointer}").derive(
+        formulas.unused_device_hours, devices=sold.devices, term_hours=term, run_hours=sold.hours
     )
-    if unused.central > MOSTLY_UNUSED * effort.devices.central * term.central:
-        share = unused.central / (effort.devices.central * term.central)
+    if unused.central > MOSTLY_UNUSED * sold.devices.central * term.central:
+        share = unused.central / (sold.devices.central * term.central)
         stated = cluster.pointer == RUN_CLUSTER and bill.at.states("commitment_hours")
         pointer = bill.at.pointer_of("commitment_hours") if stated else cluster.pointer_of("supply")
         bill.at.argument.warn(
@@ -120,8 +145,8 @@ def _write_commitment(bill: BillBuilder, on_it: tuple[Rented, ...]) -> None:
         unit="device_hour",
         quantity=unused,
         rate=price.usd_per_device_hour,
-        detail=f"{effort.devices.central:g} devices are paid for {term.central:g} hours, "
-        f"the run holds them for {used.central:g}",
+        detail=f"{sold.devices.central:g} devices are paid for {term.central:g} hours, "
+        f"the run takes {sold.hours.central:g}",
     )
 
 
@@ -138,18 +163,6 @@ def _term_hours(bill: BillBuilder, cluster: Cursor[Cluster]) -> Term | None:
     name = f"rental.term_hours.{kind}"
     known = name in cluster.argument.catalog.assumptions
     return cluster.assume(name) if known else None
-
-
-def run_hours(at: Cursor[Any], efforts: tuple[Effort, ...]) -> Term | None:
-    """Hours on the clock of stages one after another. None if one of them is not known."""
-    inputs: dict[str, Term] = {}
-    for index, effort in enumerate(efforts):
-        if effort.wall_clock_hours is None:
-            return None
-        inputs[f"stage_{index}"] = effort.wall_clock_hours
-    return at.argument.ledger.derive_once(
-        sum_of, name=f"{at.prefix}/run_hours", unit="hour", inputs=inputs
-    )
 
 
 def _write_discount(bill: BillBuilder, asked: Cursor[Discount]) -> None:
@@ -267,7 +280,7 @@ def _gigabyte_months(storage: Cursor[Storage], rented: tuple[Rented, ...]) -> Te
         return storage.derive(
             formulas.gigabyte_months_kept, "gigabyte_months", gigabytes=size, months=months
         )
-    hours = run_hours(storage, tuple(one.effort for one in rented))
+    hours = held_hours(storage, (one.effort for one in rented))
     return hours and storage.derive(formulas.gigabyte_months, gigabytes=size, hours=hours)
 
 
