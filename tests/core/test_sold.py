@@ -4,7 +4,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -351,3 +351,36 @@ def test_the_catalog_knows_systems_and_the_clocks_of_sellers():
     assert block is not None
     assert block != catalog.billing_terms("aws", "on_demand")
     assert catalog.billing_terms("coreweave", "on_demand") is None
+
+
+@given(
+    devices=st.integers(1, 200),
+    hours=st.floats(1e-5, 1e4),
+    supply=st.sampled_from(
+        [
+            {"kind": "market"},
+            {"kind": "offer", "id": P5},
+            {"kind": "offer", "id": BLOCK},
+            {"kind": "rate", "usd_per_device_hour": 0.003, "devices_per_instance": 8},
+            {"kind": "owned"},
+        ]
+    ),
+)
+@settings(max_examples=40)
+def test_printed_lines_add_up_to_the_total_and_bridges_lead_from_total_to_total(
+    devices, hours, supply
+):
+    half_a_dollar = {"kind": "amount", "usd": 0.5}
+    cluster = {"accelerator": H100, "devices": devices, "supply": supply}
+    quoted = answer(
+        run_of(timed(hours), cluster=cluster, bases=ALL, staff=half_a_dollar, data=half_a_dollar),
+        embedded(),
+    )
+    totals = {bill.basis: total(priced(bill)) for bill in quoted.bases}
+    for bill in quoted.bases:
+        roundings = [amount for item, amount in amounts(priced(bill)) if item == "rounding"]
+        assert len(roundings) <= 1
+        assert all(amount >= 0 for amount in roundings)
+    for bridge in quoted.bridges:
+        steps = sum(Decimal(step.amount) for step in bridge.steps)
+        assert totals[bridge.start_basis] + steps == totals[bridge.end_basis]
