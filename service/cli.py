@@ -1,6 +1,7 @@
 """The `runquote` command: serve, quote without a server, print the contract, read the catalog."""
 
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +15,10 @@ from rich.table import Table
 from service import __version__
 from service.accuracy_cli import accuracy
 from service.core.answer import Quote
+from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
-from service.quote_tables import print_quote
+from service.tables.calendar import print_calendar
+from service.tables.quote import print_quote
 
 app = typer.Typer(
     name="runquote",
@@ -80,12 +83,18 @@ def quote(
     form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
     *,
     figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Day on which the run starts: adds its calendar.", metavar="DATE"),
+    ] = None,
 ) -> None:
     """Quote the request in FILE without a server; the same bytes as POST /quote."""
     from service.local import quote_bytes  # noqa: PLC0415
 
+    if start is not None and not re.search(START_PATTERN, start):
+        fail(f"--start is a date from 2000-01-01 to 2199-12-31, not {start!r}", status=2)
     try:
-        body = quote_bytes(file.read())
+        body = quote_bytes(file.read(), start=start)
     except Exception as error:  # noqa: BLE001
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
@@ -93,7 +102,10 @@ def quote(
     if form is Form.JSON:
         sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
         return
-    print_quote(out, msgspec.json.decode(body, type=Quote), figures=figures)
+    answer = msgspec.json.decode(body, type=Quote)
+    print_quote(out, answer, figures=figures)
+    if answer.calendar is not msgspec.UNSET:
+        print_calendar(out, answer.calendar)
 
 
 @app.command()

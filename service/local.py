@@ -2,10 +2,13 @@
 
 from functools import cache
 
+import msgspec
+
 from service.api.refusing.decoding import decode_request
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog
 from service.core.draws.memo import Memo
+from service.envelope.splice import envelope_of, enveloped
 from service.metrics import Metrics
 from service.quoting import Quoting
 
@@ -21,8 +24,14 @@ def local_quoting() -> Quoting:
     )
 
 
-def quote_bytes(body: bytes) -> bytes:
-    """The encoded quote of a request in JSON. Raises what `decode_request` and `quote` raise."""
+def quote_bytes(body: bytes, *, start: str | None = None) -> bytes:
+    """The answer to a request in JSON. Raises what `decode_request` and `quote` raise.
+
+    `start` is the day on which the run starts. It goes before that of the request.
+    """
     quoting = local_quoting()
     request = decode_request(body)
-    return quoting.compute(quoting.identify(request))
+    envelope = envelope_of(request)
+    if start is not None:
+        envelope = msgspec.structs.replace(envelope, start=start)
+    return enveloped(quoting.compute(quoting.identify(request)), envelope)

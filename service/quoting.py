@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from service.answering import Question, question_of
@@ -15,7 +16,9 @@ from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
 from service.core.draws.memo import Memo
 from service.core.quote import check_names
+from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
+from service.envelope.splice import envelope_of, enveloped
 from service.estimating import estimated_cpu_s
 from service.heap import Heap
 from service.identity.engine import engine_stamp
@@ -27,11 +30,24 @@ SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 
 
 class Issued(Struct, frozen=True):
-    """A quote as bytes, its id, and where it came from."""
+    """A quote as the bytes of an answer, its id, where it came from, and its envelope."""
 
     id: str
     body: bytes
     origin: str
+    envelope: Envelope
+
+
+class Spelling(Struct, frozen=True, array_like=True):
+    """What is remembered of a body that was read: the id of its quote, and its envelope."""
+
+    id: str
+    envelope: Envelope
+
+
+def issued(known: Spelling, kept: bytes, origin: str) -> Issued:
+    """The answer to a request: the bytes that are kept, with what its envelope adds."""
+    return Issued(known.id, enveloped(kept, known.envelope), origin, known.envelope)
 
 
 class Apart:
@@ -90,9 +106,9 @@ class Quoting:
         spelled = self._spellings.get(sha256(body).hexdigest())
         if spelled is None:
             return None
-        id = spelled.decode()
-        kept = self.cache.get_memory(id)
-        return None if kept is None else Issued(id, kept, "memory")
+        known = msgspec.json.decode(spelled, type=Spelling)
+        kept = self.cache.get_memory(known.id)
+        return None if kept is None else issued(known, kept, "memory")
 
     def identify(self, request: QuoteRequest) -> Question:
         """The request with the id of its quote, and the canonical request it is a digest of."""
@@ -108,15 +124,16 @@ class Quoting:
         until the client has left. Raises `NotQuotable`, `Busy` or `ClientGone`.
         """
         question = self.identify(request)
-        self._spellings.put(sha256(spelled).hexdigest(), question.id.encode())
+        known = Spelling(question.id, envelope_of(request))
+        self._spellings.put(sha256(spelled).hexdigest(), msgspec.json.encode(known))
         body = self.cache.get_memory(question.id)
         if body is not None:
-            return Issued(question.id, body, "memory")
+            return issued(known, body, "memory")
         named = question.base_quote
         base = None if named is None else await self.kept(named)
         body = await self._computed_where_it_fits(question, base, leaves)
         self.cache.put_nowait(question.id, body)
-        return Issued(question.id, body, "computed")
+        return issued(known, body, "computed")
 
     async def _computed_where_it_fits(
         self, question: Question, base: bytes | None, leaves: Callable[[], Awaitable[None]]

@@ -5,7 +5,8 @@ One question has one canonical request, however it was written:
 * members are in one order, and defaults are filled in (RFC 8785),
 * numbers are spelled in one way: 1e3, 1000 and 1000.0 are one number, and so are 0 and -0.0,
 * members that are `Unordered` are sorted, and hold each entry once,
-* an interval whose ends are equal is the number that they are, where a number may stand.
+* an interval whose ends are equal is the number that they are, where a number may stand,
+* members of the envelope, such as `start`, are left out: the kept answer does not show them.
 
 All other differences make another request, because the answer shows them. A default of the catalog
 that is written out is the caller's number and no longer an assumption. An interval with its ends
@@ -22,10 +23,13 @@ import msgspec
 import rfc8785
 from msgspec import inspect
 
+from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED, Interval
 
 DOMAIN: Final = b"runquote/quote/2"
+OUTSIDE_ID: Final = frozenset(Envelope.__struct_fields__)
+"""Members of a request that are left out of its canonical form."""
 
 Rewrite: TypeAlias = Callable[[Any], Any]
 """From a value as it was sent, in plain JSON types, to its canonical form."""
@@ -34,8 +38,10 @@ _decode: Final = msgspec.json.Decoder(QuoteRequest).decode
 
 
 def canonical_request(request: QuoteRequest) -> bytes:
-    """The bytes of the canonical request."""
-    return rfc8785.dumps(_rewrite_request(msgspec.to_builtins(request)))
+    """The bytes of the canonical request, which has no envelope."""
+    said = msgspec.to_builtins(request)
+    question = {name: value for name, value in said.items() if name not in OUTSIDE_ID}
+    return rfc8785.dumps(_rewrite_request(question))
 
 
 def read_canonical(canonical: bytes) -> QuoteRequest:

@@ -1,9 +1,9 @@
 """The identity of the engine: one digest over everything in the code that can move a byte.
 
-It covers the code that turns a request into the bytes of an answer, and the data files into a
-catalog: the modules in `ROOTS` and all of ours that they import. `service` with its version is
-among them, because an answer prints the version. The data and an operator's policy are in the
-catalog's own digest.
+It covers the code that turns a request into the bytes of an answer, with what its envelope adds,
+and the data files into a catalog: the modules in `ROOTS` and all of ours that they import.
+`service` with its version is among them, because an answer prints the version. The data and an
+operator's policy are in the catalog's own digest.
 
 The digest leaves out what cannot move a byte: comments, docstrings, layout, line endings, and the
 module that a definition stands in. A function that moves to another module does not change the
@@ -35,8 +35,9 @@ from service.core.answer import EngineStamp
 from service.identity.modules import Modules, Target, Written
 
 PACKAGE_DIRECTORY: Final = Path(__file__).resolve().parent.parent
-ROOTS: Final = ("service.answering", "service.catalog_files")
-"""The first turns a request and a catalog into bytes, the second files into a catalog."""
+ROOTS: Final = ("service.answering", "service.catalog_files", "service.envelope.splice")
+"""They turn a request and a catalog into kept bytes, files into a catalog, and kept bytes with an
+envelope into an answer."""
 
 
 @cache

@@ -71,6 +71,11 @@ SAME = {
         changed("/accounting/owned/cost_of_capital", {"low": -0.0, "high": 0.1}),
     ),
     "a default and the same written out": (R1, changed(f"{FIRST}/repeat", 1)),
+    "one day of start and another": (
+        changed("/start", "2026-12-25"),
+        changed("/start", "2027-01-15"),
+    ),
+    "a day of start and none": (R1, changed("/start", "2026-12-25")),
     "empty parts and none": (R1, changed("/accounting", {"owned": {}, "discounts": []})),
     "a default kind and none": (R1, changed("/accounting/staff", {"kind": "share"})),
     "bases in another order": (

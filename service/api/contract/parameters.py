@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, get_args, get_type_hints
+from urllib.parse import parse_qsl
 
 from msgspec import UNSET, Struct
 
@@ -19,6 +20,7 @@ from service.core.catalog.catalog import (
     Site,
 )
 from service.core.catalog.names import Names
+from service.core.request.envelope import START_PATTERN
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
 MOST_ROWS: Final = 200
@@ -94,7 +96,32 @@ class Mark(Struct, frozen=True, kw_only=True):
         return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
 
 
-Parameter = Choice | Count | Mark
+class Day(Struct, frozen=True, kw_only=True):
+    """A parameter that takes an ISO date."""
+
+    name: str
+    description: str
+    pattern: str
+
+    def read(self, text: str) -> str | Fault:
+        """The date, or why it is not allowed."""
+        if re.search(self.pattern, text):
+            return text
+        detail = f"{self.name} {shown(text)} is not a date from 2000-01-01 to 2199-12-31"
+        return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
+
+
+Parameter = Choice | Count | Mark | Day
+
+OF_A_QUOTE: Final[tuple[Parameter, ...]] = (
+    Day(
+        name="start",
+        description="The day on which the run starts, as an ISO date: adds a `calendar` to the "
+        "quote, as `start` in its request does.",
+        pattern=START_PATTERN,
+    ),
+)
+"""Members of the envelope of a request that may stand in the address of its quote."""
 
 PAGING: Final[tuple[Parameter, ...]] = (
     Count(
@@ -209,6 +236,11 @@ CATALOG_LISTS: Final = (
         },
     ),
 )
+
+
+def query_items(query: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query string. The framework's reader would keep a thousand queries."""
+    return parse_qsl(query.decode("latin-1"), keep_blank_values=True)
 
 
 def values_of(rows: Iterable[Any], name: str) -> tuple[str, ...]:

@@ -6,7 +6,14 @@ from typing import Final
 from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID, REQUESTS, problem_example
 from service.api.contract.excerpt import QUOTE_EXCERPT, SUMMARY
 from service.api.contract.ids import NAMES_IN_QUERIES
-from service.api.contract.parameters import CATALOG_LISTS, CatalogList, Choice, Count, Parameter
+from service.api.contract.parameters import (
+    CATALOG_LISTS,
+    OF_A_QUOTE,
+    CatalogList,
+    Choice,
+    Count,
+    Parameter,
+)
 from service.api.refusing.problems import DOMAIN, KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
 from service.core.catalog.errors import UnknownName
@@ -52,7 +59,8 @@ def create_quote() -> Schema:
         "tags": ["quotes"],
         "summary": "Quote one run on one cluster",
         "description": "The answer depends on nothing but the request, the engine and "
-        "the catalog, and so does its id: posting again is harmless and cheap.",
+        "the catalog, and so does its id: posting again is harmless and cheap. `start` is outside "
+        "the id. With it, the answer is the quote as it is kept with a `calendar` at its end.",
         "parameters": [component("parameters", "X-Request-ID")],
         "requestBody": {
             "required": True,
@@ -123,15 +131,17 @@ def get_quote() -> Schema:
                 "schema": {"type": "string", "pattern": "^q_[0-9a-f]{64}$(?!\\n)"},
                 "example": QUOTE_ID,
             },
+            *map(query_parameter, OF_A_QUOTE),
             *conditional(),
         ],
         "responses": {
             **answer(
-                "The very bytes that were answered when it was issued.",
+                "The very bytes that were answered when it was issued. A `start` adds the "
+                "calendar, which is no part of what is kept.",
                 {JSON: {"schema": schema("Quote")}},
                 "Server-Timing",
             ),
-            **problem_references("quote-not-kept", *EVERYWHERE),
+            **problem_references("invalid-query", "quote-not-kept", *EVERYWHERE),
         },
     }
 
@@ -373,7 +383,7 @@ def headers() -> dict[str, Schema]:
         "Vary": header("The request headers that the answer depends on.", text),
         "Content-Location": header(
             "Where the quote can be had again.",
-            {"type": "string", "pattern": "^/quote/q_[0-9a-f]{64}$(?!\\n)"},
+            {"type": "string", "pattern": "^/quote/q_[0-9a-f]{64}(\\?.+)?$(?!\\n)"},
         ),
         "Server-Timing": header("Milliseconds by phase.", text),
         "Allow": header("The methods that this address takes.", text),

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
-from service.api.contract.parameters import CATALOG_LISTS, CatalogList, read_query
+from service.api.contract.parameters import CATALOG_LISTS, CatalogList, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts
 from service.api.refusing.errors import EntryNotFound
 from service.core.answer import CatalogStamp
@@ -42,14 +41,14 @@ def _routes_of(catalog: Catalog, listing: CatalogList) -> tuple[HTTPRouteHandler
     @get(f"/catalog/{listing.path}", sync_to_thread=False)
     def list_rows(request: Request[Any, Any, Any]) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
-        query = read_query(_items_of(request), parameters)
+        query = read_query(query_items(request.scope["query_string"]), parameters)
         page = page_of(rows, query, listing=listing, stamp=stamp)
         return _answer(msgspec.json.encode(page))
 
     @get(f"/catalog/{listing.path}/{{id:str}}", sync_to_thread=False)
     def one_row(request: Request[Any, Any, Any], id: str) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
-        read_query(_items_of(request), ())
+        read_query(query_items(request.scope["query_string"]), ())
         if id not in rows:
             raise EntryNotFound(id, listing=f"/catalog/{listing.path}", known=known)
         return _answer(msgspec.json.encode(rows[id]))
@@ -76,11 +75,6 @@ def page_of(
 
 def _passes(row: Any, wanted: Mapping[str, str]) -> bool:
     return all(getattr(row, name) == value for name, value in wanted.items())
-
-
-def _items_of(request: Request[Any, Any, Any]) -> list[tuple[str, str]]:
-    """The parameters of a query. Litestar's own reader would keep a thousand queries for ever."""
-    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def _answer(body: bytes) -> Response[bytes]:

@@ -1,14 +1,20 @@
-"""POST /quote and GET /quote/{id}: decode, ask, answer with the stored bytes."""
+"""POST /quote and GET /quote/{id}: decode, ask, answer with the stored bytes.
+
+What the envelope of a request adds is made anew for each answer, and is not stored.
+"""
 
 import asyncio
 from time import perf_counter
 from typing import Any, Final
+from urllib.parse import urlencode
 
+import msgspec
 from litestar import Request, Response, asgi, get
 from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 
+from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
@@ -19,6 +25,8 @@ from service.api.refusing.errors import (
 )
 from service.api.refusing.problems import send_problem
 from service.computing import ClientGone
+from service.core.request.envelope import Envelope
+from service.envelope.splice import entity_tag, enveloped
 from service.quoting import Issued, Quoting
 
 QUOTE_MAX_AGE_S: Final = 86400
@@ -75,13 +83,19 @@ async def departure(receive: Receive) -> None:
         pass
 
 
+def address_of(issued: Issued) -> str:
+    """Where the same answer can be had again, while the quote is kept."""
+    query = urlencode(msgspec.to_builtins(issued.envelope))
+    return f"/quote/{issued.id}" + (f"?{query}" if query else "")
+
+
 async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
     """The stored bytes with their headers."""
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(issued.body)).encode()),
-        (b"content-location", f"/quote/{issued.id}".encode()),
-        (b"etag", f'"{issued.id}"'.encode()),
+        (b"content-location", address_of(issued).encode()),
+        (b"etag", f'"{entity_tag(issued.id, issued.envelope)}"'.encode()),
         (b"cache-control", CACHE_CONTROL),
         (b"server-timing", timing.encode()),
         (b"vary", b"accept"),
@@ -121,17 +135,19 @@ async def read_body(
 
 @get("/quote/{id:str}")
 async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
-    """A quote issued before, as long as it is kept."""
+    """A quote issued before, as long as it is kept, with what the address adds to it."""
     check_accepts(request.headers.get("accept"), JSON)
+    query = read_query(query_items(request.scope["query_string"]), OF_A_QUOTE)
+    envelope = msgspec.convert(query, Envelope)
     start = perf_counter()
     body = await quoting.kept(id)
     if body is None:
         raise QuoteNotKept(id)
     return Response(
-        body,
+        enveloped(body, envelope),
         media_type=JSON,
         headers={
-            "ETag": f'"{id}"',
+            "ETag": f'"{entity_tag(id, envelope)}"',
             "Cache-Control": CACHE_CONTROL.decode(),
             "Server-Timing": f"cache;dur={(perf_counter() - start) * 1000:.3f}",
             "Vary": "accept",

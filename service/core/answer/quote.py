@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from service.core.answer.base import Answer, Estimate, QuoteId
 from service.core.answer.bills import Bill, Bridge, Ownership
+from service.core.answer.calendar import Calendar
 from service.core.answer.stages import RunTotals, StageAnswer
 from service.core.answer.warnings import QuoteWarning
 from service.core.figures.sources import Figure
@@ -70,3 +71,10 @@ class Quote(Answer, frozen=True, kw_only=True):
         tuple[QuoteWarning, ...],
         Meta(description="What is good to know, such as defaults that were taken; same order."),
     ]
+    calendar: Annotated[
+        Calendar | UnsetType,
+        Meta(
+            description="Days and months, for a `start` in the request or in the address. It is "
+            "no part of what is kept under the id."
+        ),
+    ] = UNSET

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.catalog.catalog import Slug
 from service.core.request.accounting import Accounting, Options, OwnedTerms
+from service.core.request.envelope import Envelope
 from service.core.request.quantities import (
     CheckpointInterval,
     CheckpointSeconds,
@@ -130,8 +131,12 @@ class Run(Wire, frozen=True, kw_only=True):
     stages: Annotated[tuple[Stage, ...], Meta(min_length=1, max_length=64)]
 
 
-class QuoteRequest(Wire, frozen=True, kw_only=True):
-    """One run on one cluster, what its bills hold, and which bases are wanted."""
+class QuoteRequest(Envelope, frozen=True, kw_only=True):
+    """One run on one cluster, what its bills hold, and which bases are wanted.
+
+    `start` is outside the id: the same request on another day has the same quote. With it the
+    answer has a `calendar`.
+    """
 
     run: Run
     cluster: Cluster
