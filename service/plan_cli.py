@@ -201,6 +201,7 @@ def _title(found: Plan, stage: StageAnswer, rental: Bill) -> str:
         words.append(f"MFU {stage.mfu.central:.1%}")
     if isinstance(rental, PricedBill):
         words.append(f"${Decimal(rental.total.amount):,.0f} rental")
+        words.append(f"p50 ${Decimal(rental.budget.p50):,.0f}")
     return ", ".join(words)
 
 
@@ -242,13 +243,13 @@ def _plot_steps(found: tuple[Plan, ...]) -> None:
 
 
 def _plot_costs(quotes: dict[float, Quote]) -> None:
-    """The rent of the stage on each number of devices, as bars that start at zero."""
+    """The budget of the stage on each number of devices, as bars that start at zero."""
     priced = {
-        devices: Decimal(quoted.bases[0].total.amount)
+        devices: Decimal(quoted.bases[0].budget.p50)
         for devices, quoted in quotes.items()
         if isinstance(quoted.bases[0], PricedBill)
     }
-    out.print("\nUSD of rental, by devices", style="bold")
+    out.print("\nUSD of rental (p50), by devices", style="bold")
     for devices, amount in priced.items():
         cells = round(BAR_WIDTH * amount / max(priced.values()))
         out.print(Text(f"{devices:>12,.0f} {'█' * cells} {amount:,.0f}"))

@@ -6,6 +6,8 @@ become the figures, and its formulas are replayed over draws for the intervals. 
 clock, a file, the network or the environment.
 """
 
+from itertools import chain
+
 from msgspec import Raw
 
 from service.core.answer import CatalogStamp, EngineStamp, Quote
@@ -19,7 +21,7 @@ from service.core.draws.memo import Memo
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
 from service.core.printing.printing import (
-    estimate,
+    estimate_with_outcomes,
     printed_bill,
     printed_ownership,
     printed_stage,
@@ -60,7 +62,11 @@ def quote(
     schedule = schedule_of(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
     )
-    spread = spread_of_quote(argument.ledger, bills.drafts, memo)
+    ends = schedule and schedule.wall_clock_hours
+    hours = [(one.effort.device_hours, one.effort.wall_clock_hours) for one in stages]
+    spread = spread_of_quote(
+        argument.ledger, bills.drafts, memo, hours=(ends, *chain.from_iterable(hours))
+    )
     caution(argument, bills.drafts, spread)
     found = told(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
@@ -85,7 +91,7 @@ def quote(
             for place, stage in enumerate(stages)
         ),
         totals=printed_totals(totals, spread),
-        wall_clock_hours=estimate(schedule and schedule.wall_clock_hours, spread),
+        wall_clock_hours=estimate_with_outcomes(ends, spread),
         critical_path=()
         if schedule is None
         else tuple(request.run.stages[place].name for place in schedule.critical_path),

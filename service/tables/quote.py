@@ -64,14 +64,15 @@ def bill_table(bill: Bill) -> Table:
     table.add_column("unit")
     table.add_column("rate", justify="right")
     table.add_column("USD", justify="right", footer=total)
+    table.add_column("p50", justify="right", footer=median_of(bill))
     table.add_column("p10 to p90", justify="right", footer=span_of(bill))
     for line in bill.lines:
         stage = "" if line.stage is UNSET else line.stage
         item = line.item if line.label is UNSET else f"{line.item}: {line.label}"
         quantity = "" if line.quantity is UNSET else f"{line.quantity:,.2f}"
         if isinstance(line, PricedLine):
-            amount, span = dollars(line.amount), span_of(line)
-            table.add_row(stage, item, quantity, line.unit, short(line.rate), amount, span)
+            cells = (dollars(line.amount), median_of(line), span_of(line))
+            table.add_row(stage, item, quantity, line.unit, short(line.rate), *cells)
         else:
             table.add_row(stage, item, quantity, line.unit, "unpriced", line.detail)
     return table
@@ -129,7 +130,7 @@ def ownership_table(owned: tuple[Ownership, ...]) -> Table:
     table = Table(title="owning the cluster", title_justify="left")
     for column in ("cluster", "devices", "convention"):
         table.add_column(column)
-    for column in ("purchase USD", "USD per device-hour", "rented", "even at", "months"):
+    for column in ("purchase USD", "p50", "USD per device-hour", "rented", "even at", "months"):
         table.add_column(column, justify="right")
     for one in owned:
         rented, even, months = "", "", ""
@@ -144,6 +145,7 @@ def ownership_table(owned: tuple[Ownership, ...]) -> Table:
             f"{one.devices:,} {one.accelerator}",
             one.convention,
             dollars(one.acquisition.total.amount),
+            dollars(one.acquisition.interval.p50),
             number(one.usd_per_device_hour),
             rented,
             even,
@@ -156,14 +158,18 @@ def stage_table(stages: tuple[StageAnswer, ...]) -> Table:
     """Hours, energy, carbon and power of each stage."""
     table = Table(title="stages", title_justify="left")
     table.add_column("stage")
-    for column in ("device-hours", "hours", "IT kWh", "facility kWh", "kg CO2e", "average IT kW"):
+    for column in ("device-hours", "p50", "hours", "p50"):
+        table.add_column(column, justify="right")
+    for column in ("IT kWh", "facility kWh", "kg CO2e", "average IT kW"):
         table.add_column(column, justify="right")
     for stage in stages:
         energy, carbon, power = stage.energy_kwh, stage.carbon_kg_co2e, stage.power_w
         table.add_row(
             stage.name,
             number(stage.device_hours),
+            median(stage.device_hours),
             number(stage.wall_clock_hours),
+            median(stage.wall_clock_hours),
             "" if energy is UNSET else number(energy.it),
             "" if energy is UNSET else number(energy.facility),
             "" if carbon is UNSET else number(carbon.location_based),
@@ -214,11 +220,26 @@ def span_of(priced: Bill | PricedLine) -> str:
     return "" if low == high else f"{dollars(low)} to {dollars(high)}"
 
 
+def median_of(priced: Bill | PricedLine) -> str:
+    """The median of an amount, which is its budget. Empty if there is no amount."""
+    if not isinstance(priced, PricedBill | PricedLine):
+        return ""
+    return dollars(priced.interval.p50)
+
+
 def number(estimate: Estimate | msgspec.UnsetType) -> str:
     """The central value of a number, if there is one."""
-    if estimate is UNSET:
-        return ""
-    return f"{estimate.central:,.2f}" if estimate.central < 1000 else f"{estimate.central:,.0f}"
+    return "" if estimate is UNSET else rounded(estimate.central)
+
+
+def median(estimate: Estimate | msgspec.UnsetType) -> str:
+    """The median of a number, if there is one."""
+    return "" if estimate is UNSET else rounded(estimate.p50)
+
+
+def rounded(value: float) -> str:
+    """A number with two decimal places, or none from a thousand."""
+    return f"{value:,.2f}" if value < 1000 else f"{value:,.0f}"
 
 
 def short(rate: str) -> str:

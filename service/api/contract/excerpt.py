@@ -13,6 +13,7 @@ import msgspec
 from service.api.contract.examples import DEEPSEEK_R1, ENGINE, QUOTE_ID
 
 SUMMARY: Final = "$294,000.00, abridged: one basis of three, and few of the numbers and sources"
+OUTCOMES: Final = 20
 STAND_INS: Final = {
     "id": QUOTE_ID,
     "issued_at": "2026-01-01T00:00:00Z",
@@ -25,6 +26,11 @@ STAND_INS: Final = {
 def certain(number: float, figure: str) -> dict[str, Any]:
     """An estimate without spread."""
     return {**dict.fromkeys(("central", "p10", "p50", "p90"), number), "figure": figure}
+
+
+def hours(number: float, figure: str) -> dict[str, Any]:
+    """Hours without spread, and their equal outcomes."""
+    return certain(number, figure) | {"outcomes": [number] * OUTCOMES}
 
 
 def sure(amount: str) -> dict[str, str]:
@@ -65,7 +71,9 @@ QUOTE_EXCERPT: Final[dict[str, Any]] = {
             "status": "priced",
             "basis": "rental",
             "total": {"amount": "294000.00", "currency": "USD"},
+            "budget": {"p50": "294000.00", "p80": "294000.00"},
             "interval": sure("294000.00"),
+            "outcomes": ["294000.00"] * OUTCOMES,
             "figure": "rental/total_usd",
             "lines": [
                 rental_line(0, "R1-Zero", hours=101000.0, amount="202000.00"),
@@ -85,8 +93,8 @@ QUOTE_EXCERPT: Final[dict[str, Any]] = {
             "accelerator": "nvidia-h800-sxm-80gb",
             "devices": 512,
             "feasibility": {"status": "not_checked"},
-            "device_hours": certain(101000.0, "request/run/stages/0/work/device_hours"),
-            "wall_clock_hours": certain(197.265625, "stages/0/wall_clock_hours"),
+            "device_hours": hours(101000.0, "request/run/stages/0/work/device_hours"),
+            "wall_clock_hours": hours(197.265625, "stages/0/wall_clock_hours"),
         }
     ],
     "totals": {},

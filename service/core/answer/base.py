@@ -49,6 +49,17 @@ class AmountInterval(Answer, frozen=True, kw_only=True):
     p90: Amount
 
 
+class Budget(Answer, frozen=True, kw_only=True):
+    """What to budget: enough in half of the draws (`p50`), and in four of five (`p80`).
+
+    The total adds up line by line, and need not be the middle of what a run may cost. Compare and
+    rank by `p50`.
+    """
+
+    p50: Amount
+    p80: Amount
+
+
 class Estimate(Answer, frozen=True, kw_only=True):
     """A number of a stage, its quantiles, and the figure it is walked back from."""
 
@@ -57,3 +68,16 @@ class Estimate(Answer, frozen=True, kw_only=True):
     p50: float
     p90: float
     figure: FigureName
+
+
+class EstimateWithOutcomes(Estimate, frozen=True, kw_only=True):
+    """A number of a stage with 20 equally likely values, read off the same draws."""
+
+    outcomes: Annotated[
+        tuple[float, ...],
+        Meta(
+            min_length=20,
+            max_length=20,
+            description="Ascending: quantiles 2.5%, 7.5%, ..., 97.5%.",
+        ),
+    ]

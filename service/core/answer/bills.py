@@ -8,6 +8,7 @@ from service.core.answer.base import (
     Amount,
     AmountInterval,
     Answer,
+    Budget,
     Estimate,
     Money,
     Pointer,
@@ -139,11 +140,20 @@ class Driver(Answer, frozen=True, kw_only=True):
 
 
 class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
-    """Every line has an amount. The total adds the amounts as printed."""
+    """Every line has an amount. The total adds the amounts as printed, at central values."""
 
     basis: BasisName
     total: Money
+    budget: Budget
     interval: AmountInterval
+    outcomes: Annotated[
+        tuple[Amount, ...],
+        Meta(
+            min_length=20,
+            max_length=20,
+            description="Equally likely totals, ascending: quantiles 2.5%, 7.5%, ..., 97.5%.",
+        ),
+    ]
     figure: FigureName
     lines: tuple[Line, ...]
     drivers: Annotated[

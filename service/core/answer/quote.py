@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from service.core.answer.base import Answer, Estimate, QuoteId
+from service.core.answer.base import Answer, EstimateWithOutcomes, QuoteId
 from service.core.answer.bills import Bill, Bridge, Ownership
 from service.core.answer.calendar import Calendar
 from service.core.answer.stages import RunTotals, StageAnswer
@@ -53,7 +53,7 @@ class Quote(Answer, frozen=True, kw_only=True):
     stages: tuple[StageAnswer, ...]
     totals: RunTotals
     wall_clock_hours: Annotated[
-        Estimate | UnsetType,
+        EstimateWithOutcomes | UnsetType,
         Meta(description="From the start of the first stage to the end of the last."),
     ] = UNSET
     critical_path: Annotated[

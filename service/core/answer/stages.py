@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.answer.base import Answer, Estimate
+from service.core.answer.base import Answer, Estimate, EstimateWithOutcomes
 from service.core.figures.sources import FigureName
 from service.core.figures.vocabulary import PipelineSchedule, Recompute
 
@@ -146,8 +146,8 @@ class StageAnswer(Answer, frozen=True, kw_only=True):
     accelerator: str
     devices: int
     feasibility: Feasibility
-    device_hours: Estimate | UnsetType = UNSET
-    wall_clock_hours: Estimate | UnsetType = UNSET
+    device_hours: EstimateWithOutcomes | UnsetType = UNSET
+    wall_clock_hours: EstimateWithOutcomes | UnsetType = UNSET
     begins_after_hours: Annotated[
         Estimate | UnsetType,
         Meta(description="Hours from the start of the run; absent while any stage's are unknown."),

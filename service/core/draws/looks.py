@@ -1,5 +1,6 @@
-"""The three quantiles of rows of draws, found together, and once for rows of one shape."""
+"""Quantiles of rows of draws, found together, and once for rows of one shape."""
 
+from collections.abc import Sequence
 from math import floor, log10
 from typing import Final, NamedTuple, TypeAlias
 
@@ -7,11 +8,19 @@ import numpy as np
 from msgspec import Struct
 
 from service.core.draws.columns import DRAWS, Sample
-from service.core.draws.quantiles import quantiles
+from service.core.draws.quantiles import (
+    ALL_LEVELS,
+    INTERVAL,
+    INTERVAL_LEVELS,
+    WITH_OUTCOMES,
+    Levels,
+    quantiles,
+)
 from service.core.figures.arrays import Array
 
 ENDS: Final = slice(DRAWS + 1, None)
 """The part of a row that has the number with each figure alone at its low and high end."""
+PLACES_OF_INTERVAL: Final = [ALL_LEVELS.index(level) for level in INTERVAL_LEVELS]
 PROBED: Final = slice(0, 32)
 """The draws by which two numbers are found to be multiples of one another."""
 STEPS: Final = 1e11
@@ -46,30 +55,26 @@ class Seen(NamedTuple):
     quantiles: list[float]
 
 
-class Looks:
-    """The intervals of rows by name, found once for rows of one shape.
+class Shapes:
+    """The quantiles of rows at some levels, found once for rows of one shape.
 
     Rows that are positive multiples of one another, judged by some draws, are looked at once.
     Stages differ in hours and lines in rates, but few differ in shape.
     """
 
-    def __init__(self) -> None:
-        self.intervals: dict[str, Quantiles] = {}
+    def __init__(self, levels: Levels) -> None:
+        self._levels = levels
         self._seen: dict[bytes, Seen] = {}
 
-    def copy(self) -> "Looks":
-        """The same looks, to which more can be added independently."""
-        other = Looks()
-        other.intervals |= self.intervals
+    def copy(self) -> "Shapes":
+        """The same shapes, to which more can be added independently."""
+        other = Shapes(self._levels)
         other._seen |= self._seen
         return other
 
-    def add(self, rows: Rows, sample: Sample) -> None:
-        """Find the intervals of several rows at once."""
-        if not rows:
-            return
-        at = list(rows.values())
-        probes = np.array([row[PROBED] for row in at])
+    def quantiles_of(self, rows: Sequence[Array], sample: Sample) -> Array:
+        """The quantiles of each row, ascending, shape `[rows, levels]`."""
+        probes = np.array([row[PROBED] for row in rows])
         sizes = np.abs(probes).max(axis=1)
         sizes[sizes == 0.0] = 1.0
         keys = _keys_of(np.rint(probes / sizes[:, None] * STEPS))
@@ -79,17 +84,56 @@ class Looks:
                 new.setdefault(key, index)
         if new:
             found = quantiles(
-                [at[index][:DRAWS] for index in new.values()],
-                np.array([at[index][ENDS] for index in new.values()]),
+                [rows[index][:DRAWS] for index in new.values()],
+                np.array([rows[index][ENDS] for index in new.values()]),
                 sample,
+                self._levels,
             )
             for (key, index), row in zip(new.items(), found.tolist(), strict=True):
                 self._seen[key] = Seen(float(sizes[index]), row)
         like = [self._seen[key] for key in keys]
         factors = sizes / [one.size for one in like]
-        scaled = rounded(np.array([one.quantiles for one in like]) * factors[:, None])
-        for name, row in zip(rows, scaled.tolist(), strict=True):
+        return rounded(np.array([one.quantiles for one in like]) * factors[:, None])
+
+
+class Looks:
+    """The intervals of rows by name, and all quantiles of those with outcomes."""
+
+    def __init__(self) -> None:
+        self.intervals: dict[str, Quantiles] = {}
+        self.with_outcomes: dict[str, list[float]] = {}
+        """Quantiles at `ALL_LEVELS`, which include those of the interval."""
+        self._shapes = Shapes(INTERVAL)
+        self._shapes_with_outcomes = Shapes(WITH_OUTCOMES)
+
+    def copy(self) -> "Looks":
+        """The same looks, to which more can be added independently."""
+        other = Looks()
+        other.intervals |= self.intervals
+        other.with_outcomes |= self.with_outcomes
+        other._shapes = self._shapes.copy()
+        other._shapes_with_outcomes = self._shapes_with_outcomes.copy()
+        return other
+
+    def add(self, rows: Rows, sample: Sample) -> None:
+        """Find the intervals of several rows at once."""
+        if not rows:
+            return
+        found = self._shapes.quantiles_of(list(rows.values()), sample)
+        for name, row in zip(rows, found.tolist(), strict=True):
             self.intervals[name] = Quantiles(*row)
+
+    def add_with_outcomes(self, rows: Rows, sample: Sample) -> None:
+        """Find the quantiles of several rows at all levels. Those of the interval are among them.
+
+        Found together they ascend, so that outcomes lie on their side of the interval's quantiles.
+        """
+        if not rows:
+            return
+        found = self._shapes_with_outcomes.quantiles_of(list(rows.values()), sample).tolist()
+        for name, row in zip(rows, found, strict=True):
+            self.with_outcomes[name] = row
+            self.intervals[name] = Quantiles(*(row[place] for place in PLACES_OF_INTERVAL))
 
 
 def _keys_of(shapes: Array) -> list[bytes]:

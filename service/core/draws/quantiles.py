@@ -1,4 +1,4 @@
-"""10%, 50% and 90% quantiles of numbers over joint draws, corrected by their linear parts.
+"""Quantiles of numbers over joint draws, corrected by their linear parts.
 
 Columns of a finite sample are correlated by chance, which shifts quantiles. For the linear part of
 a number the shift is known: its slopes follow from the ends, and its distribution is normal. That
@@ -6,7 +6,7 @@ shift is subtracted.
 """
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +15,63 @@ from service.core.draws.columns import DRAWS, SCORES, Sample
 from service.core.figures.arrays import Array
 from service.core.figures.units import Z_90
 
-Excess: TypeAlias = tuple[float, float, float]
-"""By how much three drawn quantiles exceed the exact ones."""
+Excess: TypeAlias = tuple[float, ...]
+"""By how much the drawn quantile at each level exceeds the exact one."""
 
-LEVELS: Final[Array] = np.array([0.1, 0.5, 0.9])
-NORMAL_QUANTILES: Final[Array] = np.interp(LEVELS, (np.arange(DRAWS) + 0.5) / DRAWS, SCORES)
-PLACES: Final[Array] = LEVELS * DRAWS - 0.5
-"""The place of a level among sorted draws. The i-th draw is the middle of the i-th stratum."""
-BELOW: Final[NDArray[np.intp]] = PLACES.astype(np.intp)
-BEYOND: Final[Array] = PLACES - BELOW
-LOOKED_AT: Final[NDArray[np.intp]] = np.array([*BELOW, *(BELOW + 1), 0, DRAWS - 1])
-"""The sorted draws from which quantiles follow: next to each level, the least and the most."""
+DRAW_LEVELS: Final[Array] = (np.arange(DRAWS) + 0.5) / DRAWS
+"""The levels of the sorted draws. The i-th draw is the middle of the i-th stratum."""
+
+
+class Levels(NamedTuple):
+    """Levels of quantiles, ascending and symmetric about one half, and where draws have them."""
+
+    name: str
+    normal: Array
+    """The quantiles of the standard normal distribution."""
+    beyond: Array
+    """How far each level lies from the draw below it to the draw above it."""
+    looked_at: NDArray[np.intp]
+    """The sorted draws that are needed: below and above each level, the least and the most."""
+
+    @property
+    def size(self) -> int:
+        """The number of levels."""
+        return len(self.beyond)
+
+
+def levels_of(name: str, levels: Sequence[float]) -> Levels:
+    """Where the draws have these levels."""
+    places = np.array(levels) * DRAWS - 0.5
+    below = places.astype(np.intp)
+    above = np.minimum(below + 1, DRAWS - 1)
+    return Levels(
+        name=name,
+        normal=np.interp(levels, DRAW_LEVELS, SCORES),
+        beyond=places - below,
+        looked_at=np.array([*below, *above, 0, DRAWS - 1]),
+    )
+
+
+OUTCOMES: Final = 20
+OUTCOME_LEVELS: Final = tuple((index + 0.5) / OUTCOMES for index in range(OUTCOMES))
+"""The middles of parts of equal probability."""
+BUDGETED: Final = 0.8
+"""The level of a budget that is kept in four cases of five."""
+INTERVAL_LEVELS: Final = (0.1, 0.5, 0.9)
+ALL_LEVELS: Final = tuple(sorted((*OUTCOME_LEVELS, *INTERVAL_LEVELS, 1.0 - BUDGETED, BUDGETED)))
+INTERVAL: Final = levels_of("interval", INTERVAL_LEVELS)
+WITH_OUTCOMES: Final = levels_of("with outcomes", ALL_LEVELS)
 DIRECTION_STEPS: Final = 1e9
 """The precision by which slopes are told apart, in parts of their length."""
 MOST_KNOWN: Final = 4096
 """Most directions that are remembered for a set of figures, before all are forgotten."""
 STEP_BYTES: Final = 4
 """Bytes of a direction's step along one figure, which is at most DIRECTION_STEPS: 32 bits."""
-DIRECTION_BYTES: Final = 350
-"""Bytes of a direction besides its steps: the headers of its key and of its three numbers, these
-numbers, and its share of a table (measured: 330 bytes)."""
+DIRECTION_BYTES: Final = 250
+"""Bytes of a direction besides its steps and its numbers: the headers of its key and of its tuple,
+and its share of a table (measured: 234 bytes)."""
+EXCESS_BYTES: Final = 32
+"""Bytes of one number of a direction, and of the reference to it."""
 NAME_BYTES: Final = 150
 """Bytes of a figure's name in a key: 49 of header, a reference and up to 90 characters."""
 FEW_FIGURES: Final = 64
@@ -43,8 +80,10 @@ BLOCK: Final = 12
 """Numbers that are sorted together: 96 KiB, which fit in a core's own cache."""
 
 
-def quantiles(draws: Sequence[Array], ends: Array, sample: Sample) -> Array:
-    """10%, 50% and 90% quantiles of numbers, each corrected by its slopes; shape `[numbers, 3]`.
+def quantiles(
+    draws: Sequence[Array], ends: Array, sample: Sample, levels: Levels = INTERVAL
+) -> Array:
+    """Quantiles of numbers, each corrected by its slopes; ascending, shape `[numbers, levels]`.
 
         u = sum over figures of slope * z,  slope = (f(high) - f(low)) / (2 * 1.645)
         quantile of f = drawn quantile of f - (drawn quantile of u - its quantile)
@@ -58,16 +97,16 @@ def quantiles(draws: Sequence[Array], ends: Array, sample: Sample) -> Array:
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
     """
-    below, above, least, most = _order_statistics(draws)
+    below, above, least, most = _order_statistics(draws, levels)
     positive = (least[:, 0] > 0.0) & (ends.min(axis=1) > 0.0)
     negative = (most[:, 0] < 0.0) & (ends.max(axis=1) < 0.0)
     geometric = positive | negative
     heights = ends.copy()
     heights[geometric] = np.log(np.abs(ends[geometric]))
-    excess = _excess(_slopes(heights), sample)
+    excess = _excess(_slopes(heights), sample, levels)
     excess[negative] = excess[negative, ::-1]
-    found = below + BEYOND * (above - below) - excess
-    factor = (above[geometric] / below[geometric]) ** BEYOND * np.exp(-excess[geometric])
+    found = below + levels.beyond * (above - below) - excess
+    factor = (above[geometric] / below[geometric]) ** levels.beyond * np.exp(-excess[geometric])
     found[geometric] = below[geometric] * factor
     found = np.minimum(np.maximum(found, least), most)
     found.sort(axis=1)
@@ -81,43 +120,43 @@ def _slopes(heights: Array) -> Array:
     return slopes
 
 
-def _excess(slopes: Array, sample: Sample) -> Array:
+def _excess(slopes: Array, sample: Sample, levels: Levels) -> Array:
     """By how much drawn quantiles of sum(slope * z) exceed those of its normal distribution.
 
     The excess is proportional to the length of the slopes.
     """
-    excess = np.zeros((len(slopes), len(LEVELS)))
+    excess = np.zeros((len(slopes), levels.size))
     length = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
     mixed = np.flatnonzero(length)
     if mixed.size:
         directions = np.rint(slopes[mixed] / length[mixed] * DIRECTION_STEPS)
-        excess[mixed] = length[mixed] * _excess_of(directions, sample)
+        excess[mixed] = length[mixed] * _excess_of(directions, sample, levels)
     return excess
 
 
-def _excess_of(directions: Array, sample: Sample) -> Array:
+def _excess_of(directions: Array, sample: Sample, levels: Levels) -> Array:
     """The excess for slopes of length one, in steps. Quotes share most directions.
 
     New directions are computed together, and summed figure by figure. So the excess of a direction
     does not depend on the others, nor on the number of threads.
     """
-    known: dict[bytes, Excess] = sample.memo.get("excess", sample.figures) or {}
+    known: dict[bytes, Excess] = sample.memo.get("excess", (levels.name, sample.figures)) or {}
     keys = [direction.tobytes() for direction in directions.astype(np.int32)]
     new = {key: index for index, key in enumerate(keys) if key not in known}
-    computed = _computed_excess(directions[list(new.values())], sample) if new else []
+    computed = _computed_excess(directions[list(new.values())], sample, levels) if new else []
     found = dict(zip(new, computed, strict=True))
     excess = np.array([found.get(key) or known[key] for key in keys])
     if found:
-        _remember(known, found, sample)
+        _remember(known, found, sample, levels)
     return excess
 
 
-def _computed_excess(directions: Array, sample: Sample) -> list[Excess]:
+def _computed_excess(directions: Array, sample: Sample, levels: Levels) -> list[Excess]:
     slopes = directions / DIRECTION_STEPS
-    below, above, _, _ = _order_statistics(_linear_parts(slopes, sample))
+    below, above, _, _ = _order_statistics(_linear_parts(slopes, sample), levels)
     deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
-    computed = below + BEYOND * (above - below) - deviation * NORMAL_QUANTILES
-    return [(low, middle, high) for low, middle, high in computed.tolist()]
+    computed = below + levels.beyond * (above - below) - deviation * levels.normal
+    return [tuple(excess) for excess in computed.tolist()]
 
 
 def _linear_parts(slopes: Array, sample: Sample) -> Array:
@@ -146,24 +185,31 @@ def _summed(slopes: Array, hangs: NDArray[np.bool_], sample: Sample) -> Array:
     return drawn
 
 
-def _remember(known: dict[bytes, Excess], found: dict[bytes, Excess], sample: Sample) -> None:
+def _remember(
+    known: dict[bytes, Excess], found: dict[bytes, Excess], sample: Sample, levels: Levels
+) -> None:
     """Add directions to those known of these figures. If there are too many, forget the others."""
     memo, figures = sample.memo, sample.figures
-    bytes_each = DIRECTION_BYTES + len(figures) * STEP_BYTES
+    bytes_each = DIRECTION_BYTES + levels.size * EXCESS_BYTES + len(figures) * STEP_BYTES
     most = min(MOST_KNOWN, memo.largest_bytes // bytes_each)
     if len(known) > most:
         known.clear()
     known.update(found)
     of_figures = len(figures) * NAME_BYTES
-    memo.put("excess", figures, known, size_bytes=of_figures + len(known) * bytes_each)
+    memo.put(
+        "excess", (levels.name, figures), known, size_bytes=of_figures + len(known) * bytes_each
+    )
 
 
-def _order_statistics(draws: Sequence[Array] | Array) -> tuple[Array, Array, Array, Array]:
+def _order_statistics(
+    draws: Sequence[Array] | Array, levels: Levels
+) -> tuple[Array, Array, Array, Array]:
     """For each number, the draws below and above each level, the least and the most draw."""
     looked_at = []
     for start in range(0, len(draws), BLOCK):
         block = np.array(draws[start : start + BLOCK])
         block.sort(axis=1)
-        looked_at.append(block.take(LOOKED_AT, axis=1))
+        looked_at.append(block.take(levels.looked_at, axis=1))
     found = np.concatenate(looked_at)
-    return found[:, :3], found[:, 3:6], found[:, 6:7], found[:, 7:]
+    count = levels.size
+    return found[:, :count], found[:, count:-2], found[:, -2:-1], found[:, -1:]

@@ -21,7 +21,7 @@ from msgspec import UNSET
 from service.core.draws.columns import DRAWS, Leaf, Sample, draws_of, values_at
 from service.core.draws.looks import ENDS, Looks, Quantiles, Rows, rounded
 from service.core.draws.memo import Memo
-from service.core.draws.quantiles import NORMAL_QUANTILES
+from service.core.draws.quantiles import INTERVAL, WITH_OUTCOMES, Levels
 from service.core.figures.arrays import Array
 from service.core.figures.ledger import Application, Entry, Ledger, replay
 
@@ -43,10 +43,11 @@ NOTHING: Final = Standing({}, Looks())
 
 
 class Replayed(NamedTuple):
-    """The rows to keep, and the intervals of all derived entries that vary."""
+    """The rows to keep, with their quantiles at all levels, and the intervals of all that vary."""
 
     rows: Rows
     intervals: dict[str, Quantiles]
+    with_outcomes: dict[str, list[float]]
 
 
 def leaf_of(entry: Entry) -> Leaf | None:
@@ -66,10 +67,15 @@ def uncertain_leaves(ledger: Ledger) -> tuple[Leaf, ...]:
 
 def interval_of_leaf(leaf: Leaf) -> Quantiles:
     """The quantiles of a leaf. It rises with its score, so they are its values at the score's."""
+    return Quantiles(*_quantiles_of_leaf(leaf, INTERVAL))
+
+
+def _quantiles_of_leaf(leaf: Leaf, levels: Levels) -> list[float]:
     values = values_at(
-        NORMAL_QUANTILES, unit=leaf.unit, low=leaf.low, central=leaf.central, high=leaf.high
+        levels.normal, unit=leaf.unit, low=leaf.low, central=leaf.central, high=leaf.high
     )
-    return Quantiles(*rounded(values).tolist())
+    quantiles: list[float] = rounded(values).tolist()
+    return quantiles
 
 
 def replayed(
@@ -77,17 +83,18 @@ def replayed(
 ) -> Replayed:
     """The argument of a ledger over draws of its leaves, in the order of `uncertain_leaves`.
 
-    It returns only the rows to `keep` that vary.
+    It returns only the rows to `keep` that vary, with their quantiles at all levels.
     """
     lasting = tuple(leaf for leaf in leaves if not ledger.hangs_on_run(leaf.name))
     standing, of_run = ledger.tape
     rows_that_stand = len(lasting) + sum(len(applied.parts) for applied in standing)
     if rows_that_stand * row_bytes(lasting) < memo.largest_bytes:
         before = _standing_of(lasting, standing, memo)
-        rows, looks = _Replay(leaves, memo, before).after(of_run, keep=keep)
+        rows, looks = _Replay(leaves, memo, before, outcomes=keep).after(of_run, keep=keep)
     else:
-        rows, looks = _Replay(leaves, memo).after([*standing, *of_run], keep=keep)
-    return Replayed(rows, looks.intervals)
+        replay_of_all = _Replay(leaves, memo, outcomes=keep)
+        rows, looks = replay_of_all.after([*standing, *of_run], keep=keep)
+    return Replayed(rows, looks.intervals, looks.with_outcomes)
 
 
 def row_bytes(leaves: Sequence[Leaf]) -> int:
@@ -123,10 +130,21 @@ def _ends_of_blocks(tape: Sequence[Application], *, most_rows: int) -> Iterator[
 
 
 class _Replay:
-    """The rows that are needed at one place of a tape."""
+    """The rows that are needed at one place of a tape, and looks at those that were passed.
 
-    def __init__(self, leaves: tuple[Leaf, ...], memo: Memo, before: Standing = NOTHING) -> None:
+    The rows of `outcomes` are looked at with all levels.
+    """
+
+    def __init__(
+        self,
+        leaves: tuple[Leaf, ...],
+        memo: Memo,
+        before: Standing = NOTHING,
+        *,
+        outcomes: Collection[str] = (),
+    ) -> None:
         self._leaves = leaves
+        self._outcomes = frozenset(outcomes)
         self._places = {leaf.name: place for place, leaf in enumerate(leaves)}
         self._sample = Sample(tuple(self._places), memo)
         self._before = before.rows
@@ -143,7 +161,18 @@ class _Replay:
             self._apply_in_blocks(tape, most_rows=most_rows, keep=keep)
         self._bring(keep)
         kept = {name: self._rows[name] for name in keep if name in self._rows}
+        self._look_at_outcomes_left(kept)
         return Standing(kept, self._looks)
+
+    def _look_at_outcomes_left(self, rows: Rows) -> None:
+        """Find all quantiles of rows that this replay did not derive: leaves, and earlier ones."""
+        seen = self._looks.with_outcomes
+        left = [name for name in rows if name in self._outcomes and name not in seen]
+        for name in left:
+            if name in self._places:
+                seen[name] = _quantiles_of_leaf(self._leaves[self._places[name]], WITH_OUTCOMES)
+        earlier = {name: rows[name] for name in left if name not in self._places}
+        self._looks.add_with_outcomes(earlier, self._sample)
 
     def _apply_in_blocks(
         self, tape: Sequence[Application], *, most_rows: int, keep: Collection[str]
@@ -165,7 +194,10 @@ class _Replay:
             for name, row in replay(tape, self._rows).items()
             if name not in self._rows and isinstance(row, np.ndarray)
         }
-        self._looks.add(derived, self._sample)
+        with_outcomes = {name: row for name, row in derived.items() if name in self._outcomes}
+        others = {name: row for name, row in derived.items() if name not in with_outcomes}
+        self._looks.add_with_outcomes(with_outcomes, self._sample)
+        self._looks.add(others, self._sample)
         self._rows |= derived
 
     def _bring(self, names: Iterable[str]) -> None:

@@ -1,15 +1,22 @@
-"""p10, p50, p90 of the numbers of a quote, and the drivers of its totals."""
+"""p10, p50, p90 of the numbers of a quote, and outcomes, positions and drivers of some of them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
 from service.core.draws.columns import DRAWS, Sample
-from service.core.draws.looks import ENDS, Quantiles
+from service.core.draws.looks import ENDS, Quantiles, rounded
 from service.core.draws.memo import Memo
+from service.core.draws.quantiles import (
+    ALL_LEVELS,
+    BUDGETED,
+    DRAW_LEVELS,
+    OUTCOME_LEVELS,
+    OUTCOMES,
+)
 from service.core.draws.rows import (
     CENTRE,
     Replayed,
@@ -19,9 +26,12 @@ from service.core.draws.rows import (
     uncertain_leaves,
 )
 from service.core.draws.sensitivity import Shares, variance_shares
+from service.core.figures.arrays import Array
 from service.core.figures.ledger import Ledger
 
 LEAST_SHARE: Final = 1e-3
+PLACES_OF_OUTCOMES: Final = [ALL_LEVELS.index(level) for level in OUTCOME_LEVELS]
+PLACE_OF_BUDGET: Final = ALL_LEVELS.index(BUDGETED)
 SHARE_DECIMALS: Final = 6
 """Decimals of a share. Further ones are noise of the draws and differ between processors."""
 
@@ -42,17 +52,36 @@ class Drivers(Struct, frozen=True):
     interactions: float = 0.0
 
 
-class Spread:
-    """The joint draws of one ledger: intervals of its entries, drivers of the totals."""
+class Outcomes(NamedTuple):
+    """Equally likely values of a number, ascending, and its 80% quantile."""
 
-    def __init__(self, ledger: Ledger, memo: Memo, *, totals: Sequence[str] = ()) -> None:
+    values: tuple[float, ...]
+    p80: float
+
+
+class Spread:
+    """The joint draws of one ledger: intervals of its entries, outcomes and drivers of some.
+
+    Drivers are those of the `totals`. Outcomes and positions are those of the totals and of the
+    entries in `outcomes`.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        memo: Memo,
+        *,
+        totals: Sequence[str] = (),
+        outcomes: Sequence[str] = (),
+    ) -> None:
         self._ledger = ledger
         self._memo = memo
         self._leaves = uncertain_leaves(ledger)
-        again = Replayed({}, {})
+        again = Replayed({}, {}, {})
         if self._leaves:
-            again = replayed(ledger, self._leaves, memo, keep=totals)
-        self._rows, self._intervals = again
+            again = replayed(ledger, self._leaves, memo, keep=(*totals, *outcomes))
+        self._rows, self._intervals, self._with_outcomes = again
+        self._sample = Sample(tuple(leaf.name for leaf in self._leaves), memo)
         self._totals = [name for name in totals if name in self._rows]
         self._drivers: dict[str, Drivers] = {}
 
@@ -71,6 +100,37 @@ class Spread:
         if leaf is None:
             return Quantiles(entry.central, entry.central, entry.central)
         return interval_of_leaf(leaf)
+
+    def outcomes(self, name: str) -> Outcomes:
+        """Equally likely values of an entry. They are equal if nothing uncertain enters."""
+        if self._row_of(name) is None:
+            central = self._ledger.entry(name).central
+            return Outcomes((central,) * OUTCOMES, central)
+        quantiles = self._with_outcomes[name]
+        return Outcomes(
+            tuple(quantiles[place] for place in PLACES_OF_OUTCOMES), quantiles[PLACE_OF_BUDGET]
+        )
+
+    def position(self, number: float, *, name: str) -> float:
+        """The share of the draws of an entry that lie below a number. Ties count as half.
+
+        It takes one of the totals, or of the outcomes. It is the inverse of the quantiles that are
+        printed: the position of p10 is 0.1. Between them it follows the draws.
+        """
+        row = self._row_of(name)
+        if row is None:
+            return position_among(rounded(np.array([self._ledger.entry(name).central])), number)
+        draws = np.sort(row[:DRAWS])
+        drawn = np.interp(ALL_LEVELS, DRAW_LEVELS, draws)
+        moved = _moved(number, np.array(self._with_outcomes[name]), drawn)
+        return position_among(rounded(draws), moved)
+
+    def _row_of(self, name: str) -> Array | None:
+        """The row of an entry. None if nothing uncertain enters. KeyError if it was not kept."""
+        row = self._rows.get(name)
+        if row is None and (name in self._intervals or leaf_of(self._ledger.entry(name))):
+            raise KeyError(name)
+        return row
 
     def drivers(self, total: str) -> Drivers:
         """The drivers of a total, without figures below a thousandth of its variance."""
@@ -103,5 +163,28 @@ class Spread:
         """The shares of all totals at once, because their regressions share a matrix."""
         rows = np.array([self._rows[name] for name in self._totals])
         deviations = rows[:, ENDS] - rows[:, CENTRE : CENTRE + 1]
-        sample = Sample(tuple(leaf.name for leaf in self._leaves), self._memo)
-        return variance_shares(rows[:, :DRAWS], sample, deviations.reshape(len(rows), -1, 2))
+        return variance_shares(rows[:, :DRAWS], self._sample, deviations.reshape(len(rows), -1, 2))
+
+
+def _moved(number: float, start: Array, end: Array) -> float:
+    """A number moved as the points of `start` move to those of `end`, both ascending."""
+    if number < start[0]:
+        return float(number + (end[0] - start[0]))
+    if number > start[-1]:
+        return float(number + (end[-1] - start[-1]))
+    return float(np.interp(number, start, end))
+
+
+def position_among(draws: Array, number: float) -> float:
+    """The share of ascending draws below a number, with half of those that equal it.
+
+    Between two draws it is interpolated. Each draw is the middle of a part of equal probability.
+    Numbers are equal if their first 12 digits are.
+    """
+    wanted = float(rounded(np.array(number)))
+    below = int(np.searchsorted(draws, wanted, side="left"))
+    up_to = int(np.searchsorted(draws, wanted, side="right"))
+    if below < up_to or below in {0, len(draws)}:
+        return (below + up_to) / 2 / len(draws)
+    least, most = draws[below - 1], draws[below]
+    return float(below - 0.5 + (wanted - least) / (most - least)) / len(draws)

@@ -1,6 +1,6 @@
 """The finished argument as the quote shows it: printed amounts, intervals, drivers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import UNSET, UnsetType
@@ -10,10 +10,12 @@ from service.core.answer import (
     AmountInterval,
     Bill,
     BreakEven,
+    Budget,
     CarbonAnswer,
     Driver,
     EnergyAnswer,
     Estimate,
+    EstimateWithOutcomes,
     Exclusion,
     Feasibility,
     GenerationAnswer,
@@ -41,7 +43,7 @@ from service.core.bills.power import Consumption
 from service.core.catalog.catalog import ExcludedCost
 from service.core.draws.looks import Quantiles
 from service.core.draws.memo import Memo
-from service.core.draws.spread import Spread
+from service.core.draws.spread import Outcomes, Spread
 from service.core.figures.ledger import Ledger, Term
 from service.core.printing.money import (
     amount_of,
@@ -59,10 +61,20 @@ from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
 
 
-def spread_of_quote(ledger: Ledger, bills: Sequence[DraftBill], memo: Memo) -> Spread:
-    """The joint draws of the whole argument, with the drivers of the bills' totals."""
+def spread_of_quote(
+    ledger: Ledger,
+    bills: Sequence[DraftBill],
+    memo: Memo,
+    *,
+    hours: Iterable[Term | Unknown | None],
+) -> Spread:
+    """The joint draws of the whole argument, with the drivers of the bills' totals.
+
+    They also have outcomes of the hours that are known.
+    """
     totals = [bill.total.name for bill in bills if bill.total is not None]
-    return Spread(ledger, memo, totals=totals)
+    drawn = [term.name for term in hours if isinstance(term, Term)]
+    return Spread(ledger, memo, totals=totals, outcomes=drawn)
 
 
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
@@ -79,12 +91,18 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             lines=lines,
             excludes=excludes,
         )
-    drivers = spread.drivers(bill.total.name)
+    figure, drivers = bill.total.name, spread.drivers(bill.total.name)
+    interval = _amounts(spread.interval(figure), central=total)
+    outcomes, p80 = _printed_outcomes(
+        spread.outcomes(figure), spread.interval(figure), central=total
+    )
     return PricedBill(
         basis=bill.basis,
         total=money,
-        interval=_amounts(spread.interval(bill.total.name), central=total),
-        figure=bill.total.name,
+        budget=Budget(p50=interval.p50, p80=p80),
+        interval=interval,
+        outcomes=outcomes,
+        figure=figure,
         lines=lines,
         drivers=tuple(
             Driver(
@@ -152,8 +170,8 @@ def printed_stage(
         accelerator=effort.cluster.accelerator,
         devices=int(effort.cluster.devices),
         feasibility=feasibility(effort),
-        device_hours=estimate(effort.device_hours, spread),
-        wall_clock_hours=estimate(effort.wall_clock_hours, spread),
+        device_hours=estimate_with_outcomes(effort.device_hours, spread),
+        wall_clock_hours=estimate_with_outcomes(effort.wall_clock_hours, spread),
         begins_after_hours=estimate(begins, spread),
         ends_after_hours=estimate(ends, spread),
         mfu=estimate(hours.mfu, spread),
@@ -394,6 +412,26 @@ def known(term: Term, spread: Spread) -> Estimate:
     )
 
 
+def known_with_outcomes(term: Term, spread: Spread) -> EstimateWithOutcomes:
+    """A number with its interval, its figure and its outcomes."""
+    interval = spread.interval(term.name)
+    return EstimateWithOutcomes(
+        central=term.central,
+        p10=interval.p10,
+        p50=interval.p50,
+        p90=interval.p90,
+        figure=term.name,
+        outcomes=spread.outcomes(term.name).values,
+    )
+
+
+def estimate_with_outcomes(
+    term: Term | Unknown | None, spread: Spread
+) -> EstimateWithOutcomes | UnsetType:
+    """Hours with their interval, their figure and their outcomes, if they are known."""
+    return known_with_outcomes(term, spread) if isinstance(term, Term) else UNSET
+
+
 def _amounts(interval: Quantiles, *, central: Decimal) -> AmountInterval:
     """Quantiles as amounts. Without spread they equal the printed amount."""
     if interval.p10 == interval.p90:
@@ -404,3 +442,18 @@ def _amounts(interval: Quantiles, *, central: Decimal) -> AmountInterval:
         p50=printed_estimate(interval.p50),
         p90=printed_estimate(interval.p90),
     )
+
+
+def _printed_outcomes(
+    outcomes: Outcomes, interval: Quantiles, *, central: Decimal
+) -> tuple[tuple[str, ...], str]:
+    """Outcomes of a total and its 80% quantile as amounts.
+
+    Those in an interval without width equal the printed amount.
+    """
+    certain = interval.p10 if interval.p10 == interval.p90 else None
+    values = [
+        printed(central) if usd == certain else printed_estimate(usd)
+        for usd in (*outcomes.values, outcomes.p80)
+    ]
+    return tuple(values[:-1]), values[-1]
