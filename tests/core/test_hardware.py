@@ -35,7 +35,9 @@ def hardware(device: str, precision: str) -> tuple[Hardware | Unknown, set[str]]
         ("nvidia-h100-sxm-80gb", "tf32", "tf32", 494.5),
         ("nvidia-b200-sxm", "mxfp8", "mxfp8", 4500),
         ("nvidia-b200-sxm", "nvfp4", "fp4", 9000),
-        ("nvidia-v100-sxm2-32gb", "bf16", "fp16", 125),
+        ("nvidia-v100-sxm2-32gb", "bf16", "fp32", 15.7),
+        ("nvidia-v100-sxm2-32gb", "fp16", "fp16", 125),
+        ("nvidia-v100-sxm2-32gb", "fp8", "fp16", 125),
         ("intel-gaudi2", "fp16", "bf16", 432),
         ("google-tpu-v5p", "fp32", "bf16", 459),
         ("google-tpu-v5p", "fp16", "bf16", 459),
@@ -55,7 +57,21 @@ def test_a_stand_in_is_said_unless_it_is_only_another_name():
     assert "precision_substituted" in hardware("nvidia-h100-sxm-80gb", "mxfp8")[1]
     assert "precision_substituted" in hardware("google-tpu-v5p", "fp32")[1]
     assert "precision_substituted" not in hardware("nvidia-b200-sxm", "nvfp4")[1]
-    assert "precision_substituted" not in hardware("nvidia-v100-sxm2-32gb", "bf16")[1]
+    assert "precision_substituted" in hardware("nvidia-v100-sxm2-32gb", "fp8")[1]
+
+
+def test_bf16_that_software_emulates_is_said():
+    said = hardware("nvidia-v100-sxm2-32gb", "bf16")[1]
+    assert "precision_emulated" in said
+    assert "precision_substituted" not in said
+    assert "precision_emulated" not in hardware("nvidia-v100-sxm2-32gb", "fp16")[1]
+
+
+@pytest.mark.parametrize(("asked", "tflop_per_s"), [("bf16", 15.7), ("fp16", 125), ("fp8", 125)])
+def test_attention_runs_in_the_16_bits_that_the_work_has(asked, tflop_per_s):
+    found, _ = hardware("nvidia-v100-sxm2-32gb", asked)
+    assert isinstance(found, Hardware)
+    assert found.bf16_peak_flop_per_s.central == tflop_per_s * 1e12
 
 
 def test_nothing_stands_in_for_fp32_on_a_device_that_is_no_tpu():

@@ -15,6 +15,7 @@ from service.core.bills.owned.bill import (
 )
 from service.core.bills.owned.conventions import holding_of
 from service.core.bills.owned.terms import Holding, cluster_terms, terms_at
+from service.core.bills.places import warn_of_place
 from service.core.bills.power import (
     Consumption,
     DevicePower,
@@ -63,6 +64,7 @@ def _priced(
     cluster = effort.context.cluster
     if cluster.pointer not in sites:
         sites[cluster.pointer] = site_rates(cluster)
+        warn_of_place(cluster)
     site = sites[cluster.pointer]
     power = device_power(cluster, site)
     consumption = consumption_of(effort, power)

@@ -22,6 +22,7 @@ from service.core.catalog.errors import (
     UnknownSite,
 )
 from service.core.catalog.names import Names
+from service.core.figures.ledger import Ledger
 from service.core.figures.sources import AsOf, Datum, Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName, DeviceKind
@@ -408,6 +409,16 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         found: dict[str, tuple[System, ...]] = {}
         for system in self.systems.values():
             found[system.accelerator] = (*found.get(system.accelerator, ()), system)
+        return found
+
+    @cached_property
+    def runs_of_hours(self) -> Mapping[float, tuple[ReferenceRun, ...]]:
+        """The reference runs by the device-hours that they disclose."""
+        found: dict[float, tuple[ReferenceRun, ...]] = {}
+        for run in self.runs.values():
+            if run.device_hours is not UNSET:
+                hours = Ledger().take(run.device_hours).central
+                found[hours] = (*found.get(hours, ()), run)
         return found
 
     @cached_property

@@ -28,6 +28,13 @@ Source: PyTorch documentation, `torch.set_float32_matmul_precision`, default "hi
 """
 STAND_IN_PRECISION_ON_TPU: Final = STAND_IN_PRECISION | {"fp32": "bf16", "tf32": "bf16"}
 """XLA multiplies fp32 in bf16 on TPUs. Source: JAX documentation, "Matmul precision"."""
+EMULATED: Final = {"bf16": "fp32"}
+"""What work at a precision computes in, on a device that stores the format and cannot multiply it.
+
+GPUs before Ampere lack bf16: inputs are shifted to fp32 and multiplied there. Eight bits are not
+emulated so; what stands in for them is fp16.
+Source: PyTorch, pull request 148322 (2025-03).
+"""
 SAME_RATE: Final = {("nvfp4", "fp4"), ("bf16", "fp16"), ("fp16", "bf16")}
 """Formats that a matrix unit runs at the same rate. Only their names differ."""
 
@@ -64,7 +71,7 @@ def hardware_of(cluster: Cursor[Cluster], precision: Fixed) -> Hardware | Unknow
     if isinstance(peak, Unknown):
         return peak
     device, take = device_of(cluster), cluster.argument.ledger.take
-    bf16 = _peak_datum(device, "bf16")[0]
+    bf16 = _sixteen_bit_datum(device, precision.value)
     bandwidth, link = device.memory_bandwidth_byte_per_s, device.scale_up
     if bf16 is None:
         return _unsuited(cluster, device, "bf16 peak")
@@ -101,7 +108,14 @@ def peak_of(cluster: Cursor[Cluster], precision: Fixed) -> Peak | Unknown:
     datum, used = _peak_datum(device, precision.value)
     if datum is None:
         return _unsuited(cluster, device, f"{precision.value} peak")
-    if used != precision.value and (precision.value, used) not in SAME_RATE:
+    if _emulates(device, precision.value):
+        argument.warn(
+            "precision_emulated",
+            f"{device.id} cannot multiply in {precision.value}; its {used} peak was taken, in "
+            "which software emulates it",
+            pointer=precision.stands,
+        )
+    elif used != precision.value and (precision.value, used) not in SAME_RATE:
         argument.warn(
             "precision_substituted",
             f"{device.id} has no {precision.value} peak; its {used} peak was taken",
@@ -120,6 +134,8 @@ def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]
     """The peak and its format: the asked one, or the first that stands in for it."""
     stands_in = STAND_IN_PRECISION_ON_TPU if device.kind == "tpu" else STAND_IN_PRECISION
     peaks, tried = device.peak_dense_flop_per_s, set[str]()
+    if _emulates(device, precision):
+        precision = EMULATED[precision]
     while precision not in peaks:
         tried.add(precision)
         stand_in = stands_in.get(precision)
@@ -127,6 +143,18 @@ def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]
             return None, precision
         precision = stand_in
     return peaks[precision], precision
+
+
+def _emulates(device: Accelerator, precision: str) -> bool:
+    """Whether software emulates the precision on the device, which has a peak to do so."""
+    peaks = device.peak_dense_flop_per_s
+    return precision not in peaks and EMULATED.get(precision) in peaks
+
+
+def _sixteen_bit_datum(device: Accelerator, precision: str) -> Datum | None:
+    """The peak of what work at a precision computes in 16 bits, such as attention."""
+    emulates = _emulates(device, "bf16") and precision != "bf16"
+    return _peak_datum(device, "fp16" if emulates else "bf16")[0]
 
 
 def _network(cluster: Cursor[Cluster], device: Accelerator) -> Term:

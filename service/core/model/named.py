@@ -19,15 +19,29 @@ class NamedModel(Struct, frozen=True, kw_only=True):
     """The architecture of a model that a request names.
 
     `stands` is where it is described: a row of the catalog, or a pointer into the request.
+    `longest_sequence` is the most tokens that its configuration allows, if that is known.
     """
 
     architecture: Architecture
     stands: str
+    longest_sequence: float | None = None
 
     @property
     def fixed(self) -> Fixed:
         """The architecture as an argument of a formula."""
         return Fixed(self.architecture, self.stands)
+
+
+def warn_of_context(at: Cursor[Any], model: NamedModel, *, tokens: float, member: str) -> None:
+    """Warn of sequences that are longer than the model's published configuration allows."""
+    longest = model.longest_sequence
+    if longest is not None and tokens > longest:
+        at.warn(
+            "context_above_maximum",
+            f"sequences of {tokens:g} tokens are longer than the {longest:g} that the model's "
+            "configuration allows",
+            member=member,
+        )
 
 
 def named_model(at: Cursor[Model]) -> NamedModel | Unknown:
@@ -45,7 +59,11 @@ def _preset(at: Cursor[PresetModel]) -> NamedModel:
     if preset.params_active is not UNSET:
         ledger.take(preset.params_active)
     transformer = msgspec.convert(preset.architecture, Transformer)
-    return NamedModel(architecture=architecture_of(transformer), stands=f"models/{preset.id}")
+    return NamedModel(
+        architecture=architecture_of(transformer),
+        stands=f"models/{preset.id}",
+        longest_sequence=_longest(transformer),
+    )
 
 
 def _described(at: Cursor[TransformerModel]) -> NamedModel | Unknown:
@@ -54,7 +72,16 @@ def _described(at: Cursor[TransformerModel]) -> NamedModel | Unknown:
     if faults:
         detail = "; ".join(f"{member} {why}" for member, why in faults)
         return at.unknown("contradictory", detail, member=faults[0][0])
-    return NamedModel(architecture=architecture_of(at.said), stands=at.pointer)
+    return NamedModel(
+        architecture=architecture_of(at.said),
+        stands=at.pointer,
+        longest_sequence=_longest(at.said),
+    )
+
+
+def _longest(transformer: Transformer) -> float | None:
+    """Tokens of the longest sequence that the description allows, if it says."""
+    return None if transformer.max_sequence is UNSET else transformer.max_sequence or None
 
 
 def _plausible(at: Cursor[ParametersModel]) -> NamedModel | Unknown:

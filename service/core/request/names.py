@@ -14,6 +14,7 @@ from service.core.request.request import CatalogOffer, Cluster, Market, QuoteReq
 from service.core.request.work import (
     Finetuning,
     Generation,
+    Metered,
     Model,
     PresetModel,
     Pretraining,
@@ -49,6 +50,14 @@ def unknown_names(request: QuoteRequest, catalog: Catalog) -> tuple[QuoteError, 
     if isinstance(base, BaseRuns):
         for index, run in enumerate(base.ids):
             errors += _missing(catalog.run, run, pointer=f"/accounting/base_model/ids/{index}")
+    for placed in placed_stages(request):
+        work = placed.stage.work
+        if isinstance(work, Metered) and work.measured_on is not UNSET:
+            errors += _missing(
+                catalog.accelerator,
+                work.measured_on,
+                pointer=f"{placed.pointer}/work/measured_on",
+            )
     for model, pointer in _models(request):
         if isinstance(model, PresetModel):
             errors += _missing(catalog.model, model.id, pointer=f"{pointer}/id")

@@ -50,9 +50,14 @@ from service.core.request.wire import Interval, Wire
 
 
 class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
-    """Device-hours that are already known: measured, disclosed or planned."""
+    """Device-hours that are already known: measured, disclosed or planned.
+
+    `measured_on` is the accelerator that they are hours of, if that is not the cluster's. They are
+    taken one to one, with a warning.
+    """
 
     device_hours: DeviceHours | Interval[DeviceHours]
+    measured_on: Slug | UnsetType = UNSET
 
 
 class Timed(Wire, tag_field="kind", tag="timed", frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from service.core.model.adapters import (
     largest_rank,
     trained_share_of_adapters,
 )
-from service.core.model.named import NamedModel, named_model
+from service.core.model.named import NamedModel, named_model, warn_of_context
 from service.core.request.work import (
     ExampleData,
     Finetuning,
@@ -88,6 +88,7 @@ def finetuning_hours(context: StageContext) -> Hours:
     }
     if isinstance(model, Unknown):
         return Hours(device_hours=model, tokens=counted)
+    warn_of_context(work, model, tokens=work.said.sequence_length, member="sequence_length")
     trainable = _trainable_share(work, model)
     outcome = step_of(spec_of(work, model, trainable=trainable), context.cluster, context.devices)
     return hours_of_tokens(
@@ -111,6 +112,7 @@ def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
     mean = None
     if isinstance(data.said, ExampleData):
         mean = data.quantity("mean_tokens", unit="token")
+        _warn_of_length(work, data, mean)
         tokens = data.derive(
             tokens_of_examples,
             "trained_tokens",
@@ -127,6 +129,17 @@ def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
         padding_share=_padding_share(work, mean=mean),
     )
     return tokens, processed
+
+
+def _warn_of_length(work: Cursor[Finetuning], data: Cursor[ExampleData], mean: Term) -> None:
+    length = work.said.sequence_length
+    if mean.central > length:
+        data.warn(
+            "example_above_sequence",
+            f"examples of {mean.central:g} tokens on average are longer than sequences of "
+            f"{length:g}; all their tokens are counted, though trainers cut an example there",
+            member="mean_tokens",
+        )
 
 
 def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:

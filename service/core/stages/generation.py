@@ -50,7 +50,7 @@ def generation_hours(context: StageContext) -> Hours:
     lengths = token_lengths_of(work)
     samples = work.derive(samples_of, prompts=prompts, samples_per_prompt=per_prompt)
     tokens = tokens_of(work, prompts=prompts, samples=samples, lengths=lengths, kept_share=kept)
-    server = serving_server(context, "precision")
+    server = serving_server(context, "precision", lengths)
     if isinstance(server, Unknown):
         return Hours(device_hours=server, tokens=tokens)
     requests = RequestBatch(samples=samples, prompts=prompts, lengths=lengths)

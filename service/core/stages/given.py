@@ -8,6 +8,7 @@ from service.core.figures.units import SECONDS_PER_HOUR
 from service.core.request.work import Compute, Metered, Timed
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.losses import held_hours, time_shares
+from service.core.stages.measured import warn_of_device
 from service.core.stages.startup import Startup, startup_of
 
 
@@ -41,6 +42,7 @@ def device_hours_for_flop(
 def metered_hours(context: StageContext) -> Hours:
     """Device-hours as the request states them."""
     work: Cursor[Metered] = context.work
+    warn_of_device(context)
     return Hours(device_hours=work.quantity("device_hours", unit="device_hour"))
 
 

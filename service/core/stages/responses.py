@@ -8,7 +8,7 @@ from service.core.cluster.hardware import hardware_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.model.named import named_model
+from service.core.model.named import NamedModel, named_model, warn_of_context
 from service.core.request.work import Generation, Reinforcement, ServingPrecision
 from service.core.serving.lengths import TokenLengths
 from service.core.serving.replicas import (
@@ -90,18 +90,32 @@ def tokens_of(
     }
 
 
-def serving_server(context: StageContext, precision_member: str) -> Server | Unknown:
+def serving_server(
+    context: StageContext, precision_member: str, lengths: TokenLengths
+) -> Server | Unknown:
     """The model of a stage on the devices that serve it, or why there can be none."""
     work = context.work
     precision: ServingPrecision = getattr(work.said, precision_member)
     model = named_model(work.at("model"))
     if isinstance(model, Unknown):
         return model
+    _warn_of_lengths(work, model, lengths)
     peak = Fixed(PEAK_PRECISION[precision], work.pointer_of(precision_member))
     hardware = hardware_of(context.cluster, peak)
     if isinstance(hardware, Unknown):
         return hardware
     return server_of(context.cluster, model, hardware, precision)
+
+
+def _warn_of_lengths(
+    work: Cursor[Generation] | Cursor[Reinforcement], model: NamedModel, lengths: TokenLengths
+) -> None:
+    """Warn if a prompt with its longest response, or else its mean one, exceeds the context."""
+    response, member = lengths.mean_tokens, "responses/mean_tokens"
+    if lengths.cap_tokens is not None:
+        response, member = lengths.cap_tokens, "responses/most_tokens"
+    tokens = lengths.prompt_tokens.central + response.central
+    warn_of_context(work, model, tokens=round(tokens), member=member)
 
 
 def written_on(

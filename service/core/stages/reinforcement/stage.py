@@ -36,7 +36,7 @@ def reinforcement_hours(context: StageContext) -> Hours:
     work: Cursor[Reinforcement] = context.work
     batch = _batch(work)
     tokens = tokens_of(work, prompts=batch.prompts, samples=batch.samples, lengths=batch.lengths)
-    server = serving_server(context, "serving_precision")
+    server = serving_server(context, "serving_precision", batch.lengths)
     if isinstance(server, Unknown):
         return Hours(device_hours=server, tokens=tokens)
     stage = RlStage(
