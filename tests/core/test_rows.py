@@ -146,6 +146,17 @@ def test_multiples_of_a_row_have_its_quantiles_times_their_factor(sizes):
             assert math.isclose(getattr(multiple, level), expected, rel_tol=1e-9)
 
 
+def test_a_row_of_next_to_nothing_is_no_yardstick_for_others():
+    ledger = Ledger()
+    leaf = ledger.take(datum("leaf", 2.0, "usd", low=1.0, high=5.0))
+    for index, size in enumerate((1e-305, 1e12)):
+        factor = ledger.take(datum(f"factor {index}", size, "ratio"))
+        ledger.derive(product, name=f"multiple {index}", inputs={"a": leaf, "b": factor})
+    found = replayed(ledger, uncertain_leaves(ledger), MEMO).intervals
+    assert found["multiple 0"].p90 < 1e-300
+    assert math.isclose(found["multiple 1"].p50, 2e12, rel_tol=0.01)
+
+
 @given(st.floats(-1e33, 1e33), st.integers(-30, 30))
 def test_quantiles_keep_their_first_digits_and_no_others(drawn, power):
     number = drawn * 10.0**power

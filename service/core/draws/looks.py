@@ -36,6 +36,8 @@ RAISED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300)}") for at in DE
 LOWERED: Final[Array] = np.array([float(f"1e{min(max(at, 0), 300) - at}") for at in DECIMALS])
 """Ten to the power of the digits before the point that are not kept."""
 
+NOTHING_BELOW: Final = 1e-290
+"""Rows below this size look alike: no row can be scaled to another through a smaller number."""
 
 Rows: TypeAlias = dict[str, Array]
 
@@ -76,7 +78,7 @@ class Shapes:
         """The quantiles of each row, ascending, shape `[rows, levels]`."""
         probes = np.array([row[PROBED] for row in rows])
         sizes = np.abs(probes).max(axis=1)
-        sizes[sizes == 0.0] = 1.0
+        sizes[sizes < NOTHING_BELOW] = 1.0
         keys = _keys_of(np.rint(probes / sizes[:, None] * STEPS))
         new: dict[bytes, int] = {}
         for index, key in enumerate(keys):
