@@ -2,7 +2,7 @@
 
 from collections.abc import Container
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -12,6 +12,8 @@ from service.core.figures.sources import Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName
 
+NAMED_IN_WORDS: Final = {"cluster": "", "base": "", "hardware": ""}
+"""What the words of an exclusion may name of a quote."""
 Bound = Annotated[float, Meta(ge=0.0, le=1e15)]
 
 
@@ -26,6 +28,7 @@ class ExclusionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     low: Bound | UnsetType = UNSET
     high: Bound | UnsetType = UNSET
     base_runs: tuple[Slug, ...] = ()
+    vendor: str = ""
 
 
 def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[ExcludedCost, ...]:
@@ -38,6 +41,10 @@ def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[ExcludedCos
                 raise place.refusal("unit, low and high come together")
             if row.low is not UNSET and row.high is not UNSET and row.low > row.high:
                 place.report(f"low {row.low:g} is above high {row.high:g}")
+            try:
+                row.what.format_map(NAMED_IN_WORDS)
+            except (KeyError, ValueError) as error:
+                place.report(f"what names {error}; it may name {', '.join(NAMED_IN_WORDS)}")
             for run in row.base_runs:
                 if run not in runs:
                     place.report(f"unknown run {run!r}")
@@ -51,6 +58,7 @@ def read_exclusions(files: DataFiles, runs: Container[str]) -> tuple[ExcludedCos
                     low=row.low,
                     high=row.high,
                     base_runs=row.base_runs,
+                    vendor=row.vendor,
                 )
             )
     return tuple(found)

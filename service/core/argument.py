@@ -6,7 +6,8 @@ spells an address by hand.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
@@ -85,6 +86,13 @@ class Argument:
         `figures` are those that it is about, where they are not those at `pointer`.
         """
         self._cautions[Caution(code, detail, pointer, figures)] = None
+
+    @contextmanager
+    def unwarned(self) -> Iterator[None]:
+        """Nothing is warned of while this lasts: what is computed is not shown line by line."""
+        before = dict(self._cautions)
+        yield
+        self._cautions = before
 
     def warn_of(self, unknown: Unknown) -> None:
         """Warn that a result is not known. The quote shows what is unsuited without a warning."""

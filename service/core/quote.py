@@ -23,6 +23,7 @@ from service.core.printing.cautions import caution
 from service.core.printing.printing import (
     estimate_with_outcomes,
     printed_bill,
+    printed_exclusion,
     printed_ownership,
     printed_stage,
     printed_totals,
@@ -78,6 +79,7 @@ def quote(
         catalog=CatalogStamp(version=catalog.version, digest=catalog.digest),
         request=Raw(canonical_request),
         bases=printed,
+        exclusions=tuple(printed_exclusion(one, spread) for one in bills.exclusions),
         bridges=bridges(printed),
         ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
         stages=tuple(

@@ -41,6 +41,10 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
         out.print(bill_table(bill))
         for words in bill_words(bill):
             out.print(words, style="dim", markup=False, highlight=False)
+    if answer.exclusions:
+        out.print(exclusion_table(answer.exclusions))
+        for row in answer.exclusions:
+            out.print(exclusion_words(row), style="dim", markup=False, highlight=False)
     for bridge in answer.bridges:
         out.print(bridge_table(bridge))
     if answer.ownership:
@@ -57,8 +61,10 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
 def bill_table(bill: Bill) -> Table:
     """The lines of one basis, and its total."""
     table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
-    total = dollars(bill.total.amount) if isinstance(bill, PricedBill) else ""
-    table.add_column("stage", footer="total" if total else "no total: a line is unpriced")
+    money = bill.total if isinstance(bill, PricedBill) else bill.priced_lines_total
+    total = "" if money is UNSET else dollars(money.amount)
+    whole = "total" if isinstance(bill, PricedBill) else "no total; priced lines alone"
+    table.add_column("stage", footer=whole)
     table.add_column("item")
     table.add_column("quantity", justify="right")
     table.add_column("unit")
@@ -79,17 +85,13 @@ def bill_table(bill: Bill) -> Table:
 
 
 def bill_words(bill: Bill) -> list[str]:
-    """The drivers and the exclusions of a bill, in sentences."""
-    words = []
-    if isinstance(bill, PricedBill) and bill.drivers:
-        named = ", ".join(
-            f"{driver.figure} {driver.share:.0%}" for driver in bill.drivers[:LISTED_DRIVERS]
-        )
-        words.append(f"Moved most by: {named}")
-    if bill.excludes:
-        words.append("Not in this bill:")
-        words += [f"  {row.item}: {row.what}{magnitude(row)}" for row in bill.excludes]
-    return words
+    """What moves a bill most, in a sentence."""
+    if not isinstance(bill, PricedBill) or not bill.drivers:
+        return []
+    named = ", ".join(
+        f"{driver.figure} {driver.share:.0%}" for driver in bill.drivers[:LISTED_DRIVERS]
+    )
+    return [f"Moved most by: {named}"]
 
 
 def warning_words(warning: QuoteWarning) -> Text:
@@ -105,11 +107,33 @@ def warning_words(warning: QuoteWarning) -> Text:
     return words
 
 
+def exclusion_table(rows: tuple[Exclusion, ...]) -> Table:
+    """What the bills leave out, each cost once."""
+    table = Table(title="not in these bills", title_justify="left")
+    table.add_column("item")
+    table.add_column("not in")
+    table.add_column("USD, p50", justify="right")
+    table.add_column("p10 to p90", justify="right")
+    for row in rows:
+        bases = ", ".join(row.bases)
+        if row.amount is UNSET:
+            table.add_row(row.item, bases, "", magnitude(row))
+        else:
+            low, middle, high = map(dollars, (row.amount.p10, row.amount.p50, row.amount.p90))
+            table.add_row(row.item, bases, middle, "" if low == high else f"{low} to {high}")
+    return table
+
+
+def exclusion_words(row: Exclusion) -> str:
+    """What a cost is that bills leave out, and why it has no amount."""
+    return f"  {row.item}: {row.what}" + ("" if row.detail is UNSET else f"; {row.detail}")
+
+
 def magnitude(row: Exclusion) -> str:
     """An order of magnitude in words."""
     if row.magnitude is UNSET:
         return ""
-    return f" ({row.magnitude.low:,g} to {row.magnitude.high:,g} {row.magnitude.unit})"
+    return f"{row.magnitude.low:,g} to {row.magnitude.high:,g} {row.magnitude.unit}"
 
 
 def bridge_table(bridge: Bridge) -> Table:

@@ -79,9 +79,15 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "a magnitude without a unit": (
         "exclusions.toml",
-        lambda text: text.replace('unit = "usd/device"\n', ""),
+        lambda text: text.replace('unit = "usd/gigabyte"\n', ""),
         "entry",
         "come together",
+    ),
+    "words that name what no quote has": (
+        "exclusions.toml",
+        lambda text: text.replace("Insuring {cluster}", "Insuring {clutter}"),
+        "entry",
+        "clutter",
     ),
     "a magnitude upside down": (
         "exclusions.toml",

@@ -85,6 +85,7 @@ QUOTE_EXCERPT: Final[dict[str, Any]] = {
             "excludes": [],
         }
     ],
+    "exclusions": [],
     "bridges": [],
     "ownership": [],
     "stages": [

@@ -117,12 +117,25 @@ class Magnitude(Answer, frozen=True, kw_only=True):
 
 
 class Exclusion(Answer, frozen=True, kw_only=True):
-    """A cost that a bill leaves out, its order of magnitude if one is known, and the source."""
+    """A cost that some bases leave out, and what it is for this quote if that can be derived.
+
+    `detail` says why there is no amount, where the quote knows. `magnitude` is an order of
+    magnitude that is known without the quote.
+    """
 
     item: ExcludedItem
+    bases: tuple[BasisName, ...]
     what: str
-    source: Published | Judged
+    amount: AmountInterval | UnsetType = UNSET
+    figure: FigureName | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
     magnitude: Magnitude | UnsetType = UNSET
+    source: Published | Judged
+
+
+Excludes: TypeAlias = Annotated[
+    tuple[ExcludedItem, ...], Meta(description="Costs that it leaves out; see `exclusions`.")
+]
 
 
 class Driver(Answer, frozen=True, kw_only=True):
@@ -164,7 +177,7 @@ class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="pri
         float,
         Meta(ge=0.0, description="Share of the variance that no figure explains alone."),
     ]
-    excludes: tuple[Exclusion, ...]
+    excludes: Excludes
 
 
 class UnpricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="unpriced"):
@@ -179,7 +192,7 @@ class UnpricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="u
         ),
     ] = UNSET
     lines: tuple[Line, ...]
-    excludes: tuple[Exclusion, ...]
+    excludes: Excludes
 
 
 Bill: TypeAlias = PricedBill | UnpricedBill

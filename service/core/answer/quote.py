@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from service.core.answer.base import Answer, EstimateWithOutcomes, QuoteId
-from service.core.answer.bills import Bill, Bridge, Ownership
+from service.core.answer.bills import Bill, Bridge, Exclusion, Ownership
 from service.core.answer.calendar import Calendar
 from service.core.answer.stages import RunTotals, StageAnswer
 from service.core.answer.warnings import QuoteWarning
@@ -48,6 +48,9 @@ class Quote(Answer, frozen=True, kw_only=True):
     catalog: CatalogStamp
     request: Raw
     bases: tuple[Bill, ...]
+    exclusions: Annotated[
+        tuple[Exclusion, ...], Meta(description="What the bases leave out, each once.")
+    ]
     bridges: tuple[Bridge, ...]
     ownership: tuple[Ownership, ...]
     stages: tuple[StageAnswer, ...]

@@ -1,10 +1,18 @@
 """The bills of one run side by side: the lines of each basis, and what it excludes."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from service.core.argument import Argument, Cursor
+from service.core.bills.exclusions import (
+    DraftExclusion,
+    WrittenBills,
+    exclusions_of,
+    items_left_out,
+    rows_that_hold,
+)
 from service.core.bills.fully_loaded.bill import BaseTotals, write_fully_loaded
 from service.core.bills.lines import BillBuilder, DraftBill
 from service.core.bills.owned.bill import (
@@ -14,7 +22,7 @@ from service.core.bills.owned.bill import (
     write_stage,
 )
 from service.core.bills.owned.conventions import holding_of
-from service.core.bills.owned.terms import Holding, cluster_terms, terms_at
+from service.core.bills.owned.terms import ClusterTerms, Holding, cluster_terms, terms_at
 from service.core.bills.places import warn_of_place
 from service.core.bills.power import (
     Consumption,
@@ -28,10 +36,9 @@ from service.core.bills.power import (
 from service.core.bills.prices import NoPrice, Price, price_of
 from service.core.bills.rental.bill import Rented, write_rental
 from service.core.bills.sold import by_cluster
-from service.core.catalog.catalog import ExcludedCost
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName
-from service.core.request.accounting import Accounting, BaseModel, BaseRuns, NoBase
+from service.core.request.accounting import Accounting
 from service.core.request.request import Owned, QuoteRequest
 from service.core.stages.effort import Effort
 
@@ -86,6 +93,7 @@ class Bills(Struct, frozen=True, kw_only=True):
     """The bills that were asked for, in their order, and the figures of owning each cluster."""
 
     drafts: tuple[DraftBill, ...]
+    exclusions: tuple[DraftExclusion, ...]
     ownerships: tuple[OwningFigures, ...]
 
 
@@ -96,30 +104,67 @@ def bills_of(
     *,
     base_quote: BaseTotals | None,
 ) -> Bills:
-    """Every basis that the request asks for. The fully loaded one builds on the chosen hardware."""
-    asked, accounting = set(request.options.bases), request.accounting
-    hardware = carried_basis(request)
+    """Every basis that the request asks for, and what each leaves out.
+
+    The fully loaded one builds on the chosen hardware. A quote in full detail writes it even if it
+    is not asked for, because what the others leave out are its lines.
+    """
+    hardware, full = carried_basis(request), request.options.detail == "full"
     bills: dict[BasisName, BillBuilder] = {}
-    ownerships: tuple[OwningFigures, ...] = ()
-    if "rental" in asked or ("fully_loaded" in asked and hardware == "rental"):
-        bills["rental"] = BillBuilder(argument, accounting, "rental")
-        write_rental(bills["rental"], tuple(Rented(one.effort, one.price) for one in stages))
-    if "owned" in asked or ("fully_loaded" in asked and hardware == "owned"):
-        bills["owned"] = BillBuilder(argument, accounting, "owned")
-        holdings = holdings_of(bills["owned"].at, stages)
-        _write_owned(bills["owned"], holdings, stages)
-        ownerships = _ownerships(holdings, stages)
-    if "fully_loaded" in asked:
-        bills["fully_loaded"] = BillBuilder(argument, accounting, "fully_loaded")
-        write_fully_loaded(bills["fully_loaded"], bills[hardware].lines, base_quote=base_quote)
+    holdings: Mapping[str, Holding] = {}
+    bases = _bases_to_write(request, hardware)
+    terms = terms_by_cluster(argument, request, stages) if full or "owned" in bases else {}
+    for basis in bases:
+        bills[basis] = bill = BillBuilder(argument, request.accounting, basis)
+        with nullcontext() if _is_shown(request, basis, hardware) else argument.unwarned():
+            if basis == "rental":
+                write_rental(bill, tuple(Rented(one.effort, one.price) for one in stages))
+            elif basis == "owned":
+                holdings = {pointer: holding_of(one) for pointer, one in terms.items()}
+                _write_owned(bill, holdings, stages)
+            else:
+                write_fully_loaded(bill, bills[hardware].lines, base_quote=base_quote)
+    shown = _is_shown(request, "owned", hardware)
+    ownerships = _ownerships(holdings, stages) if shown else ()
+    rows = rows_that_hold(request, argument.catalog)
+    excludes = {
+        basis: items_left_out(rows, request.accounting, basis, hardware=hardware)
+        for basis in BASES
+        if basis in request.options.bases
+    }
+    drafts = {basis: bill.close(excludes=excludes.get(basis, ())) for basis, bill in bills.items()}
+    written = WrittenBills(
+        at=argument.at(request.accounting, pointer="/accounting", prefix="excluded"),
+        request=request,
+        efforts=tuple(stage.effort for stage in stages),
+        hardware=hardware,
+        bills=bills,
+        totals={basis: draft.total for basis, draft in drafts.items()},
+        terms=terms,
+        holdings=holdings,
+        base_quote=base_quote,
+    )
     return Bills(
-        drafts=tuple(
-            bills[basis].close(excludes=excluded(argument, request, basis, hardware=hardware))
-            for basis in BASES
-            if basis in asked
-        ),
+        drafts=tuple(drafts[basis] for basis in excludes),
+        exclusions=exclusions_of(written, rows, excludes) if full else (),
         ownerships=ownerships,
     )
+
+
+def _bases_to_write(request: QuoteRequest, hardware: BasisName) -> tuple[BasisName, ...]:
+    """The bases that are asked for, and those that they or their exclusions build on."""
+    needed = set(request.options.bases)
+    if request.options.detail == "full":
+        needed.add("fully_loaded")
+    if "fully_loaded" in needed:
+        needed.add(hardware)
+    return tuple(basis for basis in BASES if basis in needed)
+
+
+def _is_shown(request: QuoteRequest, basis: BasisName, hardware: BasisName) -> bool:
+    """Whether lines of a basis are in a bill that is asked for."""
+    asked = request.options.bases
+    return basis in asked or (basis == hardware and "fully_loaded" in asked)
 
 
 def _write_owned(
@@ -141,13 +186,14 @@ def carried_basis(request: QuoteRequest) -> BasisName:
     return "owned" if isinstance(request.cluster.supply, Owned) else "rental"
 
 
-def holdings_of(
-    accounting: Cursor[Accounting], stages: tuple[PricedStage, ...]
-) -> dict[str, Holding]:
-    """The holding of each cluster, by the cluster's pointer."""
+def terms_by_cluster(
+    argument: Argument, request: QuoteRequest, stages: tuple[PricedStage, ...]
+) -> dict[str, ClusterTerms]:
+    """The terms under which each cluster is owned, by the cluster's pointer."""
+    accounting = argument.at(request.accounting, pointer="/accounting", prefix="owned")
     return {
-        stage.effort.cluster_pointer: holding_of(
-            cluster_terms(stage.effort, stage.site, stage.power, accounting=accounting)
+        stage.effort.cluster_pointer: cluster_terms(
+            stage.effort, stage.site, stage.power, accounting=accounting
         )
         for stage in {stage.effort.cluster_pointer: stage for stage in stages}.values()
     }
@@ -168,34 +214,3 @@ def _ownerships(
     prices = {stage.effort.cluster_pointer: stage.price for stage in stages}
     found = (ownership_of(holding, prices[pointer]) for pointer, holding in holdings.items())
     return tuple(ownership for ownership in found if ownership is not None)
-
-
-def _base_inside(base: BaseModel | UnsetType) -> set[str]:
-    """Costs of a base model that a fully loaded bill holds or does not need."""
-    if base is UNSET:
-        return {"base_model_development"}
-    counted = isinstance(base, NoBase) or base.scope == "fully_loaded"
-    return {"base_model", "base_model_development"} if counted else {"base_model"}
-
-
-def excluded(
-    argument: Argument, request: QuoteRequest, basis: BasisName, *, hardware: BasisName
-) -> tuple[ExcludedCost, ...]:
-    """The costs that a bill leaves out: those in the catalog, less those in the request."""
-    accounting = request.accounting
-    base = accounting.base_model
-    inside = set()
-    if basis == "rental" or (basis == "fully_loaded" and hardware == "rental"):
-        inside |= {name for name in ("storage", "transfer") if getattr(accounting, name)}
-        inside |= {"tax"} if any(one.kind == "tax" for one in accounting.uplifts) else set()
-    if basis == "fully_loaded":
-        inside |= {"capital"} if hardware == "owned" else set()
-        inside |= _base_inside(base)
-    runs = set(base.ids) if isinstance(base, BaseRuns) else set()
-    return tuple(
-        row
-        for row in argument.catalog.exclusions
-        if basis in row.bases
-        and row.item not in inside
-        and (not row.base_runs or runs.intersection(row.base_runs))
-    )

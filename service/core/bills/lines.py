@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from service.core.answer import Item, LineUnit, UnpricedReason
 from service.core.argument import Argument, Cursor
-from service.core.catalog.catalog import ExcludedCost
+from service.core.catalog.catalog import ExcludedItem
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -51,7 +51,7 @@ class DraftBill(Struct, frozen=True, kw_only=True):
     basis: BasisName
     lines: tuple[DraftLine, ...]
     total: Term | None
-    excludes: tuple[ExcludedCost, ...]
+    excludes: tuple[ExcludedItem, ...]
 
 
 @formula("line_usd", unit="usd", any_unit=("quantity", "rate"))
@@ -201,7 +201,7 @@ class BillBuilder:
         """The sum of the lines so far, under a name of this basis. None if one is unpriced."""
         return subtotal(self.at, self._lines, name)
 
-    def close(self, *, excludes: tuple[ExcludedCost, ...]) -> DraftBill:
+    def close(self, *, excludes: tuple[ExcludedItem, ...] = ()) -> DraftBill:
         """The finished bill, with a total unless a line is unpriced."""
         return DraftBill(
             basis=self._basis,

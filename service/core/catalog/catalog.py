@@ -76,7 +76,10 @@ ExcludedItem: TypeAlias = Literal[
     "capital",
     "storage",
     "transfer",
+    "software_licences",
     "idle_energy",
+    "insurance",
+    "spares",
     "base_model_development",
     "fleet",
     "serving",
@@ -313,8 +316,9 @@ class PublishedClaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A cost that bills leave out. `low` and `high` are its order of magnitude, in `unit`.
 
-    `base_runs` are the reference runs whose own report leaves it out. The exclusion holds only if
-    one of them is the base model.
+    `base_runs` are the reference runs whose own report or developer it is about. The exclusion
+    holds only if one of them is the base model. With a `vendor` it holds only if a device is from
+    there. `what` may name {cluster}, {base} and {hardware}.
     """
 
     item: ExcludedItem
@@ -325,6 +329,7 @@ class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     low: float | UnsetType = UNSET
     high: float | UnsetType = UNSET
     base_runs: tuple[Slug, ...] = ()
+    vendor: str = ""
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

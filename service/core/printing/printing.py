@@ -37,10 +37,10 @@ from service.core.answer import (
     UnpricedLine,
 )
 from service.core.argument import Unknown
+from service.core.bills.exclusions import DraftExclusion
 from service.core.bills.lines import DraftBill, DraftLine, Priced
 from service.core.bills.owned import bill as owned
 from service.core.bills.power import Consumption
-from service.core.catalog.catalog import ExcludedCost
 from service.core.draws.looks import Quantiles
 from service.core.draws.memo import Memo
 from service.core.draws.spread import Outcomes, Spread
@@ -80,7 +80,6 @@ def spread_of_quote(
 def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     """The lines of one basis as the quote shows them. The total adds the amounts as printed."""
     lines = tuple(printed_line(line, spread) for line in bill.lines)
-    excludes = tuple(printed_exclusion(row) for row in bill.excludes)
     amounts = [Decimal(line.amount) for line in lines if isinstance(line, PricedLine)]
     total = sum_of_amounts(amounts)
     money = Money(amount=printed(total), currency="USD")
@@ -89,7 +88,7 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             basis=bill.basis,
             priced_lines_total=money if amounts else UNSET,
             lines=lines,
-            excludes=excludes,
+            excludes=bill.excludes,
         )
     figure, drivers = bill.total.name, spread.drivers(bill.total.name)
     interval = _amounts(spread.interval(figure), central=total)
@@ -114,16 +113,28 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             for driver in drivers.ranked
         ),
         interactions=drivers.interactions,
-        excludes=excludes,
+        excludes=bill.excludes,
     )
 
 
-def printed_exclusion(row: ExcludedCost) -> Exclusion:
-    """A cost that a bill leaves out, with its order of magnitude if there is one."""
+def printed_exclusion(one: DraftExclusion, spread: Spread) -> Exclusion:
+    """A cost that bills leave out: its amount, or else its order of magnitude if there is one."""
+    row, usd = one.row, one.usd
     magnitude: Magnitude | UnsetType = UNSET
-    if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET:
+    if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET and usd is None:
         magnitude = Magnitude(low=row.low, high=row.high, unit=row.unit)
-    return Exclusion(item=row.item, what=row.what, source=row.source, magnitude=magnitude)
+    return Exclusion(
+        item=row.item,
+        bases=one.bases,
+        what=one.what,
+        amount=UNSET
+        if usd is None
+        else _amounts(spread.interval(usd.name), central=decimal_of(usd.central)),
+        figure=UNSET if usd is None else usd.name,
+        detail=one.detail or UNSET,
+        magnitude=magnitude,
+        source=row.source,
+    )
 
 
 def printed_line(line: DraftLine, spread: Spread) -> Line:

@@ -20,6 +20,7 @@ def summary_of(answer: Quote) -> Quote:
     return msgspec.structs.replace(
         answer,
         bases=tuple(_bill(bill) for bill in answer.bases),
+        exclusions=(),
         bridges=(),
         ownership=(),
         stages=tuple(_stage(stage) for stage in answer.stages),

@@ -31,6 +31,7 @@ class Step(Struct, frozen=True, kw_only=True):
     If the step time follows from a stated MFU, the placement may say that nothing fits.
     """
 
+    spec: StepSpec
     placement: Placed | Unplaced
     memory: Mapping[str, Term]
     capacity: Term
@@ -280,6 +281,7 @@ class StepBuilder:
                 devices=self.devices,
             )
         return Step(
+            spec=self.spec,
             placement=placement,
             memory={} if layout is None else self._memory(layout),
             capacity=self.capacity,

@@ -12,7 +12,13 @@ from msgspec import UNSET, Struct
 from service.core.answer import Item
 from service.core.argument import Cursor
 from service.core.bills.fully_loaded import formulas
-from service.core.bills.lines import BillBuilder, DraftLine, net_of_discounts, subtotal
+from service.core.bills.lines import (
+    BillBuilder,
+    DraftLine,
+    line_usd,
+    net_of_discounts,
+    subtotal,
+)
 from service.core.figures.ledger import Term
 from service.core.request.accounting import (
     BaseAmount,
@@ -161,35 +167,76 @@ def _write_base_development(
     bill: BillBuilder, base: Cursor[Any], lines: Sequence[DraftLine]
 ) -> None:
     """Write experiments, staff and data of the base model, by usual ratios at its own size."""
+    found = _base_development(bill, base, lines)
+    if isinstance(found, Development):
+        bill.price(
+            item="base_model_development",
+            unit="usd",
+            quantity=found.rental_usd,
+            rate=found.over_rental,
+            detail="experiments, staff and data of the base model, as usual shares of its rental",
+        )
+    elif found is None:
+        _leave_open(bill, "base_model_development", pointer=base.pointer_of("scope"))
+    else:
+        _leave_unknown(
+            bill,
+            "base_model_development",
+            found,
+            pointer=base.pointer_of("scope"),
+            advice="let base_model have the scope rental, or give an amount of all that it took",
+        )
+
+
+class Development(Struct, frozen=True):
+    """What the development of a base model took, over the rental of its final runs."""
+
+    rental_usd: Term
+    over_rental: Term
+
+
+def _base_development(
+    bill: BillBuilder, base: Cursor[Any], lines: Sequence[DraftLine]
+) -> Development | Term | None:
+    """The development of the base model. None if its final runs are unpriced.
+
+    If nothing is known at its size, that size: its compute with experiments.
+    """
     rental = subtotal(bill.at, lines, "base/rental_usd")
     if rental is None:
-        _leave_open(bill, "base_model_development", pointer=base.pointer_of("scope"))
-        return
+        return None
     factor = _usual_factor(base, rental)
     compute = base.derive(
         formulas.compute_usd, "base/compute_usd", hardware_usd=rental, experiment_factor=factor
     )
     if not _known_at_size(base, compute):
-        _leave_unknown(
-            bill,
-            "base_model_development",
-            compute,
-            pointer=base.pointer_of("scope"),
-            advice="let base_model have the scope rental, or give an amount of all that it took",
-        )
-        return
-    bill.price(
-        item="base_model_development",
-        unit="usd",
-        quantity=rental,
-        rate=base.derive(
+        return compute
+    return Development(
+        rental,
+        base.derive(
             formulas.base_development_over_rental,
             "base/development_over_rental",
             experiment_factor=factor,
             staff_ratio=_usual_staff_ratio(base, compute, "base/staff_over_compute"),
             data_ratio=base.assume("fully_loaded.data_ratio"),
         ),
-        detail="experiments, staff and data of the base model, as usual shares of its rental",
+    )
+
+
+def base_development_usd(bill: BillBuilder, base_quote: BaseTotals | None) -> Term | None:
+    """The development of a base model that the bill counts by its rental. None if not known."""
+    base = bill.at.at("base_model")
+    if isinstance(base.said, BaseQuote):
+        totals = base_quote or BaseTotals()
+        if totals.rental_usd is None or totals.fully_loaded_usd is None:
+            return None
+        beyond = totals.fully_loaded_usd - totals.rental_usd
+        return base.argument.ledger.given(beyond, pointer=base.pointer_of("scope"), unit="usd")
+    found = _base_development(bill, base, [x for x in bill.lines if x.item == "base_model"])
+    if not isinstance(found, Development):
+        return None
+    return base.derive(
+        line_usd, "base/development_usd", quantity=found.rental_usd, rate=found.over_rental
     )
 
 

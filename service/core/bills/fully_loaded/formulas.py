@@ -2,8 +2,7 @@
 
 It adds to the hardware of the final run (rented or owned, as chosen): experiments and failed runs,
 the base model, the people and the data. Each has a sourced default with a wide interval
-(`fully_loaded.*`). Costs that are still not in the bill are in `excludes`, with their order of
-magnitude.
+(`fully_loaded.*`). Costs that are still not in the bill are named in `excludes`.
 """
 
 from service.core.figures.arrays import Real, exp, log, maximum, minimum

@@ -17,6 +17,15 @@ def holding_of(terms: ClusterTerms) -> Holding:
     return by_straight_line(terms)
 
 
+def acquisition_of(terms: ClusterTerms) -> Mapping[str, Term] | None:
+    """The purchase of a cluster alone, without its holding. None if it has no price."""
+    price = terms.price()
+    if price is None:
+        return None
+    by_epoch = terms.at.said.convention == "epoch-2024"
+    return _epoch_acquisition(terms, price) if by_epoch else _acquisition(terms, price)
+
+
 def by_straight_line(terms: ClusterTerms) -> Holding:
     """Write-off over life and utilisation, with capital, maintenance and hosting."""
     power, price = terms.power, terms.price()

@@ -121,7 +121,7 @@ def hosting_usd(*, rated_w: Real, usd_per_kilowatt_month: Real, utilisation: Rea
 def maintenance_usd(
     *, price_usd: Real, maintenance_share_per_year: Real, utilisation: Real
 ) -> Real:
-    """Maintenance, spares, software and operating staff, per hour of use.
+    """Maintenance with parts that fail, and operating staff, per hour of use.
 
     price_usd * maintenance_share_per_year / (8766 * utilisation)
     """
