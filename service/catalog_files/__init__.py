@@ -16,8 +16,10 @@ from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
+from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.offers import by_accelerator, read_offers, read_providers
 from service.catalog_files.prices import read_price_history, read_spot_reclaims
+from service.catalog_files.purchases import read_purchase_prices
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
@@ -63,6 +65,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         billing=read_billing(files, sources, providers, ranges),
+        purchase_prices=read_purchase_prices(files, accelerators),
         exclusions=read_exclusions(files, runs),
         systems=read_systems(files, sources, ranges, accelerators),
         claims=read_claims(files, runs),
@@ -70,7 +73,9 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         policy=files.edition.policy,
     )
     files.raise_problems()
-    return catalog
+    return msgspec.structs.replace(
+        catalog, observed=observed_in(catalog), asked_prices=asked_prices_in(catalog)
+    )
 
 
 def under_policy(catalog: Catalog, *, stale_price_days: int | None) -> Catalog:

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.answer import WarningCode
+from service.core.answer import ObservedRange, WarningCode
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import Formula
@@ -50,13 +50,15 @@ class Fixed(Struct, frozen=True):
 class Caution(NamedTuple):
     """Something to warn of, as it was found: a code, in words, and the place in the request.
 
-    `figures` are those that it is about; by default those that stand at the place.
+    `figures` are those that it is about; by default those that stand at the place. `observed` is
+    what a number of the request was compared with.
     """
 
     code: WarningCode
     detail: str
     pointer: str
     figures: tuple[str, ...] = ()
+    observed: ObservedRange | UnsetType = UNSET
 
 
 class Argument:
@@ -79,13 +81,20 @@ class Argument:
         return Cursor(self, said, pointer=pointer, prefix=prefix)
 
     def warn(
-        self, code: WarningCode, detail: str, *, pointer: str, figures: tuple[str, ...] = ()
+        self,
+        code: WarningCode,
+        detail: str,
+        *,
+        pointer: str,
+        figures: tuple[str, ...] = (),
+        observed: ObservedRange | UnsetType = UNSET,
     ) -> None:
         """Add a warning to the quote, unless it has the same one already.
 
-        `figures` are those that it is about, where they are not those at `pointer`.
+        `figures` are those that it is about, where they are not those at `pointer`. `observed` is
+        what a number of the request was compared with.
         """
-        self._cautions[Caution(code, detail, pointer, figures)] = None
+        self._cautions[Caution(code, detail, pointer, figures, observed)] = None
 
     @contextmanager
     def unwarned(self) -> Iterator[None]:

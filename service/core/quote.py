@@ -14,10 +14,12 @@ from service.core.answer import CatalogStamp, EngineStamp, Quote
 from service.core.argument import Argument
 from service.core.bills.bills import bills_of, priced_stages
 from service.core.bills.fully_loaded.bill import BaseTotals
+from service.core.bills.market import given_rates
 from service.core.bills.power import totals_of
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
 from service.core.draws.memo import Memo
+from service.core.plausible import warn_of_implausible
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
 from service.core.printing.printing import (
@@ -25,6 +27,7 @@ from service.core.printing.printing import (
     printed_bill,
     printed_exclusion,
     printed_ownership,
+    printed_rate_position,
     printed_stage,
     printed_totals,
     spread_of_quote,
@@ -56,6 +59,7 @@ def quote(
     """
     check_names(request, catalog)
     argument = Argument(catalog)
+    warn_of_implausible(argument, request)
     accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
     stages = priced_stages(efforts_of(argument, request), accounting)
     bills = bills_of(argument, request, stages, base_quote=base_quote)
@@ -68,6 +72,7 @@ def quote(
     spread = spread_of_quote(
         argument.ledger, bills.drafts, memo, hours=(ends, *chain.from_iterable(hours))
     )
+    rates = given_rates(tuple(stage.effort for stage in stages))
     caution(argument, bills.drafts, spread)
     found = told(argument, bills.drafts, spread)
     printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
@@ -82,6 +87,7 @@ def quote(
         exclusions=tuple(printed_exclusion(one, spread) for one in bills.exclusions),
         bridges=bridges(printed),
         ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
+        rate_versus_market=tuple(printed_rate_position(one) for one in rates),
         stages=tuple(
             printed_stage(
                 stage.effort,

@@ -69,7 +69,7 @@ def test_a_judged_figure_that_drives_a_total_is_named():
         driver.figure
         for bill in quoted.bases
         for driver in priced(bill).drivers
-        if driver.share > 0.1
+        if driver.share > embedded().policy.driving_share
         and quoted.figures[driver.figure].source.__class__.__name__ == "Judged"
     }
     assert weak

@@ -23,6 +23,7 @@ from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.request.request import QuoteRequest
 
 Mistakes: TypeAlias = Iterator[ValidationError]
+PERCENT: Final = 100
 Rule: TypeAlias = Callable[[ValidationError, Any], Fault]
 
 LONGEST_COMPARED_CHARACTERS: Final = 60
@@ -169,6 +170,8 @@ def bound(code: Code, words: str, fact: str) -> Rule:
         value = mistake.instance
         verb = "is" if isinstance(value, int | float) else "has"
         detail = f"{shown(value)} {verb} {words} {limit:g}"
+        if fact == "maximum" and limit <= 1 and isinstance(value, int | float) and value <= PERCENT:
+            detail += f"; if it is in percent, write {value / PERCENT:g}"
         return fault(mistake, code, detail, **{fact: limit})
 
     return rule

@@ -15,7 +15,7 @@ from service.core.answer.base import (
     UnitRate,
 )
 from service.core.catalog.catalog import ExcludedItem
-from service.core.figures.sources import FigureName, Judged, Published
+from service.core.figures.sources import AsOf, FigureName, Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName
 
@@ -242,6 +242,27 @@ class BreakEven(Answer, frozen=True, kw_only=True):
     usd_per_device_hour_saved: Estimate
     utilization: Estimate
     months: Estimate
+
+
+class RateVersusMarket(Answer, frozen=True, kw_only=True):
+    """A given rate among comparable prices: same device, on demand or reserved for 1 or 3 years.
+
+    A seller counts once for each of these terms, with its newest price. Sellers of single hosts
+    and auctions do not count. The prices are offers of the catalog, in dollars.
+    """
+
+    cluster: Annotated[Pointer, Meta(description="The cluster in the request.")]
+    accelerator: str
+    usd_per_device_hour: Annotated[UnitRate, Meta(description="The rate that is given.")]
+    figure: FigureName
+    share_below: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="Share of the prices below the given rate.")
+    ]
+    count: Annotated[int, Meta(ge=1, description="How many prices there are.")]
+    newest: Annotated[AsOf, Meta(description="Date of the newest of them.")]
+    lowest: UnitRate
+    median: UnitRate
+    highest: UnitRate
 
 
 class Ownership(Answer, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from service.core.answer.base import Answer, EstimateWithOutcomes, QuoteId
-from service.core.answer.bills import Bill, Bridge, Exclusion, Ownership
+from service.core.answer.bills import Bill, Bridge, Exclusion, Ownership, RateVersusMarket
 from service.core.answer.calendar import Calendar
 from service.core.answer.stages import RunTotals, StageAnswer
 from service.core.answer.warnings import QuoteWarning
@@ -53,6 +53,10 @@ class Quote(Answer, frozen=True, kw_only=True):
     ]
     bridges: tuple[Bridge, ...]
     ownership: tuple[Ownership, ...]
+    rate_versus_market: Annotated[
+        tuple[RateVersusMarket, ...],
+        Meta(description="Of each cluster at a given rate whose device has comparable prices."),
+    ] = ()
     stages: tuple[StageAnswer, ...]
     totals: RunTotals
     wall_clock_hours: Annotated[

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from service.core.answer.base import Answer, Pointer
+from service.core.figures.units import Unit
 
 Severity: TypeAlias = Literal["act", "check", "note"]
 WarningCode: TypeAlias = Literal[
@@ -32,6 +33,7 @@ WarningCode: TypeAlias = Literal[
     "duplicate_stage_name",
     "example_above_sequence",
     "instance_size_unknown",
+    "implausible_value",
     "interval_reversed",
     "central_outside_interval",
     "low_confidence_price",
@@ -43,6 +45,7 @@ WarningCode: TypeAlias = Literal[
     "precision_emulated",
     "precision_substituted",
     "site_elsewhere",
+    "rate_outside_market",
     "stale_price",
     "unknown_power",
     "unpriced_line",
@@ -85,6 +88,11 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "The device cannot multiply in the precision; software does it in fp32, which is slow.",
         "Ask for fp16, which the device has, or for another device.",
         once_a_member=True,
+    ),
+    "implausible_value": WarningKind(
+        "act",
+        "A given number is far from all that the catalog holds of it.",
+        "Check the number and its unit; `observed` has the range, and the likely mistake.",
     ),
     "unpriced_line": WarningKind(
         "act",
@@ -176,6 +184,11 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "The site lies in another country than the supply, so energy and carbon are of elsewhere.",
         "Name the site of the supply's region, or take an offer at the site.",
         once_a_member=True,
+    ),
+    "rate_outside_market": WarningKind(
+        "check",
+        "A given rate is below, or above, all comparable prices of the catalog.",
+        "Check what the rate includes; `rate_versus_market` has the prices beside it.",
     ),
     "stale_price": WarningKind(
         "check",
@@ -274,6 +287,28 @@ def printed_meanings() -> str:
     return "\n".join(("What was found; codes may be added.", "", *rows))
 
 
+class LikelyMistake(Answer, frozen=True, kw_only=True):
+    """What a given number would be in the unit that was meant, and what the mistake is."""
+
+    value: float
+    mistake: str
+
+
+class ObservedRange(Answer, frozen=True, kw_only=True):
+    """A given number beside what the catalog holds: the range of its rows, and how many they are.
+
+    `what` names the rows. `likely` has the mistakes of units that would explain the number.
+    """
+
+    what: str
+    unit: Unit
+    given: float
+    low: float
+    high: float
+    count: int
+    likely: tuple[LikelyMistake, ...] = ()
+
+
 class QuoteWarning(Answer, frozen=True, kw_only=True):
     """Something that a reader of the numbers should know, with a code for programs."""
 
@@ -300,3 +335,6 @@ class QuoteWarning(Answer, frozen=True, kw_only=True):
             "explain; of a total's lines where the figure has no spread.",
         ),
     ] = 0.0
+    observed: Annotated[
+        ObservedRange | UnsetType, Meta(description="Of a number that is compared with others.")
+    ] = UNSET

@@ -172,9 +172,13 @@ class BillBuilder:
         stage: str = "",
         label: str = "",
         covers: tuple[Item, ...] = (),
+        caution: str = "",
     ) -> None:
-        """Write a line without a price, and warn of it at the member that is to blame."""
-        self.at.argument.warn("unpriced_line", detail, pointer=pointer)
+        """Write a line without a price, and warn of it at the member that is to blame.
+
+        `caution` is what the warning says, where several lines have one cause.
+        """
+        self.at.argument.warn("unpriced_line", caution or detail, pointer=pointer)
         self._lines.append(
             Unpriced(
                 stage=stage,

@@ -1,30 +1,18 @@
 """What a device-hour costs under a supply: a price given, an offer, or the market."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from msgspec import UNSET, Struct
 
 from service.core.answer import UnpricedReason
 from service.core.argument import Argument, Cursor
-from service.core.catalog.catalog import Catalog, Offer, ProviderKind
+from service.core.catalog.catalog import OUTSIDE_THE_MARKET, Catalog, Offer
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.request.request import CatalogOffer, Cluster, Market, Owned, Rate
-
-OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
-    {
-        "marketplace",
-        "consumer_marketplace",
-        "auction_marketplace",
-        "anonymous_host",
-        "virtualised_gpu",
-        "reference",
-    }
-)
-"""Sellers of single hosts, auctions, shares of a device or assumptions, not of clusters."""
 
 
 class Price(Struct, frozen=True):

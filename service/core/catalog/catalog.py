@@ -6,7 +6,7 @@ only looks things up. A lookup never guesses: an unknown id is an error that nam
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -22,6 +22,7 @@ from service.core.catalog.errors import (
     UnknownSite,
 )
 from service.core.catalog.names import Names
+from service.core.catalog.observed import AskedPrice, Observed, ObservedName
 from service.core.figures.ledger import Ledger
 from service.core.figures.sources import AsOf, Datum, Judged, Published
 from service.core.figures.units import Unit
@@ -67,6 +68,17 @@ ProviderKind: TypeAlias = Literal[
     "virtualised_gpu",
     "reference",
 ]
+OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
+    {
+        "marketplace",
+        "consumer_marketplace",
+        "auction_marketplace",
+        "anonymous_host",
+        "virtualised_gpu",
+        "reference",
+    }
+)
+"""Sellers of single hosts, auctions, shares of a device or assumptions, not of clusters."""
 
 ExcludedItem: TypeAlias = Literal[
     "base_model",
@@ -243,6 +255,15 @@ class PricePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class PastPurchase(Struct, frozen=True, kw_only=True):
+    """What one device was sold for, with its share of a server or without."""
+
+    accelerator: Slug
+    date: AsOf
+    includes_server: bool
+    usd_per_device: Datum
+
+
 class ModelPreset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A published architecture. Its parameter counts follow from its fields.
 
@@ -335,13 +356,18 @@ class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits beyond which a quote warns: age of a price, width of an interval, share of a driver.
 
+    A given number is implausible if it lies beyond the range of the catalog's rows by more than
+    `implausible_factor`. Of a share that is the factor of its odds, and `implausible_odds` above.
+
     The policy is part of the catalog, because the catalog's digest is part of every id. So one id
     has one answer under each policy.
     """
 
     stale_price_days: Annotated[int, Meta(ge=1, le=36500)] = 548
     wide_interval_ratio: Annotated[float, Meta(gt=1.0, le=1e6)] = 5.0
-    driving_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.1
+    driving_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.15
+    implausible_factor: Annotated[float, Meta(ge=1.0, le=1e6)] = 3.0
+    implausible_odds: Annotated[float, Meta(ge=1.0, le=1e6)] = 2.0
 
 
 class Catalog(Struct, frozen=True, kw_only=True, dict=True):
@@ -353,7 +379,8 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     by accelerator too, `fleet_pues` by operator. `accelerator_aliases` maps names used in print to
     ids. `systems` are the servers and racks in which devices are sold. `billing` is by `seller/kind
     of price`, or by `seller/` for all other kinds. `engine` has the constants of the step-time
-    engine.
+    engine. `observed` has the ranges that given numbers are compared with, and `asked_prices` what
+    sellers ask for each device, cheapest first.
     """
 
     version: str
@@ -374,10 +401,13 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     billing: dict[str, BillingTerms] = field(default_factory=dict)
+    purchase_prices: dict[str, tuple[PastPurchase, ...]] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()
     systems: dict[str, System] = field(default_factory=dict)
     claims: dict[str, PublishedClaim] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
+    observed: dict[ObservedName, Observed] = field(default_factory=dict)
+    asked_prices: dict[str, tuple[AskedPrice, ...]] = field(default_factory=dict)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""

@@ -4,11 +4,11 @@ from typing import Final
 
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
+from service.core.figures.units import BYTES_PER_GIGABIT
 
 BYTES_PER_GB: Final = 1e9
 BYTES_PER_GB_OF_MEMORY: Final = 2.0**30
 """Makers of memory print binary gigabytes as GB: a device of "80 GB" offers 80 * 2^30 bytes."""
-BYTES_PER_GIGABIT: Final = 1e9 / 8.0
 
 
 @formula("byte_per_s", unit="byte/s")

@@ -6,9 +6,10 @@ from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.catalog.catalog import Accelerator
-from service.core.cluster.formulas import BYTES_PER_GIGABIT, bytes_per_s, capacity_bytes
+from service.core.cluster.formulas import bytes_per_s, capacity_bytes
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
+from service.core.figures.units import BYTES_PER_GIGABIT
 from service.core.request.request import Cluster
 
 STAND_IN_PRECISION: Final = {

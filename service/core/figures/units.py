@@ -60,6 +60,7 @@ MONTHS_PER_YEAR: Final = 12.0
 HOURS_PER_MONTH: Final = HOURS_PER_YEAR / MONTHS_PER_YEAR
 WATTS_PER_KILOWATT: Final = 1000.0
 BYTES_PER_GIGABYTE: Final = 1e9
+BYTES_PER_GIGABIT: Final = 1e9 / 8.0
 Z_90: Final = NormalDist().inv_cdf(0.95)
 """Standard deviations from the median of a normal distribution to an end of its 90% interval."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from msgspec import UNSET, UnsetType
 
@@ -29,6 +30,7 @@ from service.core.answer import (
     PowerAnswer,
     PricedBill,
     PricedLine,
+    RateVersusMarket,
     RunnerUp,
     RunTotals,
     StageAnswer,
@@ -39,6 +41,7 @@ from service.core.answer import (
 from service.core.argument import Unknown
 from service.core.bills.exclusions import DraftExclusion
 from service.core.bills.lines import DraftBill, DraftLine, Priced
+from service.core.bills.market import GivenRate
 from service.core.bills.owned import bill as owned
 from service.core.bills.power import Consumption
 from service.core.draws.looks import Quantiles
@@ -59,6 +62,9 @@ from service.core.stages.hours import Hours, TimeShares, Written
 from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
+
+RATE_DECIMALS: Final = 6
+"""Decimals of a price in dollars that was converted, or that lies between two others."""
 
 
 def spread_of_quote(
@@ -134,6 +140,23 @@ def printed_exclusion(one: DraftExclusion, spread: Spread) -> Exclusion:
         detail=one.detail or UNSET,
         magnitude=magnitude,
         source=row.source,
+    )
+
+
+def printed_rate_position(given: GivenRate) -> RateVersusMarket:
+    """A given rate among comparable prices, as the quote shows it."""
+    rate, position = given.usd_per_device_hour, given.position
+    return RateVersusMarket(
+        cluster=given.cluster.pointer,
+        accelerator=given.cluster.said.accelerator,
+        usd_per_device_hour=printed_rate(rate.central),
+        figure=rate.name,
+        share_below=position.share_below,
+        count=position.count,
+        newest=position.newest,
+        lowest=printed_rate(round(position.lowest, RATE_DECIMALS)),
+        median=printed_rate(round(position.median, RATE_DECIMALS)),
+        highest=printed_rate(round(position.highest, RATE_DECIMALS)),
     )
 
 

@@ -100,6 +100,7 @@ def _shown(cause: Cause, moves: float) -> QuoteWarning:
         pointer=pointer,
         also_at=tuple(others),
         moves=moves,
+        observed=cause.first.observed,
     )
 
 

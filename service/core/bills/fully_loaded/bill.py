@@ -381,12 +381,16 @@ def _leave_unknown(
 ) -> None:
     """Leave open a line of which nothing is known for developments of this size."""
     least = bill.at.assume("fully_loaded.least_compute_usd").central
+    known = (
+        f"known from {least:,.0f} dollars of compute with experiments on, and here it is"
+        f" {compute.central:,.2f}"
+    )
     bill.leave_unpriced(
         item=item,
         unit="usd",
         quantity=compute,
         reason="size_below_known",
-        detail=f"{item} over compute is known from {least:,.0f} dollars of compute with "
-        f"experiments on, and here it is {compute.central:,.2f}; {advice}",
+        detail=f"{item} over compute is {known}; {advice}",
         pointer=pointer,
+        caution=f"what a development takes besides compute is {known}; give the amounts",
     )
