@@ -75,7 +75,7 @@ def bill_table(bill: Bill) -> Table:
     for line in bill.lines:
         stage = "" if line.stage is UNSET else line.stage
         item = line.item if line.label is UNSET else f"{line.item}: {line.label}"
-        quantity = "" if line.quantity is UNSET else f"{line.quantity:,.2f}"
+        quantity = "" if line.quantity is UNSET else counted(line.quantity)
         if isinstance(line, PricedLine):
             cells = (dollars(line.amount), median_of(line), span_of(line))
             table.add_row(stage, item, quantity, line.unit, short(line.rate), *cells)
@@ -152,7 +152,7 @@ def bridge_table(bridge: Bridge) -> Table:
 def ownership_table(owned: tuple[Ownership, ...]) -> Table:
     """The cost of owning each cluster."""
     table = Table(title="owning the cluster", title_justify="left")
-    for column in ("cluster", "devices", "convention"):
+    for column in ("cluster", "devices bought", "convention"):
         table.add_column(column)
     for column in ("purchase USD", "p50", "USD per device-hour", "rented", "even at", "months"):
         table.add_column(column, justify="right")
@@ -166,7 +166,7 @@ def ownership_table(owned: tuple[Ownership, ...]) -> Table:
             even = "never"
         table.add_row(
             one.cluster,
-            f"{one.devices:,} {one.accelerator}",
+            f"{one.devices_bought:,} {one.accelerator}",
             one.convention,
             dollars(one.acquisition.total.amount),
             dollars(one.acquisition.interval.p50),
@@ -264,6 +264,11 @@ def median(estimate: Estimate | msgspec.UnsetType) -> str:
 def rounded(value: float) -> str:
     """A number with two decimal places, or none from a thousand."""
     return f"{value:,.2f}" if value < 1000 else f"{value:,.0f}"
+
+
+def counted(quantity: float) -> str:
+    """A quantity with two decimals, or with three digits if it is below one."""
+    return f"{quantity:,.2f}" if abs(quantity) >= 1.0 or not quantity else f"{quantity:.3g}"
 
 
 def short(rate: str) -> str:

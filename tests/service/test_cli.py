@@ -39,6 +39,21 @@ def test_json_is_what_the_service_answers(tmp_path):
     assert json.loads(done.stdout) == json.loads(quote_bytes(json.dumps(request).encode()))
 
 
+def test_what_is_below_a_cent_or_an_hour_is_shown_with_its_digits(tmp_path):
+    """0.002 device-hours at $2: 0.004 dollars, on one of the eight devices that are bought."""
+    stage = {"name": "one", "work": {"kind": "metered", "device_hours": 0.002}}
+    supply = {"kind": "rate", "usd_per_device_hour": 2.0}
+    request = {
+        "run": {"name": "tiny", "stages": [stage]},
+        "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 1, "supply": supply},
+        "options": {"bases": ["rental", "owned"]},
+    }
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    cells = next(one.split() for one in done.output.splitlines() if "device_rental" in one)
+    assert (cells[5], cells[11]) == ("0.002", "0.004")
+    assert "8 nvidia-h100-sxm-80gb" in done.output
+
+
 def test_a_base_quote_cannot_be_known_without_a_service(tmp_path):
     request = REQUESTS[0].request | {
         "accounting": {"base_model": {"kind": "quote", "id": "q_" + "0" * 64}}
