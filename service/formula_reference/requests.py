@@ -34,6 +34,12 @@ MORE_REQUESTS: Final = (
         ),
     ),
     Example(
+        name="on-a-base-of-stated-cost",
+        summary="A run on a base model of which only a sum is published",
+        request=one_stage({"kind": "timed", "hours": 24}, cluster=EIGHT_H100)
+        | {"accounting": {"base_model": {"kind": "runs", "ids": ["dbrx-132b"]}}},
+    ),
+    Example(
         name="frozen-and-padded",
         summary="Tuning with frozen layers, each example in a sequence of its own",
         request=one_stage(

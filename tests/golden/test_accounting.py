@@ -70,6 +70,17 @@ def test_r1_takes_over_what_the_development_of_its_base_cost():
     assert float(r1.interval.p90) / float(r1.interval.p10) > 2.5
 
 
+def test_a_base_of_which_only_a_sum_is_published_counts_by_it_with_a_spread_of_its_own():
+    # DBRX: "$10 million". Nine in ten lie from 0.4 to 2.5 times of it, eight in ten from
+    # 0.4^(1.2816 / 1.645) = 0.490 to 2.5^(1.2816 / 1.645) = 2.042 times.
+    base = {"kind": "runs", "ids": ["dbrx-132b"], "scope": "rental"}
+    loaded = bills(R1 | {"accounting": {"base_model": base}})["fully_loaded"]
+    (line,) = (line for line in loaded.lines if line.item == "base_model")
+    assert line.amount == "10000000.00"
+    assert float(line.interval.p10) == pytest.approx(4.90e6, rel=2e-3)
+    assert float(line.interval.p90) == pytest.approx(20.42e6, rel=2e-3)
+
+
 def test_a_base_model_may_count_by_its_rental_alone():
     base = R1_ON_V3["accounting"]["base_model"] | {"scope": "rental"}
     found = bills(R1 | {"accounting": {"base_model": base}})["fully_loaded"]

@@ -113,7 +113,12 @@ def _write_base_run(bill: BillBuilder, id: str, *, pointer: str) -> None:
     elif run.stated_cost_usd is not UNSET:
         bill.lump_sum(
             item="base_model",
-            usd=ledger.take(run.stated_cost_usd),
+            usd=at.derive(
+                formulas.base_cost,
+                f"base/{run.id}/usd",
+                stated_usd=ledger.take(run.stated_cost_usd),
+                paid_over_stated=at.assume("fully_loaded.base_cost_paid_over_stated"),
+            ),
             label=run.id,
             detail=run.quote_basis,
         )

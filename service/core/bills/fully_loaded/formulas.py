@@ -21,6 +21,17 @@ def base_rate(*, stated_usd_per_device_hour: Real, paid_over_stated: Real) -> Re
     return stated_usd_per_device_hour * paid_over_stated
 
 
+@formula("base_cost_usd", unit="usd")
+def base_cost(*, stated_usd: Real, paid_over_stated: Real) -> Real:
+    """The cost of a base model of which only a sum is published.
+
+        stated_usd * paid_over_stated
+
+    Source: definition.
+    """
+    return stated_usd * paid_over_stated
+
+
 @formula("base_development_over_rental", unit="ratio")
 def base_development_over_rental(
     *, experiment_factor: Real, staff_ratio: Real, data_ratio: Real
