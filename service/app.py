@@ -13,9 +13,11 @@ from litestar.types import ASGIApp
 
 from service.api.http.catalog import catalog_routes
 from service.api.http.documents import document_routes
+from service.api.http.encodings import Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
 from service.api.http.quotes import get_quote, post_quote
+from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
@@ -23,6 +25,7 @@ from service.computing import Pool
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.lifecycle import Lifecycle
+from service.logs import RequestLog
 from service.metrics import Metrics
 from service.quoting import Apart, Quoting
 from service.settings import Settings
@@ -36,6 +39,7 @@ def build_app(
     catalog: Catalog | None = None,
     lifecycle: Lifecycle | None = None,
     metrics: Metrics | None = None,
+    request_log: RequestLog | None = None,
 ) -> ASGIApp:
     """The whole service as one ASGI application. Raises `CatalogError` for a bad catalog."""
     embedded = catalog is None
@@ -105,7 +109,14 @@ def build_app(
         logging_config=None,
         state=State(),
     )
-    return Edge(app, metrics=metrics)
+    copies = Copies()
+    return Edge(
+        app,
+        metrics=metrics,
+        copies=copies,
+        repeats=Repeats(quoting, copies),
+        request_log=request_log,
+    )
 
 
 def apart_of(settings: Settings) -> Apart:

@@ -9,7 +9,10 @@ import os
 import sys
 import threading
 from collections import deque
-from typing import Any, Final
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import time
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
@@ -28,6 +31,12 @@ FAREWELL_S: Final = 1.0
 """How long the end of the process waits for the last lines."""
 
 
+RequestLog: TypeAlias = Callable[[dict[str, Any]], None]
+"""Takes the fields of a request that is over."""
+Unwritten: TypeAlias = str | tuple[Callable[..., str], dict[str, Any], float]
+"""A line, or how it is made: a function, its fields, and the time of the event."""
+
+
 class LineWriter:
     """A text stream that never blocks: lines wait in memory for the thread that writes them."""
 
@@ -37,7 +46,7 @@ class LineWriter:
         self._descriptor = descriptor
         self._most_lines = most_lines
         self._pause_s = pause_s
-        self._lines: deque[str] = deque()
+        self._lines: deque[Unwritten] = deque()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self.dropped = 0
@@ -54,6 +63,13 @@ class LineWriter:
         else:
             self.dropped += 1
         return len(text)
+
+    def defer(self, make: Callable[..., str], fields: dict[str, Any]) -> None:
+        """Take a line that the thread makes itself, by `make(fields, seconds)`."""
+        if len(self._lines) < self._most_lines:
+            self._lines.append((make, fields, time()))
+        else:
+            self.dropped += 1
 
     def flush(self) -> None:
         """Lines are written soon, in any case."""
@@ -73,12 +89,34 @@ class LineWriter:
         waiting = len(self._lines)
         if not waiting:
             return
-        left = "".join(self._lines.popleft() for _ in range(waiting)).encode()
+        left = "".join(_written(self._lines.popleft()) for _ in range(waiting)).encode()
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
         except OSError:  # the device is full, or nobody reads any more
             self.dropped += left.count(b"\n")
+
+
+def _written(line: Unwritten) -> str:
+    return line if isinstance(line, str) else line[0](line[1], line[2])
+
+
+def request_log(writer: LineWriter, *, level: str, form: str) -> RequestLog | None:
+    """A log of requests whose lines are made off the path of their answers. None if it is usual."""
+    if form != "json":
+        return None
+    if LEVELS[level] > logging.INFO:
+        return lambda _: None
+
+    def take(fields: dict[str, Any]) -> None:
+        writer.defer(_request_line, fields)
+
+    return take
+
+
+def _request_line(fields: dict[str, Any], seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    return as_json({**fields, "event": "request", "level": "info", "timestamp": moment}) + "\n"
 
 
 def configure_logs(*, level: str, form: str) -> LineWriter:

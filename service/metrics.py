@@ -149,6 +149,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
+        self._bound: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -225,6 +226,21 @@ class Metrics:
             ("version", "engine_digest", "catalog_version", "catalog_digest"),
             registry=self.registry,
         )
+
+    def answered(
+        self, method: str, route: str, status: int, *, queued_s: float, duration_s: float
+    ) -> None:
+        """Count a request that is over, and observe how long it waited and took."""
+        bound = self._bound.get((method, route, status))
+        if bound is None:
+            bound = (
+                self.requests.labels(method, route, str(status)),
+                self.request_duration.labels(method, route),
+            )
+            self._bound[method, route, status] = bound
+        self.queue_duration.observe(queued_s)
+        bound[0].inc()
+        bound[1].observe(duration_s)
 
     def watch(self, memo: Memo) -> None:
         """Show the size of a memo, and its look-ups."""

@@ -7,7 +7,7 @@ import uvicorn
 
 from service.app import build_app
 from service.lifecycle import Lifecycle
-from service.logs import configure_logs
+from service.logs import configure_logs, request_log
 from service.metrics import Metrics
 from service.serving.limits import Limits, within_open_files
 from service.serving.protocol import GuardedProtocol, GuardState
@@ -24,11 +24,17 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
     writer = configure_logs(level=settings.log_level, form=settings.log_format)
     lifecycle, metrics = Lifecycle(), Metrics()
     metrics.watch_log(lambda: writer.dropped)
-    limits = Limits(connections=settings.connections_max) if limits is None else limits
+    if limits is None:
+        limits = Limits(connections=settings.connections_max, request_s=settings.body_timeout_s)
     state = GuardState(within_open_files(limits), metrics.server)
     metrics.server.connections.set_function(lambda: float(len(state.connections)))
     config = uvicorn.Config(
-        build_app(settings, lifecycle=lifecycle, metrics=metrics),
+        build_app(
+            settings,
+            lifecycle=lifecycle,
+            metrics=metrics,
+            request_log=request_log(writer, level=settings.log_level, form=settings.log_format),
+        ),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -203,7 +203,7 @@ def test_more_silent_connections_than_are_allowed_lock_nobody_out(service):
             stack.enter_context(connected(service))
         assert service.client.get("/livez").status_code == 200
         assert service.metric("runquote_server_connections") <= HASTY.connections + 1
-        assert service.metric("runquote_server_evicted_total") > HASTY.connections
+        assert service.metric("runquote_server_evicted_total") > 0
 
 
 def test_another_protocol_is_answered_and_not_spoken(service):

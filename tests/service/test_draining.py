@@ -69,7 +69,7 @@ def test_no_request_is_lost(keep_alive):
             caller.join(timeout=60)
         assert service.process.wait(timeout=60) == 0
         assert [lost for caller in callers for lost in caller.lost] == []
-        assert sum(caller.answered for caller in callers) > 50
+        assert all(caller.answered for caller in callers)
 
 
 def test_it_says_that_it_is_about_to_end_and_still_answers():

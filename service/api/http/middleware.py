@@ -1,21 +1,41 @@
 """The outermost layer. It treats every request alike, on a known route or not.
 
 It names the request, counts and times it, answers HEAD wherever GET works, turns a matching
-`If-None-Match` into 304, sets the headers that every answer carries, and writes one log line.
+`If-None-Match` into 304, compresses for who accepts it, sets the headers that every answer carries,
+and writes one log line. A quote that was asked for before, byte for byte, is answered here.
 """
 
 import asyncio
 import re
+from itertools import count
+from secrets import token_hex
 from time import perf_counter
-from typing import Final
-from uuid import uuid4
+from typing import Any, Final, NamedTuple
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from litestar.types import (
+    ASGIApp,
+    HTTPReceiveMessage,
+    HTTPResponseStartEvent,
+    HTTPScope,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
 
+from service.api.http.encodings import (
+    LEAST_BYTES,
+    LONGEST_HEADER,
+    Copies,
+    accepted_encoding,
+    tagged,
+)
+from service.api.http.repeats import VARY, Headers, Plain, Repeats, plain_request, replayed
 from service.api.refusing.errors import Draining, Refused
 from service.api.refusing.problems import KINDS, send_problem
+from service.logs import RequestLog
 from service.metrics import Metrics
 
 log = structlog.get_logger("runquote.http")
@@ -33,24 +53,72 @@ NO_ANSWER: Final = 499
 BODILESS: Final = (b"content-length", b"content-type")
 
 
+QUOTE: Final = "/quote"
+REPLACED: Final = frozenset((b"content-length", b"etag", b"vary"))
+"""Headers that differ between an answer and its compressed copy."""
+COMPRESSIBLE: Final = (b"application/", b"text/", b"image/svg")
+PROCESS: Final = token_hex(6)
+NUMBERS: Final = count(1)
+
+
 class Edge:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        copies: Copies | None = None,
+        repeats: Repeats | None = None,
+        request_log: RequestLog | None = None,
+    ) -> None:
         self.app = app
         self.metrics = metrics
+        self._copies = Copies() if copies is None else copies
+        self._repeats = repeats
+        self._log = request_log or _log_at_once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass lifespan through; wrap every HTTP request."""
         if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(scope, send)
-        app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         start = perf_counter()
-        exchange.queued_s = start - scope.get("state", {}).get("arrived", start)
-        self.metrics.queue_duration.observe(exchange.queued_s)
         self.metrics.requests_in_progress.inc()
+        try:
+            plain = plain_request(scope) if scope["path"] == QUOTE and self._repeats else None
+            if plain is None:
+                await self._exchange(scope, receive, send, start)
+                return
+            message: Any = await receive()  # the server bounds how long this may take
+            if not await self._repeat(plain, message, scope, send, start):
+                await self._exchange(scope, replayed(message, receive), send, start)
+        finally:
+            self.metrics.requests_in_progress.dec()
+
+    async def _repeat(
+        self, plain: Plain, message: HTTPReceiveMessage, scope: HTTPScope, send: Send, start: float
+    ) -> bool:
+        """Answer a quote that was asked for before. False if this one was not."""
+        assert self._repeats is not None
+        answer = self._repeats.answer(plain, message)
+        if answer is None:
+            return False
+        issued, headers, body = answer
+        request_id = request_id_of(plain.request_id)
+        headers += common_headers(request_id)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        noted = {"quote": issued.id, "cache": issued.origin}
+        done = Done("POST", QUOTE, 200, request_id, client_of(scope), len(body), noted)
+        self._observe(done, scope, start)
+        return True
+
+    async def _exchange(self, scope: HTTPScope, receive: Receive, send: Send, start: float) -> None:
+        """Let the application answer."""
+        exchange = Exchange(scope, send, self._copies)
+        app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         try:
             await app(exchange.scope, receive, exchange.send)
         except asyncio.CancelledError:
@@ -58,45 +126,65 @@ class Edge:
             if not exchange.started:
                 await send_problem(Draining(), exchange.scope, exchange.send, metrics=self.metrics)
         finally:
-            self.metrics.requests_in_progress.dec()
-            self._observe(exchange, perf_counter() - start)
+            self._observe(exchange.done(), scope, start)
 
     async def _nowhere(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Nothing stands at this path."""
         nothing = Refused("not-found", KINDS["not-found"].title)
         await send_problem(nothing, scope, send, metrics=self.metrics)
 
-    def _observe(self, exchange: "Exchange", duration_s: float) -> None:
-        method = exchange.method if exchange.method in METHODS else "other"
-        route = str(exchange.scope.get("path_template") or UNMATCHED)
-        self.metrics.requests.labels(method, route, str(exchange.status)).inc()
-        self.metrics.request_duration.labels(method, route).observe(duration_s)
-        if route in PROBED and exchange.status < 400:
-            return
-        log.info(
-            "request",
-            request_id=exchange.request_id,
-            client=exchange.client,
-            method=exchange.method,
-            route=route,
-            status=exchange.status,
-            queue_ms=round(exchange.queued_s * 1000, 3),
-            duration_ms=round(duration_s * 1000, 3),
-            bytes_out=exchange.bytes_out,
-            **exchange.noted,
+    def _observe(self, done: "Done", scope: HTTPScope, start: float) -> None:
+        """Count and log a request that is over."""
+        duration_s = perf_counter() - start
+        queued_s = start - scope.get("state", {}).get("arrived", start)
+        method = done.method if done.method in METHODS else "other"
+        self.metrics.answered(
+            method, done.route, done.status, queued_s=queued_s, duration_s=duration_s
         )
+        if done.route in PROBED and done.status < 400:
+            return
+        self._log(
+            {
+                "request_id": done.request_id,
+                "client": done.client,
+                "method": done.method,
+                "route": done.route,
+                "status": done.status,
+                "queue_ms": round(queued_s * 1000, 3),
+                "duration_ms": round(duration_s * 1000, 3),
+                "bytes_out": done.bytes_out,
+                **done.noted,
+            }
+        )
+
+
+def _log_at_once(fields: dict[str, Any]) -> None:
+    log.info("request", **fields)
+
+
+class Done(NamedTuple):
+    """What is counted and logged of a request."""
+
+    method: str
+    route: str
+    status: int
+    request_id: str
+    client: str
+    bytes_out: int
+    noted: dict[str, Any]
 
 
 class Exchange:
     """One request on its way in and its answer on its way out."""
 
-    def __init__(self, scope: HTTPScope, send: Send) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, copies: Copies) -> None:
         headers = dict(scope["headers"])
         self.method: str = scope["method"]
-        self.client = (scope["client"] or ("",))[0]
-        self.queued_s = 0.0
+        self.client = client_of(scope)
         self.request_id = request_id_of(headers.get(b"x-request-id"))
         self.if_none_match = headers.get(b"if-none-match", b"").decode("latin-1")
+        accepts = headers.get(b"accept-encoding", b"")
+        self.encoding = accepted_encoding(accepts) if len(accepts) <= LONGEST_HEADER else None
         self.status = NO_ANSWER
         self.started = False
         self.bytes_out = 0
@@ -107,31 +195,86 @@ class Exchange:
         if self.method == "HEAD":
             self.scope["method"] = "GET"
         self._send = send
+        self._copies = copies
         self._bodiless = self.method == "HEAD"
+        self._held: HTTPResponseStartEvent | None = None
 
     async def send(self, message: Message) -> None:
         """Pass a message of the answer on, without its body where there must be none."""
         if message["type"] == "http.response.start":
-            headers = list(message["headers"])
             self.started = True
             self.status = message["status"]
-            if self._not_modified(headers):
-                self.status, self._bodiless = 304, True
-                headers = [pair for pair in headers if pair[0].lower() not in BODILESS]
-            headers.append((b"x-request-id", self.request_id.encode("latin-1")))
-            headers.append((b"x-content-type-options", b"nosniff"))
-            message = {**message, "status": self.status, "headers": headers}
+            self._held = message
         elif message["type"] == "http.response.body":
-            body = b"" if self._bodiless else message.get("body", b"")
+            body = message.get("body", b"")
+            if self._held is not None:
+                body = await self._begin(self._held, body, whole=not message.get("more_body"))
+                self._held = None
+            if self._bodiless:
+                body = b""
             self.bytes_out += len(body)
-            message = {**message, "body": body}
-        await self._send(message)
+            await self._send({**message, "body": body})
+        else:
+            await self._send(message)
 
-    def _not_modified(self, headers: list[tuple[bytes, bytes]]) -> bool:
+    async def _begin(self, start: HTTPResponseStartEvent, body: bytes, *, whole: bool) -> bytes:
+        """Send the headers of an answer that begins with these bytes. Returns what to send."""
+        headers = [(name.lower(), value) for name, value in start["headers"]]
+        etag = next((value for name, value in headers if name == b"etag"), None)
+        plain = etag
+        if self.status == 200 and etag is not None and whole and len(body) >= LEAST_BYTES:
+            body, etag, headers = self._encoded(body, etag, headers)
+        if self._not_modified(etag, plain):
+            self.status, self._bodiless = 304, True
+            headers = [pair for pair in headers if pair[0] not in BODILESS]
+        headers += common_headers(self.request_id)
+        await self._send({**start, "status": self.status, "headers": headers})
+        return body
+
+    def _encoded(self, body: bytes, etag: bytes, headers: Headers) -> tuple[bytes, bytes, Headers]:
+        """An answer in the encoding that its client likes best, with its tag and headers."""
+        kind = next((value for name, value in headers if name == b"content-type"), b"")
+        if not kind.startswith(COMPRESSIBLE):
+            return body, etag, headers
+        headers = [pair for pair in headers if pair[0] not in REPLACED]
+        headers.append((b"vary", VARY))
+        if self.encoding is not None:
+            body = self._copies.of(body, etag, self.encoding)
+            etag = tagged(etag, self.encoding)
+            headers.append((b"content-encoding", self.encoding.encode()))
+        headers += [(b"etag", etag), (b"content-length", b"%d" % len(body))]
+        return body, etag, headers
+
+    def _not_modified(self, *tags: bytes | None) -> bool:
+        """Whether the client has this answer, in this encoding or as it is."""
         if self.status != 200 or not self.if_none_match or self.method not in {"GET", "HEAD"}:
             return False
-        etag = next((value for name, value in headers if name.lower() == b"etag"), None)
-        return etag is not None and matches(self.if_none_match, etag.decode("latin-1"))
+        return any(tag and matches(self.if_none_match, tag.decode("latin-1")) for tag in tags)
+
+    def done(self) -> Done:
+        """What is counted and logged of it."""
+        return Done(
+            method=self.method,
+            route=str(self.scope.get("path_template") or UNMATCHED),
+            status=self.status,
+            request_id=self.request_id,
+            client=self.client,
+            bytes_out=self.bytes_out,
+            noted=self.noted,
+        )
+
+
+def client_of(scope: HTTPScope) -> str:
+    """The address of who asks."""
+    return (scope["client"] or ("",))[0]
+
+
+def common_headers(request_id: str) -> Headers:
+    """The headers of every answer."""
+    return [
+        (b"x-request-id", request_id.encode("latin-1")),
+        (b"x-content-type-options", b"nosniff"),
+    ]
 
 
 def matches(if_none_match: str, etag: str) -> bool:
@@ -141,7 +284,10 @@ def matches(if_none_match: str, etag: str) -> bool:
 
 
 def request_id_of(sent: bytes | None) -> str:
-    """The caller's request id if it is a plain token, otherwise a new one."""
+    """The caller's request id if it is a plain token, otherwise a new one.
+
+    A new one is the number of the request in this process, which has a name of its own.
+    """
     if sent is not None and REQUEST_ID.match(sent):
         return sent.decode("ascii")
-    return str(uuid4())
+    return f"{PROCESS}-{next(NUMBERS):x}"

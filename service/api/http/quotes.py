@@ -5,8 +5,7 @@ What the envelope of a request adds is made anew for each answer, and is not sto
 
 import asyncio
 from time import perf_counter
-from typing import Any, Final
-from urllib.parse import urlencode
+from typing import Any
 
 import msgspec
 from litestar import Request, Response, asgi, get
@@ -16,6 +15,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
+from service.api.http.repeats import CACHE_CONTROL, quote_headers
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
     BodyTimeout,
@@ -28,10 +28,6 @@ from service.computing import ClientGone
 from service.core.request.envelope import Envelope
 from service.envelope.splice import entity_tag, enveloped
 from service.quoting import Issued, Quoting
-
-QUOTE_MAX_AGE_S: Final = 86400
-"""How long a client may keep a quote without asking again. A quote never changes."""
-CACHE_CONTROL: Final = f"private, max-age={QUOTE_MAX_AGE_S}, immutable".encode()
 
 
 def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) -> ASGIRouteHandler:
@@ -83,23 +79,10 @@ async def departure(receive: Receive) -> None:
         pass
 
 
-def address_of(issued: Issued) -> str:
-    """Where the same answer can be had again, while the quote is kept."""
-    query = urlencode(msgspec.to_builtins(issued.envelope))
-    return f"/quote/{issued.id}" + (f"?{query}" if query else "")
-
-
 async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
     """The stored bytes with their headers."""
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(issued.body)).encode()),
-        (b"content-location", address_of(issued).encode()),
-        (b"etag", f'"{entity_tag(issued.id, issued.envelope)}"'.encode()),
-        (b"cache-control", CACHE_CONTROL),
-        (b"server-timing", timing.encode()),
-        (b"vary", b"accept"),
-    ]
+    headers = quote_headers(issued, timing=timing)
+    headers.append((b"content-length", b"%d" % len(issued.body)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": issued.body, "more_body": False})
 
