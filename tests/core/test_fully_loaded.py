@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.worlds import answer, device, run_of, world
+from service.core.answer import Money, PricedBill, PricedLine
+from tests.worlds import answer, device, embedded, run_of, world
 
 WORLD = world(device("d1"))
 BESIDE = {
@@ -67,6 +68,98 @@ def test_what_is_paid_beside_the_runs_compute_moves_the_bill_by_its_own_lines_on
     _, moved = bill_of(**asked)
     beside = sum(amount for item, amount in amounts_of(moved).items() if item in BESIDE)
     assert Decimal(moved.total.amount) - beside == Decimal(plain.total.amount)
+
+
+ON_DEMAND = {"accelerator": "nvidia-h100-sxm-80gb", "devices": 100}
+OWN_CLUSTER = {"accelerator": "nvidia-a100-sxm-80gb", "devices": 12}
+V3 = {"kind": "runs", "ids": ["deepseek-v3-pretrain", "deepseek-v3-posttrain"]}
+shares = st.floats(0.01, 0.5)
+development = st.fixed_dictionaries(
+    {},
+    optional={
+        "billing": st.sampled_from(["as_sold", "exact"]),
+        "experiments": st.fixed_dictionaries({"factor": st.floats(1.0, 9.0)}),
+        "staff": st.one_of(
+            st.fixed_dictionaries({"kind": st.just("share"), "share": shares}),
+            st.just({"kind": "people", "people": 30, "months": 4}),
+            st.just({"kind": "amount", "usd": 250_000}),
+        ),
+        "data": st.one_of(
+            st.fixed_dictionaries({"kind": st.just("ratio"), "ratio": shares}),
+            st.just({"kind": "amount", "usd": 40_000}),
+        ),
+        "base_model": st.sampled_from(
+            [
+                V3,
+                V3 | {"scope": "rental"},
+                {"kind": "runs", "ids": ["dbrx-132b"]},
+                {"kind": "amount", "usd": 3_000_000, "scope": "fully_loaded"},
+                {"kind": "none"},
+            ]
+        ),
+        "discounts": shares.map(
+            lambda share: [{"label": "volume", "share": share, "covers": ["device_rental"]}]
+        ),
+    },
+)
+beside_compute = st.fixed_dictionaries(
+    {},
+    optional={
+        "commitment_hours": st.floats(1.0, 20_000.0),
+        "storage": st.fixed_dictionaries({"gigabytes": st.floats(0.0, 1e7)}),
+        "transfer": st.fixed_dictionaries({"gigabytes": st.floats(0.0, 1e6)}),
+        "support": st.fixed_dictionaries({"share": shares}),
+        "uplifts": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "kind": st.sampled_from(["tax", "markup"]),
+                    "label": st.just("on top"),
+                    "share": shares,
+                }
+            ),
+            max_size=3,
+        ),
+    },
+)
+
+
+def loaded(hours, accounting):
+    """The fully loaded bill of two stages, one on its own cluster, and the sum of its lines."""
+    first = {"work": {"kind": "metered", "device_hours": hours}}
+    second = {"work": {"kind": "timed", "hours": 30}, "cluster": OWN_CLUSTER}
+    asked = run_of(first, second, cluster=ON_DEMAND, bases=("fully_loaded",), **accounting)
+    (bill,) = answer(asked, embedded()).bases
+    total = bill.total if isinstance(bill, PricedBill) else bill.priced_lines_total
+    assert isinstance(total, Money)
+    return bill, Decimal(total.amount)
+
+
+def lines_of(bill, *, beside):
+    return [line for line in bill.lines if (line.item in BESIDE) is beside]
+
+
+def facts_of(line):
+    """What a line says, without its interval and its figures."""
+    if not isinstance(line, PricedLine):
+        return (line.stage, line.item, line.quantity, line.reason)
+    return (line.stage, line.item, line.label, line.quantity, line.rate, line.amount)
+
+
+@settings(max_examples=60)
+@given(hours=st.floats(50.0, 2e6), development=development, beside=beside_compute)
+def test_experiments_staff_data_and_the_base_never_follow_what_is_paid_beside_compute(
+    hours, development, beside
+):
+    """Only those lines move the total, with the credit for what a commitment has paid."""
+    plain, before = loaded(hours, development)
+    moved, after = loaded(hours, development | beside)
+    assert not lines_of(plain, beside=True)
+    kept, same = lines_of(moved, beside=False), lines_of(plain, beside=False)
+    assert [facts_of(line) for line in kept] == [facts_of(line) for line in same]
+    added = lines_of(moved, beside=True)
+    assert after - before == sum(Decimal(line.amount) for line in added)
+    credit = [line for line in added if line.item == "experiments_on_commitment"]
+    assert bool(credit) == any(line.item == "unused_commitment" for line in added)
 
 
 def test_experiments_use_an_unused_commitment_before_they_cost_more():
