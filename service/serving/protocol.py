@@ -35,6 +35,8 @@ from service.serving.lingering import LingeringTransport
 SLICE_BYTES: Final = 8 * 2**10
 """The parser is fed this much at a time. It is stopped as soon as a request waits for another's
 answer, so that the requests of one slice are the most that can wait."""
+MOST_DROPPED_BYTES: Final = 2**20
+"""Bytes of a body that are dropped so that the connection can be used again."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 CONTINUE: Final = b"100-continue"
 
@@ -85,6 +87,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._fields = 0
         self._hosts = 0
+        self._dropped = 0
         self._whole = True
         self._begun = False
         self._refusal: Refused | None = None
@@ -211,7 +214,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Count the head of a new request."""
-        self._head_bytes = self._fields = self._hosts = 0
+        self._head_bytes = self._fields = self._hosts = self._dropped = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -251,12 +254,22 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.server_state.draining:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        """Hand a part of a body over, or drop it if the answer did not wait for it."""
+        if self.cycle.response_complete:
+            self._dropped += len(body)
+            if self._dropped > MOST_DROPPED_BYTES:
+                self.transport.close()
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The next bytes begin another request."""
         self._in_head = self._whole = True
         self._fed_of_head = 0
         self._forget_late()
         super().on_message_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._await_next()
 
     def _stop(self, refusal: Refused) -> None:
         """Stop the parser, which wraps whatever is raised in a callback."""
@@ -267,11 +280,13 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
-        if not self._whole:
-            # The answer did not wait for the body. What still comes of it is dropped.
-            self.transport.close()
         super().on_response_complete()
         if self.transport.is_closing():
+            return
+        if not self._whole:
+            # The answer did not wait for the body. What still comes of it is dropped.
+            self._unset_keepalive_if_required()
+            self._expect_the_rest()
             return
         if self._held:
             self.loop.call_soon(self._feed_held)
@@ -279,7 +294,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_next()
 
     def _await_next(self) -> None:
+        """Wait for the next request, as long as a connection may be idle."""
         self.server_state.idle[self] = None
+        if self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
         if self._fed_of_head:  # a part of the next request is here
             self._unset_keepalive_if_required()
             self._expect_the_rest()

@@ -222,3 +222,34 @@ def test_what_was_refused_is_counted_and_others_are_served(service):
     assert service.metric("runquote_server_refused_total", **reason) >= 1
     assert service.client.post("/quote", json=R1).status_code == 200
     assert "Traceback" not in service.log()
+
+
+def test_a_body_that_nobody_waited_for_is_dropped_and_the_connection_is_used_again(service):
+    head = (
+        "POST /quote HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 200000\r\n\r\n"
+    )
+    with connected(service) as one:
+        for _ in range(3):
+            one.sendall(head.encode())
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += one.recv(65536)
+            assert problem_in(answer)[0] == 415
+            for _ in range(20):
+                one.sendall(b" " * 10_000)
+                time.sleep(0.01)
+        one.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert one.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_without_end_that_nobody_waits_for_ends_the_connection(service):
+    head = (
+        "POST /quote HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
+    with connected(service) as one:
+        one.sendall(head.encode())
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        sent(one, chunk * 2000)
+        assert b"415" in said(one)
