@@ -38,6 +38,7 @@ from service.core.request.names import unknown_names
 from service.core.request.request import QuoteRequest
 from service.core.stages.effort import efforts_of
 from service.core.stages.schedule import order_errors, schedule_of
+from service.core.training.anchors import anchor_errors
 
 
 def quote(
@@ -111,7 +112,11 @@ def quote(
 
 
 def check_names(request: QuoteRequest, catalog: Catalog) -> None:
-    """Raises `NotQuotable` with every name of the request that stands for nothing."""
+    """Raises `NotQuotable` with every name of the request that stands for nothing.
+
+    If all stand for something, it raises with every measured speed above the peak of its device.
+    """
     errors = unknown_names(request, catalog) + order_errors(request.run)
+    errors = errors or anchor_errors(request, catalog)
     if errors:
         raise NotQuotable(errors)

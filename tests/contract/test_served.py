@@ -65,6 +65,21 @@ def test_every_example_is_answered_as_the_contract_says(service, example):
     conforms(again, "/quote/{id}", "get")
 
 
+def anchored(tokens_per_s_per_device: float) -> dict[str, Any]:
+    """A small pre-training with this speed as its anchor."""
+    work = {
+        "kind": "pretraining",
+        "model": {"kind": "preset", "id": "llama-3.1-8b"},
+        "tokens": 1e12,
+        "anchor": {
+            "tokens_per_s_per_device": tokens_per_s_per_device,
+            "devices": 8,
+            "layout": {"zero_stage": 3},
+        },
+    }
+    return R1 | {"run": {"name": "anchored", "stages": [{"name": "one", "work": work}]}}
+
+
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("unreadable-json", {"content": b"", "headers": JSON_HEADERS}),
     "not JSON": ("unreadable-json", {"content": b"{", "headers": JSON_HEADERS}),
@@ -82,6 +97,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
         "unknown-provider",
         {"json": R1 | {"cluster": R1["cluster"] | {"supply": {"kind": "market", "provider": "x"}}}},
     ),
+    "a speed above the peak": ("speed-above-peak", {"json": anchored(500_000)}),
     "unknown accelerator and offer": (
         "not-quotable",
         {

@@ -34,7 +34,8 @@ and the same bytes, on every replica and every day.
 
 * Every request that this document calls valid and whose names the catalog knows is answered with
   200. Lines without a price and assumptions are states and coded warnings in the quote, and not
-  errors. One exception: a base model given as the id of a quote that is not kept is a 409.
+  errors. Two exceptions: a base model given as the id of a quote that is not kept is a 409, and a
+  measured speed above the peak of its device is a 422.
 * A name that the catalog does not know is a 422 that lists the nearest known ones; all of them are
   under /catalog. The same holds for `after`, which names stages of the run.
 * A refusal is a problem (RFC 9457) that points at every offending member.

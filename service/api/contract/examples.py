@@ -31,6 +31,7 @@ from service.core.answer import EngineStamp
 from service.core.catalog.errors import (
     BaseQuoteNotKept,
     NotQuotable,
+    SpeedAbovePeak,
     StageCycle,
     TooMuchToCompute,
     UnknownAccelerator,
@@ -516,6 +517,12 @@ PROBLEMS: Final[dict[str, Exception]] = {
         UnknownStage, "pretraining", "pre-training", "R1", pointer="/run/stages/1/after/0"
     ),
     "too-much-to-compute": TooMuchToCompute(seconds=14.2, most_seconds=10.0),
+    "speed-above-peak": SpeedAbovePeak(
+        tokens_per_s=500_000.0,
+        peak_tokens_per_s=20_000.0,
+        device="nvidia-h100-sxm-80gb",
+        pointer="/run/stages/0/work/anchor/tokens_per_s_per_device",
+    ),
     "stage-cycle": StageCycle(name="R1", pointer="/run/stages/1/after"),
     "unknown-run": unknown(
         UnknownRun,

@@ -42,6 +42,7 @@ Code: TypeAlias = Literal[
     "unknown_provider",
     "unknown_region",
     "unknown_stage",
+    "speed_above_peak",
     "stage_cycle",
     "too_much_to_compute",
     "unknown_run",

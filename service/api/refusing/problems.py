@@ -113,6 +113,16 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         remedy="Name in `after` only stages of the same run, as they are spelled there.",
         codes=("unknown_stage",),
     ),
+    domain.SpeedAbovePeak: Kind(
+        slug="speed-above-peak",
+        status=422,
+        title=title_of(domain.SpeedAbovePeak),
+        meaning="The `anchor` of a stage says that a device trains more tokens a second than its "
+        "dense peak allows, by the FLOP of the anchor's own model and sequence length.",
+        remedy="Give the tokens per second of one device, the model and the sequence length that "
+        "were measured.",
+        codes=("speed_above_peak",),
+    ),
     domain.StageCycle: Kind(
         slug="stage-cycle",
         status=422,

@@ -100,6 +100,20 @@ class UnknownStage(UnknownName):
     what = "stage"
 
 
+class SpeedAbovePeak(QuoteError):
+    """A measured speed is above what the device can compute at its peak"""
+
+    def __init__(
+        self, *, tokens_per_s: float, peak_tokens_per_s: float, device: str, pointer: str
+    ) -> None:
+        super().__init__(
+            f"{tokens_per_s:,.6g} tokens/s per device are above the {peak_tokens_per_s:,.6g} that"
+            f" {device} computes of this model at its dense peak, an MFU of"
+            f" {tokens_per_s / peak_tokens_per_s:.3g}; give the speed of one device, not of all",
+            pointer=pointer,
+        )
+
+
 class StageCycle(QuoteError):
     """Stages wait for each other in a circle"""
 

@@ -161,6 +161,19 @@ def mfu_of_step(
     return flop_per_token * tokens_per_step / (devices * peak_flop_per_s * seconds)
 
 
+@formula("mfu_at_speed", unit="share")
+def mfu_at_speed(
+    *, flop_per_token: Real, tokens_per_s_per_device: Real, peak_flop_per_s: Real
+) -> Real:
+    """The utilisation that a speed makes: model FLOP as a share of a device's dense peak.
+
+        flop_per_token * tokens_per_s_per_device / peak_flop_per_s
+
+    Source: PaLM (arXiv 2204.02311, appendix B).
+    """
+    return flop_per_token * tokens_per_s_per_device / peak_flop_per_s
+
+
 @formula("hfu", unit="share")
 def hfu_of_mfu(*, mfu: Real, executed_over_model_flop: Real) -> Real:
     """MFU with the FLOP that are computed again for the backward pass.

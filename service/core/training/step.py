@@ -13,6 +13,7 @@ from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of, hardware_of
 from service.core.figures.ledger import Term
 from service.core.model.flop import train_flop_per_token_causal
+from service.core.plausible import MFU_CHECK, GivenNumber, warn_if_far
 from service.core.request.request import Cluster
 from service.core.request.work import Anchor
 from service.core.training import formulas
@@ -69,7 +70,15 @@ def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | U
         seconds = builder.anchored(predicted, anchor)
         if isinstance(seconds, Unknown):
             return seconds
-    return builder.step(placement, predicted, seconds, mfu)
+    step = builder.step(placement, predicted, seconds, mfu)
+    if anchor is not None and step.mfu is not None and step.mfu.central > 1.0:
+        return anchor.unknown(
+            "contradictory",
+            f"the measured speed would make an MFU of {step.mfu.central:.2f} of this stage; "
+            "no step runs above the peak of its devices",
+            member="tokens_per_s_per_device",
+        )
+    return step
 
 
 class StepBuilder:
@@ -249,6 +258,17 @@ class StepBuilder:
         if isinstance(placement, Unplaced):
             return structs.replace(placement, reason="contradictory")
         measured = anchor.quantity("tokens_per_s_per_device", unit="token/s")
+        mfu = builder.at.derive(
+            formulas.mfu_at_speed,
+            flop_per_token=builder.flop_per_token,
+            tokens_per_s_per_device=measured,
+            peak_flop_per_s=hardware.peak_flop_per_s,
+        )
+        warn_if_far(
+            anchor.argument,
+            GivenNumber(mfu.central, anchor.pointer_of("tokens_per_s_per_device"), "", MFU_CHECK),
+            because=f"{measured.central:,.6g} tokens/s as an MFU: ",
+        )
         return self.at.derive(
             formulas.anchored_s,
             "step/seconds",
