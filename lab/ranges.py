@@ -17,6 +17,8 @@ from msgspec import UNSET, UnsetType
 
 from lab.files import Texts
 from service.catalog_files import DATA_DIRECTORY
+from service.catalog_files.files import DataFiles
+from service.catalog_files.purchases import chosen_usd, counted_of, rows_by_board
 from service.catalog_files.ranges import LISTED, RangeRow, RuleName, Scale, on_scale
 from service.core.catalog.catalog import Catalog, PricePoint, Site
 from service.core.catalog.dates import days_between
@@ -58,6 +60,7 @@ def measured(catalog: Catalog) -> tuple[RangeRow, ...]:
         carbon_of_zone(catalog),
         *pues(catalog),
         estimated_power(catalog),
+        purchase_price(catalog),
     )
 
 
@@ -316,6 +319,22 @@ def estimated_power(catalog: Catalog) -> RangeRow:
         _rms(logs),
         len(logs),
         f"metered power of {len(logs)} TPU generations over that expected of the listed one",
+    )
+
+
+def purchase_price(catalog: Catalog) -> RangeRow:
+    """Every price that counts over the one that is chosen, on boards of which several count."""
+    boards = rows_by_board(DataFiles(DATA_DIRECTORY), catalog.accelerators)
+    several = [found for rows in boards.values() if len(found := counted_of(rows)) > 1]
+    logs = [
+        math.log(row.usd_per_device / chosen_usd(counted)) for counted in several for row in counted
+    ]
+    return _symmetric(
+        "purchase_price",
+        "log",
+        _rms(logs),
+        len(logs),
+        f"{len(logs)} prices of {len(several)} kinds of device about those chosen from them",
     )
 
 

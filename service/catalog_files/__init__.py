@@ -19,7 +19,7 @@ from service.catalog_files.models import read_models
 from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.offers import by_accelerator, read_offers, read_providers
 from service.catalog_files.prices import read_price_history, read_spot_reclaims
-from service.catalog_files.purchases import read_purchase_prices
+from service.catalog_files.purchases import purchase_prices, purchases, rows_by_board
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
@@ -44,6 +44,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
     accelerators = read_accelerators(files, sources, ranges, assumptions)
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers, ranges)
+    boards = rows_by_board(files, accelerators)
     aliases = read_aliases(files, accelerators)
     runs = read_runs(files, aliases, ranges)
     engine = read_engine(files, accelerators)
@@ -65,8 +66,9 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         billing=read_billing(files, sources, providers, ranges),
-        purchase_prices=read_purchase_prices(files, accelerators),
+        purchases=purchases(boards),
         exclusions=read_exclusions(files, runs),
+        purchase_prices=purchase_prices(boards, ranges, accelerators),
         systems=read_systems(files, sources, ranges, accelerators),
         claims=read_claims(files, runs),
         engine=engine,

@@ -74,6 +74,7 @@ class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     tdp_w: Positive | UnsetType = UNSET
     spans: dict[str, tuple[Positive, Positive]] = {}
     estimated: tuple[Literal["tdp_w"], ...] = ()
+    variant_of: Slug | UnsetType = UNSET
     export_control: str = ""
     note: str = ""
 
@@ -116,6 +117,8 @@ def read_accelerators(
                 raise place.refusal(f"{FAMILIES} has no family {row.architecture!r}")
             family = families[row.architecture]
             found[row.id] = _accelerator(place, row, family, sources, ranges)
+            if row.variant_of is not UNSET and row.variant_of not in found:
+                place.report(f"variant_of {row.variant_of!r} is no device before this one")
     return found
 
 
@@ -199,6 +202,7 @@ def _accelerator(
             ),
             domain_devices=link.domain_devices,
         ),
+        variant_of=row.variant_of or "",
         export_control=row.export_control,
         note=row.note,
     )

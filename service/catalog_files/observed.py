@@ -64,7 +64,7 @@ def observed_in(catalog: Catalog) -> dict[ObservedName, Observed]:
         "purchase prices",
         "usd/device",
         {
-            device: _values(row.usd_per_device for row in catalog.purchase_prices.get(device, ()))
+            device: _values(row.usd_per_device for row in catalog.purchases.get(device, ()))
             for device in catalog.accelerators
         },
     )

@@ -22,6 +22,7 @@ RuleName = Literal[
     "pue_of_region",
     "pue_of_fleet",
     "estimated_power",
+    "purchase_price",
 ]
 ExactName = Literal[
     "specification",

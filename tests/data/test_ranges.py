@@ -13,7 +13,7 @@ from service.core.catalog.catalog import Catalog
 from service.core.figures.sources import Datum, Published
 from tests.data.test_catalog_facts import every_datum, opened
 
-UNQUOTED = ("price_history/", "purchase_prices/", "spot/", "sites/")
+UNQUOTED = ("price_history/", "purchases/", "spot/", "sites/")
 """Rows that no quote opens as they are, but for the members of a site below."""
 OF_SITES = ("carbon_kg_co2e_per_kwh", "price_per_kwh", "pue")
 

@@ -112,7 +112,8 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Constants of the step-time engine are looked up by `generation` and `kind`, the failure rate
     by `fleet`, the default of the cluster network by `network_class`, and the numbers of the
-    convention `epoch-2024` by `epoch_2024_family`.
+    convention `epoch-2024` by `epoch_2024_family`. `variant_of` is the device of which this one is
+    a variant for export, on the same board.
     """
 
     id: Slug
@@ -132,6 +133,7 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     peak_dense_flop_per_s: dict[str, Datum]
     tdp_w: Datum | UnsetType = UNSET
     scale_up: ScaleUp | UnsetType = UNSET
+    variant_of: str = ""
     export_control: str = ""
     note: str = ""
 
@@ -145,6 +147,14 @@ class System(Struct, frozen=True, kw_only=True, omit_defaults=True):
     devices: Datum
     rated_w: Datum | UnsetType = UNSET
     note: str = ""
+
+
+class PurchasePrice(Struct, frozen=True, kw_only=True):
+    """What one device costs to buy, and whether that includes its share of a complete server."""
+
+    accelerator: Slug
+    usd_per_device: Datum
+    includes_server: bool
 
 
 class Provider(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -377,10 +387,11 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
     `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
     by accelerator too, `fleet_pues` by operator. `accelerator_aliases` maps names used in print to
-    ids. `systems` are the servers and racks in which devices are sold. `billing` is by `seller/kind
-    of price`, or by `seller/` for all other kinds. `engine` has the constants of the step-time
-    engine. `observed` has the ranges that given numbers are compared with, and `asked_prices` what
-    sellers ask for each device, cheapest first.
+    ids. `systems` are the servers and racks in which devices are sold. `purchases` are what was
+    asked or paid for each device, `purchase_prices` what follows for it. `billing` is by
+    `seller/kind of price`, or by `seller/` for all other kinds. `engine` has the constants of the
+    step-time engine. `observed` has the ranges that given numbers are compared with, and
+    `asked_prices` what sellers ask for each device, cheapest first.
     """
 
     version: str
@@ -401,9 +412,10 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     billing: dict[str, BillingTerms] = field(default_factory=dict)
-    purchase_prices: dict[str, tuple[PastPurchase, ...]] = field(default_factory=dict)
+    purchases: dict[str, tuple[PastPurchase, ...]] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()
     systems: dict[str, System] = field(default_factory=dict)
+    purchase_prices: dict[str, PurchasePrice] = field(default_factory=dict)
     claims: dict[str, PublishedClaim] = field(default_factory=dict)
     engine: Engine = field(default_factory=Engine)
     observed: dict[ObservedName, Observed] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import UNSET
 
 from service.core.bills.owned import epoch, straight_line
-from service.core.bills.owned.terms import ClusterTerms, Holding, PurchasePrice
+from service.core.bills.owned.terms import ClusterTerms, Holding, PriceOfDevice
 from service.core.cluster import energy
 from service.core.figures.ledger import Term
 
@@ -58,7 +58,7 @@ def _metered_kwh(terms: ClusterTerms) -> Term | None:
     )
 
 
-def _straight_line_inputs(terms: ClusterTerms, price: PurchasePrice) -> dict[str, Term]:
+def _straight_line_inputs(terms: ClusterTerms, price: PriceOfDevice) -> dict[str, Term]:
     return {
         "price_usd_per_device": price.usd,
         "server_share": terms.at.assume("owned.server_share"),
@@ -66,7 +66,7 @@ def _straight_line_inputs(terms: ClusterTerms, price: PurchasePrice) -> dict[str
     }
 
 
-def _acquisition(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str, Term]:
+def _acquisition(terms: ClusterTerms, price: PriceOfDevice) -> Mapping[str, Term]:
     return terms.at.derive_parts(
         straight_line.acquisition,
         "acquisition",
@@ -77,7 +77,7 @@ def _acquisition(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str, Term
 
 
 def _straight_line_rates(
-    terms: ClusterTerms, price: PurchasePrice, utilisation: Term
+    terms: ClusterTerms, price: PriceOfDevice, utilisation: Term
 ) -> Mapping[str, Term]:
     at = terms.at
     return at.derive_parts(
@@ -116,7 +116,7 @@ def of_family(terms: ClusterTerms, stem: str, *, family: str = "") -> Term:
     return terms.at.assume(own if known else f"epoch_2024.{stem}.other")
 
 
-def _epoch_price(terms: ClusterTerms, price: PurchasePrice) -> Term:
+def _epoch_price(terms: ClusterTerms, price: PriceOfDevice) -> Term:
     """The price of a device with its share of the server, which is added to a bare card."""
     if price.includes_server:
         return price.usd
@@ -127,7 +127,7 @@ def _epoch_price(terms: ClusterTerms, price: PurchasePrice) -> Term:
     )
 
 
-def _epoch_inputs(terms: ClusterTerms, price: PurchasePrice) -> dict[str, Term]:
+def _epoch_inputs(terms: ClusterTerms, price: PriceOfDevice) -> dict[str, Term]:
     return {
         "price_usd": _epoch_price(terms, price),
         "server_overhead": of_family(terms, "server_overhead"),
@@ -135,7 +135,7 @@ def _epoch_inputs(terms: ClusterTerms, price: PurchasePrice) -> dict[str, Term]:
     }
 
 
-def _epoch_acquisition(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str, Term]:
+def _epoch_acquisition(terms: ClusterTerms, price: PriceOfDevice) -> Mapping[str, Term]:
     return terms.at.derive_parts(
         epoch.acquisition,
         "acquisition",
@@ -144,7 +144,7 @@ def _epoch_acquisition(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str
     )
 
 
-def _epoch_rates(terms: ClusterTerms, price: PurchasePrice) -> Mapping[str, Term]:
+def _epoch_rates(terms: ClusterTerms, price: PriceOfDevice) -> Mapping[str, Term]:
     return terms.at.derive_parts(
         epoch.purchase_rates,
         "usd_per_device_hour",

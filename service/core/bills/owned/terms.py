@@ -15,7 +15,7 @@ from service.core.request.request import Owned
 from service.core.stages.effort import Effort
 
 
-class PurchasePrice(Struct, frozen=True):
+class PriceOfDevice(Struct, frozen=True):
     """Dollars for one device, and whether the price includes its share of the server."""
 
     usd: Term
@@ -73,17 +73,17 @@ class ClusterTerms(Struct, frozen=True, kw_only=True):
         """The cluster network's share of the whole cluster's cost."""
         return self.at.assumed("network_share", unit="share", default=default)
 
-    def price(self) -> PurchasePrice | None:
+    def price(self) -> PriceOfDevice | None:
         """The purchase price of one device, given or the catalog's. None if there is none."""
         member = "usd_per_device"
         if self.at.states(member):
             given = self.at.quantity(member, unit="usd/device")
-            return PurchasePrice(given, self.at.said.price_includes_server)
-        for kind, includes_server in (("server", True), ("card", False)):
-            name = f"owned.{kind}_price_usd.{self.device.id}"
-            if name in self.argument.catalog.assumptions:
-                return PurchasePrice(self.at.assume(name, member=member), includes_server)
-        return None
+            return PriceOfDevice(given, self.at.said.price_includes_server)
+        known = self.argument.catalog.purchase_prices.get(self.device.id)
+        if known is None:
+            return None
+        usd = self.argument.ledger.take(known.usd_per_device, pointer=self.at.pointer_of(member))
+        return PriceOfDevice(usd, known.includes_server)
 
 
 def terms_at(effort: Effort, accounting: Cursor[Accounting]) -> Cursor[OwnedTerms]:
