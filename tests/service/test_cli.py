@@ -40,7 +40,7 @@ def test_json_is_what_the_service_answers(tmp_path):
 
 
 def test_what_is_below_a_cent_or_an_hour_is_shown_with_its_digits(tmp_path):
-    """0.002 device-hours at $2: 0.004 dollars, on one of the eight devices that are bought."""
+    """0.002 device-hours at $2 are 0.004 dollars."""
     stage = {"name": "one", "work": {"kind": "metered", "device_hours": 0.002}}
     supply = {"kind": "rate", "usd_per_device_hour": 2.0}
     request = {
@@ -49,9 +49,8 @@ def test_what_is_below_a_cent_or_an_hour_is_shown_with_its_digits(tmp_path):
         "options": {"bases": ["rental", "owned"]},
     }
     done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
-    cells = next(one.split() for one in done.output.splitlines() if "device_rental" in one)
-    assert (cells[5], cells[11]) == ("0.002", "0.004")
-    assert "8 nvidia-h100-sxm-80gb" in done.output
+    first = next(line for line in done.output.splitlines() if " 0.002 " in line)
+    assert " 0.004 " in first
 
 
 def test_a_base_quote_cannot_be_known_without_a_service(tmp_path):
