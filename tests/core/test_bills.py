@@ -330,6 +330,22 @@ def test_a_site_brings_market_based_and_marginal_carbon_where_it_has_them():
         assert ("market_based" in carbon, "marginal" in carbon) == (expected, expected)
 
 
+def test_market_based_carbon_names_the_operator_who_claims_it():
+    answered = quoted(cluster={"site": {"id": "aws:us-east-1"}})
+    claimed = [one["carbon_kg_co2e"] for one in (*answered["stages"], answered["totals"])]
+    assert [one["market_based"]["claimed_by"] for one in claimed] == [["aws"]] * 3
+    assert not any("claimed_by" in one["location_based"] for one in claimed)
+
+
+def test_a_sum_of_market_based_carbon_names_all_who_claim_a_part():
+    stages = [
+        {**stage, "cluster": H100 | {"site": {"id": site}}}
+        for stage, site in zip(STAGES, ("aws:us-east-1", "gcp:asia-east1"), strict=True)
+    ]
+    totals = msgspec.to_builtins(answer(run_of(*stages, cluster=H100), embedded()).totals)
+    assert totals["carbon_kg_co2e"]["market_based"]["claimed_by"] == ("aws", "gcp")
+
+
 def test_a_device_that_nobody_sells_leaves_the_owned_bill_without_a_total():
     catalog = world(device("d1"))
     request = run_of(STAGES[0], cluster=H100 | {"accelerator": "d1"}, bases=BASES)

@@ -70,6 +70,17 @@ class Estimate(Answer, frozen=True, kw_only=True):
     figure: FigureName
 
 
+class ClaimedEstimate(Estimate, frozen=True, kw_only=True):
+    """A number that rests on what operators claim of themselves.
+
+    They set contracts for power against the use of a whole year. No meter at the site shows it.
+    """
+
+    claimed_by: Annotated[
+        tuple[str, ...], Meta(min_length=1, description="The operators whose claim it is.")
+    ]
+
+
 class EstimateWithOutcomes(Estimate, frozen=True, kw_only=True):
     """A number of a stage with 20 equally likely values, read off the same draws."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.answer.base import Answer, Estimate, EstimateWithOutcomes
+from service.core.answer.base import Answer, ClaimedEstimate, Estimate, EstimateWithOutcomes
 from service.core.figures.sources import FigureName
 from service.core.figures.vocabulary import PipelineSchedule, Recompute
 
@@ -21,13 +21,14 @@ class CarbonAnswer(Answer, frozen=True, kw_only=True):
     """Kilograms of CO2 equivalent, by way of counting. The ways are alternatives and do not add.
 
     `location_based` and `market_based` are scope 2 of the GHG Protocol for the facility's
-    electricity (scope 3 for those who rent), by the grid's average and by contracts. `marginal` is
-    what one more kilowatt-hour causes. `embodied` is the run's share of making the hardware (scope
+    electricity (scope 3 for those who rent), by the grid's average and by contracts. What contracts
+    make of it is the operator's own claim, and may be nothing at all. `marginal` is what one more
+    kilowatt-hour causes. `embodied` is the run's share of making the hardware (scope
     3), and is added to any of them.
     """
 
     location_based: Estimate
-    market_based: Estimate | UnsetType = UNSET
+    market_based: ClaimedEstimate | UnsetType = UNSET
     marginal: Estimate | UnsetType = UNSET
     embodied: Estimate | UnsetType = UNSET
 

@@ -25,12 +25,16 @@ POWER_PARTS: Final = ("average_it_w", "average_facility_w", "peak_it_w", "peak_f
 
 
 class SiteRates(Struct, frozen=True, kw_only=True):
-    """The numbers of a cluster's site. `assumes_pue` says that its PUE is a default."""
+    """The numbers of a cluster's site. `assumes_pue` says that its PUE is a default.
+
+    `claimed_by` is the operator who states the market-based carbon, if one does.
+    """
 
     pue: Term
     usd_per_kwh: Term
     kg_co2e_per_kwh: Mapping[str, Term]
     assumes_pue: bool
+    claimed_by: str
 
 
 class DevicePower(Struct, frozen=True, kw_only=True):
@@ -43,11 +47,15 @@ class DevicePower(Struct, frozen=True, kw_only=True):
 
 
 class Consumption(Struct, frozen=True, kw_only=True):
-    """Energy, carbon and power of one stage, by the names that the answer gives them."""
+    """Energy, carbon and power of one stage, by the names that the answer gives them.
+
+    `claimed_by` are the operators who state the market-based carbon.
+    """
 
     kwh: Mapping[str, Term]
     kg_co2e: Mapping[str, Term]
     power_w: Mapping[str, Term]
+    claimed_by: tuple[str, ...]
 
 
 @formula("sum")
@@ -100,6 +108,7 @@ def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
         usd_per_kwh=tariff,
         kg_co2e_per_kwh={scope: term for scope, term in intensities.items() if term is not None},
         assumes_pue=any(words.startswith("pue ") for words in assumed),
+        claimed_by=site.provider or site.name,
     )
 
 
@@ -143,7 +152,12 @@ def consumption_of(effort: Effort, power: DevicePower | None) -> Consumption | N
         )
         for scope, intensity in power.site.kg_co2e_per_kwh.items()
     }
-    return Consumption(kwh=kwh, kg_co2e=kg_co2e, power_w=_cluster_power(effort, power))
+    return Consumption(
+        kwh=kwh,
+        kg_co2e=kg_co2e,
+        power_w=_cluster_power(effort, power),
+        claimed_by=(power.site.claimed_by,),
+    )
 
 
 def with_embodied(
@@ -163,6 +177,7 @@ def with_embodied(
         kwh=consumption.kwh,
         kg_co2e={**consumption.kg_co2e, "embodied": embodied},
         power_w=consumption.power_w,
+        claimed_by=consumption.claimed_by,
     )
 
 
@@ -186,6 +201,7 @@ def totals_of(
             for scope in scopes
         },
         power_w={},
+        claimed_by=tuple(dict.fromkeys(name for one in known for name in one.claimed_by)),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.core.answer import (
@@ -13,6 +14,7 @@ from service.core.answer import (
     BreakEven,
     Budget,
     CarbonAnswer,
+    ClaimedEstimate,
     Driver,
     EnergyAnswer,
     Estimate,
@@ -381,10 +383,19 @@ def _energy(consumption: Consumption, spread: Spread) -> EnergyAnswer:
 def _carbon(consumption: Consumption, spread: Spread) -> CarbonAnswer:
     return CarbonAnswer(
         location_based=known(consumption.kg_co2e["location_based"], spread),
-        market_based=estimate(consumption.kg_co2e.get("market_based"), spread),
+        market_based=_claimed(consumption, spread),
         marginal=estimate(consumption.kg_co2e.get("marginal"), spread),
         embodied=estimate(consumption.kg_co2e.get("embodied"), spread),
     )
+
+
+def _claimed(consumption: Consumption, spread: Spread) -> ClaimedEstimate | UnsetType:
+    """Market-based carbon, with the operators whose claim it is."""
+    term = consumption.kg_co2e.get("market_based")
+    if term is None:
+        return UNSET
+    found = msgspec.structs.asdict(known(term, spread))
+    return ClaimedEstimate(**found, claimed_by=consumption.claimed_by)
 
 
 def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
