@@ -20,6 +20,7 @@ from service.core.answer import (
     PricedLine,
     Quote,
     QuoteWarning,
+    RateVersusMarket,
     Severity,
     StageAnswer,
 )
@@ -50,12 +51,19 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
     if answer.ownership:
         out.print(ownership_table(answer.ownership))
     out.print(stage_table(answer.stages))
+    print_cautions(out, answer)
+    if figures:
+        out.print(figures_table(answer))
+
+
+def print_cautions(out: Console, answer: Quote) -> None:
+    """Where given rates stand, then what to act on, to check and to know."""
+    for rate in answer.rate_versus_market:
+        out.print(rate_words(rate), style="dim", markup=False, highlight=False)
     for warning in answer.warnings:
         out.print(warning_words(warning), highlight=False)
     for note in answer.notes:
         out.print(warning_words(note), style="dim", highlight=False)
-    if figures:
-        out.print(figures_table(answer))
 
 
 def bill_table(bill: Bill) -> Table:
@@ -92,6 +100,15 @@ def bill_words(bill: Bill) -> list[str]:
         f"{driver.figure} {driver.share:.0%}" for driver in bill.drivers[:LISTED_DRIVERS]
     )
     return [f"Moved most by: {named}"]
+
+
+def rate_words(rate: RateVersusMarket) -> str:
+    """Where a given rate stands among comparable prices, in a sentence."""
+    return (
+        f"{rate.cluster}: {rate.usd_per_device_hour} an hour is above {rate.share_below:.0%} of"
+        f" {rate.count} comparable prices of {rate.accelerator}, {short(rate.lowest)} to"
+        f" {short(rate.highest)}, median {short(rate.median)}, the newest of {rate.newest}"
+    )
 
 
 def warning_words(warning: QuoteWarning) -> Text:

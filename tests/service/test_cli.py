@@ -120,3 +120,20 @@ def test_a_row_that_cannot_be_read_is_named_by_file_and_line(option, line, tmp_p
     done = RUN.invoke(app, ["accuracy", option, str(file), "--json"])
     assert done.exit_code == 2
     assert f"{file}, line 2: " in done.output
+
+
+def test_a_table_ends_with_what_to_act_on_and_where_a_given_rate_stands(tmp_path):
+    """A rate of a month comes first, with its place, the likely mistake and what to do."""
+    request = json.loads(json.dumps(REQUESTS[0].request))
+    request["cluster"] = {
+        "accelerator": "nvidia-h100-sxm-80gb",
+        "devices": 512,
+        "supply": {"kind": "rate", "usd_per_device_hour": 1460.0},
+    }
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    said = " ".join(done.output.split())
+    assert "/cluster: 1460.00 an hour is above 100% of" in said
+    assert "act implausible_value /cluster/supply/usd_per_device_hour: 1,460" in said
+    assert "the price of a month" in said
+    assert "Check the number and its unit" in said
+    assert said.index("act implausible_value") < said.index("check ") < said.index("note ")
