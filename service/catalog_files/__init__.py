@@ -18,7 +18,11 @@ from service.catalog_files.files import CatalogError, DataFiles, Problem
 from service.catalog_files.models import read_models
 from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.offers import by_accelerator, read_offers, read_providers
-from service.catalog_files.prices import read_price_history, read_spot_reclaims
+from service.catalog_files.prices import (
+    read_consumer_prices,
+    read_price_history,
+    read_spot_reclaims,
+)
 from service.catalog_files.purchases import purchase_prices, purchases, rows_by_board
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
@@ -67,6 +71,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         price_history=read_price_history(files, sources, accelerators),
         billing=read_billing(files, sources, providers, ranges),
         purchases=purchases(boards),
+        consumer_prices=read_consumer_prices(files, sources, ranges),
         exclusions=read_exclusions(files, runs),
         purchase_prices=purchase_prices(boards, ranges, accelerators),
         systems=read_systems(files, sources, ranges, accelerators),

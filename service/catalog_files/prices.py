@@ -1,4 +1,4 @@
-"""`prices/price_history.csv` and `spot/*.csv`: past prices, and interruptions of spot."""
+"""`prices/*.csv` and `spot/*.csv`: past prices, consumer prices, and interruptions of spot."""
 
 from collections.abc import Container, Iterable
 from contextlib import suppress
@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.offers import PRICE_UNITS, Currency, Price
+from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import MEDIUM, Sources, Text
 from service.core.catalog.catalog import PriceKind, PricePoint, Slug, SpotReclaim
 from service.core.figures.sources import AsOf, Datum
@@ -52,6 +53,30 @@ class SpotRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     observed_on: AsOf
     source: Slug
     note: str = ""
+
+
+class ConsumerRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `prices/consumer_prices.csv`."""
+
+    year: Annotated[int, Meta(ge=1913, le=2100)]
+    index: Annotated[float, Meta(gt=0, le=1e5)]
+    source: Slug
+
+
+def read_consumer_prices(files: DataFiles, sources: Sources, ranges: Ranges) -> dict[int, Datum]:
+    """The index of consumer prices by year, oldest first."""
+    found: dict[str, Datum] = {}
+    for place, row in files.csv_rows("prices/consumer_prices.csv", ConsumerRow):
+        with suppress(RefusedError):
+            place.check_new(str(row.year), found)
+            found[str(row.year)] = Datum(
+                name=f"consumer_prices/{row.year}",
+                _value=row.index,
+                unit="ratio",
+                source=sources.cite(place, row.source),
+                **ranges.exact("price_index", row.index),
+            )
+    return {int(year): index for year, index in sorted(found.items())}
 
 
 def read_price_history(

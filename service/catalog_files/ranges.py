@@ -32,6 +32,7 @@ ExactName = Literal[
     "market_statement",
     "definition",
     "convention",
+    "price_index",
 ]
 LISTED: Final = ("on_demand", "reserved_1y", "reserved_3y", "reserved_3m", "reserved_6m")
 """Kinds of price that are listed until the seller changes them. The others follow demand."""

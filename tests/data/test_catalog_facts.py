@@ -61,6 +61,7 @@ ROW_STARTS = {
     "prices/price_history.csv": "",
     "billing.csv": "",
     "systems.csv": "",
+    "prices/consumer_prices.csv": "",
 }
 """How a line begins that starts a row; every line of a CSV file but the first is one."""
 CITING = (
@@ -69,6 +70,7 @@ CITING = (
     "spot/*.csv",
     "prices/price_history.csv",
     "billing.csv",
+    "prices/consumer_prices.csv",
     "systems.csv",
 )
 """Files that cite `sources.csv` in their columns."""
@@ -148,6 +150,7 @@ def test_no_row_of_a_file_is_lost(catalog: Catalog) -> None:
         "spot/*.csv": sum(map(len, catalog.spot_reclaims.values())),
         "prices/price_history.csv": sum(map(len, catalog.price_history.values())),
         "billing.csv": len(catalog.billing),
+        "prices/consumer_prices.csv": len(catalog.consumer_prices),
     } == {pattern: rows_in(pattern) for pattern in ROW_STARTS}
 
 

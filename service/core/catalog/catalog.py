@@ -391,7 +391,8 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     asked or paid for each device, `purchase_prices` what follows for it. `billing` is by
     `seller/kind of price`, or by `seller/` for all other kinds. `engine` has the constants of the
     step-time engine. `observed` has the ranges that given numbers are compared with, and
-    `asked_prices` what sellers ask for each device, cheapest first.
+    `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is the index
+    of consumer prices by year, oldest first.
     """
 
     version: str
@@ -413,6 +414,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     billing: dict[str, BillingTerms] = field(default_factory=dict)
     purchases: dict[str, tuple[PastPurchase, ...]] = field(default_factory=dict)
+    consumer_prices: dict[int, Datum] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()
     systems: dict[str, System] = field(default_factory=dict)
     purchase_prices: dict[str, PurchasePrice] = field(default_factory=dict)
