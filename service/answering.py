@@ -11,15 +11,24 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.answer import EngineStamp, Quote
+from service.core.answer import ClaimAnswer, EngineStamp, Quote
 from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
+from service.core.claims.claim import check_claim, judgement
 from service.core.draws.memo import Memo
 from service.core.quote import check_names, quote
-from service.core.request.accounting import BaseQuote
+from service.core.request.accounting import Accounting, BaseQuote
+from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
-from service.identity.canonical import canonical_request, quote_id, read_canonical
+from service.identity.canonical import (
+    canonical_claim,
+    canonical_request,
+    claim_id,
+    quote_id,
+    read_canonical,
+    read_canonical_claim,
+)
 
 VALIDITY: Final = timedelta(days=30)
 """How long the prices of a catalog edition count as current."""
@@ -33,10 +42,38 @@ class Question(Struct, frozen=True):
     id: str
 
     @property
+    def costly(self) -> str:
+        """Where the part of the request stands that takes most of the time."""
+        return "/run/stages"
+
+    @property
     def base_quote(self) -> str | None:
         """The id of the quote that the request takes its base model from."""
-        base = self.request.accounting.base_model
-        return base.id if isinstance(base, BaseQuote) else None
+        return base_quote_of(self.request.accounting)
+
+
+class ClaimQuestion(Struct, frozen=True):
+    """A claim as it was sent, its canonical form, and the id of its judgement."""
+
+    request: ClaimRequest
+    canonical: bytes
+    id: str
+
+    @property
+    def costly(self) -> str:
+        """Where the part of the claim stands that takes most of the time."""
+        return "/what"
+
+    @property
+    def base_quote(self) -> str | None:
+        """The id of the quote that the claim takes its base model from."""
+        return base_quote_of(self.request.what.accounting)
+
+
+def base_quote_of(accounting: Accounting) -> str | None:
+    """The id of the quote that is the base model. None if the base is none, or another."""
+    base = accounting.base_model
+    return base.id if isinstance(base, BaseQuote) else None
 
 
 class KeptTotal(Struct, frozen=True):
@@ -65,6 +102,15 @@ def question_of(request: QuoteRequest, *, engine: EngineStamp, catalog: Catalog)
     return Question(request, canonical, id)
 
 
+def claim_question_of(
+    claim: ClaimRequest, *, engine: EngineStamp, catalog: Catalog
+) -> ClaimQuestion:
+    """A claim with its canonical form and the id of its judgement by this engine and catalog."""
+    canonical = canonical_claim(claim)
+    id = claim_id(canonical, engine_digest=engine.digest, catalog_digest=catalog.digest)
+    return ClaimQuestion(claim, canonical, id)
+
+
 def answer_of(
     question: Question,
     *,
@@ -91,20 +137,45 @@ def answer_of(
     )
 
 
-def encoded(answer: Quote) -> bytes:
-    """A quote as it is sent and kept."""
+def judgement_of(
+    question: ClaimQuestion,
+    *,
+    engine: EngineStamp,
+    catalog: Catalog,
+    memo: Memo,
+    base_quote: bytes | None,
+) -> ClaimAnswer:
+    """The judgement of a claim. Raises `NotQuotable`. It goes by the canonical form, as a quote."""
+    check_claim(question.request, catalog)
+    return judgement(
+        read_canonical_claim(question.canonical),
+        catalog,
+        id=question.id,
+        canonical_request=question.canonical,
+        engine=engine,
+        valid_until=valid_until(catalog.published_at),
+        memo=memo,
+        base_quote=base_totals(question, base_quote, at="/what/accounting"),
+    )
+
+
+def encoded(answer: Quote | ClaimAnswer) -> bytes:
+    """An answer as it is sent and kept."""
     return msgspec.json.encode(answer)
 
 
-def base_totals(question: Question, base_quote: bytes | None) -> BaseTotals | None:
+def base_totals(
+    question: Question | ClaimQuestion, base_quote: bytes | None, *, at: str = "/accounting"
+) -> BaseTotals | None:
     """The totals of the quote that is the base model. None if the request names none.
 
-    Raises `NotQuotable` if that quote is not kept: it cannot be computed from its id.
+    `at` is where the accounting stands. Raises `NotQuotable` if that quote is not kept: it cannot
+    be computed from its id.
     """
     if question.base_quote is None:
         return None
     if base_quote is None:
-        error = BaseQuoteNotKept(asked=question.base_quote, pointer="/accounting/base_model/id")
+        error = BaseQuoteNotKept(asked=question.base_quote, pointer=f"{at}/base_model/id")
         raise NotQuotable((error,))
     totals = {
         bill.basis: float(bill.total.amount)

@@ -16,7 +16,7 @@ from service.api.http.documents import document_routes
 from service.api.http.encodings import Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
-from service.api.http.quotes import get_quote, post_quote
+from service.api.http.quotes import CLAIMS, QUOTES, get_claim, get_quote, post_route
 from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
@@ -92,12 +92,17 @@ def build_app(
 
     app = Litestar(
         route_handlers=[
-            post_quote(
-                quoting,
-                body_max_bytes=settings.body_max_bytes,
-                body_timeout_s=settings.body_timeout_s,
+            *(
+                post_route(
+                    post,
+                    quoting,
+                    body_max_bytes=settings.body_max_bytes,
+                    body_timeout_s=settings.body_timeout_s,
+                )
+                for post in (QUOTES, CLAIMS)
             ),
             get_quote,
+            get_claim,
             *catalog_routes(catalog),
             *document_routes(),
             *operation_routes(catalog=catalog, metrics=metrics, engine=engine, lifecycle=lifecycle),

@@ -1,4 +1,4 @@
-"""How long a quote takes to compute, from its request alone, before anything is computed.
+"""How long an answer takes to compute, from its request alone, before anything is computed.
 
 The constants were measured by `python -m tests.bench.estimates`, which compares estimates with the
 clock. They are seconds of a processor like that of the benchmarks, and are meant to be right within
@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import UNSET
 
+from service.core.request.claim import ClaimedRuns, ClaimRequest
 from service.core.request.request import Owned, QuoteRequest, Stage
 from service.core.request.work import (
     Disaggregated,
@@ -21,6 +22,8 @@ from service.core.request.work import (
 
 QUOTE_S: Final = 0.003
 """A quote of one stage of known hours."""
+CLAIM_S: Final = 0.006
+"""A claim about one stage of known hours: its readings take as long as two quotes."""
 STAGE_S: Final = 0.0016
 """Each stage: its lines, draws and quantiles."""
 CLUSTER_S: Final = 0.002
@@ -37,8 +40,13 @@ SPLIT_S: Final = 0.06
 """A rollout and its update on separate devices, with the best split of them."""
 
 
-def estimated_cpu_s(request: QuoteRequest) -> float:
-    """Seconds of a processor that the quote of a request takes."""
+def estimated_cpu_s(request: QuoteRequest | ClaimRequest) -> float:
+    """Seconds of a processor that the answer to a request takes."""
+    if isinstance(request, ClaimRequest):
+        what = request.what
+        if isinstance(what, ClaimedRuns):
+            return CLAIM_S + len(what.ids) * STAGE_S
+        return CLAIM_S + sum(STAGE_S + _stage_s(stage) for stage in what.run.stages)
     stages = request.run.stages
     return QUOTE_S + sum(_stage_s(stage) for stage in stages)
 

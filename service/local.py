@@ -4,7 +4,7 @@ from functools import cache
 
 import msgspec
 
-from service.api.refusing.decoding import decode_request
+from service.api.refusing.decoding import decode_claim, decode_request
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog
 from service.core.draws.memo import Memo
@@ -35,3 +35,10 @@ def quote_bytes(body: bytes, *, start: str | None = None) -> bytes:
     if start is not None:
         envelope = msgspec.structs.replace(envelope, start=start)
     return enveloped(quoting.compute(quoting.identify(request)), envelope)
+
+
+def claim_bytes(body: bytes) -> bytes:
+    """The judgement of a claim in JSON, with the errors of `quote_bytes`."""
+    quoting = local_quoting()
+    claim = decode_claim(body)
+    return quoting.compute(quoting.identify_claim(claim))

@@ -195,6 +195,12 @@ class Metrics:
             ("severity", "code"),
             registry=self.registry,
         )
+        self.claims = Counter(
+            "runquote_claims",
+            "Judged claims, by the verdict of the best reading; cached ones are not counted again.",
+            ("verdict",),
+            registry=self.registry,
+        )
         self.problems = Counter(
             "runquote_problems",
             "Problems answered, by slug.",

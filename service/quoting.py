@@ -1,21 +1,23 @@
-"""Quotes for the edge: look in the cache, else compute, count and store."""
+"""Quotes and judged claims for the edge: look in the cache, else compute, count and store."""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
-from service.answering import Question, question_of
+from service.answering import ClaimQuestion, Question, claim_question_of, question_of
 from service.cache import QuoteCache
 from service.cache.memory import MemoryTier
 from service.computing import Lane, Pool, SingleFlight, Turns, unless_gone
 from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
+from service.core.claims.subject import check_claim
 from service.core.draws.memo import Memo
 from service.core.quote import check_names
+from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
 from service.envelope.splice import envelope_of, enveloped
@@ -29,8 +31,14 @@ SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
 
 
+Asked: TypeAlias = Literal["quote", "claim"]
+"""What a body asks for. The same bytes may be a request of one kind and no request of another."""
+NO_ENVELOPE: Final = Envelope()
+"""Nothing is added to a judged claim."""
+
+
 class Issued(Struct, frozen=True):
-    """A quote as the bytes of an answer, its id, where it came from, and its envelope."""
+    """An answer as bytes, its id, where it came from, and its envelope."""
 
     id: str
     body: bytes
@@ -39,7 +47,7 @@ class Issued(Struct, frozen=True):
 
 
 class Spelling(Struct, frozen=True, array_like=True):
-    """What is remembered of a body that was read: the id of its quote, and its envelope."""
+    """What is remembered of a body that was read: the id of its answer, and its envelope."""
 
     id: str
     envelope: Envelope
@@ -51,7 +59,7 @@ def issued(known: Spelling, kept: bytes, origin: str) -> Issued:
 
 
 class Apart:
-    """Costly quotes, computed by worker processes over the embedded catalog."""
+    """Costly answers, computed by worker processes over the embedded catalog."""
 
     def __init__(
         self, pool: Pool, *, beside_s: float, most_s: float, stale_price_days: int | None
@@ -63,15 +71,17 @@ class Apart:
         """What takes longer is refused."""
         self._stale_price_days = stale_price_days
 
-    async def run(self, question: Question, base: bytes | None, *, seconds: float) -> Computed:
-        """The quote of a question. Raises `NotQuotable` or `Busy`."""
+    async def run(
+        self, question: Question | ClaimQuestion, base: bytes | None, *, seconds: float
+    ) -> Computed:
+        """The answer to a question. Raises `NotQuotable` or `Busy`."""
         return await self.pool.run(
             computed_apart, question, base, self._stale_price_days, seconds=seconds
         )
 
 
 class Quoting:
-    """Quotes over one catalog, with one cache. The engine is that of this process by default."""
+    """Answers over one catalog, with one cache. The engine is that of this process by default."""
 
     def __init__(
         self,
@@ -97,13 +107,13 @@ class Quoting:
 
     @property
     def lanes(self) -> dict[str, Lane]:
-        """Where quotes are computed, by name."""
+        """Where answers are computed, by name."""
         lanes = {"beside": self._turns.lane}
         return lanes if self.apart is None else lanes | {"apart": self.apart.pool.lane}
 
-    def recall(self, body: bytes) -> Issued | None:
-        """The quote of a body that was sent before, byte for byte, if it is in memory."""
-        spelled = self._spellings.get(sha256(body).hexdigest())
+    def recall(self, body: bytes, *, asked: Asked = "quote") -> Issued | None:
+        """The answer to a body that was sent before, byte for byte, if it is in memory."""
+        spelled = self._spellings.get(spelling(asked, body))
         if spelled is None:
             return None
         known = msgspec.json.decode(spelled, type=Spelling)
@@ -115,17 +125,31 @@ class Quoting:
         with self.metrics.phase("key"):
             return question_of(request, engine=self.engine, catalog=self.catalog)
 
+    def identify_claim(self, claim: ClaimRequest) -> ClaimQuestion:
+        """The claim with the id of its judgement, and its canonical form."""
+        with self.metrics.phase("key"):
+            return claim_question_of(claim, engine=self.engine, catalog=self.catalog)
+
     async def issue(
-        self, request: QuoteRequest, *, spelled: bytes, leaves: Callable[[], Awaitable[None]]
+        self,
+        request: QuoteRequest | ClaimRequest,
+        *,
+        spelled: bytes,
+        leaves: Callable[[], Awaitable[None]],
     ) -> Issued:
-        """The quote of a request, from the cache or computed.
+        """The answer to a request, from the cache or computed.
 
         `spelled` is the body that the request was read from. `recall` will find it. `leaves` waits
         until the client has left. Raises `NotQuotable`, `Busy` or `ClientGone`.
         """
-        question = self.identify(request)
-        known = Spelling(question.id, envelope_of(request))
-        self._spellings.put(sha256(spelled).hexdigest(), msgspec.json.encode(known))
+        question: Question | ClaimQuestion
+        if isinstance(request, QuoteRequest):
+            question, key = self.identify(request), spelling("quote", spelled)
+            known = Spelling(question.id, envelope_of(request))
+        else:
+            question, key = self.identify_claim(request), spelling("claim", spelled)
+            known = Spelling(question.id, NO_ENVELOPE)
+        self._spellings.put(key, msgspec.json.encode(known))
         body = self.cache.get_memory(question.id)
         if body is not None:
             return issued(known, body, "memory")
@@ -136,17 +160,25 @@ class Quoting:
         return issued(known, body, "computed")
 
     async def _computed_where_it_fits(
-        self, question: Question, base: bytes | None, leaves: Callable[[], Awaitable[None]]
+        self,
+        question: Question | ClaimQuestion,
+        base: bytes | None,
+        leaves: Callable[[], Awaitable[None]],
     ) -> bytes:
-        """The encoded quote: computed in turn if that is quick, and in a worker otherwise."""
+        """The encoded answer: computed in turn if that is quick, and in a worker otherwise."""
         seconds = estimated_cpu_s(question.request)
         if self.apart is None or seconds <= self.apart.beside_s:
             return await self._turns.run(
                 lambda: self.compute(question, base_quote=base), seconds=seconds
             )
         if seconds > self.apart.most_s:
-            raise TooMuchToCompute(seconds=seconds, most_seconds=self.apart.most_s)
-        check_names(question.request, self.catalog)
+            raise TooMuchToCompute(
+                seconds=seconds, most_seconds=self.apart.most_s, pointer=question.costly
+            )
+        if isinstance(question, Question):
+            check_names(question.request, self.catalog)
+        else:
+            check_claim(question.request, self.catalog)
         apart = self.apart
 
         async def compute() -> bytes:
@@ -156,11 +188,13 @@ class Quoting:
         return await unless_gone(self._flights.run(question.id, compute), leaves)
 
     async def kept(self, id: str) -> bytes | None:
-        """A quote issued before, as long as it is kept."""
+        """An answer issued before, as long as it is kept."""
         return (await self.cache.get(id)).body
 
-    def compute(self, question: Question, *, base_quote: bytes | None = None) -> bytes:
-        """The encoded quote, computed here, which the metrics count. Raises `NotQuotable`."""
+    def compute(
+        self, question: Question | ClaimQuestion, *, base_quote: bytes | None = None
+    ) -> bytes:
+        """The encoded answer, computed here, which the metrics count. Raises `NotQuotable`."""
         try:
             with self.metrics.phase("compute"):
                 found = computed(
@@ -171,7 +205,10 @@ class Quoting:
                     base_quote=base_quote,
                 )
         except NotQuotable:
-            self.metrics.quotes.labels("none", "refused").inc()
+            if isinstance(question, Question):
+                self.metrics.quotes.labels("none", "refused").inc()
+            else:
+                self.metrics.claims.labels("refused").inc()
             raise
         body = self._counted(found)
         self._heap.answered(len(body))
@@ -182,4 +219,11 @@ class Quoting:
             self.metrics.quotes.labels(basis, outcome).inc()
         for severity, code in found.warnings:
             self.metrics.warnings.labels(severity, code).inc()
+        if found.verdict:
+            self.metrics.claims.labels(found.verdict).inc()
         return found.body
+
+
+def spelling(asked: Asked, body: bytes) -> str:
+    """The key of a body in the memory of bodies."""
+    return sha256(asked.encode() + b"\n" + body).hexdigest()

@@ -1,10 +1,10 @@
-"""Computes a quote, in this process or in a worker. A worker is forked after this was imported."""
+"""Computes an answer, here or in a worker process. A worker is forked after this was imported."""
 
 from functools import cache
 
 from msgspec import Struct
 
-from service.answering import Question, answer_of, encoded
+from service.answering import ClaimQuestion, Question, answer_of, encoded, judgement_of
 from service.catalog_files import load_catalog, under_policy
 from service.core.answer import EngineStamp, PricedBill
 from service.core.catalog.catalog import Catalog
@@ -13,24 +13,31 @@ from service.identity.engine import engine_stamp
 
 
 class Computed(Struct, frozen=True):
-    """A quote as bytes, and what is counted of it."""
+    """An answer as bytes, and what is counted of it."""
 
     body: bytes
-    outcomes: tuple[tuple[str, str], ...]
-    """The basis of each bill, and whether it is priced."""
-    warnings: tuple[tuple[str, str], ...]
-    """The severity and the code of each warning."""
+    outcomes: tuple[tuple[str, str], ...] = ()
+    """The basis of each bill of a quote, and whether it is priced."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """The severity and the code of each warning of a quote."""
+    verdict: str = ""
+    """The verdict of a claim."""
 
 
 def computed(
-    question: Question,
+    question: Question | ClaimQuestion,
     *,
     engine: EngineStamp,
     catalog: Catalog,
     memo: Memo,
     base_quote: bytes | None,
 ) -> Computed:
-    """The quote of a question. Raises `NotQuotable`."""
+    """The answer to a question. Raises `NotQuotable`."""
+    if isinstance(question, ClaimQuestion):
+        judged = judgement_of(
+            question, engine=engine, catalog=catalog, memo=memo, base_quote=base_quote
+        )
+        return Computed(body=encoded(judged), verdict=judged.verdict.verdict)
     answer = answer_of(question, engine=engine, catalog=catalog, memo=memo, base_quote=base_quote)
     return Computed(
         body=encoded(answer),
@@ -58,9 +65,9 @@ def workshop(stale_price_days: int | None) -> Workshop:
 
 
 def computed_apart(
-    question: Question, base_quote: bytes | None, stale_price_days: int | None
+    question: Question | ClaimQuestion, base_quote: bytes | None, stale_price_days: int | None
 ) -> Computed:
-    """The quote of a question, computed in a worker. Raises `NotQuotable`."""
+    """The answer to a question, computed in a worker. Raises `NotQuotable`."""
     own = workshop(stale_price_days)
     return computed(
         question, engine=own.engine, catalog=own.catalog, memo=own.memo, base_quote=base_quote

@@ -11,23 +11,23 @@ from typing import TypeAlias
 
 import msgspec
 
-from service.api.contract.examples import REQUESTS, Example
-from service.core.answer import Quote
-from service.core.figures.sources import Derived
+from service.api.contract.examples import CLAIMS, REQUESTS, Example
+from service.core.answer import ClaimAnswer, Quote
+from service.core.figures.sources import Derived, Figure
 from service.core.figures.units import Unit
 from service.formula_reference.requests import MORE_REQUESTS
-from service.local import quote_bytes
+from service.local import claim_bytes, quote_bytes
 
 Observed: TypeAlias = Mapping[str, Mapping[str, frozenset[Unit]]]
 """Units by formula and input. A formula that was applied to no figure has an empty mapping."""
 
 
-def observed_units(examples: Iterable[Example] = (*REQUESTS, *MORE_REQUESTS)) -> Observed:
-    """The units of inputs that quotes of these requests show."""
+def observed_units(
+    examples: Iterable[Example] = (*REQUESTS, *MORE_REQUESTS), claims: Iterable[Example] = CLAIMS
+) -> Observed:
+    """The units of inputs that quotes of these requests show, and judgements of these claims."""
     found: dict[str, dict[str, set[Unit]]] = {}
-    for example in examples:
-        body = quote_bytes(msgspec.json.encode(example.request))
-        figures = msgspec.json.decode(body, type=Quote).figures
+    for figures in (*map(_of_quote, examples), *map(_of_claim, claims)):
         for figure in figures.values():
             if isinstance(figure.source, Derived):
                 units = found.setdefault(figure.source.formula, defaultdict(set))
@@ -37,3 +37,13 @@ def observed_units(examples: Iterable[Example] = (*REQUESTS, *MORE_REQUESTS)) ->
         formula: {name: frozenset(several) for name, several in units.items()}
         for formula, units in found.items()
     }
+
+
+def _of_quote(example: Example) -> dict[str, Figure]:
+    body = quote_bytes(msgspec.json.encode(example.request))
+    return msgspec.json.decode(body, type=Quote).figures
+
+
+def _of_claim(example: Example) -> dict[str, Figure]:
+    body = claim_bytes(msgspec.json.encode(example.request))
+    return msgspec.json.decode(body, type=ClaimAnswer).figures

@@ -11,7 +11,7 @@ from service.core.figures.formulas import REGISTRY, WHOLE, Formula
 from service.core.figures.units import Unit
 from service.formula_reference.inputs import Observed, observed_units
 
-ROOMS: Final = ("model", "cluster", "training", "serving", "stages", "bills")
+ROOMS: Final = ("model", "cluster", "training", "serving", "stages", "bills", "claims")
 """Rooms of the core that have formulas, in reading order. A formula elsewhere is an error."""
 ANY_UNIT: Final = "any unit"
 NO_FIGURE: Final = "no figure"

@@ -23,6 +23,7 @@ import msgspec
 import rfc8785
 from msgspec import inspect
 
+from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED, Interval
@@ -30,11 +31,13 @@ from service.core.request.wire import UNORDERED, Interval
 DOMAIN: Final = b"runquote/quote/2"
 OUTSIDE_ID: Final = frozenset(Envelope.__struct_fields__)
 """Members of a request that are left out of its canonical form."""
+DOMAIN_OF_CLAIMS: Final = b"runquote/claim/1"
 
 Rewrite: TypeAlias = Callable[[Any], Any]
 """From a value as it was sent, in plain JSON types, to its canonical form."""
 
 _decode: Final = msgspec.json.Decoder(QuoteRequest).decode
+_decode_claim: Final = msgspec.json.Decoder(ClaimRequest).decode
 
 
 def canonical_request(request: QuoteRequest) -> bytes:
@@ -49,13 +52,33 @@ def read_canonical(canonical: bytes) -> QuoteRequest:
     return _decode(canonical)
 
 
+def canonical_claim(claim: ClaimRequest) -> bytes:
+    """The bytes of the canonical form of a claim."""
+    return rfc8785.dumps(_rewrite_claim(msgspec.to_builtins(claim)))
+
+
+def read_canonical_claim(canonical: bytes) -> ClaimRequest:
+    """The claim in canonical bytes, which is judged."""
+    return _decode_claim(canonical)
+
+
 def quote_id(canonical: bytes, *, engine_digest: str, catalog_digest: str) -> str:
     """`q_` and the SHA-256 over domain, digest of the engine, that of the catalog, and request."""
+    return "q_" + _hash_of(DOMAIN, engine_digest.encode(), catalog_digest.encode(), canonical)
+
+
+def claim_id(canonical: bytes, *, engine_digest: str, catalog_digest: str) -> str:
+    """`c_` and the same digest of a claim, over a domain of its own."""
+    parts = (DOMAIN_OF_CLAIMS, engine_digest.encode(), catalog_digest.encode(), canonical)
+    return "c_" + _hash_of(*parts)
+
+
+def _hash_of(*parts: bytes) -> str:
     digest = sha256()
-    for part in (DOMAIN, engine_digest.encode(), catalog_digest.encode(), canonical):
+    for part in parts:
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
-    return "q_" + digest.hexdigest()
+    return digest.hexdigest()
 
 
 def rewrite_of(kind: inspect.Type) -> Rewrite | None:
@@ -122,3 +145,4 @@ def _members(rewrites: dict[str, Rewrite]) -> Rewrite:
 
 
 _rewrite_request: Final = rewrite_of(inspect.type_info(QuoteRequest)) or (lambda value: value)
+_rewrite_claim: Final = rewrite_of(inspect.type_info(ClaimRequest)) or (lambda value: value)

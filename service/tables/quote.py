@@ -53,7 +53,7 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
     out.print(stage_table(answer.stages))
     print_cautions(out, answer)
     if figures:
-        out.print(figures_table(answer))
+        out.print(figures_table(answer.figures))
 
 
 def print_cautions(out: Console, answer: Quote) -> None:
@@ -219,15 +219,15 @@ def stage_table(stages: tuple[StageAnswer, ...]) -> Table:
     return table
 
 
-def figures_table(answer: Quote) -> Table:
-    """Every figure of a quote with its source."""
+def figures_table(figures: Mapping[str, Figure]) -> Table:
+    """Every figure of an answer with its source."""
     table = Table(title="figures", title_justify="left")
     table.add_column("figure", overflow="fold")
     table.add_column("value", justify="right")
     table.add_column("90% interval", justify="right")
     table.add_column("unit")
     table.add_column("source", overflow="fold")
-    for name, figure in answer.figures.items():
+    for name, figure in figures.items():
         words = source_words(figure.source)
         table.add_row(name, f"{figure.value:,.6g}", range_of(figure), figure.unit, words)
     return table

@@ -111,7 +111,7 @@ def test_links_lead_to_operations_that_exist():
 def request_components() -> set[str]:
     """Every component that a request is made of."""
     found: set[str] = set()
-    open_ = ["QuoteRequest"]
+    open_ = ["QuoteRequest", "ClaimRequest"]
     while open_:
         name = open_.pop()
         if name not in found:
@@ -147,6 +147,7 @@ def test_answers_may_gain_members_everywhere():
                 opened += node["additionalProperties"] is True
     assert opened > 40
     assert SCHEMAS["Quote"]["properties"]["request"]["$ref"].endswith("/EchoedRequest")
+    assert SCHEMAS["ClaimAnswer"]["properties"]["request"]["$ref"].endswith("/EchoedClaim")
 
 
 def test_an_answer_with_a_member_that_is_added_later_is_one_of_the_contract_still():

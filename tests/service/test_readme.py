@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.local import quote_bytes
+from service.local import claim_bytes, quote_bytes
 from service.settings import PREFIX, Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -55,3 +55,13 @@ def test_the_links_of_the_readme_lead_somewhere():
     root = Path(__file__).parents[2]
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (root / link).exists(), link
+
+
+def test_the_claim_of_the_front_page_is_exact_at_the_assumed_two_dollars() -> None:
+    (body,) = re.findall(
+        r"/claim -H 'content-type: application/json' -d '\n(.*?)'\n", README, re.DOTALL
+    )
+    judged = json.loads(claim_bytes(body.encode()))
+    assert judged["verdict"]["verdict"] == "exact"
+    assert judged["readings"][0]["total"]["amount"] == "294000.00"
+    assert "claim.json" in README

@@ -17,12 +17,20 @@ from service.api.contract.paths import headers, paths, request_headers, response
 from service.api.contract.shared_schemas import reference, shared
 from service.api.refusing.problems import Problem
 from service.api.schemas import Schema, components_of
-from service.core.answer import Quote
+from service.core.answer import ClaimAnswer, Quote
+from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 
 OPENAPI_VERSION: Final = "3.1.1"
 DIALECT: Final = "https://spec.openapis.org/oas/3.1/dialect/base"
-INSTANTS: Final = (("Quote", "issued_at"), ("Quote", "valid_until"))
+INSTANTS: Final = (
+    ("Quote", "issued_at"),
+    ("Quote", "valid_until"),
+    ("ClaimAnswer", "issued_at"),
+    ("ClaimAnswer", "valid_until"),
+)
+ECHOED: Final = {"Quote": "QuoteRequest", "ClaimAnswer": "ClaimRequest"}
+"""The answers that repeat their request."""
 
 DESCRIPTION: Final = """\
 Itemised, sourced, reproducible quotes for the cost of AI training runs.
@@ -38,6 +46,8 @@ and the same bytes, on every replica and every day.
   measured speed above the peak of its device is a 422.
 * A name that the catalog does not know is a 422 that lists the nearest known ones; all of them are
   under /catalog. The same holds for `after`, which names stages of the run.
+* A published figure can be put to the test at /claim: hours, implied rate, every reading of it with
+  its verdict, and what the best one leaves out.
 * A refusal is a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings. Each line is rounded half to even, once: to the cent, or to three
   digits if it is under a dollar. Totals add the amounts as printed, and round nothing.
@@ -46,6 +56,7 @@ and the same bytes, on every replica and every day.
 
 TAGS: Final = {
     "quotes": "What a run costs.",
+    "claims": "What a published figure can mean.",
     "catalog": "What the service knows, with sources and dates.",
     "documents": "This contract, its pages, and the meaning of each problem.",
     "operations": "For operators of the service.",
@@ -69,7 +80,7 @@ def build_document() -> Schema:
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths(),
         "components": {
-            "schemas": with_open_answers(shared(exact_schemas()), request=QuoteRequest.__name__),
+            "schemas": with_open_answers(shared(exact_schemas())),
             "parameters": request_headers(),
             "headers": headers(),
             "responses": responses(),
@@ -80,15 +91,16 @@ def build_document() -> Schema:
 def exact_schemas() -> dict[str, Schema]:
     """All schemas, spelled out: our types, pages of rows, and names in requests."""
     rows = [listing.row for listing in CATALOG_LISTS]
-    schemas = components_of([QuoteRequest, Quote, Problem, *rows])
+    schemas = components_of([QuoteRequest, Quote, ClaimRequest, ClaimAnswer, Problem, *rows])
     refer_to_names(schemas)
     for component, member in INSTANTS:
         schemas[component]["properties"][member]["format"] = "date-time"
-    schemas["Quote"]["properties"]["request"] = {
-        **reference("QuoteRequest"),
-        "description": "The request as understood: in its canonical form, "
-        "with defaults filled in, unordered lists sorted and numbers spelled in one way.",
-    }
+    for answer, request in ECHOED.items():
+        schemas[answer]["properties"]["request"] = {
+            **reference(request),
+            "description": "The request as understood: in its canonical form, "
+            "with defaults filled in, unordered lists sorted and numbers spelled in one way.",
+        }
     pages = {f"{listing.row.__name__}Page": page_of(listing) for listing in CATALOG_LISTS}
     return {**schemas, **pages, **name_schemas()}
 

@@ -12,6 +12,7 @@ from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
     AddressTooLong,
     BodyTimeout,
+    ClaimNotKept,
     Draining,
     EntryNotFound,
     HeadTimeout,
@@ -48,6 +49,7 @@ from service.core.catalog.names import Names
 
 REQUEST_ID: Final = "0b8f1a52-7d1e-4c39-9f43-6f2a8e0c5d17"
 QUOTE_ID: Final = "q_" + "0f" * 32
+CLAIM_ID: Final = "c_" + "0f" * 32
 ENGINE: Final = EngineStamp(version=__version__, digest="sha256:" + "0e" * 32)
 """Stands for the engine in examples of answers."""
 
@@ -447,6 +449,73 @@ REQUESTS: Final = (
     ),
 )
 
+R1_CLAIM: Final = Example(
+    name="deepseek-r1-294k",
+    summary="294 thousand dollars for R1, by the reference runs of the catalog",
+    request={
+        "amount": 294000,
+        "said_on": "2025-09-17",
+        "scope": "final_run",
+        "what": {
+            "kind": "runs",
+            "ids": ["deepseek-r1-zero", "deepseek-r1-sft-data", "deepseek-r1"],
+        },
+    },
+)
+CLAIMS: Final = (
+    R1_CLAIM,
+    Example(
+        name="more-than-100-million",
+        summary="More than 100 million dollars for a run that is described, on owned devices",
+        request={
+            "amount": 1e8,
+            "bound": "at_least",
+            "said_on": "2023-04",
+            "what": {
+                "kind": "request",
+                "run": {"name": "GPT-4", "stages": [metered("pre-training", 57e6)]},
+                "cluster": {
+                    "accelerator": "nvidia-a100-sxm-40gb",
+                    "devices": 25000,
+                    "supply": {"kind": "owned", "convention": "epoch-2024"},
+                },
+                "accounting": {"base_model": {"kind": "none"}},
+            },
+        },
+    ),
+    Example(
+        name="disclosed-hours-of-a-described-run",
+        summary="An interval for a described run, whose disclosed hours are put to the test too",
+        request={
+            "amount": {"low": 4e6, "high": 7e6},
+            "said_on": "2024-12-27",
+            "what": {
+                "kind": "request",
+                "device_hours": 2664000,
+                "run": {
+                    "name": "DeepSeek-V3",
+                    "stages": [
+                        pretraining(
+                            "pre-training",
+                            model={"kind": "preset", "id": "deepseek-v3"},
+                            tokens=14.8e12,
+                            global_batch_tokens=15360 * 4096,
+                            precision="fp8",
+                            expert_kernels="fused",
+                        )
+                    ],
+                },
+                "cluster": {
+                    "accelerator": "nvidia-h800-sxm-80gb",
+                    "devices": 2048,
+                    "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+                },
+            },
+        },
+    ),
+)
+"""Claims as they are posted."""
+
 WRONG_REQUEST: Final = {
     "run": {"name": "DeepSeek-R1", "stages": [{"name": "R1", "work": {"kind": "measured"}}]},
     "cluster": {"accelerator": "nvidia-h800-sxm-80gb", "devices": 0.5, "suply": {"kind": "market"}},
@@ -489,6 +558,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
         "nvidia-h100", listing="/catalog/accelerators", known=Names(SOME_ACCELERATORS)
     ),
     "quote-not-kept": QuoteNotKept(QUOTE_ID),
+    "claim-not-kept": ClaimNotKept(CLAIM_ID),
     "base-quote-not-kept": BaseQuoteNotKept(asked=QUOTE_ID, pointer="/accounting/base_model/id"),
     "method-not-allowed": MethodNotAllowed(allowed=("GET", "HEAD", "OPTIONS")),
     "not-acceptable": NotAcceptable("application/xml", offered=("application/json",)),
@@ -516,7 +586,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unknown-stage": unknown(
         UnknownStage, "pretraining", "pre-training", "R1", pointer="/run/stages/1/after/0"
     ),
-    "too-much-to-compute": TooMuchToCompute(seconds=14.2, most_seconds=10.0),
+    "too-much-to-compute": TooMuchToCompute(seconds=14.2, most_seconds=10.0, pointer="/run/stages"),
     "speed-above-peak": SpeedAbovePeak(
         tokens_per_s=500_000.0,
         peak_tokens_per_s=20_000.0,

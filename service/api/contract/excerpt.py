@@ -1,4 +1,4 @@
-"""The answer to the contract's first example, abridged to what the request itself determines.
+"""Answers to the first examples of the contract, abridged to what the request itself determines.
 
 A whole answer has a few hundred numbers that follow from the catalog and the engine, and the
 contract would change with the last digit of each. The excerpt keeps what multiplication and
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.api.contract.examples import DEEPSEEK_R1, ENGINE, QUOTE_ID
+from service.api.contract.examples import CLAIM_ID, DEEPSEEK_R1, ENGINE, QUOTE_ID, R1_CLAIM
 
 SUMMARY: Final = "$294,000.00, abridged: one basis of three, and few of the numbers and sources"
 OUTCOMES: Final = 20
@@ -120,4 +120,58 @@ QUOTE_EXCERPT: Final[dict[str, Any]] = {
     },
     "warnings": [],
     "notes": [],
+}
+
+CLAIM_SUMMARY: Final = "Exact at an assumed $2, abridged: one reading of many, few numbers"
+CLAIM_EXCERPT: Final[dict[str, Any]] = {
+    **STAND_INS,
+    "id": CLAIM_ID,
+    "request": R1_CLAIM.request,
+    "amount": {"amount": "294000.00", "currency": "USD"},
+    "verdict": {
+        "verdict": "exact",
+        "sentence": "Exact as the rental of the final runs at an assumed $2.00 a device-hour.",
+    },
+    "hours": {
+        "disclosed": certain(147000.0, "claim/disclosed_device_hours"),
+        "stages": [
+            {
+                "name": "deepseek-r1-zero",
+                "disclosed": certain(101000.0, "runs/deepseek-r1-zero/device_hours"),
+            }
+        ],
+    },
+    "rate": {
+        "implied": certain(2.0, "claim/implied_usd_per_device_hour"),
+        "stated": certain(2.0, "claim/stated_usd_per_device_hour"),
+        "judged_at": "today",
+        "market": [],
+        "history": [],
+    },
+    "readings": [
+        {
+            "basis": "rental_stated",
+            "scope": "final_run",
+            "what": "the rental of the final runs at an assumed $2.00 a device-hour",
+            "total": {"amount": "294000.00", "currency": "USD"},
+            "interval": sure("294000.00"),
+            "figure": "rental_stated/final_run_usd",
+            "position": 0.5,
+            "ratio": 1.0,
+            "verdict": "exact",
+        }
+    ],
+    "omissions": [],
+    "bridge": {
+        "basis": "rental_stated",
+        "start_scope": "final_run",
+        "end_scope": "final_run",
+        "start": {"amount": "294000.00", "currency": "USD"},
+        "steps": [{"component": "unexplained", "amount": "0.00", "running_total": "294000.00"}],
+        "end": {"amount": "294000.00", "currency": "USD"},
+    },
+    "sources": [],
+    "figures": {},
+    "warnings": [],
+    "not_checkable": [],
 }

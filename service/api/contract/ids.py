@@ -81,6 +81,7 @@ NAMES_IN_REQUESTS: Final = {
     ("Market", "region"): REGION,
     ("ClusterSite", "id"): SITE,
     ("BaseRuns", "ids"): RUN,
+    ("ClaimedRuns", "ids"): RUN,
     ("PresetModel", "id"): MODEL,
 }
 """The members of requests that hold such a name, or an array of them."""

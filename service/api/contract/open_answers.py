@@ -10,37 +10,42 @@ from typing import Any, Final
 
 from service.api.schemas import REFERENCE, Schema
 
-ECHO: Final = "EchoedRequest"
-"""A component, because `Quote` and `request` would name an inline one `QuoteRequest`."""
+ECHOES: Final = {"QuoteRequest": "EchoedRequest", "ClaimRequest": "EchoedClaim"}
+"""Components, because `Quote` and `request` would name an inline one `QuoteRequest`."""
 
 
-def with_open_answers(schemas: Mapping[str, Schema], *, request: str) -> dict[str, Schema]:
-    """The components. Those that are not part of this request are open to more members."""
-    strict = made_of(schemas, request)
+def with_open_answers(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+    """The components. Those that are not part of a request are open to more members."""
+    strict = set[str]().union(*(made_of(schemas, request) for request in ECHOES))
     components = {
-        name: schema if name in strict else opened(with_echo(schema, request))
+        name: schema if name in strict else opened(with_echo(schema))
         for name, schema in schemas.items()
     }
-    echo = {
+    return {**components, **{echo: echo_of(request) for request, echo in ECHOES.items()}}
+
+
+def echo_of(request: str) -> Schema:
+    """A request as an answer repeats it."""
+    return {
         "type": "object",
         "description": f"A `{request}` as an answer repeats it; members may be added.",
         "additionalProperties": True,
     }
-    return {**components, ECHO: echo}
 
 
-def with_echo(node: Any, request: str) -> Any:
+def with_echo(node: Any) -> Any:
     """A schema that refers to the echo of a request where it refers to the request.
 
     Members that are added to requests appear in the echo too, with their defaults.
     """
     if isinstance(node, list):
-        return [with_echo(item, request) for item in node]
+        return [with_echo(item) for item in node]
     if not isinstance(node, dict):
         return node
-    if node.get("$ref") == REFERENCE + request:
-        return {**node, "$ref": REFERENCE + ECHO}
-    return {key: with_echo(inner, request) for key, inner in node.items()}
+    for request, echo in ECHOES.items():
+        if node.get("$ref") == REFERENCE + request:
+            return {**node, "$ref": REFERENCE + echo}
+    return {key: with_echo(inner) for key, inner in node.items()}
 
 
 def made_of(schemas: Mapping[str, Schema], component: str) -> set[str]:

@@ -3,8 +3,16 @@
 from http import HTTPStatus
 from typing import Final
 
-from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID, REQUESTS, problem_example
-from service.api.contract.excerpt import QUOTE_EXCERPT, SUMMARY
+from service.api.contract.examples import (
+    CLAIM_ID,
+    CLAIMS,
+    DEEPSEEK_R1,
+    QUOTE_ID,
+    R1_CLAIM,
+    REQUESTS,
+    problem_example,
+)
+from service.api.contract.excerpt import CLAIM_EXCERPT, CLAIM_SUMMARY, QUOTE_EXCERPT, SUMMARY
 from service.api.contract.ids import NAMES_IN_QUERIES
 from service.api.contract.parameters import (
     CATALOG_LISTS,
@@ -34,11 +42,28 @@ UNKNOWN_VALUE: Final = " A value that no row has is refused with the nearest one
 NAMES: Final = tuple(slug for slug, kind in KINDS.items() if kind.status == 422)
 
 
+REFUSALS: Final = (
+    "unreadable-json",
+    "method-not-allowed",
+    "not-acceptable",
+    "body-timeout",
+    "base-quote-not-kept",
+    "payload-too-large",
+    "unsupported-media-type",
+    *NAMES,
+    "internal-error",
+    "overloaded",
+)
+"""How a request with a body may be refused."""
+
+
 def paths() -> dict[str, Schema]:
     """All paths."""
     return {
         "/quote": {"post": create_quote()},
         "/quote/{id}": {"get": get_quote()},
+        "/claim": {"post": create_claim()},
+        "/claim/{id}": {"get": get_claim()},
         **{
             path: operation
             for listing in CATALOG_LISTS
@@ -100,18 +125,7 @@ def create_quote() -> Schema:
                     },
                 },
             },
-            **problem_references(
-                "unreadable-json",
-                "method-not-allowed",
-                "not-acceptable",
-                "body-timeout",
-                "base-quote-not-kept",
-                "payload-too-large",
-                "unsupported-media-type",
-                *NAMES,
-                "internal-error",
-                "overloaded",
-            ),
+            **problem_references(*REFUSALS),
         },
     }
 
@@ -142,6 +156,82 @@ def get_quote() -> Schema:
                 "Server-Timing",
             ),
             **problem_references("invalid-query", "quote-not-kept", *EVERYWHERE),
+        },
+    }
+
+
+def create_claim() -> Schema:
+    """POST /claim."""
+    return {
+        "operationId": "createClaim",
+        "tags": ["claims"],
+        "summary": "Put a published figure to the test",
+        "description": "The figure is read in every way that it may be meant: as rental at the "
+        "stated rate and at the market's, as owned hardware by two conventions, for the final run "
+        "alone and with all that a headline leaves out. Prices are those of the catalog's edition.",
+        "parameters": [component("parameters", "X-Request-ID")],
+        "requestBody": {
+            "required": True,
+            "description": "The claim. At most 1 MiB.",
+            "content": {
+                JSON: {
+                    "schema": schema("ClaimRequest"),
+                    "examples": {
+                        example.name: {"summary": example.summary, "value": example.request}
+                        for example in CLAIMS
+                    },
+                }
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The judged claim.",
+                "headers": header_references(*READ_AGAIN, "Content-Location", "Server-Timing"),
+                "content": {
+                    JSON: {
+                        "schema": schema("ClaimAnswer"),
+                        "examples": {
+                            R1_CLAIM.name: {"summary": CLAIM_SUMMARY, "value": CLAIM_EXCERPT}
+                        },
+                    }
+                },
+                "links": {
+                    "getClaim": {
+                        "operationId": "getClaim",
+                        "description": "The same judgement, while it is kept.",
+                        "parameters": {"id": "$response.body#/id"},
+                    },
+                },
+            },
+            **problem_references(*REFUSALS),
+        },
+    }
+
+
+def get_claim() -> Schema:
+    """GET /claim/{id}."""
+    return {
+        "operationId": "getClaim",
+        "tags": ["claims"],
+        "summary": "A claim judged before, while it is kept",
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "The judgement's `id`.",
+                "schema": {"type": "string", "pattern": "^c_[0-9a-f]{64}$(?!\\n)"},
+                "example": CLAIM_ID,
+            },
+            *conditional(),
+        ],
+        "responses": {
+            **answer(
+                "The very bytes that were answered when it was judged.",
+                {JSON: {"schema": schema("ClaimAnswer")}},
+                "Server-Timing",
+            ),
+            **problem_references("claim-not-kept", *EVERYWHERE),
         },
     }
 
@@ -382,8 +472,11 @@ def headers() -> dict[str, Schema]:
         "Cache-Control": header("How long a copy may be kept, and by whom.", text),
         "Vary": header("The request headers that the answer depends on.", text),
         "Content-Location": header(
-            "Where the quote can be had again.",
-            {"type": "string", "pattern": "^/quote/q_[0-9a-f]{64}(\\?.+)?$(?!\\n)"},
+            "Where the answer can be had again.",
+            {
+                "type": "string",
+                "pattern": "^/(quote/q|claim/c)_[0-9a-f]{64}(\\?.+)?$(?!\\n)",
+            },
         ),
         "Server-Timing": header("Milliseconds by phase.", text),
         "Allow": header("The methods that this address takes.", text),
@@ -412,6 +505,7 @@ def responses() -> dict[str, Schema]:
             for slugs in (
                 ("not-found",),
                 ("quote-not-kept",),
+                ("claim-not-kept",),
                 ("unreadable-json",),
                 ("invalid-query",),
                 NAMES,

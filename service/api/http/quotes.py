@@ -1,39 +1,62 @@
-"""POST /quote and GET /quote/{id}: decode, ask, answer with the stored bytes.
+"""POST /quote and /claim, and their GETs: decode, ask, answer with the stored bytes.
 
 What the envelope of a request adds is made anew for each answer, and is not stored.
 """
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, asgi, get
 from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
+from msgspec import Struct
 
 from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
-from service.api.http.repeats import CACHE_CONTROL, quote_headers
-from service.api.refusing.decoding import decode_request
+from service.api.http.repeats import CACHE_CONTROL, CLAIM_PREFIX, QUOTE_PREFIX, answer_headers
+from service.api.refusing.decoding import decode_claim, decode_request
 from service.api.refusing.errors import (
     BodyTimeout,
+    ClaimNotKept,
     MethodNotAllowed,
     PayloadTooLarge,
     QuoteNotKept,
 )
 from service.api.refusing.problems import send_problem
 from service.computing import ClientGone
+from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
+from service.core.request.request import QuoteRequest
 from service.envelope.splice import entity_tag, enveloped
-from service.quoting import Issued, Quoting
+from service.quoting import NO_ENVELOPE, Asked, Issued, Quoting
 
 
-def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) -> ASGIRouteHandler:
+class Post(Struct, frozen=True, kw_only=True):
+    """A route that takes a body: what it asks for, and how the body is decoded."""
+
+    asked: Asked
+    decode: Callable[[bytes], QuoteRequest | ClaimRequest]
+
+    @property
+    def path(self) -> str:
+        """Where it stands."""
+        return f"/{self.asked}"
+
+
+QUOTES: Final = Post(asked="quote", decode=decode_request)
+CLAIMS: Final = Post(asked="claim", decode=decode_claim)
+
+
+def post_route(
+    post: Post, quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
+) -> ASGIRouteHandler:
     """The hot route: raw bytes in, stored bytes out."""
 
-    @asgi("/quote", copy_scope=False)
+    @asgi(post.path, copy_scope=False)
     async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] != "POST":
@@ -48,11 +71,11 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
                 body_timeout_s=body_timeout_s,
             )
             start = perf_counter()
-            issued = quoting.recall(body)
+            issued = quoting.recall(body, asked=post.asked)
             decoded = perf_counter()
             if issued is None:
                 with quoting.metrics.phase("decode"):
-                    request = decode_request(body)
+                    request = post.decode(body)
                 decoded = perf_counter()
                 issued = await quoting.issue(
                     request, spelled=body, leaves=lambda: departure(receive)
@@ -63,12 +86,12 @@ def post_quote(quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float) 
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
             await send_problem(error, scope, send, metrics=quoting.metrics)
             return
-        scope["state"]["noted"].update(quote=issued.id, cache=issued.origin)
+        scope["state"]["noted"].update({post.asked: issued.id, "cache": issued.origin})
         timing = (
             f"decode;dur={(decoded - start) * 1000:.3f}, "
             f"{issued.origin};dur={(answered - decoded) * 1000:.3f}"
         )
-        await send_quote(issued, send, timing=timing)
+        await send_issued(issued, send, timing=timing)
 
     return handle
 
@@ -79,9 +102,9 @@ async def departure(receive: Receive) -> None:
         pass
 
 
-async def send_quote(issued: Issued, send: Send, *, timing: str) -> None:
+async def send_issued(issued: Issued, send: Send, *, timing: str) -> None:
     """The stored bytes with their headers."""
-    headers = quote_headers(issued, timing=timing)
+    headers = answer_headers(issued, timing=timing)
     headers.append((b"content-length", b"%d" % len(issued.body)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": issued.body, "more_body": False})
@@ -123,9 +146,25 @@ async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) 
     query = read_query(query_items(request.scope["query_string"]), OF_A_QUOTE)
     envelope = msgspec.convert(query, Envelope)
     start = perf_counter()
-    body = await quoting.kept(id)
+    body = await quoting.kept(id) if id.startswith(QUOTE_PREFIX) else None
     if body is None:
         raise QuoteNotKept(id)
+    return kept_answer(id, body, envelope, start=start)
+
+
+@get("/claim/{id:str}")
+async def get_claim(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
+    """A claim judged before, as long as it is kept."""
+    check_accepts(request.headers.get("accept"), JSON)
+    start = perf_counter()
+    body = await quoting.kept(id) if id.startswith(CLAIM_PREFIX) else None
+    if body is None:
+        raise ClaimNotKept(id)
+    return kept_answer(id, body, NO_ENVELOPE, start=start)
+
+
+def kept_answer(id: str, body: bytes, envelope: Envelope, *, start: float) -> Response[bytes]:
+    """The bytes of an answer issued before, with what its envelope adds."""
     return Response(
         enveloped(body, envelope),
         media_type=JSON,

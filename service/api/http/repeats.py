@@ -21,9 +21,12 @@ from service.api.http.encodings import (
 from service.envelope.splice import entity_tag
 from service.quoting import Issued, Quoting
 
-QUOTE_MAX_AGE_S: Final = 86400
-"""How long a client may keep a quote without asking again. A quote never changes."""
-CACHE_CONTROL: Final = f"private, max-age={QUOTE_MAX_AGE_S}, immutable".encode()
+QUOTE_PREFIX: Final = "q_"
+CLAIM_PREFIX: Final = "c_"
+"""How the ids of each kind of answer begin. Both kinds are kept in one cache."""
+ANSWER_MAX_AGE_S: Final = 86400
+"""How long a client may keep an answer without asking again. It never changes."""
+CACHE_CONTROL: Final = f"private, max-age={ANSWER_MAX_AGE_S}, immutable".encode()
 MOST_DIGITS: Final = 5
 """Digits of a Content-Length. A body of 100 KB or more takes longer to look up than to decode."""
 JSON: Final = b"application/json"
@@ -80,7 +83,7 @@ class Repeats:
         if issued is None:
             return None
         timing = f"memory;dur={(perf_counter() - start) * 1000:.3f}"
-        headers = quote_headers(issued, timing=timing)
+        headers = answer_headers(issued, timing=timing)
         body = issued.body
         if plain.encoding is not None and len(body) >= LEAST_BYTES:
             etag = headers[1][1]
@@ -92,13 +95,14 @@ class Repeats:
 
 
 def address_of(issued: Issued) -> str:
-    """Where the same answer can be had again, while the quote is kept."""
+    """Where the same answer can be had again, while it is kept."""
+    path = "/claim" if issued.id.startswith(CLAIM_PREFIX) else "/quote"
     query = urlencode(msgspec.to_builtins(issued.envelope))
-    return f"/quote/{issued.id}?{query}" if query else f"/quote/{issued.id}"
+    return f"{path}/{issued.id}?{query}" if query else f"{path}/{issued.id}"
 
 
-def quote_headers(issued: Issued, *, timing: str) -> Headers:
-    """The headers of a quote, but for its length. The second one is its entity tag."""
+def answer_headers(issued: Issued, *, timing: str) -> Headers:
+    """The headers of an answer, but for its length. The second one is its entity tag."""
     return [
         (b"content-type", JSON),
         (b"etag", f'"{entity_tag(issued.id, issued.envelope)}"'.encode()),

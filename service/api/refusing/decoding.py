@@ -12,9 +12,9 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -22,7 +22,10 @@ from msgspec import UNSET, UnsetType
 from service.api.pointers import Pointer, pointer_of, shown
 from service.api.refusing.errors import MOST_FAULTS, Code, Fault, Refused, summary_of
 from service.api.refusing.schema_errors import faults_of
+from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
+
+Asked = TypeVar("Asked", QuoteRequest, ClaimRequest)
 
 LARGEST_BODY_BYTES: Final = 2**20
 LONGEST_INTEGER_DIGITS: Final = 400
@@ -31,19 +34,29 @@ BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _decode = msgspec.json.Decoder(QuoteRequest, strict=True).decode
+_decode_claim = msgspec.json.Decoder(ClaimRequest, strict=True).decode
 _decode_anything = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
 def decode_request(body: bytes) -> QuoteRequest:
     """The request in these bytes. Raises `Refused` with all that is wrong with them."""
+    return _decoded(body, _decode, asked=QuoteRequest)
+
+
+def decode_claim(body: bytes) -> ClaimRequest:
+    """The claim in these bytes. Raises `Refused` with all that is wrong with them."""
+    return _decoded(body, _decode_claim, asked=ClaimRequest)
+
+
+def _decoded(body: bytes, decode: Callable[[bytes], Asked], *, asked: type[Asked]) -> Asked:
     try:
-        request = _decode(body)
+        request = decode(body)
         repeated = has_repeated_members(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        refuse(body, str(error))
+        refuse(body, str(error), asked=asked)
     if repeated:
-        refuse(body, "a member occurs twice")
+        refuse(body, "a member occurs twice", asked=asked)
     return request
 
 
@@ -69,10 +82,10 @@ def member_count(body: bytes) -> int:
     return b"".join(unescaped.split(b'"')[::2]).count(b":")
 
 
-def refuse(body: bytes, reason: str) -> NoReturn:
+def refuse(body: bytes, reason: str, *, asked: type = QuoteRequest) -> NoReturn:
     """Raise `Refused` with all that is wrong with a body. `reason` is that of the fast pass."""
     document = read(body)
-    faults = faults_of(document) or [
+    faults = faults_of(document, asked=asked) or [
         # The two passes disagree. That is our mistake, but the caller still learns a reason.
         Fault(code="unreadable_member", detail=reason, pointer="")
     ]
@@ -98,7 +111,7 @@ def read(body: bytes) -> Any:
 def text_of(body: bytes) -> str:
     """The characters of a body."""
     if not body.strip():
-        raise _unreadable("empty_body", "the body is empty; a quote request is a JSON object")
+        raise _unreadable("empty_body", "the body is empty; a request is a JSON object")
     if body.startswith(BYTE_ORDER_MARK):
         raise _unreadable("byte_order_mark", "the body begins with a byte order mark; leave it out")
     try:
@@ -178,7 +191,7 @@ def _fraction(digits: str) -> int | float:
 
 
 def _too_deep() -> Refused:
-    return _unreadable("too_deep", "the body nests too deep; a quote request has 8 levels at most")
+    return _unreadable("too_deep", "the body nests too deep; a request has 9 levels at most")
 
 
 def _unreadable(

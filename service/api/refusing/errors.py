@@ -120,6 +120,16 @@ class QuoteNotKept(Refused):
         )
 
 
+class ClaimNotKept(Refused):
+    """No judged claim of this id is in the cache"""
+
+    def __init__(self, claim_id: str) -> None:
+        super().__init__(
+            "claim-not-kept",
+            f"claim {shown(claim_id)} is not kept; post it again: it gets the same id",
+        )
+
+
 class MethodNotAllowed(Refused):
     """The path exists, but not for this method"""
 

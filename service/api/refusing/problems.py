@@ -227,6 +227,15 @@ EDGE: Final = (
         "same id and the same bytes.",
     ),
     Kind(
+        slug="claim-not-kept",
+        status=404,
+        title="The judged claim is not kept here, or not any more",
+        meaning="Judged claims are kept for a while, not for ever. Nothing is lost: the id is a "
+        "digest of the engine, the catalog and the claim.",
+        remedy="Post the claim again: the same claim to the same engine and catalog gives the same "
+        "id and the same bytes.",
+    ),
+    Kind(
         slug="method-not-allowed",
         status=405,
         title="This address does not take this method",

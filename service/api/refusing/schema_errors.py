@@ -20,6 +20,7 @@ from msgspec import UNSET
 from service.api.pointers import pointer_of, shown
 from service.api.refusing.errors import MOST_FAULTS, Code, Fault
 from service.api.schemas import REFERENCE, Schema, components_of
+from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 
 Mistakes: TypeAlias = Iterator[ValidationError]
@@ -38,9 +39,12 @@ NOUN_OF_JSON_TYPE: Final = {
 }
 
 
-def faults_of(request: Any) -> list[Fault]:
-    """All mistakes in a JSON value as a request, up to the number that a problem holds."""
-    mistakes = list(islice(_validator.iter_errors(request), MOST_FAULTS))
+def faults_of(request: Any, *, asked: type = QuoteRequest) -> list[Fault]:
+    """All mistakes in a JSON value as a request, up to the number that a problem holds.
+
+    `asked` is the type of the request.
+    """
+    mistakes = list(islice(_VALIDATORS[asked].iter_errors(request), MOST_FAULTS))
     return [fault_of(mistake) for mistake in mistakes]
 
 
@@ -203,9 +207,12 @@ _Validator: Final = extend(  # type: ignore[no-untyped-call]
         "items": as_many_as_allowed,
     },
 )
-_validator: Final = _Validator(
-    {
-        "$ref": f"{REFERENCE}{QuoteRequest.__name__}",
-        "components": {"schemas": components_of([QuoteRequest])},
-    }
-)
+_VALIDATORS: Final[dict[type, Any]] = {
+    asked: _Validator(
+        {
+            "$ref": f"{REFERENCE}{asked.__name__}",
+            "components": {"schemas": components_of([asked])},
+        }
+    )
+    for asked in (QuoteRequest, ClaimRequest)
+}

@@ -124,11 +124,11 @@ class StageCycle(QuoteError):
 class TooMuchToCompute(QuoteError):
     """The quote takes more computing than one request may"""
 
-    def __init__(self, *, seconds: float, most_seconds: float) -> None:
+    def __init__(self, *, seconds: float, most_seconds: float, pointer: str) -> None:
         super().__init__(
             f"this takes about {seconds:.1f} seconds of a processor, and one request may take"
             f" {most_seconds:g}; ask for the stages in several requests",
-            pointer="/run/stages",
+            pointer=pointer,
         )
 
 

@@ -72,7 +72,8 @@ class Ledger:
 
     __slots__ = ("_entries", "_of_run", "tape")
     GIVEN_PREFIX: ClassVar[str] = "request"
-    RUN: ClassVar[str] = "/run/"
+    OF_RUN: ClassVar[tuple[str, ...]] = ("/run/", "/amount", "/device_hours")
+    """Where a request says what differs from run to run, and a claim what differs by claim."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -108,7 +109,7 @@ class Ledger:
         """Accept a number of the request, found at `pointer`."""
         name = self.GIVEN_PREFIX + pointer
         if name not in self._entries:
-            if pointer.startswith(self.RUN):
+            if pointer.startswith(self.OF_RUN):
                 self._of_run.add(name)
             self._write(
                 Entry(

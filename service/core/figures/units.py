@@ -63,6 +63,8 @@ BYTES_PER_GIGABYTE: Final = 1e9
 BYTES_PER_GIGABIT: Final = 1e9 / 8.0
 Z_90: Final = NormalDist().inv_cdf(0.95)
 """Standard deviations from the median of a normal distribution to an end of its 90% interval."""
+Z_80: Final = NormalDist().inv_cdf(0.90)
+"""The same for the 80% interval, from p10 to p90."""
 
 Distribution: TypeAlias = Literal["lognormal", "logitnormal", "discrete"]
 

@@ -5,6 +5,14 @@ from typing import Literal, TypeAlias
 BasisName: TypeAlias = Literal["rental", "owned", "fully_loaded"]
 BASES: tuple[BasisName, ...] = ("rental", "owned", "fully_loaded")
 """All ways of accounting, in the order in which a quote shows them."""
+ClaimScope: TypeAlias = Literal[
+    "final_run", "with_base_model", "with_experiments", "with_staff", "capital"
+]
+"""What a published figure may cover. Each of the first four holds the one before it."""
+ClaimBasis: TypeAlias = Literal[
+    "rental_stated", "rental_market", "owned_straight_line", "owned_epoch_2024", "purchase"
+]
+"""The ways of accounting by which a published figure is read."""
 DeviceKind: TypeAlias = Literal["gpu", "tpu"]
 TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 """The format of the matrix products of a training step."""

@@ -86,7 +86,7 @@ def place_of(pointer: str) -> Place:
     """A key that sorts JSON pointers as a reader meets them: indices by their number."""
     first, *rest = pointer.split("/")[1:] or [""]
     return (
-        (0, PARTS_OF_REQUEST[first], first),
+        (0, PARTS_OF_REQUEST.get(first, len(PARTS_OF_REQUEST)), first),
         *((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in rest),
     )
 

@@ -147,3 +147,6 @@ UsdPerKwh: TypeAlias = Annotated[
 KgPerKwh: TypeAlias = Annotated[
     float, Meta(ge=0.0, le=10.0, description="Kilograms of CO2 equivalent per kilowatt-hour.")
 ]
+ClaimedUsd: TypeAlias = Annotated[
+    float, Meta(ge=0.01, le=1e15, description="US dollars that were claimed.")
+]
