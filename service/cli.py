@@ -14,10 +14,11 @@ from rich.table import Table
 
 from service import __version__
 from service.accuracy_cli import accuracy
-from service.core.answer import Quote
+from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
 from service.tables.calendar import print_calendar
+from service.tables.claim import claimed_in, print_claim
 from service.tables.quote import print_quote
 
 app = typer.Typer(
@@ -106,6 +107,32 @@ def quote(
     print_quote(out, answer, figures=figures)
     if answer.calendar is not msgspec.UNSET:
         print_calendar(out, answer.calendar)
+
+
+@app.command()
+def claim(
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="A claim as JSON; - reads standard input.")
+    ],
+    form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+    *,
+    figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
+) -> None:
+    """Judge the published figure in FILE without a server; the same bytes as POST /claim."""
+    from service.local import claim_bytes  # noqa: PLC0415
+
+    try:
+        body = claim_bytes(file.read())
+    except Exception as error:  # noqa: BLE001
+        from service.api.refusing.problems import explain  # noqa: PLC0415
+
+        fail(explain(error), status=2)
+    if form is Form.JSON:
+        sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
+        return
+    answer = msgspec.json.decode(body, type=ClaimAnswer)
+    claimed = claimed_in(msgspec.json.decode(answer.request), float(answer.amount.amount))
+    print_claim(out, answer, claimed, figures=figures)
 
 
 @app.command()
