@@ -90,9 +90,19 @@ def test_the_fuzzer_finds_nothing_in_quotes_of_known_names(service, tmp_path, ph
 
 
 @pytest.mark.timeout(LONGEST_S)
+@pytest.mark.parametrize("phases", ["examples,coverage", "fuzzing,stateful"])
+def test_the_fuzzer_finds_nothing_in_claims_about_known_runs(service, tmp_path, phases):
+    contract = closed_document(most_names=MOST_NAMES)
+    only = "--include-path-regex=^/claim"
+    cases = fuzz(service, tmp_path, only, contract=contract, phases=phases)
+    assert cases >= LEAST_CASES[phases]
+
+
+@pytest.mark.timeout(LONGEST_S)
 def test_the_fuzzer_finds_nothing_in_everything_else_by_known_names(service, tmp_path):
     contract = closed_document(most_names=MOST_NAMES)
-    cases = fuzz(service, tmp_path, "--exclude-path-regex=^/quote", contract=contract)
+    others = "--exclude-path-regex=^/(quote|claim)"
+    cases = fuzz(service, tmp_path, others, contract=contract)
     assert cases >= LEAST_CASES[ALL_PHASES]
 
 
