@@ -184,6 +184,13 @@ def test_declared_storage_is_what_the_owned_bill_leaves_out():
     assert central(answered, "storage") == pytest.approx(60)
 
 
+def test_an_amount_without_spread_has_the_digits_of_an_amount():
+    # 3 GB at 0.5 dollars, and 3 at 0.0004.
+    for price, printed in ((0.5, "1.50"), (0.0004, "0.0012")):
+        row = rows_of(transfer={"gigabytes": 3, "usd_per_gigabyte": price})["transfer"]
+        assert (row.amount.p10, row.amount.p90) == (printed, printed)
+
+
 def test_a_base_model_is_left_out_with_its_amount_and_its_development():
     runs = {"kind": "runs", "ids": V3_RUNS}
     rows = {row.item: row for row in answer(on(runs), embedded()).exclusions}

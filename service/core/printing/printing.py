@@ -137,7 +137,7 @@ def printed_exclusion(one: DraftExclusion, spread: Spread) -> Exclusion:
         what=one.what,
         amount=UNSET
         if usd is None
-        else _amounts(spread.interval(usd.name), central=decimal_of(usd.central)),
+        else _amounts(spread.interval(usd.name), central=as_amount(decimal_of(usd.central))),
         figure=UNSET if usd is None else usd.name,
         detail=one.detail or UNSET,
         magnitude=magnitude,
