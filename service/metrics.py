@@ -33,6 +33,7 @@ class CacheCounts:
     """Counts operations of the cache by result, and shows the state of the breaker."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._bound: dict[tuple[Tier, Operation, Result], Counter] = {}
         self.operations = Counter(
             "runquote_cache_operations",
             "Cache reads and writes, by tier and result.",
@@ -48,7 +49,11 @@ class CacheCounts:
 
     def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
         """Count one operation on one tier."""
-        self.operations.labels(tier, operation, result).inc()
+        kind = (tier, operation, result)
+        bound = self._bound.get(kind)
+        if bound is None:
+            bound = self._bound[kind] = self.operations.labels(*kind)
+        bound.inc()
 
     def breaker_state(self, state: BreakerState) -> None:
         """Show the state that the breaker is in now."""
@@ -178,11 +183,13 @@ class Metrics:
             buckets=LATENCY_BUCKETS_S,
             registry=self.registry,
         )
-        self.requests_in_progress = Gauge(
+        self.requests_in_progress = 0
+        """Requests being answered."""
+        Gauge(
             "runquote_http_requests_in_progress",
             "Requests being answered.",
             registry=self.registry,
-        )
+        ).set_function(lambda: float(self.requests_in_progress))
         self.quotes = Counter(
             "runquote_quotes",
             "Bills in computed quotes, by basis and outcome; cached quotes are not counted again.",

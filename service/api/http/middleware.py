@@ -85,7 +85,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         start = perf_counter()
-        self.metrics.requests_in_progress.inc()
+        self.metrics.requests_in_progress += 1
         try:
             plain = plain_request(scope) if scope["path"] == QUOTE and self._repeats else None
             if plain is None:
@@ -95,7 +95,7 @@ class Edge:
             if not await self._repeat(plain, message, scope, send, start):
                 await self._exchange(scope, replayed(message, receive), send, start)
         finally:
-            self.metrics.requests_in_progress.dec()
+            self.metrics.requests_in_progress -= 1
 
     async def _repeat(
         self, plain: Plain, message: HTTPReceiveMessage, scope: HTTPScope, send: Send, start: float

@@ -18,6 +18,7 @@ from service.api.http.encodings import (
     accepted_encoding,
     tagged,
 )
+from service.core.request.envelope import Envelope
 from service.envelope.splice import entity_tag
 from service.quoting import Issued, Quoting
 
@@ -32,6 +33,8 @@ MOST_DIGITS: Final = 5
 JSON: Final = b"application/json"
 PLAIN_ACCEPT: Final = frozenset({b"*/*", JSON})
 VARY: Final = b"accept, accept-encoding"
+
+NO_ENVELOPE: Final = Envelope()
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -97,8 +100,9 @@ class Repeats:
 def address_of(issued: Issued) -> str:
     """Where the same answer can be had again, while it is kept."""
     path = "/claim" if issued.id.startswith(CLAIM_PREFIX) else "/quote"
-    query = urlencode(msgspec.to_builtins(issued.envelope))
-    return f"{path}/{issued.id}?{query}" if query else f"{path}/{issued.id}"
+    if issued.envelope == NO_ENVELOPE:
+        return f"{path}/{issued.id}"
+    return f"{path}/{issued.id}?{urlencode(msgspec.to_builtins(issued.envelope))}"
 
 
 def answer_headers(issued: Issued, *, timing: str) -> Headers:

@@ -1,0 +1,45 @@
+"""Applications that answer POST /quote with one ready answer, each as its framework would.
+
+They are what a repeated quote is measured against. BENCH_ANSWER names a file with the answer.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Response, post
+
+from service.core.request.request import QuoteRequest
+
+ANSWER = Path(os.environ["BENCH_ANSWER"]).read_bytes()
+QUOTE = msgspec.json.decode(ANSWER, type=dict[str, Any])
+decode = msgspec.json.Decoder(QuoteRequest).decode
+
+
+async def raw(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application without a framework: it decodes, and sends ready bytes."""
+    assert scope["type"] == "http"
+    decode((await receive())["body"])
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(ANSWER)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": ANSWER})
+
+
+@post("/quote", status_code=200)
+async def ready(data: QuoteRequest) -> Response[bytes]:
+    """A typed request, and ready bytes."""
+    return Response(ANSWER, media_type="application/json")
+
+
+@post("/quote", status_code=200)
+async def typed(data: QuoteRequest) -> dict[str, Any]:
+    """A typed request, and an answer that is encoded for each."""
+    return QUOTE
+
+
+litestar_ready = Litestar([ready], openapi_config=None, logging_config=None)
+litestar_typed = Litestar([typed], openapi_config=None, logging_config=None)
