@@ -1,7 +1,7 @@
 """What a claim is about: stages with their hours, disclosed and predicted, and a base model."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -25,6 +25,12 @@ from service.core.stages.effort import Effort, efforts_of
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.schedule import order_errors
 
+RateIs: TypeAlias = Literal["stated", "assumed", "implied", "given"]
+"""How a rate was come by: stated or assumed by a report, implied by its dollars, or in a request.
+"""
+SECOND_HAND: Final = ("estimate", "plan", "recalled", "retold")
+"""Words in the basis of hours that the makers of a run did not disclose as its result."""
+
 
 class Priceable(Struct, frozen=True, kw_only=True):
     """A stage of the claim: its effort, the two kinds of hours, and its rental at a stated rate.
@@ -44,7 +50,7 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     request: QuoteRequest
     stages: tuple[Priceable, ...]
-    rate_is_assumed: bool = False
+    rate_is: RateIs = "stated"
     sources: tuple[Published, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     """What could not be had, and why."""
@@ -136,7 +142,7 @@ def _described(argument: Argument, what: ClaimedRequest) -> Subject:
                 sum_of, name="claim/described_device_hours", unit="device_hour", inputs=known
             )
             stages = [_with_disclosed(stage, disclosed, described) for stage in stages]
-    return Subject(request=request, stages=tuple(stages), missing=missing)
+    return Subject(request=request, stages=tuple(stages), rate_is="given", missing=missing)
 
 
 def _of_effort(effort: Effort) -> Priceable:
@@ -179,7 +185,6 @@ def _of_runs(argument: Argument, what: ClaimedRuns) -> Subject:
     stages = tuple(
         _of_run(argument, run, index, *clusters[run.accelerator]) for index, run in enumerate(runs)
     )
-    rates = [str(run.facts.get("cost_basis", "")) for run in runs]
     return Subject(
         request=QuoteRequest(
             run=Run(name="runs", stages=tuple(stage.effort.stage for stage in stages)),
@@ -187,10 +192,18 @@ def _of_runs(argument: Argument, what: ClaimedRuns) -> Subject:
             accounting=accounting,
         ),
         stages=stages,
-        rate_is_assumed=any("assumed" in basis for basis in rates),
+        rate_is=_rate_is(runs),
         sources=tuple(dict.fromkeys(source for run in runs for source in run.sources)),
         missing=tuple(found for run in runs for found in _missing_of(run)),
     )
+
+
+def _rate_is(runs: Sequence[ReferenceRun]) -> RateIs:
+    """How the rates of runs were come by: by a report, by its assumption, or from its dollars."""
+    bases = " ".join(str(run.facts.get("cost_basis", "")) for run in runs)
+    if "assumed" in bases:
+        return "assumed"
+    return "implied" if "implied" in bases else "stated"
 
 
 def _missing_of(run: ReferenceRun) -> list[tuple[str, str]]:
@@ -199,6 +212,9 @@ def _missing_of(run: ReferenceRun) -> list[tuple[str, str]]:
     if run.device_hours is UNSET:
         stand_in = "" if run.predicted is UNSET else "; predicted ones stand for them"
         found.append(("disclosed hours", f"{run.id} discloses no device-hours{stand_in}"))
+    elif any(word in run.device_hours_basis for word in SECOND_HAND):
+        basis = run.device_hours_basis.replace("_", " ")
+        found.append(("disclosed hours", f"the hours of {run.id} are not its makers': {basis}"))
     if not run.accelerator:
         found.append(("device", f"the catalog lacks the device of {run.id}"))
     return found

@@ -8,13 +8,19 @@ from msgspec import Struct
 from service.core.answer import Overall
 from service.core.claims.judging import JudgedReading
 from service.core.claims.readings import DraftReading
-from service.core.claims.subject import Subject
+from service.core.claims.subject import RateIs, Subject
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import ClaimBasis, ClaimScope
 
 SIZES: Final = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 ALL_OF_IT: Final = "the whole development with experiments, staff and data"
 NO_CENTS_FROM: Final = 1e3
+RATES: Final[Mapping[RateIs, str]] = {
+    "stated": "the stated",
+    "assumed": "an assumed",
+    "implied": "an implied",
+    "given": "a given",
+}
 """Amounts from here on are told without cents."""
 
 
@@ -71,8 +77,7 @@ def wording_of(subject: Subject, *, stated: Term | None) -> Wording:
     """The words for a subject. `stated` is the stated rate on average."""
     rate = "the stated rate"
     if stated is not None:
-        which = "an assumed" if subject.rate_is_assumed else "the stated"
-        rate = f"{which} ${stated.central:,.2f} a device-hour"
+        rate = f"{RATES[subject.rate_is]} ${stated.central:,.2f} a device-hour"
     return Wording(
         runs=len(subject.stages),
         has_base=subject.has_base,
