@@ -4,12 +4,14 @@ from collections.abc import Container
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
 from service.catalog_files.sources import Text
 from service.core.catalog.catalog import PublishedClaim, Slug
 from service.core.figures.sources import Judged, Published
+from service.core.request.claim import ClaimedRuns, ClaimRequest
 
 
 class ClaimRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,11 +47,12 @@ def read_claims(files: DataFiles, runs: Container[str]) -> dict[str, PublishedCl
 
 
 def _check_body(place: Place, body: dict[str, Any], runs: Container[str]) -> None:
-    """Report a body of a later date than the edition, or about a run that is not there."""
-    said_on, what = body.get("said_on"), body.get("what")
-    if not isinstance(said_on, str) or not isinstance(what, dict):
-        raise place.refusal("a claim says when it was said (said_on) and of what (what)")
-    place.check_date(said_on)
-    for run in what.get("ids", ()):
+    """Report a body that is no claim, of a later date than the edition, or about unknown runs."""
+    try:
+        claim = msgspec.convert(body, ClaimRequest)
+    except msgspec.ValidationError as error:
+        raise place.refusal(f"claim: {error}") from None
+    place.check_date(claim.said_on)
+    for run in claim.what.ids if isinstance(claim.what, ClaimedRuns) else ():
         if run not in runs:
             place.report(f"unknown run {run!r}")

@@ -135,7 +135,7 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
         "claims.toml",
         lambda text: text.replace("[claim.claim.what]", "[claim.claim.which]", 1),
         "entry 1 (deepseek-r1-294k)",
-        "of what",
+        "unknown field `which`",
     ),
     "a claim made twice": (
         "claims.toml",
