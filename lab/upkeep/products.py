@@ -204,6 +204,12 @@ PRODUCTS: Final = (
         writes=("openapi/openapi.json", "openapi/openapi.yaml"),
     ),
     Product(
+        name="claims",
+        module="lab.printed.claims",
+        reads=DATA,
+        writes=("docs/judged-claims.md",),
+    ),
+    Product(
         name="formulas",
         module="lab.printed.formulas",
         reads=DATA,
