@@ -18,7 +18,7 @@ from msgspec import UNSET, UnsetType
 from lab.files import Texts
 from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.files import DataFiles
-from service.catalog_files.purchases import chosen_usd, counted_of, rows_by_board
+from service.catalog_files.market.purchases import chosen_usd, counted_of, rows_by_board
 from service.catalog_files.ranges import LISTED, RangeRow, RuleName, Scale, on_scale
 from service.core.catalog.catalog import Catalog, PricePoint, Site
 from service.core.catalog.dates import days_between

@@ -10,25 +10,25 @@ import msgspec
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
-from service.catalog_files.billing import read_billing
 from service.catalog_files.claims import read_claims
 from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import CatalogError, DataFiles, Problem
-from service.catalog_files.models import read_models
-from service.catalog_files.observed import asked_prices_in, observed_in
-from service.catalog_files.offers import by_accelerator, read_offers, read_providers
-from service.catalog_files.prices import (
+from service.catalog_files.market.billing import read_billing
+from service.catalog_files.market.offers import by_accelerator, read_offers, read_providers
+from service.catalog_files.market.prices import (
     read_consumer_prices,
     read_price_history,
     read_spot_reclaims,
 )
-from service.catalog_files.purchases import purchase_prices, purchases, rows_by_board
+from service.catalog_files.market.purchases import purchase_prices, purchases, rows_by_board
+from service.catalog_files.market.systems import read_systems
+from service.catalog_files.models import read_models
+from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
-from service.catalog_files.systems import read_systems
 from service.core.catalog.catalog import Catalog
 
 __all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]

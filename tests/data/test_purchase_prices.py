@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.files import DataFiles
-from service.catalog_files.purchases import (
+from service.catalog_files.market.purchases import (
     PurchaseRow,
     chosen_usd,
     counted_of,

@@ -123,7 +123,7 @@ def stage_of_line(effort: Effort) -> str:
     return "" if effort.cluster_pointer == RUN_CLUSTER else effort.stage.name
 
 
-def held_hours(at: Cursor[Any], efforts: Iterable[Effort]) -> Term | None:
+def hours_in_turn(at: Cursor[Any], efforts: Iterable[Effort]) -> Term | None:
     """Hours on the clock of stages one after another. None if one of them is not known."""
     inputs: dict[str, Term] = {}
     for index, effort in enumerate(efforts):
@@ -139,7 +139,7 @@ def sold_of_rented(efforts: tuple[Effort, ...], *, billing: Billing) -> Sold:
     """What a seller bills of a cluster on which these stages run one after another."""
     cluster = efforts[0].context.cluster
     at = cluster.under(f"rental{cluster.pointer}")
-    devices, hours = efforts[0].devices, held_hours(at, efforts)
+    devices, hours = efforts[0].devices, hours_in_turn(at, efforts)
     if billing == "exact":
         return Sold(devices=devices, held_devices=devices, hours=hours, held_hours=hours)
     whole, in_devices = whole_pieces(at, devices, _piece_rented(at, devices))

@@ -10,7 +10,7 @@ from typing import Final
 
 CENT: Final = Decimal("0.01")
 CENT_PLACES: Final = 2
-DIGITS: Final = 3
+AMOUNT_DIGITS: Final = 3
 """Significant digits of an amount under a dollar."""
 MOST_PLACES: Final = 12
 """Decimal places of the smallest amounts."""
@@ -34,7 +34,7 @@ def as_amount(number: Decimal) -> Decimal:
     """
     if not number or abs(number) >= 1:
         return to_cents(number)
-    places = min(DIGITS - 1 - number.adjusted(), MOST_PLACES)
+    places = min(AMOUNT_DIGITS - 1 - number.adjusted(), MOST_PLACES)
     rounded = number.quantize(Decimal((0, (1,), -places)), context=EXACT)
     return _without_zeros(rounded)
 

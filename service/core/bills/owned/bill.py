@@ -16,7 +16,7 @@ from service.core.bills.owned import straight_line
 from service.core.bills.owned.terms import Holding
 from service.core.bills.power import Consumption
 from service.core.bills.prices import NoPrice, Price
-from service.core.bills.sold import Sold, held_hours, rounding_of, stage_of_line
+from service.core.bills.sold import Sold, hours_in_turn, rounding_of, stage_of_line
 from service.core.cluster import energy
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
@@ -98,7 +98,7 @@ def write_rounding(bill: BillBuilder, efforts: tuple[Effort, ...], holding: Hold
     terms = holding.terms
     if terms.devices == terms.effort.devices or holding.purchase_rates is None:
         return
-    hours = held_hours(terms.at, efforts)
+    hours = hours_in_turn(terms.at, efforts)
     beyond = rounding_of(
         terms.at,
         Sold(

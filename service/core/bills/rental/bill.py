@@ -17,7 +17,7 @@ from service.core.bills.sold import (
     RUN_CLUSTER,
     Sold,
     by_cluster,
-    held_hours,
+    hours_in_turn,
     rounding_of,
     sold_of_rented,
     stage_of_line,
@@ -280,7 +280,7 @@ def _gigabyte_months(storage: Cursor[Storage], rented: tuple[Rented, ...]) -> Te
         return storage.derive(
             formulas.gigabyte_months_kept, "gigabyte_months", gigabytes=size, months=months
         )
-    hours = held_hours(storage, (one.effort for one in rented))
+    hours = hours_in_turn(storage, (one.effort for one in rented))
     return hours and storage.derive(formulas.gigabyte_months, gigabytes=size, hours=hours)
 
 

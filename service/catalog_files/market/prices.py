@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeVar
 from msgspec import Meta, Struct
 
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
-from service.catalog_files.offers import PRICE_UNITS, Currency, Price
+from service.catalog_files.market.offers import PRICE_UNITS, Currency, Price
 from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import MEDIUM, Sources, Text
 from service.core.catalog.catalog import PriceKind, PricePoint, Slug, SpotReclaim

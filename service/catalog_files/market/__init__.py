@@ -1,0 +1,1 @@
+"""What is sold, how, and for how much: systems, offers, terms, and prices of now and then."""
