@@ -1,14 +1,18 @@
-"""Quotes and judged claims for the edge: look in the cache, else compute, count and store."""
+"""Quotes and judged claims for the edge: look in the cache, else compute, count and store.
+
+An answer is looked for in memory, then in the Redis that replicas share if it is dear to compute,
+and is computed otherwise.
+"""
 
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from service.answering import ClaimQuestion, Question, claim_question_of, question_of
-from service.cache import QuoteCache
+from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
 from service.computing import Lane, Pool, SingleFlight, Turns, unless_gone
 from service.core.answer import EngineStamp
@@ -29,7 +33,8 @@ from service.worker import Computed, computed, computed_apart
 
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
-
+ASK_REDIS_FROM_S: Final = 0.01
+"""An answer that takes less is computed at once. A look into Redis takes 0.6 ms, and may wait."""
 
 Asked: TypeAlias = Literal["quote", "claim"]
 """What a body asks for. The same bytes may be a request of one kind and no request of another."""
@@ -56,6 +61,13 @@ class Spelling(Struct, frozen=True, array_like=True):
 def issued(known: Spelling, kept: bytes, origin: str) -> Issued:
     """The answer to a request: the bytes that are kept, with what its envelope adds."""
     return Issued(known.id, enveloped(kept, known.envelope), origin, known.envelope)
+
+
+class Found(NamedTuple):
+    """An answer as it is kept, and where it came from."""
+
+    body: bytes
+    origin: Literal["redis", "computed"]
 
 
 class Apart:
@@ -101,7 +113,8 @@ class Quoting:
         self.engine = engine_stamp() if engine is None else engine
         self.apart = apart
         self._turns = Turns(most_waiting_s=most_waiting_s)
-        self._flights: SingleFlight[bytes] = SingleFlight()
+        self._flights: SingleFlight[Found] = SingleFlight()
+        self._look_ups: SingleFlight[Answer] = SingleFlight()
         self._heap = Heap()
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
 
@@ -140,7 +153,7 @@ class Quoting:
         """The answer to a request, from the cache or computed.
 
         `spelled` is the body that the request was read from. `recall` will find it. `leaves` waits
-        until the client has left. Raises `NotQuotable`, `Busy` or `ClientGone`.
+        until the client has left. Raises `NotQuotable`, `Busy`, `ClientGone` or `CacheUnavailable`.
         """
         question: Question | ClaimQuestion
         if isinstance(request, QuoteRequest):
@@ -153,21 +166,52 @@ class Quoting:
         body = self.cache.get_memory(question.id)
         if body is not None:
             return issued(known, body, "memory")
+        seconds = estimated_cpu_s(question.request)
+        if seconds < ASK_REDIS_FROM_S and self._fits_beside(seconds):
+            found = await self._computed(question, seconds)
+        else:
+            flight = self._flights.run(
+                question.id, lambda: self._shared_or_computed(question, seconds)
+            )
+            found = await unless_gone(flight, leaves)
+        return issued(known, found.body, found.origin)
+
+    async def kept(self, id: str) -> Answer:
+        """An answer issued before, as long as it is kept. Raises `CacheUnavailable`."""
+        body = self.cache.get_memory(id)
+        if body is not None:
+            return Answer(body, "memory")
+        found = await self._look_ups.run(id, lambda: self.cache.get_shared(id))
+        if found.origin == "unasked":
+            raise CacheUnavailable(id)
+        return found
+
+    async def _shared_or_computed(
+        self, question: Question | ClaimQuestion, seconds: float
+    ) -> Found:
+        """The answer that another process has computed, or else our own."""
+        shared = await self.cache.get_shared(question.id)
+        if shared.body is not None:
+            return Found(shared.body, "redis")
+        return await self._computed(question, seconds)
+
+    async def _computed(self, question: Question | ClaimQuestion, seconds: float) -> Found:
+        """The answer, computed and kept. The base quote is looked for if there is one."""
         named = question.base_quote
-        base = None if named is None else await self.kept(named)
-        body = await self._computed_where_it_fits(question, base, leaves)
+        base = None if named is None else (await self.kept(named)).body
+        body = await self._computed_where_it_fits(question, base, seconds)
         self.cache.put_nowait(question.id, body)
-        return issued(known, body, "computed")
+        return Found(body, "computed")
+
+    def _fits_beside(self, seconds: float) -> bool:
+        """Whether so much work is done between two looks at the network."""
+        return self.apart is None or seconds <= self.apart.beside_s
 
     async def _computed_where_it_fits(
-        self,
-        question: Question | ClaimQuestion,
-        base: bytes | None,
-        leaves: Callable[[], Awaitable[None]],
+        self, question: Question | ClaimQuestion, base: bytes | None, seconds: float
     ) -> bytes:
         """The encoded answer: computed in turn if that is quick, and in a worker otherwise."""
-        seconds = estimated_cpu_s(question.request)
-        if self.apart is None or seconds <= self.apart.beside_s:
+        if self.apart is None or self._fits_beside(seconds):
             return await self._turns.run(
                 lambda: self.compute(question, base_quote=base), seconds=seconds
             )
@@ -179,17 +223,8 @@ class Quoting:
             check_names(question.request, self.catalog)
         else:
             check_claim(question.request, self.catalog)
-        apart = self.apart
-
-        async def compute() -> bytes:
-            with self.metrics.phase("compute"):
-                return self._counted(await apart.run(question, base, seconds=seconds))
-
-        return await unless_gone(self._flights.run(question.id, compute), leaves)
-
-    async def kept(self, id: str) -> bytes | None:
-        """An answer issued before, as long as it is kept."""
-        return (await self.cache.get(id)).body
+        with self.metrics.phase("compute"):
+            return self._counted(await self.apart.run(question, base, seconds=seconds))
 
     def compute(
         self, question: Question | ClaimQuestion, *, base_quote: bytes | None = None

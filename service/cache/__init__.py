@@ -12,7 +12,7 @@ from service.cache.observing import (
     Result,
     Tier,
 )
-from service.cache.tiers import Answer, ComputedAnswer, QuoteCache
+from service.cache.tiers import Answer, CacheUnavailable, QuoteCache
 
 __all__ = [
     "BREAKER_STATES",
@@ -22,7 +22,7 @@ __all__ = [
     "Answer",
     "BreakerState",
     "CacheObserver",
-    "ComputedAnswer",
+    "CacheUnavailable",
     "InvalidRedisAddress",
     "Operation",
     "QuoteCache",

@@ -22,6 +22,9 @@ OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 RESULTS: tuple[Result, ...] = get_args(Result)
 BREAKER_STATES: tuple[BreakerState, ...] = get_args(BreakerState)
 
+UNTOLD: frozenset[Result] = frozenset(("timeout", "error", "open"))
+"""Results of a get that leave open whether the bytes are there."""
+
 
 class CacheObserver(Protocol):
     """Counts what the tiers do. It is called on the event loop and must neither wait nor raise."""

@@ -19,7 +19,7 @@ from service.cache.address import RedisAddress, redis_address
 from service.cache.breaker import Breaker
 from service.cache.clients import build_client
 from service.cache.envelope import HEADER_BYTES, InvalidEnvelope, seal, unseal
-from service.cache.key import KEY_SCHEMA, is_content_id, redis_key
+from service.cache.key import KEY_SCHEMA, redis_key
 from service.cache.observing import BreakerState, CacheObserver, Operation, Result
 
 PROBE_TIMEOUT_S: Final = 2.0
@@ -101,13 +101,11 @@ class RedisTier:
         self._observer.observe("redis", operation, "open")
         return True
 
-    async def get(self, content_id: str) -> bytes | None:
+    async def get(self, content_id: str) -> tuple[Result, bytes | None]:
         """The bytes kept under `content_id`, if they are there and are those that were put."""
-        if not is_content_id(content_id):
-            return None
         result, body = await self._get(redis_key(content_id))
         self._observer.observe("redis", "get", result)
-        return body
+        return result, body
 
     async def put(self, content_id: str, body: bytes) -> None:
         """Keep `body` under `content_id` for the time to live, if the Redis accepts it."""

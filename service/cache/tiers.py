@@ -5,11 +5,11 @@ miss would have computed. Nothing is ever invalidated, and expiry only frees roo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Final, Literal, NamedTuple
 
+from service.cache.key import is_content_id
 from service.cache.memory import MemoryTier
-from service.cache.observing import BreakerState, CacheObserver, Unobserved
+from service.cache.observing import UNTOLD, BreakerState, CacheObserver, Unobserved
 from service.cache.redis import RedisTier
 
 DEFAULT_MEMORY_BYTES: Final = 64 * 1024**2
@@ -26,58 +26,33 @@ MAX_PENDING_PUTS: Final = 256
 MAX_PENDING_PUT_BYTES: Final = 32 * 1024**2
 """Limits of stores under way. Beyond them a store is dropped and not queued."""
 
-T = TypeVar("T")
-
-Origin = Literal["memory", "redis", "computed", "nowhere"]
+Origin = Literal["memory", "redis", "nowhere", "unasked"]
 
 
 class Answer(NamedTuple):
-    """The bytes under a key, and where they were; (None, "nowhere") if there are none."""
+    """The bytes under a key, and where they were.
+
+    Without bytes the origin is "nowhere" if no tier has them, and "unasked" if the Redis was not
+    asked or did not answer, so that nobody knows.
+    """
 
     body: bytes | None
     origin: Origin
 
 
-class ComputedAnswer(NamedTuple):
-    """The bytes, and where they came from."""
+class CacheUnavailable(Exception):
+    """Nobody knows whether an answer is kept: the Redis was not asked, or did not answer"""
 
-    body: bytes
-    origin: Literal["memory", "redis", "computed"]
-
-
-class _SingleFlight(Generic[T]):
-    """At most one run per key at a time. Callers who come meanwhile wait for the same run."""
-
-    def __init__(self) -> None:
-        self._runs: dict[str, asyncio.Task[T]] = {}
-
-    async def run(self, key: str, start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        run = self._runs.get(key)
-        if run is None:
-            run = asyncio.create_task(start(), name="cache single flight")
-            self._runs[key] = run
-            run.add_done_callback(lambda done: self._ended(key, done))
-        return await asyncio.shield(run)
-
-    async def close(self) -> None:
-        """Cancel what still runs."""
-        runs = list(self._runs.values())
-        for run in runs:
-            run.cancel()
-        await asyncio.gather(*runs, return_exceptions=True)
-
-    def _ended(self, key: str, run: asyncio.Task[T]) -> None:
-        del self._runs[key]
-        if not run.cancelled():
-            run.exception()  # read, so that asyncio does not report a run that nobody waits for
+    def __init__(self, id: str) -> None:
+        super().__init__(id)
+        self.id = id
 
 
 class QuoteCache:
     """Encoded quotes under their content ids. It belongs to one event loop.
 
-    `get_memory` is a table look-up without `await`. The hot route calls it first, and calls `get`
-    or `get_shared` only if computing takes clearly longer than the 0.1 ms of CPU of a round trip.
-    Concurrent look-ups of one key share one round trip. Concurrent computations of one key are one.
+    `get_memory` is a table look-up without `await`. The hot route calls it first, and calls
+    `get_shared` only if computing takes clearly longer than a round trip.
 
     A store in Redis never delays an answer. Stores run in the background, at most MAX_PENDING_PUTS
     at a time, each within the deadline of a command. `close` waits for those under way.
@@ -108,6 +83,7 @@ class QuoteCache:
         self._observer: CacheObserver = observer or Unobserved()
         self._memory = MemoryTier(max_bytes=memory_bytes)
         self._redis: RedisTier | None = None
+        self._shares = url is not None
         if url is not None:
             self._redis = RedisTier(
                 url=url,
@@ -119,8 +95,6 @@ class QuoteCache:
                 pause_s=breaker_pause_s,
                 observer=self._observer,
             )
-        self._look_ups = _SingleFlight[bytes | None]()
-        self._computations = _SingleFlight[ComputedAnswer]()
         self._pending_puts: set[asyncio.Task[None]] = set()
         self._pending_put_bytes = 0
 
@@ -137,8 +111,6 @@ class QuoteCache:
         redis, self._redis = self._redis, None
         if self._pending_puts:
             await asyncio.gather(*self._pending_puts, return_exceptions=True)
-        await self._look_ups.close()
-        await self._computations.close()
         if redis is not None:
             await redis.close()
 
@@ -148,20 +120,22 @@ class QuoteCache:
         self._observer.observe("memory", "get", "miss" if body is None else "hit")
         return body
 
-    async def get_shared(self, key: str) -> bytes | None:
-        """The bytes that the Redis has under `key`, for a caller who has tried `get_memory`."""
-        redis = self._redis
-        if redis is None or redis.turns_away("get"):
-            return None
-        return await self._look_ups.run(key, lambda: self._look_up(redis, key))
+    async def get_shared(self, key: str) -> Answer:
+        """What the Redis has under `key`, for a caller who has tried `get_memory`."""
+        if not self._shares or not is_content_id(key):
+            return Answer(None, "nowhere")
+        if self._redis is None:
+            return Answer(None, "unasked")
+        result, body = await self._redis.get(key)
+        if body is None:
+            return Answer(None, "unasked" if result in UNTOLD else "nowhere")
+        self._put_memory(key, body)
+        return Answer(body, "redis")
 
     async def get(self, key: str) -> Answer:
         """The bytes kept under `key`, in memory or else in Redis."""
         body = self.get_memory(key)
-        if body is not None:
-            return Answer(body, "memory")
-        body = await self.get_shared(key)
-        return Answer(body, "nowhere" if body is None else "redis")
+        return await self.get_shared(key) if body is None else Answer(body, "memory")
 
     def put_nowait(self, key: str, body: bytes, *, share: bool = True) -> None:
         """Keep `body` under `key`: at once in memory, and soon in Redis unless `share` is False."""
@@ -173,33 +147,6 @@ class QuoteCache:
         """The same as `put_nowait`, under the name that goes with `get`. It does not wait."""
         self.put_nowait(key, body, share=share)
 
-    async def get_or_compute(
-        self,
-        key: str,
-        compute: Callable[[], Awaitable[bytes]],
-        *,
-        ask_redis: bool = True,
-        share: bool = True,
-    ) -> ComputedAnswer:
-        """The bytes kept under `key`, or else those that `compute` returns, which are then kept.
-
-        Concurrent callers of one key share one computation, and its exception if it raises. It runs
-        in a task of its own, so it goes on when a caller leaves.
-        """
-        body = self.get_memory(key)
-        if body is not None:
-            return ComputedAnswer(body, "memory")
-
-        async def look_up_or_compute() -> ComputedAnswer:
-            shared = await self.get_shared(key) if ask_redis else None
-            if shared is not None:
-                return ComputedAnswer(shared, "redis")
-            computed = await compute()
-            self.put_nowait(key, computed, share=share)
-            return ComputedAnswer(computed, "computed")
-
-        return await self._computations.run(key, look_up_or_compute)
-
     @property
     def memory_used_bytes(self) -> int:
         """Bytes that the memory tier takes now, bookkeeping included."""
@@ -209,12 +156,6 @@ class QuoteCache:
     def breaker_state(self) -> BreakerState | None:
         """The state of the breaker before Redis. None without a Redis."""
         return None if self._redis is None else self._redis.breaker.state
-
-    async def _look_up(self, redis: RedisTier, key: str) -> bytes | None:
-        body = await redis.get(key)
-        if body is not None:
-            self._put_memory(key, body)
-        return body
 
     def _put_memory(self, key: str, body: bytes) -> None:
         stored = self._memory.put(key, body)

@@ -1,10 +1,8 @@
 """Do the tiers give back what was put, once, and at the cost of one look?"""
 
-import asyncio
-
 import pytest
 
-from service.cache import Answer, ComputedAnswer, InvalidRedisAddress, QuoteCache
+from service.cache import Answer, InvalidRedisAddress, QuoteCache
 from service.cache import tiers as tiers_module
 from tests.redis_server import unused_port
 from tests.service.recording import until
@@ -75,87 +73,6 @@ async def test_a_typed_id_never_becomes_a_key(redis_server, recorder):
     await cache.close()
 
 
-async def test_looks_for_one_key_at_one_time_are_one_look(redis_server, recorder):
-    cache = QuoteCache(url=redis_server.url, timeout_s=PATIENT, observer=recorder)
-    answers = await asyncio.gather(*(cache.get(f"q_{number % 4}") for number in range(40)))
-    assert answers == [Answer(None, "nowhere")] * 40
-    assert recorder.redis_gets() == {"miss": 4}
-    await cache.close()
-
-
-async def test_one_key_is_computed_once(redis_server, recorder):
-    cache = QuoteCache(url=redis_server.url, timeout_s=PATIENT, observer=recorder)
-    computed = 0
-
-    async def compute() -> bytes:
-        nonlocal computed
-        computed += 1
-        await asyncio.sleep(0)
-        return body_of("q_1")
-
-    answers = await asyncio.gather(*(cache.get_or_compute("q_1", compute) for _ in range(50)))
-    assert answers == [ComputedAnswer(body_of("q_1"), "computed")] * 50
-    assert computed == 1
-    assert await cache.get_or_compute("q_1", compute) == (body_of("q_1"), "memory")
-    await cache.close()
-
-    replica = QuoteCache(url=redis_server.url, timeout_s=PATIENT)
-    assert await replica.get_or_compute("q_1", compute) == (body_of("q_1"), "redis")
-    assert computed == 1
-    await replica.close()
-
-
-async def test_cheap_work_does_not_ask_redis(redis_server, recorder):
-    cache = QuoteCache(url=redis_server.url, timeout_s=PATIENT, observer=recorder)
-
-    async def compute() -> bytes:
-        return b"body"
-
-    assert await cache.get_or_compute("q_1", compute, ask_redis=False) == (b"body", "computed")
-    await cache.close()
-    assert recorder.redis_gets() == {}
-    assert recorder.redis_puts() == {"stored": 1}
-
-
-async def test_a_computation_that_fails_fails_for_all_and_is_tried_again(recorder):
-    cache = QuoteCache(observer=recorder)
-
-    async def fail() -> bytes:
-        await asyncio.sleep(0)
-        raise LookupError("no such accelerator")
-
-    async def compute() -> bytes:
-        return b"body"
-
-    failures = await asyncio.gather(
-        *(cache.get_or_compute("q_1", fail) for _ in range(5)), return_exceptions=True
-    )
-    assert [type(failure) for failure in failures] == [LookupError] * 5
-    assert await cache.get_or_compute("q_1", compute) == (b"body", "computed")
-    await cache.close()
-
-
-async def test_who_goes_away_does_not_take_the_computation_along():
-    cache = QuoteCache()
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    async def compute() -> bytes:
-        begun.set()
-        await go_on.wait()
-        return b"body"
-
-    leaver = asyncio.create_task(cache.get_or_compute("q_1", compute))
-    await begun.wait()
-    stayer = asyncio.create_task(cache.get_or_compute("q_1", compute))
-    await asyncio.sleep(0)
-    leaver.cancel()
-    await asyncio.gather(leaver, return_exceptions=True)
-    go_on.set()
-    assert await stayer == (b"body", "computed")
-    assert leaver.cancelled()
-    await cache.close()
-
-
 async def test_stores_beyond_the_bound_are_dropped_and_the_rest_is_stored(redis_server, recorder):
     cache = QuoteCache(url=redis_server.url, timeout_s=PATIENT, observer=recorder)
     many = tiers_module.MAX_PENDING_PUTS + 10
@@ -197,7 +114,7 @@ async def test_a_closed_cache_goes_on_without_redis(redis_server):
     await cache.close()
     cache.put_nowait("q_2", b"body")
     assert await cache.get("q_2") == Answer(b"body", "memory")
-    assert await cache.get("q_3") == Answer(None, "nowhere")
+    assert await cache.get("q_3") == Answer(None, "unasked")
     await cache.close()
 
 

@@ -1,14 +1,40 @@
 """Redis is an accelerator: the same answers whatever happens to it, and metrics that tell."""
 
+import asyncio
+import json
+
+import httpx
 import pytest
 
 from tests.redis_server import start_redis, unused_port
-from tests.requests import R1, V3
+from tests.requests import R1, V3, disaggregated_stages
 from tests.server import start_service
+
+AWAY = "/problems/cache-unavailable"
+TRULY_GONE = "/problems/quote-not-kept"
 
 
 def named(name):
     return R1 | {"run": R1["run"] | {"name": name}}
+
+
+def on_top_of(id):
+    return R1 | {"accounting": {"base_model": {"kind": "quote", "id": id}}}
+
+
+def quote_number(index):
+    return f"/quote/q_{index:064x}"
+
+
+def last_line(service, *, status):
+    """The log line of the last request with this status."""
+
+    def lines():
+        every = [json.loads(line) for line in service.log().splitlines()]
+        return [line for line in every if line.get("status") == status]
+
+    assert service.settles(lambda: bool(lines()))
+    return lines()[-1]
 
 
 def test_replicas_that_share_a_redis_find_each_others_quotes():
@@ -33,8 +59,6 @@ def test_a_redis_that_fails_in_mid_run_changes_no_answer(trouble):
         again = service.client.post("/quote", json=named("before"))
         assert again.content == expected.content
         assert service.client.get("/readyz").status_code == 200
-        unknown = service.client.get("/quote/q_" + "1" * 64)
-        assert unknown.status_code == 404
 
 
 def test_a_redis_that_was_never_there_changes_no_answer():
@@ -43,7 +67,7 @@ def test_a_redis_that_was_never_there_changes_no_answer():
         expected = plain.client.post("/quote", json=V3)
         assert service.client.post("/quote", json=V3).content == expected.content
         for index in range(8):
-            service.client.get("/quote/q_" + f"{index:064x}")
+            assert service.client.get(quote_number(index)).status_code == 503
         assert service.metric("runquote_cache_breaker_state", state="open") == 1
 
 
@@ -53,3 +77,77 @@ def test_a_wrong_password_and_a_full_redis_change_no_answer():
             with start_service(RUNQUOTE_REDIS_URL=url) as service:
                 assert service.client.post("/quote", json=V3).status_code == 200
                 assert "wrong" not in service.log()
+
+
+def test_a_costly_quote_that_another_replica_has_computed_comes_from_redis():
+    costly = disaggregated_stages(1, stages=1)
+    bills = {"basis": "rental", "outcome": "priced"}
+    with start_redis() as redis, start_service(RUNQUOTE_REDIS_URL=redis.url) as first:
+        computed = first.client.post("/quote", json=costly)
+        assert "computed;dur=" in computed.headers["server-timing"]
+        stored = {"tier": "redis", "operation": "put", "result": "stored"}
+        assert first.settles(lambda: first.metric("runquote_cache_operations_total", **stored) == 1)
+        with start_service(RUNQUOTE_REDIS_URL=redis.url) as second:
+            shared = second.client.post("/quote", json=costly)
+            assert shared.content == computed.content
+            assert shared.headers["etag"] == computed.headers["etag"]
+            assert "redis;dur=" in shared.headers["server-timing"]
+            assert last_line(second, status=200)["cache"] == "redis"
+            assert second.metric("runquote_quotes_total", **bills) == 0
+            again = second.client.post("/quote", json=costly)
+            assert "memory;dur=" in again.headers["server-timing"]
+
+
+def test_a_cheap_quote_is_computed_rather_than_asked_for():
+    with start_redis() as redis, start_service(RUNQUOTE_REDIS_URL=redis.url) as service:
+        assert service.client.post("/quote", json=V3).status_code == 200
+        for result in ("hit", "miss"):
+            looked = {"tier": "redis", "operation": "get", "result": result}
+            assert service.metric("runquote_cache_operations_total", **looked) == 0
+
+
+@pytest.mark.parametrize("trouble", ["hang", "kill"])
+def test_what_redis_cannot_say_is_never_told_as_gone(trouble):
+    """Before the breaker opens, while it is open, and for a base model."""
+    with (
+        start_redis() as redis,
+        start_service(RUNQUOTE_REDIS_URL=redis.url) as first,
+        start_service(RUNQUOTE_REDIS_URL=redis.url) as second,
+    ):
+        base = first.client.post("/quote", json=R1)
+        assert second.client.get(quote_number(1)).json()["type"] == TRULY_GONE
+        getattr(redis, trouble)()
+        for _ in range(8):
+            for asked in (
+                second.client.get(base.headers["content-location"]),
+                second.client.post("/quote", json=on_top_of(base.json()["id"])),
+                second.client.get("/claim/c_" + "1" * 64),
+            ):
+                assert asked.status_code == 503
+                assert asked.json()["type"] == AWAY
+                assert int(asked.headers["retry-after"]) >= 1
+        assert second.client.get("/quote/nonsense").status_code == 404
+        assert first.client.get(base.headers["content-location"]).content == base.content
+        built = first.client.post("/quote", json=on_top_of(base.json()["id"]))
+        assert built.status_code == 200
+
+
+def test_what_redis_was_asked_for_and_has_not_is_gone():
+    with start_redis() as redis, start_service(RUNQUOTE_REDIS_URL=redis.url) as service:
+        assert service.client.get(quote_number(2)).json()["type"] == TRULY_GONE
+        built = service.client.post("/quote", json=on_top_of("q_" + "2" * 64))
+        assert built.status_code == 409
+
+
+def test_many_who_ask_for_one_quote_share_one_look_into_redis():
+    """A hung Redis shows it: they share its timeout."""
+    with start_redis() as redis, start_service(RUNQUOTE_REDIS_URL=redis.url) as service:
+        redis.hang()
+
+        async def ask() -> list[httpx.Response]:
+            async with httpx.AsyncClient(base_url=service.url, timeout=60) as client:
+                return await asyncio.gather(*(client.get(quote_number(3)) for _ in range(20)))
+
+        assert {answer.status_code for answer in asyncio.run(ask())} == {503}
+        late = {"tier": "redis", "operation": "get", "result": "timeout"}
+        assert service.metric("runquote_cache_operations_total", **late) < 20

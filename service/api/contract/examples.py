@@ -12,6 +12,7 @@ from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
     AddressTooLong,
     BodyTimeout,
+    CacheAway,
     ClaimNotKept,
     Draining,
     EntryNotFound,
@@ -604,6 +605,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unknown-name": unknown(UnknownName, "a100", *SOME_ACCELERATORS, pointer="/cluster"),
     "not-quotable": NotQuotable((UNKNOWN_ACCELERATOR, UNKNOWN_PROVIDER)),
     "internal-error": RuntimeError(),
+    "cache-unavailable": CacheAway(QUOTE_ID),
     "overloaded": Overloaded("512 requests are waiting"),
     "head-timeout": HeadTimeout(10.0),
     "address-too-long": AddressTooLong(65536),

@@ -52,6 +52,7 @@ REFUSALS: Final = (
     "unsupported-media-type",
     *NAMES,
     "internal-error",
+    "cache-unavailable",
     "overloaded",
 )
 """How a request with a body may be refused."""
@@ -155,7 +156,9 @@ def get_quote() -> Schema:
                 {JSON: {"schema": schema("Quote")}},
                 "Server-Timing",
             ),
-            **problem_references("invalid-query", "quote-not-kept", *EVERYWHERE),
+            **problem_references(
+                "invalid-query", "quote-not-kept", *EVERYWHERE, "cache-unavailable"
+            ),
         },
     }
 
@@ -231,7 +234,7 @@ def get_claim() -> Schema:
                 {JSON: {"schema": schema("ClaimAnswer")}},
                 "Server-Timing",
             ),
-            **problem_references("claim-not-kept", *EVERYWHERE),
+            **problem_references("claim-not-kept", *EVERYWHERE, "cache-unavailable"),
         },
     }
 
@@ -509,6 +512,7 @@ def responses() -> dict[str, Schema]:
                 ("unreadable-json",),
                 ("invalid-query",),
                 NAMES,
+                ("cache-unavailable", "overloaded"),
             )
         },
         **{
@@ -519,7 +523,7 @@ def responses() -> dict[str, Schema]:
                 "base-quote-not-kept",
                 "payload-too-large",
                 "unsupported-media-type",
-                "overloaded",
+                "cache-unavailable",
                 "draining",
             )
         },

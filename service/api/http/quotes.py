@@ -146,10 +146,12 @@ async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) 
     query = read_query(query_items(request.scope["query_string"]), OF_A_QUOTE)
     envelope = msgspec.convert(query, Envelope)
     start = perf_counter()
-    body = await quoting.kept(id) if id.startswith(QUOTE_PREFIX) else None
-    if body is None:
+    kept = await quoting.kept(id) if id.startswith(QUOTE_PREFIX) else None
+    if kept is None or kept.body is None:
         raise QuoteNotKept(id)
-    return kept_answer(id, body, envelope, start=start)
+    request.scope["state"]["noted"].update({"quote": id, "cache": kept.origin})
+    timing = f"{kept.origin};dur={(perf_counter() - start) * 1000:.3f}"
+    return kept_answer(id, kept.body, envelope, timing=timing)
 
 
 @get("/claim/{id:str}")
@@ -157,13 +159,15 @@ async def get_claim(id: str, request: Request[Any, Any, Any], quoting: Quoting) 
     """A claim judged before, as long as it is kept."""
     check_accepts(request.headers.get("accept"), JSON)
     start = perf_counter()
-    body = await quoting.kept(id) if id.startswith(CLAIM_PREFIX) else None
-    if body is None:
+    kept = await quoting.kept(id) if id.startswith(CLAIM_PREFIX) else None
+    if kept is None or kept.body is None:
         raise ClaimNotKept(id)
-    return kept_answer(id, body, NO_ENVELOPE, start=start)
+    request.scope["state"]["noted"].update({"claim": id, "cache": kept.origin})
+    timing = f"{kept.origin};dur={(perf_counter() - start) * 1000:.3f}"
+    return kept_answer(id, kept.body, NO_ENVELOPE, timing=timing)
 
 
-def kept_answer(id: str, body: bytes, envelope: Envelope, *, start: float) -> Response[bytes]:
+def kept_answer(id: str, body: bytes, envelope: Envelope, *, timing: str) -> Response[bytes]:
     """The bytes of an answer issued before, with what its envelope adds."""
     return Response(
         enveloped(body, envelope),
@@ -171,7 +175,7 @@ def kept_answer(id: str, body: bytes, envelope: Envelope, *, start: float) -> Re
         headers={
             "ETag": f'"{entity_tag(id, envelope)}"',
             "Cache-Control": CACHE_CONTROL.decode(),
-            "Server-Timing": f"cache;dur={(perf_counter() - start) * 1000:.3f}",
+            "Server-Timing": timing,
             "Vary": "accept",
         },
     )

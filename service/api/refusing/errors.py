@@ -130,6 +130,18 @@ class ClaimNotKept(Refused):
         )
 
 
+class CacheAway(Refused):
+    """The Redis that replicas share was not asked for an answer, or did not answer"""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(
+            "cache-unavailable",
+            f"whether {shown(id)} is kept is not known: the Redis that replicas share does not "
+            "answer",
+            headers={"Retry-After": "1"},
+        )
+
+
 class MethodNotAllowed(Refused):
     """The path exists, but not for this method"""
 

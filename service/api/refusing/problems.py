@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, Struct
 
 from service.api.refusing.errors import (
     MOST_FAULTS,
+    CacheAway,
     Code,
     Fault,
     MethodNotAllowed,
@@ -24,6 +25,7 @@ from service.api.refusing.errors import (
     Refused,
     summary_of,
 )
+from service.cache import CacheUnavailable
 from service.computing import Busy
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownName
@@ -334,6 +336,16 @@ EDGE: Final = (
         remedy="Report it with the request id at the end of `instance`. The log has it too.",
     ),
     Kind(
+        slug="cache-unavailable",
+        status=503,
+        title="It is not known whether the answer is kept",
+        meaning="The answer of this id, or the quote that a base model is taken from, is not in "
+        "the memory of this process. The Redis that replicas share was not asked, or did not "
+        "answer. The answer may well be kept.",
+        remedy="Wait as long as the `Retry-After` header says, then send it again; or post the "
+        "request that the id belongs to, which gives the same id.",
+    ),
+    Kind(
         slug="draining",
         status=503,
         title="The service is about to end",
@@ -389,6 +401,8 @@ def refusal_of(error: Exception) -> Refused:
         return error
     if isinstance(error, Busy):
         return Overloaded(error.detail, retry_after_s=error.retry_after_s)
+    if isinstance(error, CacheUnavailable):
+        return CacheAway(error.id)
     if isinstance(error, QuoteError):
         error = NotQuotable((error,))
     if isinstance(error, NotQuotable):
