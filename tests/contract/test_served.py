@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from service.api.contract.document import exact_schemas
-from service.api.contract.examples import REQUESTS
+from service.api.contract.examples import CLAIMS, REQUESTS
 from service.api.http.pages import ASSETS, CONTENT_SECURITY_POLICY
 from service.api.refusing.problems import KINDS
 from service.core.figures.vocabulary import BASES
@@ -63,6 +63,16 @@ def test_every_example_is_answered_as_the_contract_says(service, example):
     again = service.client.get(f"/quote/{answer.json()['id']}")
     assert again.content == answer.content
     conforms(again, "/quote/{id}", "get")
+
+
+@pytest.mark.parametrize("example", CLAIMS, ids=lambda example: example.name)
+def test_every_claim_is_judged_as_the_contract_says(service, example):
+    answer = service.client.post("/claim", json=example.request)
+    assert answer.status_code == 200
+    conforms(answer, "/claim", "post")
+    again = service.client.get(f"/claim/{answer.json()['id']}")
+    assert again.content == answer.content
+    conforms(again, "/claim/{id}", "get")
 
 
 def anchored(tokens_per_s_per_device: float) -> dict[str, Any]:

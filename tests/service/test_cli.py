@@ -1,15 +1,17 @@
 """The command line: tables for people, the same bytes for programs."""
 
 import csv
+import itertools
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
 
 from lab.files import LAB_DATA
-from service.api.contract.examples import REQUESTS
+from service.api.contract.examples import CLAIMS, REQUESTS
 from service.cli import app
-from service.local import quote_bytes
+from service.local import claim_bytes, quote_bytes
 
 EPOCH = LAB_DATA / "epoch_costs.csv"
 RUN = CliRunner(env={"COLUMNS": "220"})
@@ -137,3 +139,62 @@ def test_a_table_ends_with_what_to_act_on_and_where_a_given_rate_stands(tmp_path
     assert "the price of a month" in said
     assert "Check the number and its unit" in said
     assert said.index("act implausible_value") < said.index("check ") < said.index("note ")
+
+
+@pytest.mark.parametrize("example", CLAIMS, ids=lambda example: example.name)
+def test_every_claim_is_shown_with_its_readings_within_80_columns(example, tmp_path):
+    narrow = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"})
+    done = narrow.invoke(app, ["claim", file_of(tmp_path, example.request)])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert max(map(len, lines)) <= 80
+    judged = json.loads(claim_bytes(json.dumps(example.request).encode()))
+    drawn = [line for line in lines if re.search(r"\[.*o.*\]|\|", line[26:])]
+    assert len(drawn) >= len(judged["readings"])
+    words = " ".join(" ".join(lines).split())
+    assert judged["verdict"]["sentence"] in words
+    for one in judged["not_checkable"]:
+        assert f"not checkable: {one['what']}: {one['why']}" in words
+
+
+def drawn_rows(request, tmp_path):
+    """The lines of the picture by their label, without the label."""
+    narrow = CliRunner(env={"COLUMNS": "80"})
+    done = narrow.invoke(app, ["claim", file_of(tmp_path, request)])
+    _, _, picture = done.output.partition("on a log axis")
+    rows = itertools.takewhile(lambda line: not line.startswith("USD"), picture.splitlines()[1:])
+    return {row[:26].strip(): row[26:] for row in rows}
+
+
+def test_the_claim_stands_in_one_column_right_of_what_it_is_above(tmp_path):
+    judged = json.loads(claim_bytes(json.dumps(CLAIMS[0].request).encode()))
+    verdicts = {(one["basis"], one["scope"]): one["verdict"] for one in judged["readings"]}
+    rows = drawn_rows(CLAIMS[0].request, tmp_path)
+    assert len({row.index("|") for row in rows.values()}) == 1
+    assert verdicts["purchase", "capital"] == "below"
+    bought = rows["purchase    all devices"]
+    assert bought.index("|") < bought.index("[") < bought.index("o") < bought.index("]")
+    assert verdicts["owned_straight_line", "final_run"] == "within"
+    owned = rows["owned       final run"]
+    assert owned.index("|") < owned.index("o") < owned.index("]")
+
+
+def test_an_interval_is_drawn_as_two_lines_and_a_bound_as_one(tmp_path):
+    between = CLAIMS[0].request | {"amount": {"low": 2e5, "high": 4e6}}
+    at_least = CLAIMS[0].request | {"bound": "at_least"}
+    assert {row.count("|") for row in drawn_rows(between, tmp_path).values()} == {2}
+    assert {row.count("|") for row in drawn_rows(at_least, tmp_path).values()} == {1}
+
+
+def test_a_claim_in_json_is_what_the_service_answers(tmp_path):
+    request = CLAIMS[0].request
+    done = RUN.invoke(app, ["claim", file_of(tmp_path, request), "--format", "json"])
+    assert json.loads(done.stdout) == json.loads(claim_bytes(json.dumps(request).encode()))
+
+
+def test_a_claim_that_cannot_be_read_is_refused_with_its_pointers(tmp_path):
+    wrong = CLAIMS[0].request | {"said_on": "soon", "what": {"kind": "runs", "ids": ["no run"]}}
+    done = RUN.invoke(app, ["claim", file_of(tmp_path, wrong)])
+    assert done.exit_code == 2
+    assert "/said_on" in done.output
+    assert "/what/ids/0" in done.output

@@ -83,6 +83,7 @@ NAMES_IN_REQUESTS: Final = {
     ("BaseRuns", "ids"): RUN,
     ("ClaimedRuns", "ids"): RUN,
     ("PresetModel", "id"): MODEL,
+    ("Metered", "measured_on"): ACCELERATOR,
 }
 """The members of requests that hold such a name, or an array of them."""
 
