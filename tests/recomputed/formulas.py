@@ -173,30 +173,31 @@ PARTS: Final[dict[str, Callable[[Inputs], dict[str, float]]]] = {
 """Formulas that answer with several. A figure of one ends with the name of the part."""
 
 
-def _is_bare_card(quote: Json, price: str) -> bool:
-    """Whether a price is that of a card without its share of a server."""
-    if price.startswith("assumptions/"):
-        return "card_price" in price
+def _is_bare_card(quote: Json, stands: str) -> bool:
+    """Whether a price is that of a card without its share of a server, by where that stands."""
+    if stands.startswith("purchase_prices/"):
+        return stands.endswith(": a bare card")
     said = quote["request"]
-    for member in price.removeprefix("request/").split("/")[:-1]:
-        said = said[member]
-    return not said["price_includes_server"]
+    for member in stands.strip("/").split("/"):
+        said = said[int(member) if isinstance(said, list) else member]
+    return not said
 
 
 def recomputed(quote: Json) -> Iterator[tuple[str, str, float]]:
     """Each derived figure that these formulas give: its name, its formula and its value here.
 
-    A figure that also follows from the structure of the request is left to the other checks.
+    A figure that follows from an offer, a model or a layout besides is left to the other checks.
     """
     figures = quote["figures"]
     for name, figure in figures.items():
         source = figure["source"]
         formula = source.get("formula", "")
-        if source["kind"] != "derived" or "structure" in source:
+        structure = source.get("structure", {})
+        if source["kind"] != "derived" or not structure.keys() <= {"price_includes_server"}:
             continue
         inputs = {key: float(figures[one]["value"]) for key, one in source["inputs"].items()}
-        if formula in {"straight_line_acquisition", "straight_line_purchase_rates"}:
-            inputs["is_bare_card"] = _is_bare_card(quote, source["inputs"]["price_usd_per_device"])
+        for stands in structure.values():
+            inputs["is_bare_card"] = _is_bare_card(quote, stands)
         if formula in WHOLE:
             yield name, formula, WHOLE[formula](inputs)
         elif formula in PARTS:

@@ -72,7 +72,7 @@ def _acquisition(terms: ClusterTerms, price: PriceOfDevice) -> Mapping[str, Term
         "acquisition",
         devices=terms.devices,
         **_straight_line_inputs(terms, price),
-        price_includes_server=float(price.includes_server),
+        price_includes_server=price.includes_server,
     )
 
 
@@ -93,7 +93,7 @@ def _straight_line_rates(
         maintenance_share_per_year=at.assumed(
             "maintenance_share", unit="share/year", default="owned.maintenance_share_per_year"
         ),
-        price_includes_server=float(price.includes_server),
+        price_includes_server=price.includes_server,
     )
 
 
@@ -118,7 +118,7 @@ def of_family(terms: ClusterTerms, stem: str, *, family: str = "") -> Term:
 
 def _epoch_price(terms: ClusterTerms, price: PriceOfDevice) -> Term:
     """The price of a device with its share of the server, which is added to a bare card."""
-    if price.includes_server:
+    if price.includes_server.value:
         return price.usd
     return terms.argument.ledger.derive_once(
         epoch.server_price_usd,

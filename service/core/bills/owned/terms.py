@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from service.core.argument import Argument, Cursor
+from service.core.argument import Argument, Cursor, Fixed
 from service.core.bills.power import DevicePower, SiteRates
 from service.core.bills.sold import piece_bought, whole_pieces
 from service.core.catalog.catalog import Accelerator
@@ -16,10 +16,10 @@ from service.core.stages.effort import Effort
 
 
 class PriceOfDevice(Struct, frozen=True):
-    """Dollars for one device, and whether the price includes its share of the server."""
+    """Dollars for one device, and whether (0 or 1) the price includes its share of the server."""
 
     usd: Term
-    includes_server: bool
+    includes_server: Fixed
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -78,12 +78,13 @@ class ClusterTerms(Struct, frozen=True, kw_only=True):
         member = "usd_per_device"
         if self.at.states(member):
             given = self.at.quantity(member, unit="usd/device")
-            return PriceOfDevice(given, self.at.said.price_includes_server)
+            return PriceOfDevice(given, self.at.fixed("price_includes_server"))
         known = self.argument.catalog.purchase_prices.get(self.device.id)
         if known is None:
             return None
         usd = self.argument.ledger.take(known.usd_per_device, pointer=self.at.pointer_of(member))
-        return PriceOfDevice(usd, known.includes_server)
+        of_what = "a share of a complete server" if known.includes_server else "a bare card"
+        return PriceOfDevice(usd, Fixed(float(known.includes_server), f"{usd.name}: {of_what}"))
 
 
 def terms_at(effort: Effort, accounting: Cursor[Accounting]) -> Cursor[OwnedTerms]:
