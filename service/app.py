@@ -21,7 +21,7 @@ from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.catalog_files import load_catalog, under_policy
-from service.computing import Pool
+from service.computing.lanes import Pool
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.lifecycle import Lifecycle

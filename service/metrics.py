@@ -14,7 +14,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from service.cache import BREAKER_STATES, BreakerState, Operation, Result, Tier
-from service.computing import Lane
+from service.computing.lanes import Lane
 from service.core.draws.memo import KINDS, Memo
 
 Phase: TypeAlias = Literal["decode", "key", "compute", "encode"]

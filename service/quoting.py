@@ -14,7 +14,10 @@ from msgspec import Struct
 from service.answering import ClaimQuestion, Question, claim_question_of, question_of
 from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
-from service.computing import Lane, Pool, SingleFlight, Turns, unless_gone
+from service.computing.estimating import estimated_cpu_s
+from service.computing.flights import SingleFlight, unless_gone
+from service.computing.lanes import Lane, Pool, Turns
+from service.computing.worker import Computed, computed, computed_apart
 from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
@@ -25,11 +28,9 @@ from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
 from service.envelope.splice import envelope_of, enveloped
-from service.estimating import estimated_cpu_s
 from service.heap import Heap
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
-from service.worker import Computed, computed, computed_apart
 
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""

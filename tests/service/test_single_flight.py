@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.computing import SingleFlight
+from service.computing.flights import SingleFlight
 
 pytestmark = pytest.mark.anyio
 

@@ -27,7 +27,7 @@ from service.api.refusing.errors import (
     QuoteNotKept,
 )
 from service.api.refusing.problems import send_problem
-from service.computing import ClientGone
+from service.computing.flights import ClientGone
 from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest

@@ -26,7 +26,7 @@ from service.api.refusing.errors import (
     summary_of,
 )
 from service.cache import CacheUnavailable
-from service.computing import Busy
+from service.computing.lanes import Busy
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownName
 from service.metrics import Metrics

@@ -8,16 +8,15 @@ they can do in some seconds.
 
 import asyncio
 import multiprocessing
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError as FutureCancelled
 from contextlib import asynccontextmanager
 from math import ceil
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
-from msgspec import Struct
 from pebble import ProcessExpired, ProcessPool
 
-PRELOADED: Final = ("service.warm_worker",)
+PRELOADED: Final = ("service.computing.warm",)
 """Imported once, in the process that workers are forked from."""
 T = TypeVar("T")
 
@@ -29,10 +28,6 @@ class Busy(Exception):
         super().__init__(detail)
         self.detail = detail
         self.retry_after_s = retry_after_s
-
-
-class ClientGone(Exception):
-    """The client has closed its connection. Nobody waits for an answer."""
 
 
 class Lane:
@@ -115,51 +110,3 @@ class Pool:
         """End all workers, whatever they do."""
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
-
-
-class Flight(Struct, Generic[T]):
-    """A result that several wait for."""
-
-    task: asyncio.Task[T]
-    waiting: int = 0
-
-
-class SingleFlight(Generic[T]):
-    """One computation for all who ask for the same thing at the same time."""
-
-    def __init__(self) -> None:
-        self._flights: dict[str, Flight[T]] = {}
-
-    async def run(self, key: str, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result for a key, computed once. It is cancelled when nobody waits any more."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = Flight(asyncio.ensure_future(compute()))
-            flight.task.add_done_callback(lambda task: self._landed(key, task))
-        flight.waiting += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                flight.task.cancel()
-                self._landed(key, flight.task)
-
-    def _landed(self, key: str, task: asyncio.Task[T]) -> None:
-        flight = self._flights.get(key)
-        if flight is not None and flight.task is task:
-            del self._flights[key]
-
-
-async def unless_gone(work: Coroutine[Any, Any, T], leaves: Callable[[], Awaitable[None]]) -> T:
-    """The result of `work`, or `ClientGone` if `leaves` is done before. Then work is cancelled."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(leaves())
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientGone
-    finally:
-        working.cancel()
-        leaving.cancel()

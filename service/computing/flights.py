@@ -1,0 +1,61 @@
+"""One computation for all who wait for it, for as long as anybody waits."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+
+class ClientGone(Exception):
+    """The client has closed its connection. Nobody waits for an answer."""
+
+
+class Flight(Struct, Generic[T]):
+    """A result that several wait for."""
+
+    task: asyncio.Task[T]
+    waiting: int = 0
+
+
+class SingleFlight(Generic[T]):
+    """One computation for all who ask for the same thing at the same time."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Flight[T]] = {}
+
+    async def run(self, key: str, compute: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result for a key, computed once. It is cancelled when nobody waits any more."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = Flight(asyncio.ensure_future(compute()))
+            flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                flight.task.cancel()
+                self._landed(key, flight.task)
+
+    def _landed(self, key: str, task: asyncio.Task[T]) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+
+
+async def unless_gone(work: Coroutine[Any, Any, T], leaves: Callable[[], Awaitable[None]]) -> T:
+    """The result of `work`, or `ClientGone` if `leaves` is done before. Then work is cancelled."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(leaves())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientGone
+    finally:
+        working.cancel()
+        leaving.cancel()
