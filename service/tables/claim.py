@@ -155,22 +155,23 @@ def span(estimate: Estimate) -> str:
 
 
 def readings_table(readings: Sequence[Reading]) -> Table:
-    """Every reading with its verdict, best first."""
+    """Every reading with its verdict, best first, and where the claim is among its draws."""
     table = Table(title="readings, best first", title_justify="left", box=box.SIMPLE, padding=0)
     for column in ("verdict", "way", "scope"):
         table.add_column(column, no_wrap=True)
-    for column in ("total", "p10", "p90", "position", "ratio"):
-        table.add_column(column, justify="right")
+    for column in ("total", "p10", "p50", "p90", "at", "ratio"):
+        table.add_column(column, justify="right", no_wrap=True)
     for one in readings:
         table.add_row(
-            f"{one.verdict} ",
-            f"{BASES_IN_WORDS[one.basis]} ",
+            one.verdict,
+            BASES_IN_WORDS[one.basis],
             SCOPES_IN_WORDS[one.scope],
-            f" {compact(float(one.total.amount))}",
-            f" {compact(float(one.interval.p10))}",
-            f" {compact(float(one.interval.p90))}",
-            f" {one.position:.0%}",
-            f" {one.ratio:.3g}",
+            compact(float(one.total.amount)),
+            compact(float(one.interval.p10)),
+            compact(float(one.interval.p50)),
+            compact(float(one.interval.p90)),
+            f"{one.position:.0%}",
+            f"{one.ratio:.3g}",
         )
     return table
 
@@ -248,15 +249,17 @@ def omissions_table(omissions: Sequence[Omission]) -> Table:
         title="what the best reading leaves out", title_justify="left", box=box.SIMPLE, padding=0
     )
     table.add_column("item")
+    table.add_column("p50", justify="right")
     table.add_column("p10 to p90", justify="right")
     table.add_column("what", overflow="fold")
     for one in omissions:
-        amount = ""
+        median = amount = ""
         if one.amount is not UNSET:
             low, high = float(one.amount.p10), float(one.amount.p90)
+            median = compact(float(one.amount.p50))
             amount = f" {compact(low)} to {compact(high)}"
         why = "" if one.detail is UNSET else f" ({one.detail})"
-        table.add_row(one.item, amount, f" {one.what}{why}")
+        table.add_row(one.item, median, amount, f" {one.what}{why}")
     return table
 
 
