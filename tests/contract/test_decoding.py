@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.contract.examples import REQUESTS
+from service.api.contract.examples import CLAIMS, REQUESTS, Example
 from service.api.pointers import pointer_of
-from service.api.refusing.decoding import decode_request, has_repeated_members, member_count
+from service.api.refusing.decoding import (
+    decode_claim,
+    decode_request,
+    has_repeated_members,
+    member_count,
+)
 from service.api.refusing.errors import MOST_FAULTS, Fault, Refused
 from service.api.refusing.schema_errors import faults_of
+from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 from tests.requests import R1
 
@@ -194,9 +200,9 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @st.composite
-def nearly_requests(draw: st.DrawFn) -> Any:
+def nearly_requests(draw: st.DrawFn, examples: tuple[Example, ...] = REQUESTS) -> Any:
     """An example with some of its members replaced, left out or added."""
-    request = copy.deepcopy(draw(st.sampled_from(REQUESTS)).request)
+    request = copy.deepcopy(draw(st.sampled_from(examples)).request)
     for _ in range(draw(st.integers(1, 3))):
         *above, last = draw(st.sampled_from(places(request)[1:] or [("run",)]))
         parent: Any = request
@@ -236,6 +242,17 @@ def test_the_slow_pass_finds_a_mistake_exactly_where_the_fast_one_refuses(reques
     if not accepted(body):
         codes = {fault.code for fault in refused(body).errors}
         assert "unreadable_member" not in codes
+
+
+@given(nearly_requests(CLAIMS))
+def test_the_slow_pass_finds_a_mistake_exactly_where_a_claim_is_refused(claim):
+    body = json.dumps(claim).encode()
+    if not faults_of(claim, asked=ClaimRequest):
+        assert isinstance(decode_claim(body), ClaimRequest)
+        return
+    with pytest.raises(Refused) as caught:
+        decode_claim(body)
+    assert "unreadable_member" not in {fault.code for fault in caught.value.errors}
 
 
 @given(st.sampled_from(REQUESTS), st.data())

@@ -443,3 +443,14 @@ def test_a_mixture_of_runs_with_and_without_a_rate_is_not_read_at_a_stated_rate(
     told = {one.what: one.why for one in judged.not_checkable}
     assert told["rental_stated"] == "a rate was stated for some of the runs only"
     assert len(judged.rate.market) == 2
+
+
+def test_a_base_model_that_nobody_names_is_an_omission_without_an_amount():
+    named = {"base_model": {"kind": "none"}}
+    for accounting, there in (({}, True), (named, False)):
+        claim = of_work(8192, HOURS, cluster=AT_TWO_DOLLARS, accounting=accounting)
+        base = [one for one in judge(claim).omissions if one.item == "base_model"]
+        assert bool(base) is there
+        assert all(one.amount is msgspec.UNSET for one in base)
+    known = judge(of_runs(5576000, "deepseek-v3-pretrain"))
+    assert "base_model" not in {one.item for one in known.omissions}

@@ -167,7 +167,7 @@ def draft_omissions(
             what=one.row.what.format_map(
                 {
                     "cluster": subject.clusters,
-                    "base": ", ".join(_runs_of_base(subject)) or "the one that is stated",
+                    "base": _base_in_words(subject),
                     "hardware": "rental",
                 }
             ),
@@ -178,9 +178,11 @@ def draft_omissions(
     )
 
 
-def _runs_of_base(subject: Subject) -> tuple[str, ...]:
+def _base_in_words(subject: Subject) -> str:
     base = subject.request.accounting.base_model
-    return base.ids if isinstance(base, BaseRuns) else ()
+    if base is UNSET:
+        return "the claim names none, and a run that starts from nothing needs none"
+    return ", ".join(base.ids) if isinstance(base, BaseRuns) else "the one that is stated"
 
 
 def printed_omissions(
@@ -198,7 +200,7 @@ def printed_omissions(
     inside = {line.item for line in best.lines}
     basis: BasisName = LIKE[best.basis]
     left_out = {one.row.item for one in drafts if basis in one.row.bases} | BEYOND_FINAL_RUN
-    if not subject.has_base:
+    if not subject.may_have_base:
         left_out -= OF_THE_BASE
     return tuple(
         _omission(one, sums.get((best.basis, one.row.item)) or one.usd, spread)

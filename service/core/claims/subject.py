@@ -50,6 +50,8 @@ class Subject(Struct, frozen=True, kw_only=True):
 
     request: QuoteRequest
     stages: tuple[Priceable, ...]
+    is_of_catalog: bool
+    """Whether the runs are reference runs, which tell their base."""
     rate_is: RateIs = "stated"
     sources: tuple[Published, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
@@ -60,6 +62,12 @@ class Subject(Struct, frozen=True, kw_only=True):
         """Whether the run is said to start from another model."""
         base = self.request.accounting.base_model
         return base is not UNSET and not isinstance(base, NoBase)
+
+    @property
+    def may_have_base(self) -> bool:
+        """Whether the run starts from another model, or may do so because nobody says."""
+        base = self.request.accounting.base_model
+        return self.has_base or (base is UNSET and not self.is_of_catalog)
 
     @property
     def devices_known(self) -> bool:
@@ -142,7 +150,13 @@ def _described(argument: Argument, what: ClaimedRequest) -> Subject:
                 sum_of, name="claim/described_device_hours", unit="device_hour", inputs=known
             )
             stages = [_with_disclosed(stage, disclosed, described) for stage in stages]
-    return Subject(request=request, stages=tuple(stages), rate_is="given", missing=missing)
+    return Subject(
+        request=request,
+        stages=tuple(stages),
+        is_of_catalog=False,
+        rate_is="given",
+        missing=missing,
+    )
 
 
 def _of_effort(effort: Effort) -> Priceable:
@@ -192,6 +206,7 @@ def _of_runs(argument: Argument, what: ClaimedRuns) -> Subject:
             accounting=accounting,
         ),
         stages=stages,
+        is_of_catalog=True,
         rate_is=_rate_is(runs),
         sources=tuple(dict.fromkeys(source for run in runs for source in run.sources)),
         missing=tuple(found for run in runs for found in _missing_of(run)),
