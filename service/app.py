@@ -53,6 +53,8 @@ def build_app(
         url=settings.redis_url or None,
         timeout_s=settings.redis_timeout_s,
         ttl_s=settings.cache_ttl_s,
+        max_body_bytes=settings.cache_shared_max_bytes,
+        secret=settings.cache_key,
         observer=metrics.cache,
     )
     metrics.catalog_timestamp.set(datetime.fromisoformat(catalog.published_at).timestamp())

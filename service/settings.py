@@ -10,6 +10,7 @@ from service.cache import InvalidRedisAddress, redis_address
 from service.core.draws.memo import DEFAULT_MAX_BYTES as MEMO_MAX_BYTES
 
 PREFIX = "RUNQUOTE_"
+SECRETS = frozenset({"cache_key"})
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -23,8 +24,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="Redis that replicas share; empty means the in-memory cache alone.")
     ] = ""
     redis_timeout_s: Annotated[
-        float, Meta(ge=0.001, le=5.0, description="How long a Redis command may wait for a reply.")
-    ] = 0.05
+        float, Meta(ge=0.001, le=5.0, description="How long a request may wait for Redis.")
+    ] = 0.1
     cache_memory_bytes: Annotated[
         int, Meta(ge=0, le=2**40, description="Bound of the in-memory cache.")
     ] = 64 * 2**20
@@ -39,6 +40,22 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_ttl_s: Annotated[
         int, Meta(ge=1, le=365 * 86400, description="How long Redis keeps a quote.")
     ] = 30 * 86400
+    cache_shared_max_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=2**28,
+            description="Largest answer that Redis keeps; a larger one stays in memory.",
+        ),
+    ] = 32 * 2**20
+    cache_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^(.{16,})?$",
+            description="Secret that answers in Redis are signed with, the same in all replicas; "
+            "16 characters or more. Without it they are checked against accidents only.",
+        ),
+    ] = ""
     body_max_bytes: Annotated[
         int, Meta(ge=1024, le=2**26, description="Largest request body; a larger one gets 413.")
     ] = 2**20
@@ -96,10 +113,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = "json"
 
     def redacted(self) -> dict[str, Any]:
-        """The settings as they may be printed, with `***` for passwords in addresses."""
-        shown: dict[str, Any] = msgspec.to_builtins(self)
-        shown["redis_url"] = redact(self.redis_url)
-        return shown
+        """The settings as they may be printed, with `***` for secrets."""
+        return {
+            name: shown(name, value) if isinstance(value, str) else value
+            for name, value in msgspec.to_builtins(self).items()
+        }
 
 
 class SettingsError(Exception):
@@ -124,11 +142,17 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
             if name == "redis_url" and text:
                 redis_address(text)
         except (msgspec.ValidationError, InvalidRedisAddress) as error:
-            shown = redact(text) if name == "redis_url" else text
-            mistakes.append(f"{variable}={shown!r}: {error}")
+            mistakes.append(f"{variable}={shown(name, text)!r}: {error}")
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return Settings(**values)
+
+
+def shown(name: str, text: str) -> str:
+    """The text of a setting as it may be printed."""
+    if name == "redis_url":
+        return redact(text)
+    return "***" if name in SECRETS and text else text
 
 
 def redact(url: str) -> str:

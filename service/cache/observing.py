@@ -10,6 +10,7 @@ Result = Literal[
     "stored",  # put: the tier took them
     "oversized",  # larger than the tier keeps
     "invalid",  # get: something else lies under the key
+    "unauthentic",  # get: what lies under the key is not signed with our secret
     "timeout",  # no answer in time
     "error",  # refused, unreachable, or answered with an error
     "open",  # not asked, because the breaker is open

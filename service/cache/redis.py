@@ -3,12 +3,13 @@
 It may be slow, full, wrong or gone. A caller sees no more of that than a miss.
 
 It uses two commands, GETRANGE and SET, on keys under `rq:`. GETRANGE bounds the bytes that are read
-if the value is not ours. An ACL user needs `~rq:* +getrange +set`; in a Cluster also
+of a value that is not ours. An ACL user needs `~rq:* +getrange +set`; in a Cluster also
 `+cluster|slots +command`.
 """
 
 import asyncio
 import time
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -18,7 +19,13 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from service.cache.address import RedisAddress, redis_address
 from service.cache.breaker import Breaker
 from service.cache.clients import build_client
-from service.cache.envelope import HEADER_BYTES, InvalidEnvelope, seal, unseal
+from service.cache.envelope import (
+    HEADER_BYTES,
+    Envelopes,
+    InvalidEnvelope,
+    Unauthentic,
+    value_bytes,
+)
 from service.cache.key import KEY_SCHEMA, redis_key
 from service.cache.observing import BreakerState, CacheObserver, Operation, Result
 
@@ -27,6 +34,18 @@ PROBE_TIMEOUT_S: Final = 2.0
 
 COMPLAINT_INTERVAL_S: Final = 60.0
 """A lasting failure is logged once a minute. The metrics count each time."""
+
+PATIENCE_S: Final = 1.0
+"""How long one wait for a server may take where no request waits: for a map, a master, a store."""
+
+TRANSFER_BYTES_PER_S: Final = 10_000_000
+"""What the network carries at least. A long value may take so much longer than the usual wait."""
+
+FIRST_READ_BYTES: Final = 256 * 1024
+"""What is read of a value at first. It says how long the whole is, which is seldom longer."""
+
+THREAD_FROM_BYTES: Final = 1024**2
+"""Bodies from this size on are sealed and opened in a thread, so that no other request waits."""
 
 _PROBE_KEY: Final = f"rq:{KEY_SCHEMA}:probe"
 
@@ -42,9 +61,9 @@ class _Failure(NamedTuple):
 class RedisTier:
     """Bytes under content ids in a Redis, behind a deadline and a breaker.
 
-    A command waits at most `timeout_s` for each reply, and at most twice that in all. A command
-    that is given up drops its connection, so that a late reply is never taken for that of another
-    command. `get` and `put` raise nothing but cancellation.
+    A get waits at most `timeout_s` in all, and longer only for a long value. A command that is
+    given up drops its connection, so that a late reply is never taken for that of another command.
+    `get` and `put` raise nothing but cancellation.
     """
 
     def __init__(
@@ -57,13 +76,15 @@ class RedisTier:
         max_connections: int,
         failures_to_open: int,
         pause_s: float,
+        secret: str,
         observer: CacheObserver,
     ) -> None:
         self.address: RedisAddress = redis_address(url)
         self._client = build_client(
-            self.address, timeout_s=timeout_s, max_connections=max_connections
+            self.address, timeout_s=max(timeout_s, PATIENCE_S), max_connections=max_connections
         )
-        self._deadline_s = 2 * timeout_s
+        self._timeout_s = timeout_s
+        self._envelopes = Envelopes(secret=secret)
         self._ttl_s = ttl_s
         self._max_body_bytes = max_body_bytes
         self._connections = asyncio.Semaphore(max_connections)
@@ -115,35 +136,62 @@ class RedisTier:
     async def _get(self, key: str) -> tuple[Result, bytes | None]:
         if not self.breaker.is_closed:
             return "open", None
-        longest = HEADER_BYTES + self._max_body_bytes
-        # The end of a GETRANGE is inclusive: this asks for one byte more than our values have.
-        value = await self._command("get", "GETRANGE", key, 0, longest)
+        value = await self._read(key)
         if isinstance(value, _Failure):
             return value.result, None
         if not value:
             return "miss", None
-        if len(value) > longest:
-            self._complain("cache_redis_value_oversized", operation="get", key=key)
-            return "oversized", None
         try:
-            return "hit", unseal(key=key, value=value, max_body_bytes=self._max_body_bytes)
+            return "hit", await self._unsealed(key, value)
         except InvalidEnvelope as error:
             self._complain("cache_redis_value_invalid", operation="get", key=key, reason=str(error))
-            return "invalid", None
+            return "unauthentic" if isinstance(error, Unauthentic) else "invalid", None
+
+    async def _read(self, key: str) -> Any:
+        """The value under a key, or a failure. Of a value that is not ours, only the start."""
+        start = await self._command("get", "GETRANGE", key, 0, FIRST_READ_BYTES - 1)
+        if isinstance(start, _Failure) or len(start) < FIRST_READ_BYTES:
+            return start
+        try:
+            length = value_bytes(start)
+        except InvalidEnvelope:
+            return start
+        if length > HEADER_BYTES + self._max_body_bytes:
+            return start
+        # The end of a GETRANGE is inclusive: this asks for one byte more than our value has.
+        rest = await self._command(
+            "get", "GETRANGE", key, FIRST_READ_BYTES, length, transfer_bytes=length
+        )
+        return rest if isinstance(rest, _Failure) else start + rest
+
+    async def _unsealed(self, key: str, value: bytes) -> bytes:
+        unseal = partial(
+            self._envelopes.unseal, key=key, value=value, max_body_bytes=self._max_body_bytes
+        )
+        if len(value) < THREAD_FROM_BYTES // 8:  # an eighth is left of a long body
+            return unseal()
+        return await asyncio.to_thread(unseal)
 
     async def _put(self, key: str, body: bytes) -> Result:
         if not self.breaker.is_closed:
             return "open"
         if len(body) > self._max_body_bytes:
+            self._complain("cache_redis_value_oversized", operation="put", key=key, bytes=len(body))
             return "oversized"
-        value = seal(key=key, body=body)
-        reply = await self._command("put", "SET", key, value, "EX", self._ttl_s)
+        seal = partial(self._envelopes.seal, key=key, body=body)
+        value = await asyncio.to_thread(seal) if len(body) >= THREAD_FROM_BYTES else seal()
+        reply = await self._command(
+            "put", "SET", key, value, "EX", self._ttl_s, transfer_bytes=len(value)
+        )
         return reply.result if isinstance(reply, _Failure) else "stored"
 
-    async def _command(self, operation: Operation, *command: str | bytes | int) -> Any:
+    async def _command(
+        self, operation: Operation, *command: str | bytes | int, transfer_bytes: int = 0
+    ) -> Any:
         """The reply to one command, or the failure, which the breaker and the log then know of."""
+        deadline_s = self._timeout_s + transfer_bytes / TRANSFER_BYTES_PER_S
         try:
-            reply = await self._execute(*command, deadline_s=self._deadline_s)
+            reply = await self._execute(*command, deadline_s=deadline_s)
         except Exception as error:  # noqa: BLE001 - fail open: whatever went wrong is only a miss
             failure = _failure(error)
             if not failure.is_outage:
@@ -180,7 +228,7 @@ class RedisTier:
         if state == "closed":
             self._log.info("cache_redis_recovered")
 
-    def _complain(self, event: str, *, operation: Operation, **facts: str) -> None:
+    def _complain(self, event: str, *, operation: Operation, **facts: str | int) -> None:
         now = time.monotonic()
         last = self._complained_at.get((event, operation))
         if last is None or now - last >= COMPLAINT_INTERVAL_S:

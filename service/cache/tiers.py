@@ -16,15 +16,17 @@ DEFAULT_MEMORY_BYTES: Final = 64 * 1024**2
 MAX_MEMORY_BYTES: Final = 2**40
 DEFAULT_TTL_S: Final = 7 * 24 * 3600
 MAX_TTL_S: Final = 365 * 24 * 3600
-DEFAULT_TIMEOUT_S: Final = 0.05
+DEFAULT_TIMEOUT_S: Final = 0.1
 DEFAULT_BREAKER_FAILURES: Final = 3
 DEFAULT_BREAKER_PAUSE_S: Final = 1.0
-DEFAULT_MAX_BODY_BYTES: Final = 4 * 1024**2
+DEFAULT_MAX_BODY_BYTES: Final = 32 * 1024**2
+MAX_BODY_BYTES: Final = 256 * 1024**2
+"""A value of Redis has 512 MB at most."""
 DEFAULT_MAX_CONNECTIONS: Final = 16
 
 MAX_PENDING_PUTS: Final = 256
 MAX_PENDING_PUT_BYTES: Final = 32 * 1024**2
-"""Limits of stores under way. Beyond them a store is dropped and not queued."""
+"""Limits of stores under way. Beyond them a store is dropped and not queued. One always may."""
 
 Origin = Literal["memory", "redis", "nowhere", "unasked"]
 
@@ -71,6 +73,7 @@ class QuoteCache:
         breaker_pause_s: float = DEFAULT_BREAKER_PAUSE_S,
         max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
+        secret: str = "",
         observer: CacheObserver | None = None,
     ) -> None:
         _require(memory_bytes=(memory_bytes, 0, MAX_MEMORY_BYTES))
@@ -78,7 +81,7 @@ class QuoteCache:
         _require(timeout_s=(timeout_s, 0.001, 10))
         _require(breaker_failures=(breaker_failures, 1, 1000))
         _require(breaker_pause_s=(breaker_pause_s, 0.001, 3600))
-        _require(max_body_bytes=(max_body_bytes, 1, MAX_MEMORY_BYTES))
+        _require(max_body_bytes=(max_body_bytes, 1, MAX_BODY_BYTES))
         _require(max_connections=(max_connections, 1, 1000))
         self._observer: CacheObserver = observer or Unobserved()
         self._memory = MemoryTier(max_bytes=memory_bytes)
@@ -93,6 +96,7 @@ class QuoteCache:
                 max_connections=max_connections,
                 failures_to_open=breaker_failures,
                 pause_s=breaker_pause_s,
+                secret=secret,
                 observer=self._observer,
             )
         self._pending_puts: set[asyncio.Task[None]] = set()
@@ -164,9 +168,9 @@ class QuoteCache:
     def _put_soon(self, redis: RedisTier, key: str, body: bytes) -> None:
         if redis.turns_away("put"):
             return
-        if (
-            len(self._pending_puts) >= MAX_PENDING_PUTS
-            or self._pending_put_bytes + len(body) > MAX_PENDING_PUT_BYTES
+        pending_bytes = self._pending_put_bytes
+        if len(self._pending_puts) >= MAX_PENDING_PUTS or (
+            pending_bytes and pending_bytes + len(body) > MAX_PENDING_PUT_BYTES
         ):
             self._observer.observe("redis", "put", "dropped")
             return

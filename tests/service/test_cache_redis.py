@@ -5,6 +5,7 @@ The same answers, from memory or as a miss; and it is asked again when it works 
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -13,7 +14,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from service.cache import Answer, QuoteCache
-from service.cache.envelope import seal
+from service.cache.envelope import HEADER_BYTES, Envelopes
+from service.cache.redis import FIRST_READ_BYTES
 from tests.redis_server import start_redis, unused_port
 from tests.service.recording import Recorder, until, until_is
 
@@ -28,8 +30,10 @@ NEVER = 3600.0  # a pause that no test sees the end of
 
 
 @contextlib.asynccontextmanager
-async def a_cache(url: str, recorder: Recorder, **arguments: float) -> AsyncIterator[QuoteCache]:
-    settings: dict[str, float] = {"timeout_s": PATIENT, "breaker_pause_s": NEVER, **arguments}
+async def a_cache(
+    url: str, recorder: Recorder, **arguments: float | str
+) -> AsyncIterator[QuoteCache]:
+    settings: dict[str, float | str] = {"timeout_s": PATIENT, "breaker_pause_s": NEVER, **arguments}
     # No memory: what is found is found in Redis.
     cache = QuoteCache(url=url, memory_bytes=0, observer=recorder, **settings)  # type: ignore[arg-type]
     try:
@@ -243,16 +247,22 @@ async def test_a_user_with_the_documented_rights_suffices(redis_server, recorder
     assert recorder.redis_puts() == {"stored": 1}
 
 
+seal = Envelopes().seal
+
 GARBAGE = {
     "empty of sense": b"garbage",
     "json": b'{"total": "0.00"}',
     "one byte": b"\x00",
     "binary": bytes(range(256)) * 20,
-    "truncated": seal(key="rq:2:q_1", body=BODY)[:-1],
-    "cut in the header": seal(key="rq:2:q_1", body=BODY)[:5],
-    "of another key": seal(key="rq:2:q_2", body=BODY),
-    "with a tail": seal(key="rq:2:q_1", body=b"short") + b"!",
-    "of another version": b"rq\x02" + seal(key="rq:2:q_1", body=BODY)[3:],
+    "truncated": seal(key="rq:3:q_1", body=BODY)[:-1],
+    "cut in the header": seal(key="rq:3:q_1", body=BODY)[:5],
+    "of another key": seal(key="rq:3:q_2", body=BODY),
+    "with a tail": seal(key="rq:3:q_1", body=b"short") + b"!",
+    "flipped in the middle": bytes(
+        byte ^ (index == 40) for index, byte in enumerate(seal(key="rq:3:q_1", body=BODY))
+    ),
+    "signed": Envelopes(secret="of somebody else").seal(key="rq:3:q_1", body=BODY),
+    "of another version": b"rq\x01" + seal(key="rq:3:q_1", body=BODY)[3:],
 }
 
 
@@ -260,7 +270,7 @@ GARBAGE = {
 async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server, recorder, value):
     async with a_cache(redis_server.url, recorder, breaker_failures=1) as cache:
         with redis_server.client() as client:
-            client.set("rq:2:q_1", value)
+            client.set("rq:3:q_1", value)
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
@@ -271,7 +281,7 @@ async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server,
 async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, recorder):
     async with a_cache(redis_server.url, recorder, breaker_failures=1) as cache:
         with redis_server.client() as client:
-            client.rpush("rq:2:q_1", "garbage")
+            client.rpush("rq:3:q_1", "garbage")
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
@@ -280,14 +290,72 @@ async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, rec
 
 
 async def test_a_huge_value_is_not_read_to_its_end(redis_server, recorder):
-    async with a_cache(redis_server.url, recorder, max_body_bytes=1000) as cache:
+    async with a_cache(redis_server.url, recorder) as cache:
         with redis_server.client() as client:
-            client.setrange("rq:2:q_1", 100_000_000, b"end")
+            client.setrange("rq:3:q_1", 100_000_000, b"end")
             read_before = client.info("stats")["total_net_output_bytes"]
             assert await cache.get("q_1") == NOWHERE
             read_after = client.info("stats")["total_net_output_bytes"]
-        assert recorder.redis_gets() == {"oversized": 1}
-        assert read_after - read_before < 100_000
+        assert recorder.redis_gets() == {"invalid": 1}
+        assert read_after - read_before < 500_000
+
+
+INCOMPRESSIBLE = random.Random(1).randbytes(8 * 1024**2)
+LARGE = {
+    "compressed": BODY * 10_000,
+    "not compressible": INCOMPRESSIBLE,
+    "of the length of a read": INCOMPRESSIBLE[: FIRST_READ_BYTES - HEADER_BYTES],
+    "longer by one": INCOMPRESSIBLE[: FIRST_READ_BYTES - HEADER_BYTES + 1],
+}
+
+
+@pytest.mark.parametrize("secret", ["", "a secret of some length"])
+@pytest.mark.parametrize("body", LARGE.values(), ids=LARGE.keys())
+async def test_a_large_answer_is_shared_as_it_is(redis_server, recorder, body, secret):
+    async with a_cache(redis_server.url, recorder, secret=secret) as cache:
+        await stored(cache, recorder, "q_1", body)
+        assert await cache.get("q_1") == Answer(body, "redis")
+        with redis_server.client() as client:
+            client.append("rq:3:q_1", b"!")
+        assert await cache.get("q_1") == NOWHERE
+    assert recorder.redis_puts() == {"stored": 1}
+
+
+async def test_an_answer_beyond_the_bound_is_not_shared_and_counted(
+    redis_server, recorder, quiet_logs
+):
+    async with a_cache(redis_server.url, recorder, max_body_bytes=1000) as cache:
+        await stored(cache, recorder, "q_1", bytes(1001))
+        assert await cache.get("q_1") == NOWHERE
+        async with a_cache(redis_server.url, recorder) as wider:
+            await stored(wider, recorder, "q_2", bytes(300_000))
+        assert await cache.get("q_2") == NOWHERE
+    assert recorder.redis_puts() == {"oversized": 1, "stored": 1}
+    assert recorder.redis_gets() == {"miss": 1, "invalid": 1}
+    assert quiet_logs[0]["event"] == "cache_redis_value_oversized"
+
+
+SECRET = "a secret of some length"
+FORGED = {
+    "unsigned": Envelopes().seal(key="rq:3:q_1", body=BODY),
+    "by another secret": Envelopes(secret="another secret").seal(key="rq:3:q_1", body=BODY),
+    "of another key": Envelopes(secret=SECRET).seal(key="rq:3:q_2", body=BODY),
+    "altered": Envelopes(secret=SECRET).seal(key="rq:3:q_1", body=BODY)[:-1] + b"!",
+}
+
+
+@pytest.mark.parametrize("value", FORGED.values(), ids=FORGED.keys())
+async def test_with_a_secret_what_others_wrote_is_a_miss_and_is_put_right(
+    redis_server, recorder, quiet_logs, value
+):
+    async with a_cache(redis_server.url, recorder, secret=SECRET) as cache:
+        with redis_server.client() as client:
+            client.set("rq:3:q_1", value)
+        assert await cache.get("q_1") == NOWHERE
+        assert recorder.redis_gets() == {"unauthentic": 1}
+        await stored(cache, recorder, "q_1")
+        assert await cache.get("q_1") == Answer(BODY, "redis")
+    assert SECRET not in str(quiet_logs)
 
 
 async def test_something_else_on_the_port_is_an_outage(recorder):

@@ -51,8 +51,8 @@ async def test_what_is_kept_in_redis_expires(redis_server):
     cache.put_nowait("q_1", b"body")
     await cache.close()
     with redis_server.client() as client:
-        assert client.keys("*") == [b"rq:2:q_1"]
-        assert 0 < client.ttl("rq:2:q_1") <= 600
+        assert client.keys("*") == [b"rq:3:q_1"]
+        assert 0 < client.ttl("rq:3:q_1") <= 600
 
 
 async def test_what_is_not_shared_stays_here(redis_server, recorder):
@@ -87,12 +87,14 @@ async def test_stores_beyond_the_bound_are_dropped_and_the_rest_is_stored(redis_
 async def test_stores_are_bounded_in_bytes_too(redis_server, recorder, monkeypatch):
     monkeypatch.setattr(tiers_module, "MAX_PENDING_PUT_BYTES", 10)
     cache = QuoteCache(url=redis_server.url, timeout_s=PATIENT, observer=recorder)
+    cache.put_nowait("q_0", b"longer than the bound, but alone")
+    await until(lambda: recorder.redis_puts().get("stored") == 1 and not cache._pending_puts)
     cache.put_nowait("q_1", b"12345678")
     cache.put_nowait("q_2", b"123")
-    await until(lambda: recorder.redis_puts().get("stored") == 1 and not cache._pending_puts)
+    await until(lambda: recorder.redis_puts().get("stored") == 2 and not cache._pending_puts)
     cache.put_nowait("q_3", b"123")
     await cache.close()
-    assert recorder.redis_puts() == {"stored": 2, "dropped": 1}
+    assert recorder.redis_puts() == {"stored": 3, "dropped": 1}
 
 
 async def test_a_body_too_large_to_keep_is_kept_nowhere(redis_server, recorder):

@@ -46,14 +46,14 @@ async def test_a_sentinel_leads_to_the_master_and_after_its_death_to_the_next(re
         await until_is(True, lambda: kept(cache, recorder, "q_1"))
         assert await cache.get("q_1") == Answer(BODY, "redis")
         with master.client() as client:
-            assert client.keys("*") == [b"rq:2:q_1"]
+            assert client.keys("*") == [b"rq:3:q_1"]
         with replica.client() as client:
             await until(lambda: client.dbsize() == 1)
         master.kill()
         await until_is(True, lambda: kept(cache, recorder, "q_2"))
         await until_is(Answer(BODY, "redis"), lambda: cache.get("q_1"))
         with replica.client() as client:
-            assert sorted(client.keys("*")) == [b"rq:2:q_1", b"rq:2:q_2"]
+            assert sorted(client.keys("*")) == [b"rq:3:q_1", b"rq:3:q_2"]
         await cache.close()
 
 

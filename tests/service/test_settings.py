@@ -39,3 +39,14 @@ def test_a_mistaken_address_is_named_without_its_password():
         load_settings({"RUNQUOTE_REDIS_URL": "http://:hunter2@cache"})
     assert "RUNQUOTE_REDIS_URL" in str(mistake.value)
     assert "hunter2" not in str(mistake.value)
+
+
+def test_the_secret_of_the_cache_is_long_and_never_printed():
+    secret = "hunter2 hunter2 hunter2"
+    settings = load_settings({"RUNQUOTE_CACHE_KEY": secret})
+    assert settings.cache_key == secret
+    assert "hunter2" not in str(settings.redacted())
+    with pytest.raises(SettingsError) as mistake:
+        load_settings({"RUNQUOTE_CACHE_KEY": "hunter2"})
+    assert "RUNQUOTE_CACHE_KEY" in str(mistake.value)
+    assert "hunter2" not in str(mistake.value)

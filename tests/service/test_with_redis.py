@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
 
+from service.cache.envelope import Envelopes
 from tests.redis_server import start_redis, unused_port
 from tests.requests import R1, V3, disaggregated_stages
 from tests.server import start_service
@@ -96,6 +98,39 @@ def test_a_costly_quote_that_another_replica_has_computed_comes_from_redis():
             assert second.metric("runquote_quotes_total", **bills) == 0
             again = second.client.post("/quote", json=costly)
             assert "memory;dur=" in again.headers["server-timing"]
+
+
+SECRET = "the same in all replicas"
+
+
+@pytest.mark.parametrize("trouble", ["forged", "flipped", "garbage", "of another secret"])
+def test_what_somebody_else_wrote_is_computed_again_and_put_right(trouble):
+    costly = disaggregated_stages(1, stages=1)
+    with start_redis() as redis, redis.client() as client:
+        shared = {"RUNQUOTE_REDIS_URL": redis.url, "RUNQUOTE_CACHE_KEY": SECRET}
+        with start_service(**shared) as first:
+            computed = first.client.post("/quote", json=costly)
+            key = f"rq:3:{computed.json()['id']}"
+            assert first.settles(lambda: client.exists(key) == 1)
+            assert SECRET not in first.log()
+        kept: Any = client.get(key)
+        cheaper = computed.content.replace(b'"USD"', b'"EUR"')
+        written = {
+            "forged": Envelopes().seal(key=key, body=cheaper),
+            "flipped": kept[:-1] + bytes([kept[-1] ^ 1]),
+            "garbage": b"garbage",
+            "of another secret": Envelopes(secret="guessed").seal(key=key, body=cheaper),
+        }[trouble]
+        client.set(key, written)
+        with start_service(**shared) as second:
+            assert second.client.get(f"/quote/{key[5:]}").status_code == 404
+            again = second.client.post("/quote", json=costly)
+            assert again.content == computed.content
+            assert "computed;dur=" in again.headers["server-timing"]
+            looked = {"tier": "redis", "operation": "get"}
+            result = "invalid" if trouble == "garbage" else "unauthentic"
+            assert second.metric("runquote_cache_operations_total", **looked, result=result) == 2
+            assert second.settles(lambda: client.get(key) == kept)
 
 
 def test_a_cheap_quote_is_computed_rather_than_asked_for():
