@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from service.core.answer import ClaimAnswer, EngineStamp, Quote
-from service.core.bills.fully_loaded.bill import BaseTotals
+from service.core.bills.fully_loaded.bill import BaseTotal, BaseTotals
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
 from service.core.claims.claim import check_claim, judgement
@@ -87,6 +87,7 @@ class KeptBill(Struct, frozen=True):
 
     basis: str
     total: KeptTotal | UnsetType = UNSET
+    outcomes: tuple[str, ...] = ()
 
 
 class KeptQuote(Struct, frozen=True):
@@ -178,11 +179,13 @@ def base_totals(
         error = BaseQuoteNotKept(asked=question.base_quote, pointer=f"{at}/base_model/id")
         raise NotQuotable((error,))
     totals = {
-        bill.basis: float(bill.total.amount)
+        bill.basis: BaseTotal(
+            usd=float(bill.total.amount), outcomes_usd=tuple(map(float, bill.outcomes))
+        )
         for bill in msgspec.json.decode(base_quote, type=KeptQuote).bases
         if bill.total is not UNSET
     }
-    return BaseTotals(rental_usd=totals.get("rental"), fully_loaded_usd=totals.get("fully_loaded"))
+    return BaseTotals(rental=totals.get("rental"), fully_loaded=totals.get("fully_loaded"))
 
 
 @cache

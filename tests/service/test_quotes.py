@@ -52,6 +52,22 @@ def test_a_kept_quote_may_be_the_base_model_of_another(service):
     assert Decimal(line["amount"]) + Decimal(development["amount"]) == of_base
 
 
+def test_a_base_quote_keeps_the_spread_that_it_had(service):
+    base = post(service, R1).json()
+    kept = {bill["basis"]: [float(one) for one in bill["outcomes"]] for bill in base["bases"]}
+    quote = post(service, on_base(base["id"])).json()
+    (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
+    (development,) = (x for x in loaded["lines"] if x["item"] == "base_model_development")
+    beyond = sorted(
+        whole - rental for whole, rental in zip(kept["fully_loaded"], kept["rental"], strict=True)
+    )
+    figure = quote["figures"][development["figures"][2]]
+    assert figure["low"] == pytest.approx((beyond[0] + beyond[1]) / 2)
+    assert figure["high"] == pytest.approx((beyond[-2] + beyond[-1]) / 2)
+    assert float(development["interval"]["p10"]) < figure["value"]
+    assert float(development["interval"]["p90"]) > figure["value"]
+
+
 def test_a_base_model_that_is_not_kept_is_a_conflict_that_points_at_it(service):
     answer = post(service, on_base("q_" + "ab" * 32))
     assert answer.status_code == 409

@@ -31,11 +31,38 @@ from service.core.request.accounting import (
 )
 
 
+class BaseTotal(Struct, frozen=True, kw_only=True):
+    """A total of the quote that is the base model, with its equally likely totals, ascending."""
+
+    usd: float
+    outcomes_usd: tuple[float, ...] = ()
+
+    def less(self, other: "BaseTotal") -> "BaseTotal":
+        """What this total has beyond another of the same quote, which is high where it is high."""
+        pairs = zip(self.outcomes_usd, other.outcomes_usd, strict=False)
+        return BaseTotal(
+            usd=self.usd - other.usd,
+            outcomes_usd=tuple(sorted(one - less for one, less in pairs)),
+        )
+
+    @property
+    def range_usd(self) -> tuple[float, float]:
+        """The 90% interval: each end lies in the middle of the two outermost of 20 outcomes."""
+        if len(self.outcomes_usd) < LEAST_OUTCOMES:
+            return self.usd, self.usd
+        first, second = self.outcomes_usd[:2]
+        last_but_one, last = self.outcomes_usd[-2:]
+        return min((first + second) / 2, self.usd), max((last_but_one + last) / 2, self.usd)
+
+
 class BaseTotals(Struct, frozen=True, kw_only=True):
     """Totals of the quote that is the base model. None if that quote has no such total."""
 
-    rental_usd: float | None = None
-    fully_loaded_usd: float | None = None
+    rental: BaseTotal | None = None
+    fully_loaded: BaseTotal | None = None
+
+
+LEAST_OUTCOMES: Final = 20
 
 
 UPLIFTS: Final[frozenset[Item]] = frozenset({"markup", "tax"})
@@ -138,8 +165,8 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
     """Write the rental total of an earlier quote, and the excess of its fully loaded total."""
     id, pointer = base.said.id, base.pointer_of("id")
     whole = base.said.scope == "fully_loaded"
-    if totals.rental_usd is None or (whole and totals.fully_loaded_usd is None):
-        missing = "fully loaded" if totals.rental_usd is not None else "rental"
+    if totals.rental is None or (whole and totals.fully_loaded is None):
+        missing = "fully loaded" if totals.rental is not None else "rental"
         bill.leave_unpriced(
             item="base_model",
             unit="lump_sum",
@@ -151,21 +178,27 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
             label=id,
         )
         return
-    given = base.argument.ledger.given
     bill.lump_sum(
         item="base_model",
-        usd=given(totals.rental_usd, pointer=pointer, unit="usd"),
+        usd=_given_total(base, totals.rental, pointer=pointer),
         label=id,
         detail="rental total of a quote issued before",
     )
-    if whole and totals.fully_loaded_usd is not None:
-        beyond = totals.fully_loaded_usd - totals.rental_usd
+    if whole and totals.fully_loaded is not None:
+        beyond = totals.fully_loaded.less(totals.rental)
         bill.lump_sum(
             item="base_model_development",
-            usd=given(beyond, pointer=base.pointer_of("scope"), unit="usd"),
+            usd=_given_total(base, beyond, pointer=base.pointer_of("scope")),
             label=id,
             detail="fully loaded total of that quote, less its rental total",
         )
+
+
+def _given_total(base: Cursor[BaseQuote], total: BaseTotal, *, pointer: str) -> Term:
+    """A total of an earlier quote as a figure, with the spread that it had there."""
+    low, high = total.range_usd
+    spread = {"low": low, "high": high} if low < high else {}
+    return base.argument.ledger.given(total.usd, pointer=pointer, unit="usd", **spread)
 
 
 def _write_base_development(
@@ -233,10 +266,10 @@ def base_development_usd(bill: BillBuilder, base_quote: BaseTotals | None) -> Te
     base = bill.at.at("base_model")
     if isinstance(base.said, BaseQuote):
         totals = base_quote or BaseTotals()
-        if totals.rental_usd is None or totals.fully_loaded_usd is None:
+        if totals.rental is None or totals.fully_loaded is None:
             return None
-        beyond = totals.fully_loaded_usd - totals.rental_usd
-        return base.argument.ledger.given(beyond, pointer=base.pointer_of("scope"), unit="usd")
+        beyond = totals.fully_loaded.less(totals.rental)
+        return _given_total(base, beyond, pointer=base.pointer_of("scope"))
     found = _base_development(bill, base, [x for x in bill.lines if x.item == "base_model"])
     if not isinstance(found, Development):
         return None
