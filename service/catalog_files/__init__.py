@@ -13,8 +13,10 @@ from service.catalog_files.assumptions import read_assumptions
 from service.catalog_files.claims import read_claims
 from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
-from service.catalog_files.files import CatalogError, DataFiles, Problem
+from service.catalog_files.files import DataFiles
+from service.catalog_files.layers import NOTHING, Texts
 from service.catalog_files.market.billing import read_billing
+from service.catalog_files.market.book import read_book
 from service.catalog_files.market.offers import by_accelerator, read_offers, read_providers
 from service.catalog_files.market.prices import (
     read_consumer_prices,
@@ -25,6 +27,7 @@ from service.catalog_files.market.purchases import purchase_prices, purchases, r
 from service.catalog_files.market.systems import read_systems
 from service.catalog_files.models import read_models
 from service.catalog_files.observed import asked_prices_in, observed_in
+from service.catalog_files.problems import CatalogError, Problem
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
@@ -36,13 +39,16 @@ __all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_p
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
 
 
-def load_catalog(directory: Path | None = None) -> Catalog:
+def load_catalog(
+    directory: Path | None = None, *, overlay: Texts = NOTHING, book: Texts = NOTHING
+) -> Catalog:
     """The catalog in `directory`, by default the embedded one. Raises `CatalogError`.
 
-    The digest covers the name and the text of every data file below `directory`, in a form that
-    does not depend on the operating system. Two catalogs with one digest are the same catalog.
+    `overlay` has the files of a later edition, whose rows are added, and `book` those of a price
+    book. The digest covers the name and the text of every data file, those of both included, in a
+    form that does not depend on the operating system. Two catalogs with one digest are the same.
     """
-    files = DataFiles(directory or DATA_DIRECTORY)
+    files = DataFiles(directory or DATA_DIRECTORY, overlay=overlay, book=book)
     sources, ranges = read_sources(files), read_ranges(files)
     assumptions = read_assumptions(files, ranges)
     accelerators = read_accelerators(files, sources, ranges, assumptions)
@@ -62,7 +68,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         sites=read_sites(files, sources, ranges),
         models=read_models(files, ranges),
         runs=runs,
-        assumptions=error_figures(engine, as_of=files.edition.version) | assumptions,
+        assumptions=error_figures(engine, as_of=files.edition.date) | assumptions,
         price_rows=by_accelerator(offers),
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,
@@ -76,6 +82,7 @@ def load_catalog(directory: Path | None = None) -> Catalog:
         purchase_prices=purchase_prices(boards, ranges, accelerators),
         systems=read_systems(files, sources, ranges, accelerators),
         claims=read_claims(files, runs),
+        book=read_book(files, accelerators),
         engine=engine,
         policy=files.edition.policy,
     )

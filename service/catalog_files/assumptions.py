@@ -15,6 +15,7 @@ Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]*$(?!\n)")]
 
 BOUNDED_BY_ONE = ("share",)
+RATE_OF_EXCHANGE = "usd_per_"
 
 
 class AssumptionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -30,17 +31,24 @@ class AssumptionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 def read_assumptions(files: DataFiles, ranges: Ranges) -> dict[str, Datum]:
-    """All defaults, and dollars per unit of each currency as `usd_per_eur`, by name."""
+    """All defaults, and dollars per unit of each currency as `usd_per_eur`, by name.
+
+    A rate of exchange in an overlay replaces the embedded one.
+    """
     found: dict[str, Datum] = {}
+    overlaid: dict[str, Datum] = {}
     for pattern, table, prefix in (
         ("assumptions/*.toml", "assumption", "assumptions"),
         ("currencies.toml", "currency", "currencies"),
     ):
         for place, row in files.toml_rows(pattern, table, AssumptionRow):
+            layer = overlaid if place.overlaid else found
             with suppress(RefusedError):
-                place.check_new(row.name, found)
-                found[row.name] = _datum(place, row, prefix, ranges)
-    return found
+                place.check_new(row.name, layer)
+                if place.overlaid and not row.name.startswith(RATE_OF_EXCHANGE):
+                    raise place.refusal(f"{row.name!r} is no rate of exchange")
+                layer[row.name] = _datum(place, row, prefix, ranges)
+    return found | overlaid
 
 
 def _datum(place: Place, row: AssumptionRow, prefix: str, ranges: Ranges) -> Datum:

@@ -10,52 +10,59 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
 
+from service.catalog_files.layers import NOTHING, OVERLAY, Texts, layered, read_texts, unexpected
+from service.catalog_files.problems import CatalogError, Problem
 from service.core.catalog.catalog import Policy
 
 Row = TypeVar("Row", bound=Struct)
 
-SUFFIXES = (".csv", ".jsonl", ".toml")
-EDITION_FILE = "catalog.toml"
-LISTED_PROBLEMS = 50
-
-
-class Problem(NamedTuple):
-    """What is wrong, in which row of which file."""
-
-    file: str
-    row: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.file}, {self.row}: {self.why}"
-
-
-class CatalogError(Exception):
-    """The catalog's files are not sound; `problems` has all of it, the message the first few"""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        listed = [f"  {problem}" for problem in problems[:LISTED_PROBLEMS]]
-        if len(problems) > LISTED_PROBLEMS:
-            listed.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
-        super().__init__("\n".join([f"{len(problems)} problem(s) in the catalog:", *listed]))
-        self.problems = problems
+EDITION_FILE: Final = "catalog.toml"
 
 
 class RefusedError(Exception):
     """This row is unusable and has been reported; go on with the next."""
 
 
+Version = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d{2}-\d{2}(\.[1-9]\d{0,3})?$(?!\n)",
+        description="A date. A second edition of a day ends in .2, and so on.",
+    ),
+]
+Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$(?!\n)")]
+DATE_LENGTH: Final = len("2026-01-01")
+
+
+def rank_of(version: str) -> tuple[str, int]:
+    """What orders editions: the date, and the number among those of a day."""
+    date, _, number = version.partition(".")
+    return date, int(number or 1)
+
+
 class Edition(Struct, frozen=True, forbid_unknown_fields=True):
     """`catalog.toml`: which edition this is. No date in any file may be later."""
 
-    version: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$(?!\n)")]
-    published_at: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$(?!\n)")]
+    version: Version
+    published_at: Instant
     policy: Policy = field(default_factory=Policy)
+
+    @property
+    def date(self) -> str:
+        """The day of this edition."""
+        return self.version[:DATE_LENGTH]
+
+
+class OverlayEdition(Struct, frozen=True, forbid_unknown_fields=True):
+    """`catalog.toml` of an overlay. The policy is that of the embedded edition."""
+
+    version: Version
+    published_at: Instant
 
 
 class Place:
@@ -65,6 +72,11 @@ class Place:
 
     def __init__(self, files: "DataFiles", file: str, row: str) -> None:
         self._files, self.file, self.row = files, file, row
+
+    @property
+    def overlaid(self) -> bool:
+        """Whether the row stands in the overlay of a later edition."""
+        return self.file.startswith(OVERLAY)
 
     def report(self, why: str) -> None:
         """Note a problem and go on."""
@@ -80,6 +92,11 @@ class Place:
         if why := self._files.date_problem(as_of):
             self.report(why)
 
+    def check_day(self, as_of: str) -> None:
+        """Report a date that the calendar does not have."""
+        if not is_day(as_of):
+            self.report(f"there is no date {as_of}")
+
     def check_new(self, key: str, known: dict[str, Any]) -> None:
         """Refuse an id that an earlier row, in whichever file, already has."""
         if key in known:
@@ -87,32 +104,44 @@ class Place:
 
 
 class DataFiles:
-    """The texts of one data directory, and the problems that were found in them."""
+    """The texts of a data directory with what lies over it, and the problems found in them."""
 
-    def __init__(self, directory: Path) -> None:
-        self.problems: list[Problem] = []
+    def __init__(self, directory: Path, *, overlay: Texts = NOTHING, book: Texts = NOTHING) -> None:
         self._dates: dict[str, str] = {}
-        self.texts = dict(self._read(directory))
+        texts, problems = read_texts(directory)
+        self.problems = [*problems, *unexpected(overlay, book)]
+        self.texts = {**texts, **dict(layered(overlay, book))}
         self.edition = Edition(version="9999-12-31", published_at="")
-        for place, found in self._converted([(self.place(EDITION_FILE), self._toml())], Edition):
+        self._read_edition()
+        if overlay:
+            self._read_overlay_edition()
+
+    def _read_edition(self) -> None:
+        rows = [(self.place(EDITION_FILE), self._parsed(EDITION_FILE))]
+        for place, found in self._converted(rows, Edition):
             self.edition = found
-            if why := self.date_problem(found.version):
-                place.report(why)
-            if found.published_at[:10] < found.version:
-                place.report(f"published at {found.published_at}, before version {found.version}")
+            self._check_edition(place)
 
-    def _read(self, directory: Path) -> Iterator[tuple[str, str]]:
-        paths = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*")}
-        for name, path in sorted(paths.items()):
-            if path.suffix not in SUFFIXES or not path.is_file():
-                continue
-            try:
-                yield name, path.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                self.problems.append(Problem(name, f"byte {error.start}", "is not UTF-8"))
+    def _read_overlay_edition(self) -> None:
+        """The edition of an overlay, which is later than that it lies over."""
+        file, before = f"{OVERLAY}{EDITION_FILE}", self.edition
+        for place, found in self._converted(
+            [(self.place(file), self._parsed(file))], OverlayEdition
+        ):
+            self.edition = msgspec.structs.replace(
+                before, version=found.version, published_at=found.published_at
+            )
+            self._dates.clear()
+            self._check_edition(place)
+            if rank_of(found.version) <= rank_of(before.version):
+                place.report(f"{found.version} is not later than the embedded {before.version}")
 
-    def _toml(self) -> dict[str, Any]:
-        return self._parsed(EDITION_FILE)
+    def _check_edition(self, place: Place) -> None:
+        edition = self.edition
+        if why := self.date_problem(edition.date):
+            place.report(why)
+        if edition.published_at[:DATE_LENGTH] < edition.date:
+            place.report(f"published at {edition.published_at}, before version {edition.version}")
 
     def digest(self) -> str:
         """SHA-256 over names and texts, with LF as the end of lines on every system."""
@@ -139,11 +168,9 @@ class DataFiles:
         return self._dates[as_of]
 
     def _date_problem(self, as_of: str) -> str:
-        try:
-            date.fromisoformat((as_of + "-01-01")[:10])
-        except ValueError:
+        if not is_day(as_of):
             return f"there is no date {as_of}"
-        if as_of > self.edition.version[: len(as_of)]:
+        if as_of > self.edition.date[: len(as_of)]:
             return f"date {as_of} is later than this edition, {self.edition.version}"
         return ""
 
@@ -174,7 +201,7 @@ class DataFiles:
                     place.report(str(error))
 
     def _matching(self, pattern: str) -> list[str]:
-        found = [name for name in self.texts if fnmatchcase(name, pattern)]
+        found = [name for name in self.texts if fnmatchcase(name.removeprefix(OVERLAY), pattern)]
         if not found:
             self.place(pattern).report("no such file")
         return found
@@ -212,6 +239,15 @@ class DataFiles:
                 yield place, msgspec.convert(cells, kind, strict=not lax)
             except msgspec.ValidationError as error:
                 place.report(str(error))
+
+
+def is_day(as_of: str) -> bool:
+    """Whether the calendar has a date. A month or a year counts as its first day."""
+    try:
+        date.fromisoformat((as_of + "-01-01")[:DATE_LENGTH])
+    except ValueError:
+        return False
+    return True
 
 
 def scaled(value: float, exponent: int) -> float:

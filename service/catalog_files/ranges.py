@@ -148,4 +148,4 @@ def read_ranges(files: DataFiles) -> Ranges:
         if reason not in exact:
             files.place("ranges/exact.toml").report(f"there is no exact {reason!r}")
             exact[reason] = "exact: missing"
-    return Ranges(rules, exact, files.edition.version)
+    return Ranges(rules, exact, files.edition.date)

@@ -37,6 +37,7 @@ from service.core.catalog.errors import (
     StageCycle,
     TooMuchToCompute,
     UnknownAccelerator,
+    UnknownBookRate,
     UnknownModel,
     UnknownName,
     UnknownOffer,
@@ -573,6 +574,13 @@ PROBLEMS: Final[dict[str, Exception]] = {
         "aws-p5-spot",
         "aws-p5.48xlarge-us-east-1-spot-2026-11",
         pointer="/cluster/supply/id",
+    ),
+    "unknown-book-rate": unknown(
+        UnknownBookRate,
+        "h100-2026",
+        "h100-2027",
+        "h200-2027",
+        pointer="/cluster/supply/name",
     ),
     "unknown-model": unknown(
         UnknownModel, "llama-3-70b", "llama-3.1-70b", "llama-3.1-8b", pointer="/model/id"

@@ -32,6 +32,7 @@ Code: TypeAlias = Literal[
     "too_many_items",
     "too_short",
     "unknown_accelerator",
+    "unknown_book_rate",
     "unknown_entry",
     "unknown_kind",
     "unknown_member",

@@ -100,6 +100,15 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         domain.UnknownAccelerator, code="unknown_accelerator", listing="accelerators"
     ),
     domain.UnknownOffer: unknown(domain.UnknownOffer, code="unknown_offer", listing="offers"),
+    domain.UnknownBookRate: Kind(
+        slug="unknown-book-rate",
+        status=422,
+        title=title_of(domain.UnknownBookRate),
+        meaning="The supply names a negotiated rate, and the price book that the service was "
+        "started with has no rate of this name, or there is no price book.",
+        remedy="Take one of the `nearest` names, or give the price as a supply of kind `rate`.",
+        codes=("unknown_book_rate",),
+    ),
     domain.UnknownModel: unknown(domain.UnknownModel, code="unknown_model", listing="models"),
     domain.UnknownSite: unknown(domain.UnknownSite, code="unknown_site", listing="sites"),
     domain.UnknownRun: unknown(domain.UnknownRun, code="unknown_run", listing="runs"),

@@ -87,12 +87,7 @@ def read_offers(
 
 
 def _offer(place: Place, row: OfferRow, sources: Sources, ranges: Ranges) -> Offer:
-    per_device = row.price_per_hour / row.devices
-    if abs(per_device / row.price_per_device_hour - 1) > PRICE_ROUNDING:
-        place.report(
-            f"{row.price_per_hour:g} for {row.devices} devices is {per_device:g} each,"
-            f" not {row.price_per_device_hour:g}"
-        )
+    check_per_device(place, row.price_per_hour, row.devices, row.price_per_device_hour)
     confidence = LOW if row.recalled else MEDIUM if row.date_basis == "estimated" else HIGH
     return Offer(
         id=row.id,
@@ -120,6 +115,15 @@ def _offer(place: Place, row: OfferRow, sources: Sources, ranges: Ranges) -> Off
         licence=sources.licence(row.source),
         note=row.note,
     )
+
+
+def check_per_device(place: Place, per_hour: float, devices: int, per_device_hour: float) -> None:
+    """Report a price per device that is not that of the instance over its devices."""
+    each = per_hour / devices
+    if abs(each / per_device_hour - 1) > PRICE_ROUNDING:
+        place.report(
+            f"{per_hour:g} for {devices} devices is {each:g} each, not {per_device_hour:g}"
+        )
 
 
 def _range(row: OfferRow, ranges: Ranges) -> Range:

@@ -7,7 +7,8 @@ from msgspec import UNSET
 
 from service.core.argument import Cursor
 from service.core.catalog.catalog import Catalog, Offer, Site
-from service.core.request.request import CatalogOffer, Cluster, Market
+from service.core.request.request import Cluster, Market
+from service.core.request.supplies import named_offer
 
 EUROPEAN_UNION: Final = (
     "AT", "BE", "DE", "DK", "ES", "FI", "FR", "GR", "IE", "IT", "NL", "PL", "SE"
@@ -52,8 +53,9 @@ def countries_of_site(site: Site) -> frozenset[str]:
 def countries_of_supply(cluster: Cluster, catalog: Catalog) -> frozenset[str]:
     """Countries that the offers of a supply name, if all of them name one."""
     supply = cluster.supply
-    if isinstance(supply, CatalogOffer):
-        rows: tuple[Offer, ...] = (catalog.offers[supply.id],)
+    named = named_offer(supply, catalog, pointer="")
+    if named is not None:
+        rows: tuple[Offer, ...] = (named,)
     elif isinstance(supply, Market) and supply.region is not UNSET:
         rows = tuple(
             row

@@ -12,7 +12,8 @@ from service.core.catalog.catalog import OUTSIDE_THE_MARKET, Catalog, Offer
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.request.request import CatalogOffer, Cluster, Market, Owned, Rate
+from service.core.request.request import BookRate, Cluster, Market, Owned, Rate
+from service.core.request.supplies import named_offer
 
 
 class Price(Struct, frozen=True):
@@ -70,24 +71,29 @@ def price_of(cluster: Cursor[Cluster]) -> Price | NoPrice:
     supply: Cursor[Any] = cluster.at("supply")
     if isinstance(supply.said, Rate):
         return Price(supply.quantity("usd_per_device_hour", unit="usd/device_hour"))
-    if isinstance(supply.said, CatalogOffer):
-        return _offered(cluster.said, supply)
+    offer = named_offer(supply.said, cluster.argument.catalog, pointer=supply.pointer)
+    if offer is not None:
+        return _offered(cluster.said, supply, offer)
     terms = Market() if isinstance(supply.said, Owned) else supply.said
     return _on_the_market(cluster.argument, cluster.said, terms, pointer=supply.pointer)
 
 
-def _offered(cluster: Cluster, supply: Cursor[CatalogOffer]) -> Price | NoPrice:
-    argument, pointer = supply.argument, supply.pointer_of("id")
-    offer = argument.catalog.offer(supply.said.id, pointer=pointer)
+def _offered(cluster: Cluster, supply: Cursor[Any], offer: Offer) -> Price | NoPrice:
+    """The price of the one offer that a supply names, in words that say whose it is."""
+    own = isinstance(supply.said, BookRate)
     if offer.accelerator != cluster.accelerator:
+        what = "rate" if own else "offer"
         return NoPrice(
             "offer_is_for_another_device",
-            f"offer {offer.id} is for {offer.accelerator}, the cluster is {cluster.accelerator}",
+            f"{what} {offer.id} is for {offer.accelerator}, the cluster is {cluster.accelerator}",
         )
-    return Price(
-        _usd_price(argument, offer, pointer=pointer),
-        f"{offer.price_kind} price of {offer.provider}, observed {offer.observed_on}",
-    )
+    price = _usd_price(supply.argument, offer, pointer=supply.pointer_of("name" if own else "id"))
+    detail = f"{offer.price_kind} price of {offer.provider}"
+    if own:
+        return Price(
+            price, f"{detail}, rate {offer.id} of your price book, agreed {offer.observed_on}"
+        )
+    return Price(price, f"{detail}, observed {offer.observed_on}")
 
 
 def _on_the_market(

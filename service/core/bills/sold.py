@@ -15,7 +15,8 @@ from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.figures.units import SECONDS_PER_HOUR
 from service.core.request.accounting import Billing
-from service.core.request.request import CatalogOffer, Cluster, Market, Rate
+from service.core.request.request import Cluster, Market, Rate
+from service.core.request.supplies import named_offer
 from service.core.stages.effort import Effort
 
 RUN_CLUSTER: Final = "/cluster"
@@ -201,8 +202,9 @@ def piece_bought(at: Cursor[Any], accelerator: str) -> Piece | None:
 def _piece_rented(at: Cursor[Cluster], devices: Term) -> Piece | None:
     """The instance that a supply rents out. None if it is not known, or of one device."""
     supply: Cursor[Any] = at.at("supply")
-    if isinstance(supply.said, CatalogOffer):
-        return _instance(at.argument.catalog.offer(supply.said.id, pointer=supply.pointer))
+    named = named_offer(supply.said, at.argument.catalog, pointer=supply.pointer)
+    if named is not None:
+        return _instance(named)
     if not isinstance(supply.said, Rate):
         terms = supply.said if isinstance(supply.said, Market) else Market()
         return _instance_on_the_market(at, devices, terms)
@@ -292,8 +294,9 @@ def _billing_terms(at: Cursor[Cluster]) -> BillingTerms | None:
     catalog, supply = at.argument.catalog, at.at("supply")
     if isinstance(supply.said, Rate):
         return None
-    if isinstance(supply.said, CatalogOffer):
-        offers = [catalog.offer(supply.said.id, pointer=supply.pointer)]
+    named = named_offer(supply.said, catalog, pointer=supply.pointer)
+    if named is not None:
+        offers = [named]
     else:
         terms = supply.said if isinstance(supply.said, Market) else Market()
         rows = catalog.price_rows.get(at.said.accelerator, ())

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from service.core.catalog.engine import Engine
 from service.core.catalog.errors import (
     UnknownAccelerator,
+    UnknownBookRate,
     UnknownModel,
     UnknownName,
     UnknownOffer,
@@ -79,6 +80,8 @@ OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
     }
 )
 """Sellers of single hosts, auctions, shares of a device or assumptions, not of clusters."""
+BOOK_FIGURES: Final = "book/"
+"""What the names of figures of a price book begin with."""
 
 ExcludedItem: TypeAlias = Literal[
     "base_model",
@@ -392,7 +395,8 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     `seller/kind of price`, or by `seller/` for all other kinds. `engine` has the constants of the
     step-time engine. `observed` has the ranges that given numbers are compared with, and
     `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is the index
-    of consumer prices by year, oldest first.
+    of consumer prices by year, oldest first. `book` has the rates of a price book by name. They are
+    the caller's own: they are in none of the other members.
     """
 
     version: str
@@ -422,6 +426,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     engine: Engine = field(default_factory=Engine)
     observed: dict[ObservedName, Observed] = field(default_factory=dict)
     asked_prices: dict[str, tuple[AskedPrice, ...]] = field(default_factory=dict)
+    book: dict[str, Offer] = field(default_factory=dict)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""
@@ -430,6 +435,10 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     def offer(self, asked: str, *, pointer: str) -> Offer:
         """The offer of this id, or `UnknownOffer`."""
         return self._look_up(self.offers, asked, pointer, UnknownOffer)
+
+    def book_rate(self, asked: str, *, pointer: str) -> Offer:
+        """The rate of this name in the price book, or `UnknownBookRate`."""
+        return self._look_up(self.book, asked, pointer, UnknownBookRate)
 
     def model(self, asked: str, *, pointer: str) -> ModelPreset:
         """The model preset of this id, or `UnknownModel`."""
@@ -476,6 +485,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         return {
             UnknownAccelerator: Names(self.accelerators),
             UnknownOffer: Names(self.offers),
+            UnknownBookRate: Names(self.book),
             UnknownModel: Names(self.models),
             UnknownSite: Names(self.sites),
             UnknownRun: Names(self.runs),

@@ -36,10 +36,10 @@ class UnknownName(QuoteError):
     def __init__(self, *, asked: str, known: Names, pointer: str) -> None:
         self.asked = asked
         self.nearest = known.nearest(asked)
-        super().__init__(
-            f"no {self.what} {asked!r}; the nearest known are {', '.join(self.nearest)}",
-            pointer=pointer,
+        close = (
+            f"the nearest known are {', '.join(self.nearest)}" if self.nearest else "none is known"
         )
+        super().__init__(f"no {self.what} {asked!r}; {close}", pointer=pointer)
 
 
 class UnknownAccelerator(UnknownName):
@@ -52,6 +52,12 @@ class UnknownOffer(UnknownName):
     """The catalog has no offer of this id"""
 
     what = "offer"
+
+
+class UnknownBookRate(UnknownName):
+    """The price book has no rate of this name"""
+
+    what = "rate of a price book"
 
 
 class UnknownModel(UnknownName):

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from service.core.argument import Argument
 from service.core.bills.lines import DraftBill
+from service.core.catalog.catalog import BOOK_FIGURES
 from service.core.catalog.dates import days_between
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Entry
@@ -106,10 +107,15 @@ def _warn_of_old(argument: Argument, oldest: Mapping[str, OldPrice], *, limit_da
 
 
 def prices_of(argument: Argument, totals: Sequence[str]) -> Iterator[OldPrice]:
-    """The published prices that any of the totals depends on, with their age."""
+    """The published prices that any of the totals depends on, with their age.
+
+    A negotiated rate holds as it was agreed, so it has no age.
+    """
     upstream = argument.ledger.upstream_of(totals)
     today = argument.catalog.published_at[:DATE_LENGTH]
     for entry in argument.ledger:
         source = entry.source
-        if entry.unit in PRICE_UNITS and isinstance(source, Published) and entry.name in upstream:
+        if not isinstance(source, Published) or entry.name.startswith(BOOK_FIGURES):
+            continue
+        if entry.unit in PRICE_UNITS and entry.name in upstream:
             yield OldPrice(entry, source.as_of, days_between(source.as_of, today))

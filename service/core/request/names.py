@@ -10,7 +10,14 @@ from msgspec import UNSET, Struct
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import QuoteError, UnknownProvider, UnknownRegion
 from service.core.request.accounting import BaseRuns
-from service.core.request.request import CatalogOffer, Cluster, Market, QuoteRequest, Stage
+from service.core.request.request import (
+    BookRate,
+    CatalogOffer,
+    Cluster,
+    Market,
+    QuoteRequest,
+    Stage,
+)
 from service.core.request.work import (
     Finetuning,
     Generation,
@@ -71,6 +78,8 @@ def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator
         yield from _missing(catalog.site, cluster.site.id, pointer=f"{pointer}/site/id")
     if isinstance(supply, CatalogOffer):
         yield from _missing(catalog.offer, supply.id, pointer=f"{pointer}/supply/id")
+    if isinstance(supply, BookRate):
+        yield from _missing(catalog.book_rate, supply.name, pointer=f"{pointer}/supply/name")
     if isinstance(supply, Market):
         if supply.provider is not UNSET and supply.provider not in catalog.providers:
             yield UnknownProvider(

@@ -47,6 +47,12 @@ class CatalogOffer(Wire, tag_field="kind", tag="offer", frozen=True, kw_only=Tru
     id: Slug
 
 
+class BookRate(Wire, tag_field="kind", tag="book", frozen=True, kw_only=True):
+    """A negotiated rate of the price book that the service was started with."""
+
+    name: Slug
+
+
 MarketTerm: TypeAlias = Literal["on_demand", "spot", "reserved_1y", "reserved_3y"]
 Region: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=64, description="A provider's own region code.")
@@ -65,7 +71,7 @@ class Owned(OwnedTerms, frozen=True, kw_only=True, tag_field="kind", tag="owned"
     """Devices that the caller owns. Their `rental` bill uses the market's price."""
 
 
-Supply: TypeAlias = Rate | CatalogOffer | Market | Owned
+Supply: TypeAlias = Rate | CatalogOffer | BookRate | Market | Owned
 
 
 class ClusterSite(Wire, frozen=True, kw_only=True):

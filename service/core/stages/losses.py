@@ -12,7 +12,8 @@ from service.core.cluster.failures import (
 from service.core.cluster.hardware import device_of
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
-from service.core.request.request import CatalogOffer, Market
+from service.core.request.request import Market
+from service.core.request.supplies import named_offer
 from service.core.stages.hours import StageContext, TimeShares
 
 DISCLOSED: Final = "engine.measured_over_predicted.run"
@@ -123,14 +124,13 @@ def _reclaims(context: StageContext) -> dict[str, Term]:
     argument, cluster = context.argument, context.cluster
     supply = cluster.at("supply")
     region: str | UnsetType = UNSET
+    named = named_offer(supply.said, argument.catalog, pointer=supply.pointer)
+    kind: str | None = None
     if isinstance(supply.said, Market):
-        spot, region = supply.said.term == "spot", supply.said.region
-    elif isinstance(supply.said, CatalogOffer):
-        offer = argument.catalog.offer(supply.said.id, pointer=supply.pointer_of("id"))
-        spot, region = offer.price_kind == "spot", offer.region
-    else:
-        spot = False
-    if not spot:
+        kind, region = supply.said.term, supply.said.region
+    elif named is not None:
+        kind, region = named.price_kind, named.region
+    if kind != "spot":
         return {}
     rows = argument.catalog.spot_reclaims.get(cluster.said.accelerator, ())
     rate = _middle(tuple(row for row in rows if row.region == region) or rows)

@@ -24,7 +24,8 @@ from service.core.bills.sold import (
 )
 from service.core.figures.ledger import Term
 from service.core.request.accounting import HARDWARE_ITEMS, Discount, Storage, Uplift
-from service.core.request.request import CatalogOffer, Cluster, Market
+from service.core.request.request import Cluster, Market
+from service.core.request.supplies import named_offer
 from service.core.stages.effort import Effort
 
 MOSTLY_UNUSED: Final = 0.5
@@ -154,12 +155,12 @@ def _term_hours(bill: BillBuilder, cluster: Cursor[Cluster]) -> Term | None:
     """The minimum of hours that is paid for: the caller's, or that of a reserved price."""
     if cluster.pointer == RUN_CLUSTER and bill.at.states("commitment_hours"):
         return bill.at.quantity("commitment_hours", unit="hour")
-    supply, kind = cluster.at("supply"), ""
+    supply = cluster.at("supply")
     if isinstance(supply.said, Market):
-        kind = supply.said.term
-    elif isinstance(supply.said, CatalogOffer):
-        catalog = cluster.argument.catalog
-        kind = catalog.offer(supply.said.id, pointer=supply.pointer_of("id")).price_kind
+        kind: str = supply.said.term
+    else:
+        named = named_offer(supply.said, cluster.argument.catalog, pointer=supply.pointer)
+        kind = "" if named is None else named.price_kind
     name = f"rental.term_hours.{kind}"
     known = name in cluster.argument.catalog.assumptions
     return cluster.assume(name) if known else None
