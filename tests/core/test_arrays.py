@@ -1,4 +1,4 @@
-"""Functions of one number give the nearest float, and of an array what NumPy gives."""
+"""Functions of a central value give the nearest float, and of draws what NumPy gives."""
 
 from decimal import Context
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.figures.arrays import exp, expm1, log, log2
+from service.core.figures.arrays import FEW, exp, expm1, log, log2, power
 
 EXACT = Context(prec=40)
 HALF_A_DIGIT = 2.0**-53 * (1 + 2.0**-9)
@@ -29,10 +29,32 @@ def test_a_logarithm_of_one_number_is_the_nearest_float(a):
     assert is_nearest(log(a), EXACT.ln(EXACT.create_decimal_from_float(a)))
 
 
-@pytest.mark.parametrize(
-    ("ours", "numpys"), [(exp, np.exp), (expm1, np.expm1), (log, np.log), (log2, np.log2)]
-)
-def test_arrays_are_left_to_numpy(ours, numpys):
-    values = np.array([0.25, 1.0, 7.5])
+@given(st.floats(1e-3, 1e3), st.floats(-30.0, 30.0))
+def test_a_power_of_one_number_is_the_nearest_float(a, exponent):
+    exact = EXACT.power(
+        EXACT.create_decimal_from_float(a), EXACT.create_decimal_from_float(exponent)
+    )
+    assert is_nearest(power(a, exponent), exact)
+
+
+OURS_AND_NUMPYS = [(exp, np.exp), (expm1, np.expm1), (log, np.log), (log2, np.log2)]
+
+
+@pytest.mark.parametrize(("ours", "numpys"), OURS_AND_NUMPYS)
+def test_draws_are_left_to_numpy(ours, numpys):
+    values = np.linspace(0.25, 7.5, FEW + 1)
     assert np.array_equal(ours(values), numpys(values))
     assert [ours(value) for value in values] == pytest.approx(list(numpys(values)), rel=1e-15)
+
+
+@pytest.mark.parametrize("ours", [ours for ours, _ in OURS_AND_NUMPYS])
+def test_a_few_points_of_a_central_value_are_computed_as_each_alone(ours):
+    values = np.linspace(0.25, 7.5, FEW)
+    for together, value in zip(ours(values), values.tolist(), strict=True):
+        assert together == ours(value)
+    for together, value in zip(np.asarray(power(0.97, values)), values.tolist(), strict=True):
+        assert together == power(0.97, value)
+
+
+def test_an_array_without_numbers_stays_one():
+    assert np.shape(exp(np.zeros(0))) == (0,)

@@ -121,6 +121,28 @@ def test_a_batch_takes_as_long_as_its_longest_sample_when_steps_cost_the_same():
     assert seconds == pytest.approx(286.72)
 
 
+@pytest.mark.parametrize("batches", [1, 7, 1_500, 9_000])
+def test_many_batches_drain_as_each_does_alone(batches):
+    """However many points of how many batches are computed together."""
+    rng = np.random.default_rng(batches)
+    concurrent, longest = rng.uniform(4, 4_000, batches), rng.uniform(5_000, 20_000, batches)
+    lengths = lengths_of(mean_tokens=2_000.0, cap_tokens=28_672.0, sigma=0.9)
+
+    def drained(concurrent, longest):
+        return drain_seconds(
+            concurrent=concurrent,
+            lengths=lengths,
+            longest_tokens=longest,
+            step_seconds=lambda active, written: 0.01 + active * 1e-4 + written * 1e-6,
+        )
+
+    together = np.broadcast_to(drained(concurrent, longest), batches)
+    for place in {0, batches // 2, batches - 1}:
+        alone = drained(float(concurrent[place]), float(longest[place]))
+        assert isinstance(alone, float)
+        assert together[place] == pytest.approx(alone, rel=1e-13)
+
+
 def test_a_mean_is_kept_where_no_cap_is_in_reach_and_lowered_where_one_cuts():
     assert mean_after_cap(uncut_tokens=1_000.0, sigma=0.9) == pytest.approx(1_000.0)
     cut = mean_after_cap(uncut_tokens=1_000.0, sigma=0.9, cap_tokens=1_500.0)

@@ -5,7 +5,8 @@ stand where plain Python would need an `if`.
 """
 
 import math
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 Real: TypeAlias = float | Array
 """One number, or one number per draw (or per layout): shape `[n]`."""
+FEW: Final = 64
+"""Arrays of up to so many numbers hold no draws: they are points that a central value needs."""
 
 
 def exp(a: Real) -> Real:
@@ -35,16 +38,24 @@ def log2(a: Real) -> Real:
     return _nearest(np.log2, a)
 
 
-def _nearest(function: np.ufunc, a: Real) -> Real:
-    """A function element by element; of one number, the float nearest to what it is.
+def power(a: Real, exponent: Real) -> Real:
+    """`a` to the power of `exponent`, element by element."""
+    return _nearest(np.power, a, exponent)
+
+
+def _nearest(function: Callable[..., Any], *numbers: Real) -> Real:
+    """A function element by element; of central values, the floats nearest to what it is.
 
     Libraries choose instructions by the processor that they find, and those differ in the last
     digit of a float. Draws are printed with fewer digits. A central value is printed with all of
-    them, so one number is computed with 64 bits of mantissa or more and rounded to 53.
+    them, so it is computed with 64 bits of mantissa or more and rounded to 53, and so are the few
+    points that one is integrated from.
     """
-    if isinstance(a, np.ndarray):
-        return np.asarray(function(a), dtype=np.float64)
-    return float(function(np.longdouble(a)))
+    sizes = [a.size for a in numbers if isinstance(a, np.ndarray)]
+    if sizes and max(sizes) > FEW:
+        return np.asarray(function(*numbers), dtype=np.float64)
+    found = function(*(np.longdouble(a) for a in numbers))
+    return np.asarray(found, dtype=np.float64) if sizes else float(found)
 
 
 def maximum(a: Real, b: Real) -> Real:

@@ -10,7 +10,7 @@ Symbols: b active sequences of one replica, t tensor-parallel ranks, n devices o
 
 from typing import Final, NamedTuple
 
-from service.core.figures.arrays import Real, maximum, minimum, where
+from service.core.figures.arrays import Real, maximum, minimum, power, where
 from service.core.figures.formulas import formula
 from service.core.figures.units import Unit
 from service.core.model.architecture import Architecture
@@ -163,7 +163,7 @@ def experts_touched(*, experts: float, experts_per_token: float, tokens: Real) -
     missed = 1.0 - experts_per_token / experts
     if missed <= 0.0:
         return experts
-    return experts * (1.0 - missed**tokens)
+    return experts * (1.0 - power(missed, tokens))
 
 
 def weight_params_read(*, architecture: Architecture, serving: Serving, active: Real) -> Real:

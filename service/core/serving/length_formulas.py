@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.core.figures.arrays import Real, exp, expm1, log, maximum, minimum
+from service.core.figures.arrays import Array, Real, exp, expm1, log, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.units import Z_90
 
@@ -20,14 +20,19 @@ NO_CAP_TOKENS: Final = 1e9
 
 
 NEWTON_STEPS: Final = 20
+"""Most steps of Newton's method. Half of them suffice, unless nearly every sample is cut."""
+LAST_STEP: Final = 1e-12
+"""A step below this is the last: the next one would be below the digits of a float."""
 # A mean above this share of the cap means that nearly every sample runs into the cap.
 MAX_MEAN_OVER_CAP: Final = 0.98
 NODES: Final = 20
 
 _nodes, _weights = np.polynomial.legendre.leggauss(NODES)
 # Points on the unit interval, u = v^2: dense at its start, where most samples end.
-POSITIONS: Final[tuple[float, ...]] = tuple(float(v) for v in ((_nodes + 1) / 2) ** 2)
+POSITIONS: Final[Array] = ((_nodes + 1) / 2) ** 2
 WEIGHTS: Final[tuple[float, ...]] = tuple(float(w) for w in _weights * (_nodes + 1) / 2)
+AT_ONCE: Final = 8192
+"""Numbers that are computed together. More do not fit in a core's own cache with their like."""
 
 
 class Lengths(NamedTuple):
@@ -82,12 +87,16 @@ def lengths_of(*, mean_tokens: Real, cap_tokens: Real, sigma: Real) -> Lengths:
     """
     mean = minimum(mean_tokens, MAX_MEAN_OVER_CAP * cap_tokens)
     m: Real = log(mean) - sigma * sigma / 2.0
+    log_cap = log(cap_tokens)
     for _ in range(NEWTON_STEPS):
-        room = (log(cap_tokens) - m) / sigma
+        room = (log_cap - m) / sigma
         rising = exp(m + sigma * sigma / 2.0) * normal_share_below(room - sigma)
         got = rising + cap_tokens * (1.0 - normal_share_below(room))
         slope = maximum(rising / got, 1e-3)
-        m = m + log(mean / got) / slope
+        step = log(mean / got) / slope
+        m = m + step
+        if np.all(np.abs(step) < LAST_STEP):
+            break
     return Lengths(log_median=m, sigma=sigma, cap_tokens=cap_tokens)
 
 
@@ -146,14 +155,21 @@ def drain_seconds(
         integral from 0 to the longest of  step_seconds(max(1, n S(l)), l) dl
 
     `step_seconds(active, written)` is the time of one decoding step of one replica. S is the share
-    of samples that are longer than l. Gauss-Legendre with 20 points, dense at short lengths.
+    of samples that are longer than l. Gauss-Legendre with 20 points, dense at short lengths. Points
+    are computed together, in rows of an array: shape `[points, n]`.
     """
-    total: Real = 0.0
-    for position, weight in zip(POSITIONS, WEIGHTS, strict=True):
-        written = longest_tokens * position
+    size = np.broadcast(concurrent, longest_tokens, *lengths).size
+    together = max(1, AT_ONCE // size)
+    total: Array = np.zeros(1)
+    for first in range(0, NODES, together):
+        written = longest_tokens * POSITIONS[first : first + together, np.newaxis]
         active = concurrent * share_longer(lengths=lengths, tokens=written)
-        total = total + weight * step_seconds(maximum(1.0, active), written)
-    return total * longest_tokens
+        seconds = np.asarray(step_seconds(maximum(1.0, active), written))
+        rows = np.broadcast_to(seconds, np.broadcast_shapes(seconds.shape, written.shape))
+        for weight, row in zip(WEIGHTS[first : first + together], rows, strict=True):
+            total = total + weight * row
+    total = total * longest_tokens
+    return total if total.size > 1 else float(total[0])
 
 
 @formula("length_sigma", unit="ratio")
