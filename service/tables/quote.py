@@ -88,13 +88,16 @@ def bill_table(bill: Bill) -> Table:
             cells = (dollars(line.amount), median_of(line), span_of(line))
             table.add_row(stage, item, quantity, line.unit, short(line.rate), *cells)
         else:
-            table.add_row(stage, item, quantity, line.unit, "unpriced", line.detail)
+            table.add_row(stage, item, quantity, line.unit, "unpriced")
     return table
 
 
 def bill_words(bill: Bill) -> list[str]:
-    """What moves a bill most, in a sentence."""
-    if not isinstance(bill, PricedBill) or not bill.drivers:
+    """Why lines have no amount, or what moves a bill most, in sentences."""
+    if not isinstance(bill, PricedBill):
+        unpriced = [line for line in bill.lines if not isinstance(line, PricedLine)]
+        return [f"{line.item} is unpriced: {line.detail}" for line in unpriced]
+    if not bill.drivers:
         return []
     named = ", ".join(
         f"{driver.figure} {driver.share:.0%}" for driver in bill.drivers[:LISTED_DRIVERS]

@@ -124,6 +124,12 @@ def test_json_that_does_not_fit_the_schema_is_a_422_that_points_at_the_member(na
     assert marks(body) == {(code, pointer_of(path))}
 
 
+def test_a_date_that_does_not_exist_is_refused_with_one_that_does_instead_of_a_pattern():
+    (only,) = refused(with_member(("start",), "2027-02-29")).errors
+    assert only.code == "pattern_mismatch"
+    assert only.detail.startswith('"2027-02-29" is not valid here. Write "2027-01-15": ')
+
+
 def test_all_mistakes_are_named_at_once_and_are_those_of_the_kind_that_was_meant():
     request = {
         "run": {

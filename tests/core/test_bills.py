@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, UnpricedLine
 from service.core.figures.vocabulary import BASES
-from tests.worlds import answer, device, embedded, run_of, world
+from tests.worlds import answer, device, embedded, run_of, told, world
 
 SITE = {"pue": 1.2, "usd_per_kwh": 0.08, "carbon_kg_co2e_per_kwh": 0.4}
 H100 = {
@@ -357,6 +357,20 @@ def test_a_device_that_nobody_sells_leaves_the_owned_bill_without_a_total():
     request["accounting"] = {"hardware": "owned"}
     loaded = answer(request, catalog).bases[2]
     assert "depends_on_an_unpriced_line" in reasons(loaded)
+
+
+def test_lines_that_wait_for_the_price_of_hardware_are_told_once_with_all_their_places():
+    catalog = world(device("d1"))
+    request = run_of(STAGES[0], cluster=H100 | {"accelerator": "d1"}, bases=("fully_loaded",))
+    request["accounting"] = {"hardware": "owned"}
+    waiting = [one for one in told(answer(request, catalog)) if "are shares of" in one.detail]
+    assert [(one.code, one.pointer, one.also_at) for one in waiting] == [
+        (
+            "unpriced_line",
+            "/accounting/data",
+            ("/accounting/experiments/factor", "/accounting/staff"),
+        )
+    ]
 
 
 def test_at_the_break_even_utilisation_owning_costs_the_rent():

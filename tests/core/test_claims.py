@@ -365,6 +365,13 @@ def test_what_cannot_be_checked_is_told_with_what_is_missing():
     assert "implied rate" in told
 
 
+def test_runs_without_predicted_hours_are_named():
+    """Zero and the data for fine-tuning are described well enough, R1 itself is not."""
+    answer = judge(of_runs(294_000, "deepseek-r1-zero", "deepseek-r1-sft-data", "deepseek-r1"))
+    whys = {one.what: one.why for one in answer.not_checkable}
+    assert whys["predicted hours"] == "deepseek-r1 is not described well enough to predict them"
+
+
 def test_a_run_without_a_number_of_devices_is_not_read_as_their_purchase():
     judged = judge(of_runs(4.2e6, "gpt-oss-120b"))
     assert not [one for one in judged.readings if one.scope == "capital"]

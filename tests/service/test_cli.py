@@ -55,6 +55,24 @@ def test_what_is_below_a_cent_or_an_hour_is_shown_with_its_digits(tmp_path):
     assert " 0.004 " in first
 
 
+def test_why_a_line_has_no_price_is_told_below_its_table(tmp_path):
+    """80 device-hours at $2 are too small a development for staff to have an amount."""
+    stage = {"name": "one", "work": {"kind": "metered", "device_hours": 80}}
+    request = {
+        "run": {"name": "small", "stages": [stage]},
+        "cluster": {
+            "accelerator": "nvidia-h100-sxm-80gb",
+            "devices": 8,
+            "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+        },
+        "options": {"bases": ["fully_loaded"]},
+    }
+    lines = RUN.invoke(app, ["quote", file_of(tmp_path, request)]).output.splitlines()
+    row = next(line for line in lines if "│ staff" in line)
+    assert row.count("unpriced") == 1
+    assert any(line.startswith("staff is unpriced: costs of staff are published") for line in lines)
+
+
 def test_a_base_quote_cannot_be_known_without_a_service(tmp_path):
     request = REQUESTS[0].request | {
         "accounting": {"base_model": {"kind": "quote", "id": "q_" + "0" * 64}}

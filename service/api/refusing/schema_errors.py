@@ -7,7 +7,7 @@ meant. Each unknown or missing member is a mistake of its own. Items beyond the 
 not looked at.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final, TypeAlias
@@ -162,8 +162,12 @@ def wrong_type(mistake: ValidationError, expected: str) -> Fault:
 
 
 def pattern_mismatch(mistake: ValidationError, pattern: str) -> Fault:
-    """A text that does not match the pattern of the contract."""
+    """A text that does not match the pattern of the contract, told by an example if it has one."""
     detail = f"{shown(mistake.instance)} does not match {pattern}"
+    schema = mistake.schema
+    if isinstance(schema, Mapping) and (examples := schema.get("examples")):
+        words = schema["description"].rstrip(".")
+        detail = f"{shown(mistake.instance)} is not valid here. Write {shown(examples[0])}: {words}"
     return fault(mistake, "pattern_mismatch", detail)
 
 

@@ -76,7 +76,7 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "contradictory": WarningKind(
         "act",
         "Members of the request exclude each other, so a result is not known.",
-        "Change one of them.",
+        "Change or leave out one of them.",
     ),
     "does_not_fit": WarningKind(
         "act",
@@ -134,7 +134,7 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     ),
     "duplicate_stage_name": WarningKind(
         "check",
-        "Several stages have one name; lines follow their order.",
+        "Several stages have one name; their lines are in the order of the stages.",
         "Give each stage a name of its own.",
     ),
     "example_above_sequence": WarningKind(
@@ -176,12 +176,12 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     ),
     "rank_above_matrix": WarningKind(
         "check",
-        "The rank of an adapter is above that of its matrix, and is counted as the matrix.",
+        "An adapter of this rank would cost more than training its matrix; it is counted as that.",
         "Lower the rank, or tune the whole model.",
     ),
     "site_elsewhere": WarningKind(
         "check",
-        "The site lies in another country than the supply, so energy and carbon are of elsewhere.",
+        "The site is in another country than the devices, so its tariff and carbon do not apply.",
         "Name the site of the supply's region, or take an offer at the site.",
         once_a_member=True,
     ),

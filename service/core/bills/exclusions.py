@@ -164,7 +164,7 @@ def _words(written: WrittenBills) -> dict[str, str]:
 def _base_words(accounting: Accounting) -> str:
     base = accounting.base_model
     if base is UNSET:
-        return "the request names none, and a run that starts from nothing needs none"
+        return "the request names none; a run that trains from scratch has none"
     if isinstance(base, BaseRuns):
         return ", ".join(base.ids)
     return f"quote {base.id}" if isinstance(base, BaseQuote) else "the amount that is stated for it"

@@ -22,7 +22,6 @@ from service.core.catalog.catalog import ExcludedCost
 from service.core.claims.judging import JudgedReading
 from service.core.claims.readings import ADDED, SCOPES, DraftReading, Readings
 from service.core.claims.subject import Subject
-from service.core.draws.looks import Quantiles
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName, ClaimBasis
@@ -31,9 +30,9 @@ from service.core.printing.money import (
     as_amount,
     decimal_of,
     printed,
-    printed_estimate,
     sum_of_amounts,
 )
+from service.core.printing.printing import printed_interval
 from service.core.request.accounting import BaseRuns
 
 LIKE: Final[Mapping[ClaimBasis, BasisName]] = {
@@ -181,7 +180,7 @@ def draft_omissions(
 def _base_in_words(subject: Subject) -> str:
     base = subject.request.accounting.base_model
     if base is UNSET:
-        return "the claim names none, and a run that starts from nothing needs none"
+        return "the claim names none; a run that trains from scratch has none"
     return ", ".join(base.ids) if isinstance(base, BaseRuns) else "the one that is stated"
 
 
@@ -228,15 +227,3 @@ def _omission(one: DraftOmission, usd: Term | None, spread: Spread) -> Omission:
 def _interval_of(term: Term, spread: Spread) -> AmountInterval:
     central = as_amount(decimal_of(term.central))
     return printed_interval(spread.interval(term.name), central=central)
-
-
-def printed_interval(interval: Quantiles, *, central: Decimal) -> AmountInterval:
-    """Quantiles of an amount as they are printed. Without spread they are the amount."""
-    if interval.p10 == interval.p90:
-        amount = printed(central)
-        return AmountInterval(p10=amount, p50=amount, p90=amount)
-    return AmountInterval(
-        p10=printed_estimate(interval.p10),
-        p50=printed_estimate(interval.p50),
-        p90=printed_estimate(interval.p90),
-    )

@@ -28,7 +28,6 @@ from service.core.claims.bridging import (
     claim_bridge,
     draft_omissions,
     money,
-    printed_interval,
     printed_omissions,
     printed_sum,
 )
@@ -51,7 +50,9 @@ from service.core.draws.memo import Memo
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, Term
 from service.core.figures.sources import Figure, Published
+from service.core.printing.cautions import listed
 from service.core.printing.money import as_amount, decimal_of
+from service.core.printing.printing import printed_interval
 from service.core.printing.warnings import told
 from service.core.request.claim import ClaimRequest
 
@@ -228,8 +229,11 @@ def not_checkable(
     found = [*subject.missing]
     if hours.disclosed is None and not found:
         found.append(("disclosed hours", "no device-hours are disclosed"))
-    if hours.predicted is None:
-        found.append(("predicted hours", "the run is not described well enough to predict them"))
+    unpredicted = [stage.effort.stage.name for stage in subject.stages if stage.predicted is None]
+    if unpredicted:
+        verb = "are" if len(unpredicted) > 1 else "is"
+        why = f"{listed(unpredicted)} {verb} not described well enough to predict them"
+        found.append(("predicted hours", why))
     if rates is None:
         found.append(("implied rate", "without device-hours the claim implies none"))
     reasons: dict[str, dict[str, None]] = {}

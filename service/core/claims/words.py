@@ -15,13 +15,13 @@ from service.core.figures.vocabulary import ClaimBasis, ClaimScope
 SIZES: Final = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 ALL_OF_IT: Final = "the whole development with experiments, staff and data"
 NO_CENTS_FROM: Final = 1e3
+"""Amounts from here on are told without cents."""
 RATES: Final[Mapping[RateIs, str]] = {
     "stated": "the stated",
     "assumed": "an assumed",
     "implied": "an implied",
     "given": "a given",
 }
-"""Amounts from here on are told without cents."""
 
 
 class Wording(Struct, frozen=True, kw_only=True):

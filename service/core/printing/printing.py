@@ -99,7 +99,7 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             excludes=bill.excludes,
         )
     figure, drivers = bill.total.name, spread.drivers(bill.total.name)
-    interval = _amounts(spread.interval(figure), central=total)
+    interval = printed_interval(spread.interval(figure), central=total)
     outcomes, p80 = _printed_outcomes(
         spread.outcomes(figure), spread.interval(figure), central=total
     )
@@ -137,7 +137,9 @@ def printed_exclusion(one: DraftExclusion, spread: Spread) -> Exclusion:
         what=one.what,
         amount=UNSET
         if usd is None
-        else _amounts(spread.interval(usd.name), central=as_amount(decimal_of(usd.central))),
+        else printed_interval(
+            spread.interval(usd.name), central=as_amount(decimal_of(usd.central))
+        ),
         figure=UNSET if usd is None else usd.name,
         detail=one.detail or UNSET,
         magnitude=magnitude,
@@ -184,7 +186,7 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
         quantity=line.quantity.central,
         rate=printed_rate(line.rate.central),
         amount=printed(amount),
-        interval=_amounts(spread.interval(line.usd.name), central=amount),
+        interval=printed_interval(spread.interval(line.usd.name), central=amount),
         figures=(line.usd.name, line.quantity.name, line.rate.name),
         detail=line.detail or UNSET,
     )
@@ -424,7 +426,7 @@ def _acquisition(one: owned.OwningFigures, spread: Spread) -> Acquisition:
         servers=printed(parts["servers_usd"]),
         cluster_network=printed(parts["network_usd"]),
         total=Money(amount=printed(total), currency="USD"),
-        interval=_amounts(spread.interval(figure), central=total),
+        interval=printed_interval(spread.interval(figure), central=total),
         figure=figure,
     )
 
@@ -477,8 +479,8 @@ def estimate_with_outcomes(
     return known_with_outcomes(term, spread) if isinstance(term, Term) else UNSET
 
 
-def _amounts(interval: Quantiles, *, central: Decimal) -> AmountInterval:
-    """Quantiles as amounts. Without spread they equal the printed amount."""
+def printed_interval(interval: Quantiles, *, central: Decimal) -> AmountInterval:
+    """Quantiles of an amount as they are printed. Without spread they are the amount."""
     if interval.p10 == interval.p90:
         amount = printed(central)
         return AmountInterval(p10=amount, p50=amount, p90=amount)

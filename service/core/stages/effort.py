@@ -116,7 +116,8 @@ def efforts_of(argument: Argument, request: QuoteRequest) -> tuple[Effort, ...]:
         if counts[name] > 1:
             argument.warn(
                 "duplicate_stage_name",
-                f"{counts[name]} stages are named {name!r}; lines follow their order",
+                f"{counts[name]} stages are named {name!r}; their lines are in the order of"
+                " the stages",
                 pointer=f"{one.pointer}/name",
             )
     return tuple(effort_of(argument, one) for one in placed)

@@ -198,6 +198,7 @@ def _warn_of_rank(method: Cursor[LoraTuning] | Cursor[QloraTuning], model: Named
     if method.said.rank > most:
         method.warn(
             "rank_above_matrix",
-            f"from rank {most:.0f} on an adapter costs as much as its matrix, and is counted so",
+            f"above rank {most:.0f} an adapter would cost more than training its matrix; it is"
+            " counted as a third of the matrix, which costs the same",
             member="rank",
         )

@@ -179,7 +179,7 @@ class StepBuilder:
         if placement.tight:
             at.warn(
                 "memory_tight",
-                f"{placement.tight}; that is within what the estimate errs by",
+                f"{placement.tight}; the difference is smaller than the error of the estimate",
                 member="layout",
             )
         used = float(devices_of(placement.layout))

@@ -409,8 +409,10 @@ def _leave_open(bill: BillBuilder, item: Item, *, pointer: str) -> None:
         unit="usd",
         quantity=None,
         reason="depends_on_an_unpriced_line",
-        detail=f"{item} follows from the hardware of the run, of which a line is unpriced",
+        detail=f"{item} is a share of the run's hardware, and a line of that hardware is unpriced",
         pointer=pointer,
+        caution="experiments, staff and data are shares of the run's hardware, and a line of that"
+        " hardware is unpriced; give its price, or state what they cost",
     )
 
 
@@ -420,15 +422,15 @@ def _leave_unknown(
     """Leave open a line of which nothing is known for developments of this size."""
     least = bill.at.assume("fully_loaded.least_compute_usd").central
     known = (
-        f"known from {least:,.0f} dollars of compute with experiments on, and here it is"
-        f" {compute.central:,.2f}"
+        f"published only for developments whose compute, with experiments, costs {least:,.0f}"
+        f" dollars or more; here it costs {compute.central:,.2f}"
     )
     bill.leave_unpriced(
         item=item,
         unit="usd",
         quantity=compute,
         reason="size_below_known",
-        detail=f"{item} over compute is {known}; {advice}",
+        detail=f"costs of {item.replace('_', ' ')} are {known}; {advice}",
         pointer=pointer,
-        caution=f"what a development takes besides compute is {known}; give the amounts",
+        caution=f"costs of staff and data are {known}; state what they cost",
     )
