@@ -126,6 +126,12 @@ def test_licences_are_of_the_hours_of_nvidia_devices():
     assert central(mixed, "software_licences") == pytest.approx(800 * 0.513)
 
 
+def test_licences_are_those_of_devices_that_a_stage_runs_on():
+    """The run's own cluster is of NVIDIA devices, and no stage runs on it."""
+    on_tpus = TIMED | {"cluster": {"accelerator": "google-tpu-v5e", "devices": 8}}
+    assert rows_of(on_tpus)["software_licences"].amount is msgspec.UNSET
+
+
 def test_insurance_spares_and_idle_energy_follow_the_owned_bill():
     answered = quoted(cluster={"supply": OWNED})
     bought = 8 * 40_000 / 0.81

@@ -26,6 +26,7 @@ from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BasisName
 from service.core.model.parameters import params_total
 from service.core.request.accounting import Accounting, BaseQuote, BaseRuns, NoBase
+from service.core.request.names import placed_stages
 from service.core.request.request import QuoteRequest
 from service.core.stages.effort import Effort
 from service.core.training.step_spec import StepSpec
@@ -72,8 +73,8 @@ def rows_that_hold(request: QuoteRequest, catalog: Catalog) -> tuple[ExcludedCos
     """The first row of each item whose conditions the request meets."""
     base = request.accounting.base_model
     runs = set(base.ids) if isinstance(base, BaseRuns) else set()
-    clusters = [request.cluster, *(s.cluster for s in request.run.stages if s.cluster is not UNSET)]
-    vendors = {catalog.accelerators[one.accelerator].vendor for one in clusters}
+    devices = {placed.cluster.accelerator for placed in placed_stages(request)}
+    vendors = {catalog.accelerators[device].vendor for device in devices}
     found: dict[ExcludedItem, ExcludedCost] = {}
     for row in catalog.exclusions:
         if row.base_runs and runs.isdisjoint(row.base_runs):
