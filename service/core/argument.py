@@ -6,7 +6,7 @@ spells an address by hand.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
@@ -62,14 +62,25 @@ class Caution(NamedTuple):
 
 
 class Argument:
-    """State of one quote. It lives as long as the computation of that quote."""
+    """State of one quote. It lives as long as the computation of that quote.
 
-    __slots__ = ("_cautions", "catalog", "ledger")
+    `found` keeps what was searched for, by the numbers that it depends on. Stages of one model on
+    one cluster search once.
+    """
+
+    __slots__ = ("_cautions", "catalog", "found", "ledger")
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.ledger = Ledger()
+        self.found: dict[Hashable, Any] = {}
         self._cautions: dict[Caution, None] = {}
+
+    def aside(self) -> "Argument":
+        """An argument of the same quote that is tried and thrown away, with its warnings."""
+        tried = Argument(self.catalog)
+        tried.found = self.found
+        return tried
 
     @property
     def warnings(self) -> tuple[Caution, ...]:

@@ -128,7 +128,7 @@ def assert_legal_and_fitting(problem: Problem, result: Search) -> None:
 
 
 def test_llama_405b_finds_layouts_on_16384_devices() -> None:
-    result = found(LLAMA_405B, 16384.0)
+    result = found(LLAMA_405B, 16384.0, reasons=True)
     assert len(result.ranked) == 10
     assert_legal_and_fitting(LLAMA_405B, result)
     times = [candidate.step_time_s or 0.0 for candidate in result.ranked]
@@ -151,7 +151,7 @@ def test_experts_are_spread_and_divide_the_ranks() -> None:
 
 
 def test_what_fits_nowhere_says_how_much_it_lacks() -> None:
-    result = found(LLAMA_405B, 8.0)
+    result = found(LLAMA_405B, 8.0, reasons=True)
     assert result.best is None
     assert result.fitting == 0
     assert result.rejected["states"] == result.considered

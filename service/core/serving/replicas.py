@@ -2,20 +2,22 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from numpy.typing import NDArray
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of
-from service.core.figures.arrays import Array
+from service.core.figures.arrays import Array, Real
 from service.core.figures.ledger import Term
 from service.core.model.architecture import Architecture
 from service.core.model.named import NamedModel
 from service.core.request.request import Cluster
 from service.core.request.work import Generation, Reinforcement, ServingPrecision, ServingTerms
 from service.core.serving.decoding import (
+    Batch,
     DecodeStep,
     Formats,
     Replica,
@@ -136,6 +138,77 @@ def served(
     )
 
 
+class Servings(NamedTuple):
+    """The fastest layout on each of some numbers of devices, and the batch that it writes.
+
+    All are arrays of one number per number of devices. Where none serves, the others mean nothing.
+    """
+
+    serves: NDArray[np.bool_]
+    serving: Serving
+    batch: Batch
+
+
+def servings_on_each(
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    server: Server,
+    requests: RequestBatch,
+    *,
+    devices: Array,
+    times: Real,
+) -> Servings | None:
+    """A batch on each of some numbers of devices, every figure at its central value.
+
+    `times` is as in `RequestBatch`, one number for each number of devices or one for all. None if
+    none serves.
+    """
+    asked = work.said.serving
+    if asked is not UNSET:
+        t, n = np.array([asked.tensor_parallel]), np.array([asked.devices_per_replica])
+        if _faults(asked, server, devices=float(devices.max())):
+            t = n = np.zeros(0)
+        every = Serving(tensor_parallel=t, devices=n)
+    else:
+        every = servings(server.model.architecture, devices=float(devices.max()))
+    return _fastest(server, requests, _that_fit(server, requests, every), devices, times)
+
+
+def _that_fit(server: Server, requests: RequestBatch, every: Serving) -> Serving:
+    """The layouts of a replica, of these, that hold one sequence."""
+    fits = _room(server, requests, every) >= 1.0
+    t, n = (np.asarray(field)[fits] for field in every)
+    return Serving(tensor_parallel=t, devices=n)
+
+
+def _fastest(
+    server: Server, requests: RequestBatch, every: Serving, devices: Array, times: Real
+) -> Servings | None:
+    """The fastest of some layouts on each number of devices. All pairs are timed together."""
+    t, n = (np.asarray(field) for field in every)
+    place, row = np.nonzero(n <= devices[:, np.newaxis])
+    if not place.size:
+        return None
+    pairs = Serving(tensor_parallel=t[row], devices=n[row])
+    numbers: dict[str, Any] = _central(server.figures) | _central(requests.inputs)
+    numbers |= _fixed(server, requests, pairs, np.floor(devices[place] / pairs.devices))
+    numbers["times"] = np.broadcast_to(times, devices.shape)[place]
+    batch = batch_of_figures(**numbers)
+    seconds = np.broadcast_to(np.asarray(batch.seconds), place.shape)
+    order = np.lexsort((seconds, place))
+    found, first = np.unique(place[order], return_index=True)
+    best = np.zeros(devices.shape, dtype=np.intp)
+    best[found] = order[first]
+
+    def of_best(field: Real) -> Array:
+        return np.broadcast_to(np.asarray(field), place.shape)[best]
+
+    return Servings(
+        serves=np.isin(np.arange(devices.size), found),
+        serving=Serving(*(of_best(field) for field in pairs)),
+        batch=Batch(*(of_best(field) for field in batch)),
+    )
+
+
 def _fixed(
     server: Server, requests: RequestBatch, serving: Serving, replicas: float | Array
 ) -> dict[str, Any]:
@@ -199,43 +272,44 @@ def _serving_of(
     if work.states("serving"):
         return _as_asked(work.at("serving"), server, requests, devices=devices)
     every = servings(server.model.architecture, devices=devices)
-    fits = _room(server, requests, every) >= 1.0
-    if not fits.any():
+    times = 1.0 if requests.times is None else requests.times.central
+    fitting = _that_fit(server, requests, every)
+    found = _fastest(server, requests, fitting, np.array([devices]), times)
+    if found is None:
         return work.unknown(
             "does_not_fit",
             f"no replica of the model with one sequence fits {devices:g} devices",
             member="serving",
         )
-    t, n = (np.asarray(field)[fits] for field in every)
-    fitting = Serving(tensor_parallel=t, devices=n)
-    numbers: dict[str, Any] = _central(server.figures) | _central(requests.inputs)
-    fixed = _fixed(server, requests, fitting, np.floor(devices / n))
-    batch = batch_of_figures(**(numbers | fixed))
-    best = int(np.argmin(np.broadcast_to(np.asarray(batch.seconds), n.shape)))
-    return Serving(tensor_parallel=float(t[best]), devices=float(n[best]))
+    return Serving(*(float(np.asarray(field)[0]) for field in found.serving))
 
 
 def _as_asked(
     asked: Cursor[ServingTerms], server: Server, requests: RequestBatch, *, devices: float
 ) -> Serving | Unknown:
-    t, n = asked.said.tensor_parallel, asked.said.devices_per_replica
+    for member, why in _faults(asked.said, server, devices=devices):
+        return asked.unknown("contradictory", f"{member} {why}", member=member)
+    said = asked.said
+    serving = Serving(tensor_parallel=said.tensor_parallel, devices=said.devices_per_replica)
+    if float(_room(server, requests, serving)) < 1.0:
+        return asked.unknown(
+            "does_not_fit", "weights and one sequence do not fit the devices of a replica"
+        )
+    return serving
+
+
+def _faults(asked: ServingTerms, server: Server, *, devices: float) -> tuple[tuple[str, str], ...]:
+    """Why a stated layout of a replica cannot be, as (member, why). Empty for one that can."""
+    t, n = asked.tensor_parallel, asked.devices_per_replica
     architecture = server.model.architecture
-    faults = (
+    checks = (
         ("devices_per_replica", "needs more devices than there are", n > devices),
         ("devices_per_replica", "must be a multiple of tensor_parallel", n % t != 0),
         ("devices_per_replica", "only experts spread beyond tensor_parallel",
          n > t and not architecture.moe_layers),
         ("tensor_parallel", "must divide the heads", architecture.heads % t != 0),
     )  # fmt: skip
-    for member, why, broken in faults:
-        if broken:
-            return asked.unknown("contradictory", f"{member} {why}", member=member)
-    serving = Serving(tensor_parallel=t, devices=n)
-    if float(_room(server, requests, serving)) < 1.0:
-        return asked.unknown(
-            "does_not_fit", "weights and one sequence do not fit the devices of a replica"
-        )
-    return serving
+    return tuple((member, why) for member, why, broken in checks if broken)
 
 
 def _bound(

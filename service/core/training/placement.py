@@ -6,12 +6,11 @@ from typing import Any, Final
 from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor, Unknown
-from service.core.figures.arrays import Real
 from service.core.request.layout import LayoutRequest
 from service.core.request.work import LayoutTerms
 from service.core.training.memory import bytes_per_device
 from service.core.training.parallelism import RECOMPUTE_CODE, SCHEDULE_CODE, Layout, illegalities
-from service.core.training.search import Candidate, Problem, Search, search
+from service.core.training.search import Candidate, Problem, Search
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30
@@ -53,13 +52,12 @@ def placement_of(
     *,
     problem: Problem,
     devices: float,
-    step_time: Callable[[Layout], Real],
+    searched: Callable[[], Search],
 ) -> Placed | Unplaced:
-    """The layout that the request states at this place, or else the fastest that fits."""
+    """The layout that the request states at this place, or else the fastest that is found."""
     if at.states("layout"):
         return _as_asked(at.at("layout"), problem=problem, devices=devices)
-    found = search(problem=problem, devices=devices, step_time=step_time, runners_up=RUNNERS_UP)
-    return _searched(found, problem=problem, pointer=at.pointer_of("layout"))
+    return _searched(searched(), problem=problem, pointer=at.pointer_of("layout"))
 
 
 def _as_asked(asked: Cursor[LayoutTerms], *, problem: Problem, devices: float) -> Placed | Unplaced:

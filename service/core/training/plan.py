@@ -55,6 +55,7 @@ def plans(
         devices=devices,
         step_time=lambda layout: builder.central_parts(layout).total,
         runners_up=runners_up,
+        reasons=True,
     )
     return tuple(
         Plan(

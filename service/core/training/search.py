@@ -78,7 +78,7 @@ class Search(NamedTuple):
     closest: Candidate | None  # if nothing fits, the layout that lacks the least memory
     considered: int
     fitting: int
-    rejected: dict[Reason, int]  # how many did not fit: states alone, or states with activations
+    rejected: dict[Reason, int]  # if asked for: how many lack room for states, or for activations
 
     @property
     def best(self) -> Candidate | None:
@@ -86,16 +86,34 @@ class Search(NamedTuple):
         return self.ranked[0] if self.ranked else None
 
 
-def search(*, problem: Problem, devices: float, step_time: StepTime, runners_up: int = 9) -> Search:
-    """The fastest layout that fits on this many devices, with its runners-up."""
-    counts = (devices,)
+def search(
+    *,
+    problem: Problem,
+    devices: float,
+    step_time: StepTime,
+    runners_up: int = 9,
+    reasons: bool = False,
+) -> Search:
+    """The fastest layout that fits on this many devices, with its runners-up.
+
+    With `reasons` it counts why others do not fit.
+    """
     return search_range(
-        problem=problem, devices=counts, step_time=step_time, runners_up=runners_up
+        problem=problem,
+        devices=(devices,),
+        step_time=step_time,
+        runners_up=runners_up,
+        reasons=reasons,
     )[0]
 
 
 def search_range(
-    *, problem: Problem, devices: Sequence[float], step_time: StepTime, runners_up: int = 9
+    *,
+    problem: Problem,
+    devices: Sequence[float],
+    step_time: StepTime,
+    runners_up: int = 9,
+    reasons: bool = False,
 ) -> tuple[Search, ...]:
     """One search per number of devices, all of them built and timed together."""
     least = _degrees(problem, np.asarray(devices, dtype=np.float64))
@@ -114,6 +132,7 @@ def search_range(
             seconds=seconds[fitting.counts == index],
             unfit=unfit.at(unfit.counts == index),
             runners_up=runners_up,
+            reasons=reasons,
         )
         for index, count in enumerate(devices)
     )
@@ -296,24 +315,33 @@ def _search_of(
     seconds: Array,
     unfit: _Rows,
     runners_up: int,
+    reasons: bool,
 ) -> Search:
     order = _first_of_each_degrees(fitting.layout, np.argsort(seconds, kind="stable"))
-    memory = _memory(problem, unfit.layout)
-    states = np.asarray(memory.weights + memory.gradients + memory.optimizer_states)
-    hopeless = int(np.count_nonzero(states > problem.memory_bytes))
+    first = order[: runners_up + 1]
+    rejected: dict[Reason, int] = {}
     closest = None
-    if not order.size and unfit.counts.size:
-        closest = _candidate(problem, unfit, int(np.argmin(memory.total)), None)
+    if reasons:
+        rejected = _rejected(problem, unfit)
+    if not first.size and unfit.counts.size:
+        nearest = np.argmin(_memory(problem, unfit.layout).total)
+        (closest,) = _candidates(problem, unfit.at(np.array([nearest])), (None,))
     return Search(
         devices=devices,
-        ranked=tuple(
-            _candidate(problem, fitting, int(i), float(seconds[i])) for i in order[: runners_up + 1]
-        ),
+        ranked=_candidates(problem, fitting.at(first), tuple(seconds[first].tolist())),
         closest=closest,
         considered=fitting.counts.size + unfit.counts.size,
         fitting=fitting.counts.size,
-        rejected={"states": hopeless, "activations": unfit.counts.size - hopeless},
+        rejected=rejected,
     )
+
+
+def _rejected(problem: Problem, unfit: _Rows) -> dict[Reason, int]:
+    """How many layouts do not fit by their states alone, and how many with activations only."""
+    memory = _memory(problem, unfit.layout)
+    states = np.asarray(memory.weights + memory.gradients + memory.optimizer_states)
+    hopeless = int(np.count_nonzero(states > problem.memory_bytes))
+    return {"states": hopeless, "activations": unfit.counts.size - hopeless}
 
 
 def _memory(problem: Problem, layout: Layout) -> DeviceMemory:
@@ -326,9 +354,24 @@ def _memory(problem: Problem, layout: Layout) -> DeviceMemory:
     )
 
 
-def _candidate(problem: Problem, rows: _Rows, row: int, seconds: float | None) -> Candidate:
-    layout = Layout(*(float(_pick(f, np.array(row))) for f in rows.layout))
-    return Candidate(layout, float(devices_of(layout)), _memory(problem, layout), seconds)
+def _candidates(
+    problem: Problem, rows: _Rows, seconds: Sequence[float | None]
+) -> tuple[Candidate, ...]:
+    """Each of some rows, and what it holds in memory."""
+    if not rows.counts.size:
+        return ()
+    layouts = _each(rows.layout, rows.counts.size)
+    memories = _each(_memory(problem, rows.layout), rows.counts.size)
+    return tuple(
+        Candidate(Layout(*layout), float(devices_of(Layout(*layout))), DeviceMemory(*held), step)
+        for layout, held, step in zip(layouts, memories, seconds, strict=True)
+    )
+
+
+def _each(columns: Sequence[Real], size: int) -> list[list[float]]:
+    """The rows of a table from its columns. A column that does not vary is a float."""
+    table: list[list[float]] = np.array([np.broadcast_to(c, size) for c in columns]).T.tolist()
+    return table
 
 
 def _first_of_each_degrees(layout: Layout, order: Places) -> Places:

@@ -4,8 +4,8 @@ The predicted step time is a figure with the error that the engine has on publis
 measured speed (an anchor) replaces most of that error.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
@@ -19,8 +19,8 @@ from service.core.request.work import Anchor
 from service.core.training import formulas
 from service.core.training.memory import memory_per_device
 from service.core.training.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of
-from service.core.training.placement import Placed, Unplaced, placement_of
-from service.core.training.search import Problem
+from service.core.training.placement import RUNNERS_UP, Placed, Unplaced, placement_of
+from service.core.training.search import Problem, Search, search_range
 from service.core.training.step_spec import StepSpec, sequences_of, spec_of_anchor
 from service.core.training.steptime import StepParts
 from service.core.training.timing import step_inputs
@@ -50,27 +50,13 @@ def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | U
 
     A stated MFU sets the step time. Layout and memory are then only shown.
     """
-    work, anchor = spec.work, spec.anchor
-    mfu = work.quantity("mfu", unit="share") if work.states("mfu") else None
-    hardware = hardware_of(cluster, spec.precision)
-    if isinstance(hardware, Unknown):
-        return hardware
-    builder = StepBuilder(spec, hardware, cluster, devices)
-    placement = builder.placement()
-    seconds: Term | Unknown
-    if isinstance(placement, Unplaced):
-        seconds = placement if mfu is None else builder.seconds_at(mfu)
-        return builder.step(placement, None, seconds, mfu)
-    predicted = builder.predicted_s(placement)
-    if mfu is not None:
-        seconds = builder.seconds_at(mfu)
-    elif anchor is None:
-        seconds = builder.with_error(predicted)
-    else:
-        seconds = builder.anchored(predicted, anchor)
-        if isinstance(seconds, Unknown):
-            return seconds
-    step = builder.step(placement, predicted, seconds, mfu)
+    builder = _builder_of(spec, cluster, devices)
+    if isinstance(builder, Unknown):
+        return builder
+    timed, anchor = builder.timed(), spec.anchor
+    if isinstance(timed.placement, Placed) and isinstance(timed.seconds, Unknown):
+        return timed.seconds
+    step = builder.step(timed)
     if anchor is not None and step.mfu is not None and step.mfu.central > 1.0:
         return anchor.unknown(
             "contradictory",
@@ -81,11 +67,57 @@ def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | U
     return step
 
 
+def seconds_on_each(
+    spec: StepSpec, cluster: Cursor[Cluster], devices: Sequence[float]
+) -> tuple[float | None, ...]:
+    """Central seconds of a step on some numbers of devices, whose layouts are searched together.
+
+    None where nothing fits, or nothing is known of the devices. Figures and warnings are thrown
+    away.
+    """
+    seconds: list[float | None] = []
+    for count in devices:
+        aside = cluster.argument.aside()
+        tried = structs.replace(spec, work=spec.work.on(aside), at=spec.at.on(aside))
+        builder = _builder_of(tried, cluster.on(aside), Term("devices", count))
+        if isinstance(builder, Unknown):
+            seconds.append(None)
+            continue
+        if not seconds and not spec.at.states("layout"):
+            builder.searched(devices)
+        found = builder.timed().seconds
+        seconds.append(None if isinstance(found, Unknown) else found.central)
+    return tuple(seconds)
+
+
+def _builder_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> "StepBuilder | Unknown":
+    """The builder of a step, with the MFU that the work states, or what the catalog lacks."""
+    mfu = spec.work.quantity("mfu", unit="share") if spec.work.states("mfu") else None
+    hardware = hardware_of(cluster, spec.precision)
+    if isinstance(hardware, Unknown):
+        return hardware
+    return StepBuilder(spec, hardware, cluster, devices, mfu=mfu)
+
+
+class Timed(NamedTuple):
+    """Where a step is placed, its seconds as predicted, and as they are taken."""
+
+    placement: Placed | Unplaced
+    predicted: Term | None
+    seconds: Term | Unknown
+
+
 class StepBuilder:
     """Writes the figures of one step into the ledger."""
 
     def __init__(
-        self, spec: StepSpec, hardware: Hardware, cluster: Cursor[Cluster], devices: Term
+        self,
+        spec: StepSpec,
+        hardware: Hardware,
+        cluster: Cursor[Cluster],
+        devices: Term,
+        *,
+        mfu: Term | None = None,
     ) -> None:
         self.spec = spec
         self.at = spec.at
@@ -94,6 +126,7 @@ class StepBuilder:
         self.devices = devices
         self.inputs = step_inputs(spec, hardware)
         self.batch = sequences_of(spec)
+        self.mfu = mfu
         self.parts: Mapping[str, Term] = {}
         self.model = {
             "architecture": spec.model.fixed,
@@ -146,13 +179,43 @@ class StepBuilder:
             constants=self.inputs.constants,
         )
 
+    def timed(self) -> Timed:
+        """The layout of the step, and its seconds: predicted, or at a stated MFU or speed."""
+        placement, anchor = self.placement(), self.spec.anchor
+        if isinstance(placement, Unplaced):
+            return Timed(
+                placement, None, placement if self.mfu is None else self.seconds_at(self.mfu)
+            )
+        predicted = self.predicted_s(placement)
+        if self.mfu is not None:
+            return Timed(placement, predicted, self.seconds_at(self.mfu))
+        if anchor is None:
+            return Timed(placement, predicted, self.with_error(predicted))
+        return Timed(placement, predicted, self.anchored(predicted, anchor))
+
+    def searched(self, devices: Sequence[float]) -> tuple[Search, ...]:
+        """The layouts for some numbers of devices. Those that a quote needs again are kept."""
+        inputs, kept = self.inputs, self.at.argument.found
+        numbers = tuple(term.central for term in inputs.figures.values())
+        step = (self.problem, numbers, inputs.machine, inputs.recipe)
+        new = [count for count in dict.fromkeys(devices) if (step, count) not in kept]
+        if new:
+            searches = search_range(
+                problem=self.problem,
+                devices=new,
+                step_time=lambda layout: self.central_parts(layout).total,
+                runners_up=RUNNERS_UP,
+            )
+            kept |= {(step, found.devices): found for found in searches}
+        return tuple(kept[step, count] for count in devices)
+
     def placement(self) -> Placed | Unplaced:
         """The layout asked for, or the best one with a warning that it was chosen here."""
         placement = placement_of(
             self.at,
             problem=self.problem,
             devices=self.devices.central,
-            step_time=lambda layout: self.central_parts(layout).total,
+            searched=lambda: self.searched((self.devices.central,))[0],
         )
         if isinstance(placement, Unplaced):
             self.at.argument.warn_of(placement)
@@ -282,15 +345,10 @@ class StepBuilder:
             ),
         )
 
-    def step(
-        self,
-        placement: Placed | Unplaced,
-        predicted: Term | None,
-        seconds: Term | Unknown,
-        mfu: Term | None,
-    ) -> Step:
+    def step(self, timed: Timed) -> Step:
         """All figures of the step, even if its time is not known."""
-        layout = placement.layout
+        placement, predicted, seconds = timed
+        layout, mfu = placement.layout, self.mfu
         rate: Term | None = None
         if isinstance(seconds, Term):
             mfu = mfu or self._mfu(seconds)

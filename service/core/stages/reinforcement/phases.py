@@ -1,12 +1,13 @@
 """Seconds of the phases of one reinforcement step, from one mini-batch and one rollout."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from service.core.argument import Cursor, Unknown
 from service.core.figures.ledger import Term
 from service.core.model.named import named_model
 from service.core.request.work import Disaggregated, Reinforcement
-from service.core.serving.replicas import FORMATS, Served
+from service.core.serving.replicas import FORMATS
 from service.core.stages.reinforcement.formulas import (
     decoding_seconds,
     forward_seconds,
@@ -50,9 +51,12 @@ def _training_pass(phases: Cursor[Reinforcement], stage: RlStage, seconds: Term)
 
 
 def phases_of(
-    stage: RlStage, rollout: Rollout, update_seconds_once: Term, writing: Served
+    stage: RlStage, rollout: Rollout, update_seconds_once: Term, batch: Mapping[str, Term]
 ) -> dict[str, Term]:
-    """Seconds of each phase of one step, as figures. `update_seconds_once` is one mini-batch."""
+    """Seconds of each phase of one step, as figures.
+
+    `update_seconds_once` is one mini-batch, and `batch` has the seconds of writing a rollout.
+    """
     at = stage.work.under(f"{stage.work.prefix}/phases")
     shared, ahead = rollout.per_step, rollout.ahead
     one_pass = _training_pass(at, stage, update_seconds_once)
@@ -65,14 +69,14 @@ def phases_of(
         "prefill": at.derive(
             seconds_per_step,
             "prefill",
-            seconds=writing.batch["prefill_seconds"],
+            seconds=batch["prefill_seconds"],
             **shared,
             **ahead,
         ),
         "generation": at.derive(
             streaming_seconds if rollout.batches_ahead else decoding_seconds,
             "generation",
-            **{key: writing.batch[key] for key in (STREAMED if ahead else BETWEEN)},
+            **{key: batch[key] for key in (STREAMED if ahead else BETWEEN)},
             **shared,
             **ahead,
         ),

@@ -1,23 +1,27 @@
 """Which devices generate and which learn: all, as many as asked for, or the best share."""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 from msgspec import UNSET
 
 from service.core.argument import Cursor, Fixed, Unknown
-from service.core.figures.ledger import Term
+from service.core.figures.arrays import Array, Real
+from service.core.figures.ledger import Term, replay
 from service.core.request.work import Disaggregated, Placement
-from service.core.serving.replicas import served
+from service.core.serving.decoding import BATCH_UNITS
+from service.core.serving.replicas import servings_on_each
 from service.core.stages.reinforcement.formulas import devices_learning, generation_devices
 from service.core.stages.reinforcement.phases import phases_of, whole_step
 from service.core.stages.reinforcement.update import (
     RlStage,
     Split,
+    aside_of,
     mini_batch_seconds,
     requests_of,
     rollout_of,
-    scratch_of,
 )
 
 SPLITS: Final = (1 / 8, 1 / 4, 3 / 8, 1 / 2, 5 / 8, 3 / 4, 7 / 8)
@@ -26,6 +30,8 @@ SPLITS_TIMED: Final = 3
 """How many of these are timed in full."""
 LEAST_TO_SPLIT: Final = 2
 """Devices: one to generate and one to learn."""
+GENERATING, LEARNING, MINI_BATCH, WRITTEN = "generating", "learning", "mini_batch", "written"
+"""The names of what differs between splits that are tried."""
 
 
 def split_of(stage: RlStage) -> Split | Unknown:
@@ -79,25 +85,25 @@ def _best_share(stage: RlStage, placement: Disaggregated) -> float:
     timed in full, because few layouts fit every number of devices well.
     """
     devices = stage.context.devices.central
+    learners = {share: learning(devices, share) for share in SPLITS}
     for base in SPLITS[3:]:
-        learners = learning(devices, base)
-        timed = mini_batch_seconds(stage, learners)
+        (timed,) = mini_batch_seconds(stage, [learners[base]])
         if timed is not None:
             break
     else:
         return 0.5
-    scaled = {
-        share: _step_seconds(stage, placement, share, timed * learners / learning(devices, share))
-        for share in SPLITS
-    }
+    trial = _Trial(stage, placement, learners)
+    scaled = trial.step_seconds(
+        {share: timed * learners[base] / learners[share] for share in SPLITS}
+    )
+    untried = sorted(SPLITS, key=lambda share: scaled[share])
     exact: dict[float, float] = {}
-    for share in sorted(SPLITS, key=lambda share: scaled[share]):
-        seconds = mini_batch_seconds(stage, learning(devices, share))
-        if seconds is not None:
-            exact[share] = _step_seconds(stage, placement, share, seconds)
-        if len(exact) == SPLITS_TIMED:
-            break
-    return min(exact, key=lambda share: exact[share], default=base)
+    while untried and len(exact) < SPLITS_TIMED:
+        tried = [untried.pop(0) for _ in range(min(len(untried), SPLITS_TIMED - len(exact)))]
+        seconds = mini_batch_seconds(stage, [learners[share] for share in tried])
+        exact |= {share: one for share, one in zip(tried, seconds, strict=True) if one is not None}
+    steps = trial.step_seconds(exact)
+    return min(exact, key=lambda share: steps[share], default=base)
 
 
 def learning(devices: float, share: float) -> float:
@@ -105,28 +111,53 @@ def learning(devices: float, share: float) -> float:
     return max(1.0, math.floor(devices * share))
 
 
-def _step_seconds(
-    stage: RlStage, placement: Disaggregated, share: float, mini_batch_seconds: float
-) -> float:
-    """Seconds of a whole step if `share` of the devices learns; infinite if the others are too few.
+class _Trial:
+    """Seconds of a whole step on every split, with every figure at its central value.
 
-    All figures that are written here are thrown away.
+    The step is written once, into a ledger that is thrown away, and replayed over the splits.
     """
-    devices, scratch = stage.context.devices.central, scratch_of(stage)
-    learners = learning(devices, share)
-    split = Split(
-        generating=Term("generating", devices - learners),
-        learning=Term("learning", learners),
-        batches_ahead=placement.off_policy_steps,
-    )
-    rollout = rollout_of(scratch, split)
-    writing = served(
-        scratch.work,
-        scratch.server,
-        requests_of(scratch, split, rollout.steps),
-        devices=devices - learners,
-    )
-    if isinstance(writing, Unknown):
-        return math.inf
-    phases = phases_of(scratch, rollout, Term("mini_batch_seconds", mini_batch_seconds), writing)
-    return whole_step(scratch, split, phases)["seconds"].central
+
+    def __init__(
+        self, stage: RlStage, placement: Disaggregated, learners: Mapping[float, float]
+    ) -> None:
+        aside = aside_of(stage)
+        self._places = {share: place for place, share in enumerate(learners)}
+        self._tape = aside.work.argument.ledger.tape
+        generating = stage.context.devices.central - np.array(list(learners.values()))
+        split = Split(
+            generating=Term(GENERATING, float(generating[0])),
+            learning=Term(LEARNING, next(iter(learners.values()))),
+            batches_ahead=placement.off_policy_steps,
+        )
+        rollout = rollout_of(aside, split)
+        self._rows: dict[str, Array] = {GENERATING: generating}
+        steps = rollout.steps
+        found = servings_on_each(
+            aside.work,
+            aside.server,
+            requests_of(aside, split, steps),
+            devices=generating,
+            times=1.0 if steps is None else self._replayed(self._rows, steps),
+        )
+        self._serves = np.zeros(len(learners), dtype=bool) if found is None else found.serves
+        written = {} if found is None else found.batch._asdict()
+        self._rows |= {f"{WRITTEN}/{part}": row for part, row in written.items()}
+        batch = {part: Term(f"{WRITTEN}/{part}", 1.0) for part in BATCH_UNITS}
+        phases = phases_of(aside, rollout, Term(MINI_BATCH, 1.0), batch)
+        self._seconds = whole_step(aside, split, phases)["seconds"]
+
+    def step_seconds(self, mini_batch_seconds: Mapping[float, float]) -> dict[float, float]:
+        """Seconds of a step for some shares, each with its seconds of a mini-batch.
+
+        They are infinite where those that generate are too few.
+        """
+        places = [self._places[share] for share in mini_batch_seconds]
+        rows = {name: row[places] for name, row in self._rows.items()}
+        rows[MINI_BATCH] = np.array(list(mini_batch_seconds.values()))
+        seconds = np.where(self._serves[places], self._replayed(rows, self._seconds), np.inf)
+        return dict(zip(mini_batch_seconds, seconds.tolist(), strict=True))
+
+    def _replayed(self, rows: Mapping[str, Array], term: Term) -> Real:
+        """A figure for rows of splits, or its one value if it is the same for all."""
+        tape = (*self._tape.standing, *self._tape.of_run)
+        return replay(tape, rows).get(term.name, term.central)

@@ -68,7 +68,7 @@ def _batch(work: Cursor[Reinforcement]) -> StepBatch:
 def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]) -> Hours:
     """All steps, when the split and the rollouts are known."""
     context, work = stage.context, stage.work
-    step = update_of(stage, work, split.learning)
+    step = update_of(stage, split.learning)
     if isinstance(step, Unknown):
         return Hours(device_hours=step, tokens=tokens)
     if isinstance(step.seconds, Unknown):
@@ -77,7 +77,7 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
     writing = written_on(work, stage.server, requests, devices=split.generating)
     if isinstance(writing, Unknown):
         return Hours(device_hours=writing, tokens=tokens)
-    phases = phases_of(stage, rollout, step.seconds, writing)
+    phases = phases_of(stage, rollout, step.seconds, writing.batch)
     whole = whole_step(stage, split, phases)
     shares = time_shares(context)
     useful = work.derive(

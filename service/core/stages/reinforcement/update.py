@@ -1,10 +1,11 @@
 """One reinforcement step before it is timed: its samples, its mini-batches, its devices."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct, structs
 
-from service.core.argument import Argument, Cursor, Fixed, Unknown
+from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
 from service.core.model.named import NamedModel
 from service.core.request.work import Reinforcement
@@ -16,7 +17,7 @@ from service.core.stages.reinforcement.formulas import (
     steps_sharing_rollout,
     tokens_per_update,
 )
-from service.core.training.step import Step, step_of
+from service.core.training.step import Step, seconds_on_each, step_of
 from service.core.training.step_spec import StepSpec
 
 STREAMED: Final = ("queue_seconds", "drain_seconds", "flow_seconds", "longest_seconds")
@@ -101,47 +102,40 @@ def requests_of(stage: RlStage, split: Split, steps_per_rollout: Term | None) ->
     )
 
 
-def update_of(stage: RlStage, work: Cursor[Reinforcement], devices: Term) -> Step | Unknown:
-    """One mini-batch of samples of mean length, as a training step.
+def update_of(stage: RlStage, devices: Term) -> Step | Unknown:
+    """One mini-batch of samples of mean length, as a training step."""
+    return step_of(_update_spec(stage), stage.context.cluster, devices)
 
-    `work` is the cursor whose prefix names the step's figures: that of the stage, or a scratch.
-    """
-    batch = stage.batch
+
+def mini_batch_seconds(stage: RlStage, learners: Sequence[float]) -> tuple[float | None, ...]:
+    """Seconds of one mini-batch on each of some numbers of devices. None where nothing fits."""
+    tried = aside_of(stage)
+    return seconds_on_each(_update_spec(tried), tried.context.cluster, learners)
+
+
+def _update_spec(stage: RlStage) -> StepSpec:
+    work, batch = stage.work, stage.batch
     updates = work.said.updates_per_step
     sequences = Fixed(
         float(max(1, round(batch.samples.central / updates))), stands=batch.samples.name
     )
     length = Fixed(batch.sequence_length, stands=batch.lengths.mean_tokens.name)
     tokens = work.derive(tokens_per_update, sequences=sequences, sequence_length=length)
-    return step_of(
-        StepSpec(
-            work=work,
-            at=work,
-            model=stage.policy,
-            sequence_length=length,
-            global_batch_tokens=Fixed(sequences.value * length.value, tokens.name),
-            precision=work.fixed("precision"),
-            tokens=tokens,
-        ),
-        stage.context.cluster.on(work.argument),
-        devices,
+    return StepSpec(
+        work=work,
+        at=work,
+        model=stage.policy,
+        sequence_length=length,
+        global_batch_tokens=Fixed(sequences.value * length.value, tokens.name),
+        precision=work.fixed("precision"),
+        tokens=tokens,
     )
 
 
-def scratch_of(stage: RlStage) -> RlStage:
+def aside_of(stage: RlStage) -> RlStage:
     """The same stage in an argument of its own, whose figures and warnings are thrown away."""
-    argument, work = Argument(stage.context.argument.catalog), stage.work
-    scratch = argument.at(work.said, pointer=work.pointer, prefix="scratch")
-    return structs.replace(stage, work=scratch)
-
-
-def mini_batch_seconds(stage: RlStage, learners: float) -> float | None:
-    """Seconds of one mini-batch on this many devices. None if nothing fits."""
-    scratch = scratch_of(stage)
-    outcome = update_of(scratch, scratch.work, Term("learners", learners))
-    if isinstance(outcome, Unknown) or not isinstance(outcome.seconds, Term):
-        return None
-    return outcome.seconds.central
+    aside = stage.context.argument.aside()
+    return structs.replace(stage, work=stage.work.on(aside))
 
 
 def rollout_of(stage: RlStage, split: Split) -> Rollout:
