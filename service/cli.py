@@ -66,14 +66,14 @@ def version_option(
 @app.command()
 def serve() -> None:
     """Serve quotes over HTTP; the RUNQUOTE_* environment variables say how."""
+    from service.cache import InvalidRedisAddress  # noqa: PLC0415
     from service.serving.process import serve as run  # noqa: PLC0415 - loads the web stack
     from service.settings import SettingsError, load_settings  # noqa: PLC0415
 
     try:
-        settings = load_settings(os.environ)
-    except SettingsError as error:
+        run(load_settings(os.environ))
+    except (SettingsError, InvalidRedisAddress) as error:
         fail(str(error), status=2)
-    run(settings)
 
 
 @app.command()

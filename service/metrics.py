@@ -13,7 +13,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from service.cache import BREAKER_STATES, BreakerState, Operation, Result, Tier
+from service.cache import REASONS, BreakerState, Operation, Reason, Result, Tier
 from service.computing.lanes import Lane
 from service.core.draws.memo import KINDS, Memo
 
@@ -30,7 +30,7 @@ PHASE_BUCKETS_S: Final = (
 
 
 class CacheCounts:
-    """Counts operations of the cache by result, and shows the state of the breaker."""
+    """Counts what the cache does and what Redis fails in, and shows the state of the breakers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._bound: dict[tuple[Tier, Operation, Result], Counter] = {}
@@ -40,9 +40,17 @@ class CacheCounts:
             ("tier", "operation", "result"),
             registry=registry,
         )
+        self.failures = Counter(
+            "runquote_cache_failures",
+            "Commands that Redis gave no usable answer to, and failed probes, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        for reason in REASONS:
+            self.failures.labels(reason)
         self.breaker = Gauge(
             "runquote_cache_breaker_state",
-            "1 for the state that the circuit breaker in front of Redis is in.",
+            "Servers of Redis by the state that the circuit breaker in front of them is in.",
             ("state",),
             registry=registry,
         )
@@ -55,10 +63,14 @@ class CacheCounts:
             bound = self._bound[kind] = self.operations.labels(*kind)
         bound.inc()
 
-    def breaker_state(self, state: BreakerState) -> None:
-        """Show the state that the breaker is in now."""
-        for known in BREAKER_STATES:
-            self.breaker.labels(known).set(1.0 if known == state else 0.0)
+    def failed(self, reason: Reason) -> None:
+        """Count one command that Redis gave no answer to."""
+        self.failures.labels(reason).inc()
+
+    def breakers(self, states: Mapping[BreakerState, int]) -> None:
+        """Show how many servers are asked, and how many are not."""
+        for state, servers in states.items():
+            self.breaker.labels(state).set(servers)
 
 
 class ServerCounts:

@@ -52,10 +52,17 @@ def start_sentinel(
 
 
 @contextlib.contextmanager
-def start_cluster(*, nodes: int = 3) -> Iterator[list[RedisServer]]:
-    """A cluster of masters that share the slots evenly."""
+def start_cluster(
+    *, nodes: int = 3, partial: bool = False, first_port: int | None = None
+) -> Iterator[list[RedisServer]]:
+    """A cluster of masters that share the slots evenly, the first one on `first_port`.
+
+    If it is `partial`, it serves the slots that have a server when others have none.
+    """
+    coverage = ("--cluster-require-full-coverage", "no" if partial else "yes")
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(_cluster_node()) for _ in range(nodes)]
+        ports = [first_port, *[None] * (nodes - 1)]
+        servers = [stack.enter_context(_cluster_node(*coverage, port=port)) for port in ports]
         share = CLUSTER_SLOTS / nodes
         for number, server in enumerate(servers):
             first, last = round(number * share), round((number + 1) * share) - 1
@@ -71,10 +78,41 @@ def start_cluster(*, nodes: int = 3) -> Iterator[list[RedisServer]]:
         yield servers
 
 
-def _cluster_node() -> contextlib.AbstractContextManager[RedisServer]:
+@contextlib.contextmanager
+def add_replica(master: RedisServer) -> Iterator[RedisServer]:
+    """A replica of a master of a cluster, in sync with it, that may take its place."""
+    with _cluster_node("--repl-diskless-sync-delay", "0") as replica:
+        with master.client() as client:
+            client.config_set("repl-diskless-sync-delay", 0)
+            bus_port = client.config_get("cluster-port")["cluster-port"]
+            master_id = client.execute_command("CLUSTER", "MYID").decode()
+        with replica.client() as client:
+            client.execute_command("CLUSTER", "MEET", "127.0.0.1", master.port, bus_port)
+            _wait_for(lambda: master_id in _known_to(client))
+            client.execute_command("CLUSTER", "REPLICATE", master_id)
+        _wait_for(lambda: _is_in_sync(replica))
+        yield replica
+
+
+def move_slot(slot: int, *, source: RedisServer, target: RedisServer) -> None:
+    """Give an empty slot to another server, which alone knows of it at first."""
+    with target.client() as client:
+        owner = client.execute_command("CLUSTER", "MYID").decode()
+        for server in (target, source):
+            with server.client() as each:
+                each.execute_command("CLUSTER", "SETSLOT", slot, "NODE", owner)
+
+
+def _cluster_node(
+    *more: str, port: int | None = None
+) -> contextlib.AbstractContextManager[RedisServer]:
     bus_port = str(unused_port())
-    options = ("--cluster-enabled", "yes", "--cluster-port", bus_port)
-    return start_redis(*options, "--cluster-node-timeout", "2000")
+    options = ("--cluster-enabled", "yes", "--cluster-port", bus_port, *more)
+    return start_redis(*options, "--cluster-node-timeout", "2000", port=port)
+
+
+def _known_to(client: Any) -> set[str]:
+    return {node["node_id"] for node in client.execute_command("CLUSTER NODES").values()}
 
 
 def _cluster_is_whole(server: RedisServer, *, nodes: int) -> bool:

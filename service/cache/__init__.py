@@ -4,11 +4,13 @@ from service.cache.address import InvalidRedisAddress, RedisAddress, redis_addre
 from service.cache.observing import (
     BREAKER_STATES,
     OPERATIONS,
+    REASONS,
     RESULTS,
     TIERS,
     BreakerState,
     CacheObserver,
     Operation,
+    Reason,
     Result,
     Tier,
 )
@@ -17,6 +19,7 @@ from service.cache.tiers import Answer, CacheUnavailable, QuoteCache
 __all__ = [
     "BREAKER_STATES",
     "OPERATIONS",
+    "REASONS",
     "RESULTS",
     "TIERS",
     "Answer",
@@ -26,6 +29,7 @@ __all__ = [
     "InvalidRedisAddress",
     "Operation",
     "QuoteCache",
+    "Reason",
     "RedisAddress",
     "Result",
     "Tier",

@@ -8,8 +8,8 @@
 are those of the servers that keep the data. They are percent-encoded if they hold `:`, `@`, `/`,
 `?`, `#` or `%`. IPv6 hosts stand in brackets. The default port is 6379, and 26379 for Sentinel.
 
-Options follow as a query: `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` (paths, with TLS;
-without `ssl_ca_certs` the system's authorities are trusted), `sentinel_username` and
+Options follow as a query: `ssl_ca_certs`, `ssl_certfile` and `ssl_keyfile` (paths, with TLS; the
+authorities of `ssl_ca_certs` are trusted in place of the system's), `sentinel_username` and
 `sentinel_password` (if the sentinels have credentials of their own). Timeouts and retries are not
 options. The service sets them.
 """

@@ -1,5 +1,6 @@
 """What the cache reports to an observer, in closed sets of words that can label a metric."""
 
+from collections.abc import Mapping
 from typing import Literal, Protocol, get_args
 
 Tier = Literal["memory", "redis"]
@@ -16,11 +17,34 @@ Result = Literal[
     "open",  # not asked, because the breaker is open
     "dropped",  # put: too many stores were already under way
 ]
+Reason = Literal[
+    "certificate",  # the server's certificate is not trusted, or is not of this host
+    "cluster_down",  # the cluster says that it does not work, or not for this key
+    "cut",  # the connection ended before the reply did
+    "loading",  # the server still reads what it had on disk
+    "moved",  # another server has this key, or is the master now
+    "no_master",  # no Sentinel knows a master, or none answers
+    "not_permitted",  # the user may not give this command or touch this key
+    "not_redis",  # something else answers
+    "out_of_memory",  # the server is full
+    "own_limit",  # all connections that we allow ourselves are in use
+    "password",  # user or password are wrong or missing
+    "read_only",  # a replica, which takes no writes
+    "refused",  # nothing listens there
+    "refused_command",  # the server answered with an error
+    "timeout",  # no answer in time
+    "tls",  # TLS could not be agreed on
+    "unknown_host",  # the name has no address
+    "unreachable",  # the network does not lead there
+    "wrong_type",  # something else than a string lies under the key
+    "other",
+]
 BreakerState = Literal["closed", "open", "half_open"]
 
 TIERS: tuple[Tier, ...] = get_args(Tier)
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 RESULTS: tuple[Result, ...] = get_args(Result)
+REASONS: tuple[Reason, ...] = get_args(Reason)
 BREAKER_STATES: tuple[BreakerState, ...] = get_args(BreakerState)
 
 UNTOLD: frozenset[Result] = frozenset(("timeout", "error", "open"))
@@ -33,8 +57,11 @@ class CacheObserver(Protocol):
     def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
         """One operation on one tier has ended with `result`."""
 
-    def breaker_state(self, state: BreakerState) -> None:
-        """The breaker before Redis is now in `state`. Never called without a Redis."""
+    def failed(self, reason: Reason) -> None:
+        """A command gave nothing, or a probe found that a server does not work."""
+
+    def breakers(self, states: Mapping[BreakerState, int]) -> None:
+        """So many servers of the Redis have their breaker in each state. Never without a Redis."""
 
 
 class Unobserved:
@@ -43,5 +70,8 @@ class Unobserved:
     def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
         """Nobody counts."""
 
-    def breaker_state(self, state: BreakerState) -> None:
+    def failed(self, reason: Reason) -> None:
+        """Nobody counts."""
+
+    def breakers(self, states: Mapping[BreakerState, int]) -> None:
         """Nobody counts."""

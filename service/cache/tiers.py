@@ -157,16 +157,16 @@ class QuoteCache:
         return self._memory.used_bytes
 
     @property
-    def breaker_state(self) -> BreakerState | None:
-        """The state of the breaker before Redis. None without a Redis."""
-        return None if self._redis is None else self._redis.breaker.state
+    def breaker_states(self) -> dict[str, BreakerState]:
+        """The state of the breaker before each server of the Redis, by name."""
+        return {} if self._redis is None else self._redis.breaker_states
 
     def _put_memory(self, key: str, body: bytes) -> None:
         stored = self._memory.put(key, body)
         self._observer.observe("memory", "put", "stored" if stored else "oversized")
 
     def _put_soon(self, redis: RedisTier, key: str, body: bytes) -> None:
-        if redis.turns_away("put"):
+        if redis.turns_away(key, "put"):
             return
         pending_bytes = self._pending_put_bytes
         if len(self._pending_puts) >= MAX_PENDING_PUTS or (

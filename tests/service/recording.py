@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
-from service.cache import BreakerState, Operation, Result, Tier
+from service.cache import BreakerState, Operation, Reason, Result, Tier
 
 PATIENCE_S = 60.0  # far beyond what anything here takes: it ends a test that would never end
 
@@ -14,13 +14,21 @@ class Recorder:
 
     def __init__(self) -> None:
         self.seen: Counter[tuple[Tier, Operation, Result]] = Counter()
+        self.failures: Counter[Reason] = Counter()
+        self.servers: Mapping[BreakerState, int] = {}
         self.states: list[BreakerState] = []
+        """The states that the breaker of a single Redis went through."""
 
     def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
         self.seen[tier, operation, result] += 1
 
-    def breaker_state(self, state: BreakerState) -> None:
-        self.states.append(state)
+    def failed(self, reason: Reason) -> None:
+        self.failures[reason] += 1
+
+    def breakers(self, states: Mapping[BreakerState, int]) -> None:
+        self.servers = states
+        if sum(states.values()) == 1:
+            self.states += [state for state, servers in states.items() if servers]
 
     def redis_gets(self) -> dict[Result, int]:
         return self._of("redis", "get")

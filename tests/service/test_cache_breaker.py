@@ -24,7 +24,7 @@ class Probe:
 
 def breaker_with(probe: Probe, recorder: Recorder, *, failures: int, pause_s: float) -> Breaker:
     return Breaker(
-        failures_to_open=failures, pause_s=pause_s, probe=probe, moved=recorder.breaker_state
+        failures_to_open=failures, pause_s=pause_s, probe=probe, moved=recorder.states.append
     )
 
 

@@ -8,12 +8,13 @@ import contextlib
 import random
 from collections.abc import AsyncIterator
 from functools import partial
+from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from service.cache import Answer, QuoteCache
+from service.cache import REASONS, Answer, BreakerState, QuoteCache
 from service.cache.envelope import HEADER_BYTES, Envelopes
 from service.cache.redis import FIRST_READ_BYTES
 from tests.redis_server import start_redis, unused_port
@@ -49,6 +50,19 @@ async def stored(cache: QuoteCache, recorder: Recorder, key: str, body: bytes = 
     await until(lambda: sum(recorder.redis_puts().values()) == ended)
 
 
+def state_of(cache: QuoteCache) -> BreakerState:
+    (state,) = cache.breaker_states.values()
+    return state
+
+
+def said(lines: list[Any]) -> list[tuple[str, str | None]]:
+    """The events that were logged, with their reasons."""
+    return [(line["event"], line.get("reason")) for line in lines]
+
+
+GIVEN_UP = {reason: ("cache_redis_unavailable", reason) for reason in REASONS}
+
+
 @pytest.fixture(autouse=True)
 def quiet_logs():
     with capture_logs() as lines:
@@ -64,18 +78,19 @@ async def test_an_absent_redis_is_asked_a_few_times_and_then_no_more(recorder, q
         await cache.put("q_1", BODY)
         assert recorder.redis_puts() == {"open": 1}
         assert recorder.states == ["closed", "open"]
-    assert [line["event"] for line in quiet_logs] == ["cache_redis_unavailable"]
+    assert said(quiet_logs) == [("cache_redis_failed", "refused"), GIVEN_UP["refused"]]
+    assert recorder.failures == {"refused": 3}
 
 
 async def test_a_redis_that_is_absent_at_start_is_not_asked_until_it_is_there(recorder):
     port = unused_port()
     async with a_cache(f"redis://127.0.0.1:{port}", recorder, breaker_pause_s=0.01) as cache:
         await cache.start()
-        assert cache.breaker_state in ("open", "half_open")
+        assert state_of(cache) in ("open", "half_open")
         assert await cache.get("q_1") == UNASKED
         assert recorder.redis_gets() == {"open": 1}
         with start_redis(port=port):
-            await until(lambda: cache.breaker_state == "closed")
+            await until(lambda: state_of(cache) == "closed")
             await stored(cache, recorder, "q_1")
             assert await cache.get("q_1") == Answer(BODY, "redis")
 
@@ -86,7 +101,7 @@ async def test_start_connects(redis_server, recorder, quiet_logs):
         with redis_server.client() as client:
             ours = [line for line in client.client_list() if line["cmd"] == "getrange"]
         assert len(ours) == 1
-        assert cache.breaker_state == "closed"
+        assert state_of(cache) == "closed"
     assert quiet_logs == []
 
 
@@ -100,12 +115,13 @@ async def test_a_redis_killed_in_mid_run_costs_misses_until_it_is_back(recorder,
                 assert await cache.get("q_1") == UNASKED
             assert recorder.redis_gets() == {"hit": 1, "error": 2, "open": 3}
             server.start()
-            await until(lambda: cache.breaker_state == "closed")
+            await until(lambda: state_of(cache) == "closed")
             assert await cache.get("q_1") == NOWHERE  # it lost what it had
             await stored(cache, recorder, "q_1")
             assert await cache.get("q_1") == Answer(BODY, "redis")
-    events = [line["event"] for line in quiet_logs]
-    assert events == ["cache_redis_unavailable", "cache_redis_recovered"]
+    assert ("cache_redis_failed", "cut") in said(quiet_logs)
+    assert [event for event, _ in said(quiet_logs)].count("cache_redis_unavailable") == 1
+    assert said(quiet_logs)[-1] == ("cache_redis_recovered", None)
 
 
 async def test_a_redis_restarted_between_two_requests_costs_at_most_one_failure(recorder):
@@ -203,11 +219,10 @@ async def test_a_full_redis_refuses_stores_and_still_answers(recorder, quiet_log
                 await stored(cache, recorder, f"q_{number}")
             assert await cache.get("q_1") == Answer(BODY, "redis")
             assert await cache.get("q_2") == NOWHERE
-            assert cache.breaker_state == "closed"
+            assert state_of(cache) == "closed"
     assert recorder.redis_puts() == {"stored": 1, "error": 10}
-    (line,) = quiet_logs  # ten refusals, one line
-    assert line["event"] == "cache_redis_refused"
-    assert "OutOfMemory" in line["reason"]
+    assert said(quiet_logs) == [("cache_redis_failed", "out_of_memory")]  # ten refusals, one line
+    assert recorder.failures == {"out_of_memory": 10}
 
 
 @pytest.mark.parametrize("password", ["wrong", None])
@@ -222,9 +237,9 @@ async def test_a_wrong_password_is_an_outage_and_stays_out_of_the_log(
                 assert await cache.get("q_1") == UNASKED
             await cache.put("q_1", BODY)
         assert recorder.redis_gets() == {"error": 2, "open": 2}
-    (line,) = quiet_logs
-    assert line["event"] == "cache_redis_unavailable"
-    assert "wrong" not in str(line)
+    assert said(quiet_logs) == [("cache_redis_failed", "password"), GIVEN_UP["password"]]
+    assert recorder.failures == {"password": 2}
+    assert "wrong" not in str(quiet_logs)
 
 
 async def test_the_right_password_is_let_in(recorder):
@@ -275,7 +290,7 @@ async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server,
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
         assert await cache.get("q_1") == Answer(BODY, "redis")
-        assert cache.breaker_state == "closed"
+        assert state_of(cache) == "closed"
 
 
 async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, recorder):
@@ -286,7 +301,7 @@ async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, rec
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
         assert await cache.get("q_1") == Answer(BODY, "redis")
-        assert cache.breaker_state == "closed"
+        assert state_of(cache) == "closed"
 
 
 async def test_a_huge_value_is_not_read_to_its_end(redis_server, recorder):
@@ -371,6 +386,7 @@ async def test_something_else_on_the_port_is_an_outage(recorder):
         for _ in range(4):
             assert await cache.get("q_1") == UNASKED
         assert recorder.redis_gets() == {"error": 2, "open": 2}
+    assert recorder.failures == {"not_redis": 2}
 
 
 async def test_a_connection_says_nothing_it_need_not_say(redis_server, recorder):

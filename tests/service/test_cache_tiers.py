@@ -22,7 +22,7 @@ async def test_without_a_redis_the_memory_is_the_cache(recorder):
     await cache.put("q_1", b"body")
     assert await cache.get("q_1") == Answer(b"body", "memory")
     assert cache.get_memory("q_1") == b"body"
-    assert cache.breaker_state is None
+    assert cache.breaker_states == {}
     assert 0 < cache.memory_used_bytes < 1000
     await cache.start()
     await cache.close()

@@ -1,11 +1,22 @@
 """Is a Sentinel group or a Cluster as good as a single Redis, also when it loses a server?"""
 
 import asyncio
+from functools import partial
+from typing import Any
 
 import pytest
+from redis.crc import key_slot
 
 from service.cache import Answer, QuoteCache
-from tests.redis_topologies import MASTER, start_cluster, start_sentinel
+from tests.redis_server import RedisServer, unused_port
+from tests.redis_topologies import (
+    CLUSTER_SLOTS,
+    MASTER,
+    add_replica,
+    move_slot,
+    start_cluster,
+    start_sentinel,
+)
 from tests.service.recording import Recorder, until, until_is
 
 pytestmark = pytest.mark.anyio
@@ -91,17 +102,138 @@ async def test_a_cluster_keeps_quotes_on_all_its_nodes(recorder):
 
 async def test_a_cluster_that_hangs_is_an_outage_and_is_used_again(recorder):
     with start_cluster() as servers:
-        nodes = ",".join(f"127.0.0.1:{server.port}" for server in servers)
-        cache = a_cache(f"redis+cluster://{nodes}", recorder, timeout_s=0.2)
+        cache = a_cache(addresses_of(servers), recorder, timeout_s=0.2)
         await cache.start()
         await until_is(True, lambda: kept(cache, recorder, "q_1"))
         for server in servers:
             server.hang()
-        await until(lambda: cache.breaker_state == "closed")
-        while cache.breaker_state == "closed":
+        for _ in range(4):
             assert await cache.get("q_1") == UNASKED
-        assert await cache.get("q_1") == UNASKED
+        assert "open" in recorder.redis_gets()
         for server in servers:
             server.resume()
         await until_is(Answer(BODY, "redis"), lambda: cache.get("q_1"))
         await cache.close()
+
+
+async def test_a_cluster_that_is_absent_at_start_is_found(recorder):
+    port = unused_port()
+    cache = a_cache(f"redis+cluster://127.0.0.1:{port}", recorder, timeout_s=PATIENT)
+    await cache.start()
+    assert await cache.get("q_1") == UNASKED
+    assert cache.breaker_states.keys() == {"cluster"}
+    with start_cluster(first_port=port) as servers:
+        await until_is(True, lambda: kept(cache, recorder, "q_1"))
+        assert await cache.get("q_1") == Answer(BODY, "redis")
+        await until(lambda: set(cache.breaker_states) <= {name_of(server) for server in servers})
+        await cache.close()
+
+
+def addresses_of(servers: list[RedisServer]) -> str:
+    return "redis+cluster://" + ",".join(map(name_of, servers))
+
+
+def name_of(server: RedisServer) -> str:
+    return f"127.0.0.1:{server.port}"
+
+
+def keys_on(server: RedisServer) -> list[str]:
+    with server.client() as client:
+        keys: Any = client.keys("*")
+    return [key.decode().removeprefix("rq:3:") for key in keys]
+
+
+KEYS = [f"q_{number}" for number in range(60)]
+
+
+async def fill(cache: QuoteCache, recorder: Recorder) -> None:
+    for key in KEYS:
+        await until_is(True, partial(kept, cache, recorder, key))
+
+
+@pytest.mark.parametrize("trouble", ["hang", "kill"])
+async def test_a_lost_shard_costs_its_own_keys_only(recorder, trouble):
+    with start_cluster(partial=True) as servers:
+        cache = a_cache(addresses_of(servers), recorder, timeout_s=0.5)
+        await cache.start()
+        await fill(cache, recorder)
+        lost, *_ = servers
+        others = [key for server in servers[1:] for key in keys_on(server)]
+        gone = keys_on(lost)
+        getattr(lost, trouble)()
+        for _ in range(3):
+            found = await asyncio.gather(*(cache.get(key) for key in others))
+            assert found == [Answer(BODY, "redis")] * len(others)
+            found = await asyncio.gather(*(cache.get(key) for key in gone))
+            assert found == [UNASKED] * len(gone)
+        for _ in range(20):  # while the lost one is probed, and maps are read
+            assert await cache.get(others[0]) == Answer(BODY, "redis")
+            await asyncio.sleep(0.05)
+        assert cache.breaker_states.pop(name_of(lost)) != "closed"
+        assert recorder.servers["closed"] == len(servers) - 1
+        assert await kept(cache, recorder, others[0])
+        await cache.close()
+
+
+async def test_a_lost_shard_is_used_again_when_it_is_back(recorder):
+    with start_cluster(partial=True) as servers:
+        cache = a_cache(addresses_of(servers), recorder, timeout_s=0.5)
+        await cache.start()
+        await fill(cache, recorder)
+        lost = servers[1]
+        (key, *_) = keys_on(lost)
+        lost.hang()
+        await until_is("open", lambda: state_of(cache, lost))
+        lost.resume()
+        await until_is(Answer(BODY, "redis"), lambda: cache.get(key))
+        assert recorder.servers == {"closed": 3, "open": 0, "half_open": 0}
+        await cache.close()
+
+
+async def state_of(cache: QuoteCache, server: RedisServer) -> str:
+    await asyncio.gather(*(cache.get(key) for key in KEYS))
+    return cache.breaker_states[name_of(server)]
+
+
+async def test_a_replica_that_takes_the_place_of_a_master_is_found(recorder):
+    with start_cluster() as servers, add_replica(servers[0]) as replica:
+        cache = a_cache(addresses_of(servers), recorder, timeout_s=0.5)
+        await cache.start()
+        await fill(cache, recorder)
+        key, *_ = keys_on(servers[0])
+        with replica.client() as client:
+            await until(lambda: client.dbsize() == len(keys_on(servers[0])))
+        servers[0].kill()
+        await until_is(Answer(BODY, "redis"), lambda: cache.get(key))
+        assert name_of(replica) in cache.breaker_states
+        await until(lambda: name_of(servers[0]) not in cache.breaker_states)
+        await cache.close()
+
+
+async def test_a_slot_that_has_moved_is_followed(recorder):
+    with start_cluster() as servers:
+        cache = a_cache(addresses_of(servers), recorder, timeout_s=PATIENT)
+        await cache.start()
+        slot = key_slot(b"rq:3:q_1")
+        (source,) = [s for n, s in enumerate(servers) if slot * 3 // CLUSTER_SLOTS == n]
+        target = servers[(servers.index(source) + 1) % 3]
+        move_slot(slot, source=source, target=target)
+        assert await kept(cache, recorder, "q_1")
+        assert await cache.get("q_1") == Answer(BODY, "redis")
+        assert keys_on(target) == ["q_1"]
+        assert recorder.failures == {}
+        await cache.close()
+
+
+async def test_a_user_with_the_documented_rights_suffices_for_a_cluster(recorder):
+    rights = ("~rq:*", "+getrange", "+set", "+cluster|slots")
+    with start_cluster() as servers:
+        for server in servers:
+            with server.client() as client:
+                client.execute_command("ACL", "SETUSER", "quoter", "on", ">secret", *rights)
+        address = f"redis+cluster://quoter:secret@{name_of(servers[0])}"
+        cache = a_cache(address, recorder, timeout_s=PATIENT)
+        await cache.start()
+        await fill(cache, recorder)
+        await cache.close()
+    assert recorder.failures == {}

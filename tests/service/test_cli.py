@@ -3,7 +3,10 @@
 import csv
 import itertools
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -216,3 +219,18 @@ def test_a_claim_that_cannot_be_read_is_refused_with_its_pointers(tmp_path):
     assert done.exit_code == 2
     assert "/said_on" in done.output
     assert "/what/ids/0" in done.output
+
+
+def test_certificates_that_cannot_be_read_stop_the_start_with_their_name(tmp_path):
+    url = f"rediss://localhost?ssl_ca_certs={tmp_path}/absent.pem"
+    outcome = subprocess.run(
+        [sys.executable, "-m", "service.cli", "serve"],
+        env=os.environ | {"RUNQUOTE_REDIS_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert "certificates" in outcome.stderr
+    assert "Traceback" not in outcome.stderr

@@ -9,6 +9,7 @@ import pytest
 
 from service.cache.envelope import Envelopes
 from tests.redis_server import start_redis, unused_port
+from tests.redis_topologies import start_cluster
 from tests.requests import R1, V3, disaggregated_stages
 from tests.server import start_service
 
@@ -186,3 +187,39 @@ def test_many_who_ask_for_one_quote_share_one_look_into_redis():
         assert {answer.status_code for answer in asyncio.run(ask())} == {503}
         late = {"tier": "redis", "operation": "get", "result": "timeout"}
         assert service.metric("runquote_cache_operations_total", **late) < 20
+
+
+def test_why_redis_fails_is_in_the_log_and_the_metrics():
+    with (
+        start_redis(password="right") as redis,
+        start_service(RUNQUOTE_REDIS_URL=redis.url_with(password="wrong")) as service,
+    ):
+        failures = "runquote_cache_failures_total"
+        assert service.metric(failures, reason="password") >= 1
+        assert service.metric(failures, reason="refused") == 0
+        assert service.settles(lambda: '"event":"cache_redis_failed"' in service.log())
+        assert '"reason":"password"' in service.log()
+        assert "wrong" not in service.log()
+
+
+def test_a_lost_shard_of_a_cluster_turns_away_no_others_quote():
+    with start_cluster(partial=True) as servers:
+        address = f"redis+cluster://127.0.0.1:{servers[1].port}"
+        shared = {"RUNQUOTE_REDIS_URL": address, "RUNQUOTE_CACHE_MEMORY_BYTES": "0"}
+        with start_service(**shared) as service:
+            quotes = [
+                service.client.post("/quote", json=named(f"run {number}")) for number in range(20)
+            ]
+            stored = {"tier": "redis", "operation": "put", "result": "stored"}
+            counted = "runquote_cache_operations_total"
+            assert service.settles(lambda: service.metric(counted, **stored) == len(quotes))
+            with servers[0].client() as client:
+                gone = {key.decode().removeprefix("rq:3:") for key in client.keys("*")}  # type: ignore[union-attr]
+            servers[0].hang()
+            for _ in range(3):
+                for quote in quotes:
+                    answer = service.client.get(quote.headers["content-location"])
+                    lost = quote.json()["id"] in gone
+                    assert answer.status_code == (503 if lost else 200)
+            assert 0 < len(gone) < len(quotes)
+            assert service.metric("runquote_cache_breaker_state", state="closed") == 2
