@@ -45,10 +45,14 @@ def timed_stage(stage: KeptStage) -> TimedStage:
 
 def done_by(stage: TimedStage, month_ends: Iterable[float]) -> list[float]:
     """The share of a stage that is done by the end of each month, in hours from the start."""
-    begin, end = stage.begins.p50, stage.ends.p50
-    return [
-        1.0 if hours >= end else max(hours - begin, 0.0) / (end - begin) for hours in month_ends
-    ]
+    return [_share_done(stage.begins.p50, stage.ends.p50, at_hours=hours) for hours in month_ends]
+
+
+def _share_done(begin: float, end: float, *, at_hours: float) -> float:
+    """The share that is done at a time. Late in a run, a short stage may end as it begins."""
+    if at_hours >= end:
+        return 1.0
+    return 0.0 if at_hours <= begin else (at_hours - begin) / (end - begin)
 
 
 class Progress:

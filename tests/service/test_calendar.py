@@ -70,6 +70,17 @@ def test_device_hours_and_rent_fall_into_the_months_in_which_they_are_used():
     assert [one.amounts["rental"] for one in found.months] == ["5760.00", "2240.00"]
 
 
+def test_a_stage_that_is_too_short_to_end_after_it_begins_falls_into_one_month():
+    """80,000 h are 3,333 days; the next float after them is 1.5e-11 h away, and the stage takes
+    a tenth of it. It falls into the month of the 80,000th hour."""
+    short = {"name": "b", "work": {"kind": "metered", "device_hours": 1e-6}}
+    cluster = CLUSTER | {"devices": 1_000_000}
+    request = run_of(stage("a", 80_000), short, cluster=cluster, bases=("rental",))
+    found = dated(msgspec.json.encode(answer(request, WORLD)))
+    assert found.stages[1].begins == found.stages[1].ends == found.ends
+    assert sum(month.device_hours for month in found.months) == pytest.approx(8e10, rel=1e-12)
+
+
 def test_stages_side_by_side_are_each_spent_over_their_own_time():
     # a holds 10 devices for 288 h, to the end of January; b holds 4 devices for 576 h.
     found = dated(kept(stage("a", 288), stage("b", 576, cluster=OWN, after=[])))
