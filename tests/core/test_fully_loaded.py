@@ -229,6 +229,33 @@ def test_an_amount_for_the_base_model_counts_as_it_is_or_with_its_development():
     )
 
 
+def test_a_small_base_is_told_as_its_own_size_with_what_to_say_of_it():
+    """100,000 dollars times 2.2 are below the 352,800 of the smallest known development."""
+    answered, bill = bill_of(base_model={"kind": "amount", "usd": 1e5, "scope": "fully_loaded"})
+    (line,) = (one for one in bill.lines if one.item == "base_model_development")
+    (warning,) = (one for one in answered.warnings if one.code == "unpriced_line")
+    assert line.detail == warning.detail
+    assert "that of the base model costs 220,000.00; let base_model have" in line.detail
+
+
+def test_the_development_of_a_base_without_a_price_waits_for_it_and_not_for_the_run():
+    # The reference run discloses its hours, and neither their rate nor a cost.
+    asked = run_of(
+        {"work": {"kind": "metered", "device_hours": 1e6}},
+        cluster={
+            "accelerator": "nvidia-h100-sxm-80gb",
+            "devices": 64,
+            "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+        },
+        bases=("fully_loaded",),
+        base_model={"kind": "runs", "ids": ["llama2-7b"]},
+        staff=SAID["staff"],
+        data=SAID["data"],
+    )
+    lines = {one.item: one for one in answer(asked, embedded()).bases[0].lines}
+    assert "share of the base model's rental" in str(lines["base_model_development"].detail)
+
+
 def test_the_development_of_a_base_does_not_follow_what_is_said_of_this_run():
     base = {"kind": "amount", "usd": 1_000_000, "scope": "fully_loaded"}
     _, usual = bill_of(base_model=base)

@@ -108,8 +108,8 @@ def _mean(
     )
     responses.warn(
         "assumed_response_length",
-        f"the mean response length is not given, and the answer hangs on it; {mean.central:.0f} "
-        "tokens were taken",
+        f"the mean response length is not given; {mean.central:.0f} tokens were taken, and costs"
+        " are nearly proportional to it",
         member="mean_tokens",
     )
     return mean

@@ -404,15 +404,20 @@ def _write_data(bill: BillBuilder, compute: Term | None) -> None:
 
 def _leave_open(bill: BillBuilder, item: Item, *, pointer: str) -> None:
     """Leave open a line that is a share of hardware without a price."""
+    base = item == "base_model_development"
+    of = "the base model's rental" if base else "the run's hardware"
+    missing = f"and a line of {'that rental' if base else 'that hardware'} is unpriced"
     bill.leave_unpriced(
         item=item,
         unit="usd",
         quantity=None,
         reason="depends_on_an_unpriced_line",
-        detail=f"{item} is a share of the run's hardware, and a line of that hardware is unpriced",
+        detail=f"{item} is a share of {of}, {missing}",
         pointer=pointer,
-        caution="experiments, staff and data are shares of the run's hardware, and a line of that"
-        " hardware is unpriced; give its price, or state what they cost",
+        caution=""
+        if base
+        else f"experiments, staff and data are shares of {of}, {missing}; give its price, or state"
+        " what they cost",
     )
 
 
@@ -420,17 +425,20 @@ def _leave_unknown(
     bill: BillBuilder, item: Item, compute: Term, *, pointer: str, advice: str
 ) -> None:
     """Leave open a line of which nothing is known for developments of this size."""
+    base = item == "base_model_development"
     least = bill.at.assume("fully_loaded.least_compute_usd").central
     known = (
         f"published only for developments whose compute, with experiments, costs {least:,.0f}"
-        f" dollars or more; here it costs {compute.central:,.2f}"
+        f" dollars or more; that of the {'base model' if base else 'run'} costs"
+        f" {compute.central:,.2f}"
     )
+    what = "staff and data" if base else item
     bill.leave_unpriced(
         item=item,
         unit="usd",
         quantity=compute,
         reason="size_below_known",
-        detail=f"costs of {item.replace('_', ' ')} are {known}; {advice}",
+        detail=f"costs of {what} are {known}; {advice}",
         pointer=pointer,
-        caution=f"costs of staff and data are {known}; state what they cost",
+        caution="" if base else f"costs of staff and data are {known}; state what they cost",
     )
