@@ -4,11 +4,12 @@ from typing import Final
 
 from litestar.datastructures.headers import Accept
 
-from service.api.refusing.errors import NotAcceptable, UnsupportedMediaType
+from service.api.refusing.errors import NotAcceptable, UnknownContentCoding, UnsupportedMediaType
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
 HTML: Final = "text/html"
+IDENTITY: Final = "identity"
 
 
 LONGEST_ACCEPT: Final = 1024
@@ -21,6 +22,12 @@ def check_content_type(content_type: str | None) -> None:
     charset = parameters.strip().lower().replace('"', "")
     if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
         raise UnsupportedMediaType(content_type, wanted=JSON)
+
+
+def check_content_encoding(content_encoding: str | None) -> None:
+    """A body is read as it is and not unpacked; raises `UnknownContentCoding`."""
+    if (content_encoding or IDENTITY).strip().lower() != IDENTITY:
+        raise UnknownContentCoding(content_encoding)
 
 
 def check_accepts(accept: str | None, *offered: str) -> str:

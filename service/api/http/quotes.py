@@ -16,7 +16,12 @@ from litestar.types import HTTPScope, Receive, Send
 from msgspec import Struct
 
 from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
-from service.api.http.negotiation import JSON, check_accepts, check_content_type
+from service.api.http.negotiation import (
+    JSON,
+    check_accepts,
+    check_content_encoding,
+    check_content_type,
+)
 from service.api.http.repeats import CACHE_CONTROL, CLAIM_PREFIX, QUOTE_PREFIX, answer_headers
 from service.api.refusing.decoding import decode_claim, decode_request
 from service.api.refusing.errors import (
@@ -51,6 +56,9 @@ QUOTES: Final = Post(asked="quote", decode=decode_request)
 CLAIMS: Final = Post(asked="claim", decode=decode_claim)
 
 
+ALLOWED: Final = ("POST", "OPTIONS")
+
+
 def post_route(
     post: Post, quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
 ) -> ASGIRouteHandler:
@@ -59,11 +67,15 @@ def post_route(
     @asgi(post.path, copy_scope=False)
     async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
+            if scope["method"] == "OPTIONS":
+                await send_allowed(send)
+                return
             if scope["method"] != "POST":
-                raise MethodNotAllowed(allowed=("POST", "OPTIONS"))  # noqa: TRY301 - refused like the rest
+                raise MethodNotAllowed(allowed=ALLOWED)  # noqa: TRY301 - refused like the rest
             headers = Headers.from_scope(scope)
             check_accepts(headers.get("accept"), JSON)
             check_content_type(headers.get("content-type"))
+            check_content_encoding(headers.get("content-encoding"))
             body = await read_body(
                 receive,
                 stated=headers.get("content-length"),
@@ -94,6 +106,13 @@ def post_route(
         await send_issued(issued, send, timing=timing)
 
     return handle
+
+
+async def send_allowed(send: Send) -> None:
+    """The methods that the route takes, and no content."""
+    headers = [(b"allow", ", ".join(ALLOWED).encode())]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def departure(receive: Receive) -> None:

@@ -244,6 +244,17 @@ class UnsupportedMediaType(Refused):
         )
 
 
+class UnknownContentCoding(Refused):
+    """The body is compressed"""
+
+    def __init__(self, got: str | None) -> None:
+        super().__init__(
+            "unsupported-media-type",
+            f"the body comes with Content-Encoding {shown(got or '')}; send it as it is",
+            headers={"Accept-Encoding": "identity"},
+        )
+
+
 LONGEST_COMPARED_CHARACTERS: Final = 128
 
 

@@ -294,9 +294,9 @@ EDGE: Final = (
         slug="unsupported-media-type",
         status=415,
         title="The body is of another media type",
-        meaning="A quote is asked for in JSON in UTF-8, and the `Content-Type` header says "
-        "otherwise or is missing.",
-        remedy="Send `Content-Type: application/json`.",
+        meaning="A quote is asked for in JSON in UTF-8, which is not compressed. The header "
+        "`Content-Type` or `Content-Encoding` says otherwise, or `Content-Type` is missing.",
+        remedy="Send `Content-Type: application/json` and no `Content-Encoding`.",
     ),
     Kind(
         slug="expectation-failed",
