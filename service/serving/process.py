@@ -9,8 +9,9 @@ from service.app import build_app
 from service.lifecycle import Lifecycle
 from service.logs import configure_logs, request_log
 from service.metrics import Metrics
+from service.serving.guard import GuardState
 from service.serving.limits import Limits, within_open_files
-from service.serving.protocol import GuardedProtocol, GuardState
+from service.serving.protocol import GuardedProtocol
 from service.serving.server import GuardedServer
 from service.settings import Settings
 

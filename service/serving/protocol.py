@@ -15,7 +15,6 @@ import httptools
 from uvicorn import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from service.api.refusing.errors import (
     AddressTooLong,
@@ -28,8 +27,7 @@ from service.api.refusing.errors import (
     UnmetExpectation,
 )
 from service.api.refusing.problems import render
-from service.metrics import ServerCounts
-from service.serving.limits import Limits
+from service.serving.guard import GuardState
 from service.serving.lingering import LingeringTransport
 
 SLICE_BYTES: Final = 8 * 2**10
@@ -39,18 +37,9 @@ MOST_DROPPED_BYTES: Final = 2**20
 """Bytes of a body that are dropped so that the connection can be used again."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 CONTINUE: Final = b"100-continue"
-
-
-class GuardState(ServerState):
-    """What all connections of a server share."""
-
-    def __init__(self, limits: Limits, counts: ServerCounts) -> None:
-        super().__init__()
-        self.limits = limits
-        self.counts = counts
-        self.draining = False
-        self.idle: dict[GuardedProtocol, None] = {}
-        """Connections without a request under way, the one that is idle for longest first."""
+CHUNKED: Final = b"chunked"
+FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers that say where a body ends."""
 
 
 class HoldingFlow(FlowControl):
@@ -62,6 +51,16 @@ class HoldingFlow(FlowControl):
         """Read on, unless bytes are held back that come first."""
         if not self.holding:
             super().resume_reading()
+
+
+def other_coding() -> Refused:
+    """The body comes in a coding that is not read."""
+    return Refused("unreadable-request", "the only transfer coding that is read is chunked")
+
+
+def too_many_bodies() -> Refused:
+    """There is no room for the body."""
+    return Overloaded("too many bodies arrive at once")
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -88,22 +87,27 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fields = 0
         self._hosts = 0
         self._dropped = 0
+        self._taken = 0
         self._whole = True
         self._begun = False
+        self._half_closed = False
+        self._offered = False
+        self._reframing = False
         self._refusal: Refused | None = None
         self._late: asyncio.TimerHandle | None = None
-        self._stall: asyncio.TimerHandle | None = None
 
     # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection in, in the place of an idle one if there are too many."""
-        lingering = LingeringTransport(transport, loop=self.loop, limits=self.limits)
+        lingering = LingeringTransport(
+            transport, loop=self.loop, limits=self.limits, stalled=self.end_unread
+        )
         super().connection_made(lingering)
         self.flow = HoldingFlow(lingering)
         guard = self.server_state
         if len(guard.connections) > self.limits.connections:
-            oldest = next(iter(guard.idle), None)
+            oldest = guard.longest_idle()
             if oldest is None:
                 self._refuse(Overloaded("too many connections are busy"))
                 return
@@ -115,14 +119,30 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection and its timers."""
-        self.server_state.idle.pop(self, None)
+        guard = self.server_state
+        for group in (guard.idle, guard.arriving, guard.behind):
+            group.pop(self, None)
         self._forget_late()
-        self._forget_stall()
+        self._give_back()
         self._held = b""
         super().connection_lost(exc)
+        self.transport.forget()
 
-    def eof_received(self) -> None:
-        """The client sends no more. An answer that it waits for is still sent."""
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends no more. Answers that it waits for are sent, as long as they come soon.
+
+        It may have left as well. Then the work for it ends.
+        """
+        if self._nothing_is_owed() or not self._whole:
+            return False
+        if not self._half_closed:
+            self._half_closed = True
+            self._await_answer()
+        return True
+
+    def _await_answer(self) -> None:
+        self._forget_late()
+        self._late = self.loop.call_later(self.limits.half_closed_s, self.transport.abort)
 
     # What comes
 
@@ -132,7 +152,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.lingering:
             self.transport.drop(len(data))
         elif self._held:
-            self._held += data
+            self._hold(self._held + data)
         else:
             self._feed(data)
 
@@ -142,9 +162,9 @@ class GuardedProtocol(HttpToolsProtocol):
             if self.transport.is_closing():
                 return
             if self.pipeline:
-                self._held = data[start:]
                 self.flow.holding = True
                 self.flow.pause_reading()
+                self._hold(data[start:])
                 return
             piece = data[start : start + SLICE_BYTES]
             start += len(piece)
@@ -160,13 +180,48 @@ class GuardedProtocol(HttpToolsProtocol):
     def _parse(self, piece: bytes) -> None:
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here. The request is answered, and the connection ends.
-            self.cycle.keep_alive = False
+        except httptools.HttpParserUpgrade as offer:
+            self._reframe()
+            self._parse(piece[offer.args[0] :])
         except httptools.HttpParserError:
             self._refuse(
                 self._refusal or Refused("unreadable-request", "this is not well-formed HTTP/1.1")
             )
+
+    def _reframe(self) -> None:
+        """Go on after a request that offers another protocol, as those of Java's client do.
+
+        No other is spoken here. The parser stops at the end of the headers of such a request. So
+        another parser goes on, which is told where the body ends.
+        """
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        framing = [b"%s: %s\r\n" % header for header in self.headers if header[0] in FRAMING]
+        if framing and self._offered:
+            self._offered, self._reframing = False, True
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n" + b"".join(framing) + b"\r\n")
+            self._reframing = False
+
+    def _hold(self, data: bytes) -> None:
+        """Keep what was read ahead, unless all connections hold too much."""
+        grown = len(data) - len(self._held)
+        self._held = data
+        if not self._take(grown):
+            self.transport.abort()
+
+    def _take(self, size: int) -> bool:
+        """Count bytes that wait here for an answer. False if there is no room for them."""
+        self._taken += size
+        self.server_state.taken_bytes += size
+        return self.server_state.room_for(self)
+
+    def _give_back(self) -> None:
+        self.server_state.taken_bytes -= self._taken
+        self._taken = 0
+
+    def give_up_body(self) -> None:
+        """Refuse a request whose body makes room for others."""
+        self._refuse(too_many_bodies())
 
     def _feed_held(self) -> None:
         """Go on with what was held back, once no request waits."""
@@ -183,7 +238,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _expect_the_rest(self) -> None:
         """Start the clock for the rest of a request. More bytes do not set it back."""
-        if self._late is not None or self.transport.is_closing():
+        if self._late is not None or self.transport.is_closing() or self._half_closed:
             return
         if not self._whole:
             self._late = self.loop.call_later(self.limits.request_s, self._body_is_late)
@@ -214,11 +269,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Count the head of a new request."""
+        if self._reframing:
+            return
         self._head_bytes = self._fields = self._hosts = self._dropped = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
         """Count the address."""
+        if self._reframing:
+            return
         self._head_bytes += len(url)
         if self._head_bytes > self.limits.head_bytes:
             self._stop(AddressTooLong(self.limits.head_bytes))
@@ -226,6 +285,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header."""
+        if self._reframing:
+            return
         self._head_bytes += len(name) + len(value)
         self._fields += 1
         if self._head_bytes > self.limits.head_bytes or self._fields > self.limits.fields:
@@ -236,15 +297,24 @@ class GuardedProtocol(HttpToolsProtocol):
             self._hosts += 1
         elif name == b"expect" and value.lower() != CONTINUE:
             self._stop(UnmetExpectation())
+        elif name == b"transfer-encoding" and value.strip().lower() != CHUNKED:
+            self._stop(other_coding())
 
     def on_headers_complete(self) -> None:
         """Begin to answer, if the version is known and the host is named once."""
+        if self._reframing:
+            return
         version = self.parser.get_http_version()
         if version not in VERSIONS:
             self._stop(UnknownVersion())
         if self._hosts > 1 or (version == "1.1" and not self._hosts):
             self._stop(Refused("unreadable-request", "a request has one Host header"))
+        if version == "1.0":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
+            if any(name == b"transfer-encoding" for name, _ in self.headers):
+                self._stop(other_coding())  # RFC 9112, 6.1
         self._in_head = self._whole = False
+        self._offered = self.parser.should_upgrade()
         self._fed_of_head = 0
         self._forget_late()
         self.server_state.idle.pop(self, None)
@@ -260,10 +330,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self._dropped += len(body)
             if self._dropped > MOST_DROPPED_BYTES:
                 self.transport.close()
+            return
+        self.server_state.arriving.setdefault(self)
         super().on_body(body)
+        if not self._take(len(body)):
+            self._stop(too_many_bodies())
 
     def on_message_complete(self) -> None:
         """The next bytes begin another request."""
+        if self._offered and any(name in FRAMING for name, _ in self.headers):
+            return  # the parser only says so: the body of an offer comes after it
+        self._offered = False
+        self.server_state.arriving.pop(self, None)
         self._in_head = self._whole = True
         self._fed_of_head = 0
         self._forget_late()
@@ -281,8 +359,15 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, or wait for one."""
         super().on_response_complete()
+        self._give_back()
         if self.transport.is_closing():
             return
+        if self._half_closed:
+            self._forget_late()
+            if not self._held and self._nothing_is_owed():
+                self.transport.close()
+                return
+            self._await_answer()
         if not self._whole:
             # The answer did not wait for the body. What still comes of it is dropped.
             self._unset_keepalive_if_required()
@@ -304,26 +389,30 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             self._expect_the_rest()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """End an idle connection, unless its client still reads an answer."""
+        self.timeout_keep_alive_task = None
+        if self.transport.unread_bytes:
+            self._await_next()
+        else:
+            super().timeout_keep_alive_handler()
+
     def pause_writing(self) -> None:
-        """The client does not read. It has so long to begin."""
+        """Much of an answer waits for its client to read."""
         super().pause_writing()
-        if self._stall is None:
-            self._stall = self.loop.call_later(self.limits.stall_s, self._stalled)
+        self.server_state.behind[self] = None
+        self.server_state.cut_who_is_behind()
 
     def resume_writing(self) -> None:
-        """The client reads again."""
-        self._forget_stall()
+        """The client has read what waited."""
+        self.server_state.behind.pop(self, None)
         super().resume_writing()
 
-    def _stalled(self) -> None:
-        self._stall = None
+    def end_unread(self) -> None:
+        """Give an answer up that its client does not read."""
+        self.server_state.behind.pop(self, None)
         self.server_state.counts.refused.labels("stalled").inc()
         self.transport.abort()
-
-    def _forget_stall(self) -> None:
-        if self._stall is not None:
-            self._stall.cancel()
-            self._stall = None
 
     def drain(self) -> None:
         """Let the next answer be the last one of this connection."""
@@ -340,7 +429,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refused) -> None:
         """Answer with a problem and end the connection. In the middle of an answer, only end it."""
         self._forget_late()
+        self._give_back()
         self.server_state.idle.pop(self, None)
+        self.server_state.arriving.pop(self, None)
         self.server_state.counts.refused.labels(refusal.slug).inc()
         if not self._nothing_is_owed():
             if self.cycle.response_started or self.pipeline:

@@ -16,7 +16,7 @@ import uvicorn
 from prometheus_client import Histogram
 
 from service.lifecycle import Lifecycle
-from service.serving.protocol import GuardState
+from service.serving.guard import GuardState
 
 log = structlog.get_logger("runquote")
 
@@ -86,9 +86,13 @@ class GuardedServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen. From now on a SIGHUP does not end the process."""
+        """Begin to listen. From now on a SIGHUP asks for the catalog to be read again."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         await super().startup(sockets)
+        size = self.server_state.limits.send_buffer_bytes
+        with contextlib.ExitStack() as stack:
+            for one in self._listeners(stack):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
     def _hung_up(self) -> None:
         """A SIGHUP asks for the catalog to be read again."""
@@ -113,9 +117,8 @@ class GuardedServer(uvicorn.Server):
     async def _take_what_waits(self) -> None:
         """Let no handshake begin, and wait until no connection waits to be accepted."""
         with contextlib.ExitStack() as stack:
-            listeners = [stack.enter_context(one) for one in self._listeners()]
             waiting = select.poll()
-            for one in filter(stop_handshakes, listeners):
+            for one in filter(stop_handshakes, self._listeners(stack)):
                 waiting.register(one, select.POLLIN)
             await asyncio.sleep(HANDSHAKES_S)
             while waiting.poll(0):
@@ -123,10 +126,10 @@ class GuardedServer(uvicorn.Server):
                 if self._told_twice():
                     return
 
-    def _listeners(self) -> list[socket.socket]:
-        """The listening sockets, under file descriptors of their own."""
+    def _listeners(self, stack: contextlib.ExitStack) -> list[socket.socket]:
+        """The listening sockets, under file descriptors that the stack closes."""
         own = (one for server in self.servers for one in server.sockets)
-        return [socket.socket(fileno=os.dup(one.fileno())) for one in own]
+        return [stack.enter_context(socket.socket(fileno=os.dup(one.fileno()))) for one in own]
 
     async def _finish(self, seconds: float) -> None:
         """Wait for requests under way, and for idle connections to end by themselves."""

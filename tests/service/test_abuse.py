@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import socket
 import sys
 import time
 import urllib.error
@@ -11,8 +10,9 @@ import urllib.request
 import pytest
 
 from tests.hasty_server import HASTY
-from tests.requests import R1
+from tests.requests import R1, owned_clusters
 from tests.server import start_service
+from tests.wire import HOST, connected, post, said, sent
 
 MIB = 2**20
 LATE_S = 2.0
@@ -25,22 +25,6 @@ def service():
         yield running
 
 
-@contextlib.contextmanager
-def connected(service):
-    """A plain connection."""
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as one:
-        yield one
-
-
-def said(one):
-    """All that the server says until it ends the connection."""
-    parts = []
-    with contextlib.suppress(ConnectionResetError):
-        while part := one.recv(65536):
-            parts.append(part)
-    return b"".join(parts)
-
-
 def problem_in(answer):
     """Status and type of the problem in the bytes of one answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -49,13 +33,6 @@ def problem_in(answer):
     return problem["status"], problem["type"].removeprefix("/problems/")
 
 
-def sent(one, data):
-    """Send as much as the server takes."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
-        one.sendall(data)
-
-
-HOST = b"Host: x\r\n"
 HEADS = {
     "a large header": (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: " + b"x" * 40 * MIB, 431),
     "many headers": (b"GET /livez HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 20_000, 431),
@@ -253,3 +230,68 @@ def test_a_body_without_end_that_nobody_waits_for_ends_the_connection(service):
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         sent(one, chunk * 2000)
         assert b"415" in said(one)
+
+
+HALF = (
+    b"POST /quote HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+    b"Content-Length: 1048576\r\n\r\n" + b" " * (MIB - 1)
+)
+
+
+def test_bodies_that_never_end_leave_room_for_others(service):
+    before = service.metric("process_resident_memory_bytes")
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(connected(service)) for _ in range(100)]
+        for one in held:
+            sent(one, HALF)
+        after = service.metric("process_resident_memory_bytes")
+        assert service.client.post("/quote", json=R1).status_code == 200
+        assert problem_in(said(held[0])) == (503, "overloaded")
+    assert after - before < 3 * HASTY.unfinished_bytes
+
+
+def test_answers_that_nobody_reads_leave_room_for_others(service):
+    body = owned_clusters(1)
+    size = len(service.client.post("/quote", json=body).content)
+    assert 40 * size > 4 * HASTY.unread_bytes
+    before = service.metric("process_resident_memory_bytes")
+    with contextlib.ExitStack() as stack:
+        for day in range(1, 41):  # each has a calendar of its own, so no two share their bytes
+            one = stack.enter_context(connected(service, receive_buffer_bytes=4096))
+            sent(one, post(body | {"start": f"2027-01-{day:02d}" if day < 32 else "2027-02-01"}))
+        assert service.settles(lambda: service.metric("runquote_server_connections") < 20)
+        after = service.metric("process_resident_memory_bytes")
+    assert after - before < 4 * HASTY.unread_bytes
+
+
+@pytest.mark.parametrize("headers", [(), (b"Connection: close",)], ids=["kept alive", "closed"])
+def test_a_client_that_reads_slowly_reads_all(headers, service):
+    """It takes longer than an idle connection or an end that lingers may, and than a stall."""
+    body = owned_clusters(2)
+    size = len(service.client.post("/quote", json=body).content)
+    start = time.monotonic()
+    with connected(service, receive_buffer_bytes=65536) as one:
+        sent(one, post(body, *headers))
+        head, _, got = one.recv(4096).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200")
+        read = len(got)
+        while read < size:
+            part = one.recv(65536)
+            assert part, f"{read} of {size} bytes came"
+            read += len(part)
+            time.sleep(5.0 * len(part) / size)
+    assert time.monotonic() - start > HASTY.stall_s + HASTY.keep_alive_s
+
+
+def test_a_client_that_reads_next_to_nothing_is_given_up(service):
+    body = owned_clusters(2)
+    stalled = {"reason": "stalled"}
+    service.client.post("/quote", json=body)
+    before = service.metric("runquote_server_refused_total", **stalled)
+    with connected(service, receive_buffer_bytes=4096) as one:
+        sent(one, post(body))
+        start = time.monotonic()
+        while service.metric("runquote_server_refused_total", **stalled) == before:
+            one.recv(1)
+            time.sleep(0.05)
+            assert time.monotonic() - start < HASTY.stall_s + 2 * LATE_S
