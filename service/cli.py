@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -66,6 +67,7 @@ def version_option(
 @app.command()
 def serve() -> None:
     """Serve quotes over HTTP; the RUNQUOTE_* environment variables say how."""
+    _hear_signals_while_starting()
     from service.cache import InvalidRedisAddress  # noqa: PLC0415
     from service.serving.process import serve as run  # noqa: PLC0415 - loads the web stack
     from service.settings import SettingsError, load_settings  # noqa: PLC0415
@@ -74,6 +76,15 @@ def serve() -> None:
         run(load_settings(os.environ))
     except (SettingsError, InvalidRedisAddress) as error:
         fail(str(error), status=2)
+
+
+def _hear_signals_while_starting() -> None:
+    """Until the server listens, SIGTERM ends the process with status 0, and SIGHUP does nothing.
+
+    The first process of a container would not hear of a SIGTERM otherwise.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @app.command()

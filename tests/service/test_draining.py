@@ -1,16 +1,21 @@
 """A process that is told to end answers every request that reached it, and says that it ends."""
 
+import contextlib
 import json
+import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
 
 import pytest
 
+from tests.redis_server import start_redis, unused_port
 from tests.requests import R1
-from tests.server import start_service
+from tests.server import SERVE, start_service
+from tests.wire import connected
 
 CLIENTS = 8
 DRAIN_S = "1"
@@ -134,3 +139,43 @@ def test_a_hangup_does_not_end_it():
         service.process.send_signal(signal.SIGHUP)
         time.sleep(0.5)
         assert service.client.get("/livez").status_code == 200
+
+
+def test_a_signal_while_it_starts_ends_it_in_order():
+    with start_redis() as redis:
+        redis.hang()  # the start waits for it
+        environment = os.environ | {
+            "RUNQUOTE_PORT": str(unused_port()),
+            "RUNQUOTE_REDIS_URL": redis.url,
+            "RUNQUOTE_DRAIN_S": "0",
+        }
+        with subprocess.Popen(SERVE, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            said = [process.stderr.readline()]
+            while '"event":"started"' not in said[-1]:
+                said.append(process.stderr.readline())
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGTERM)
+            said += process.stderr.readlines()
+            assert process.wait(timeout=60) == 0
+    assert any('"event":"stopped"' in line for line in said)
+    assert "Traceback" not in "".join(said)
+
+
+def test_metrics_are_scraped_to_the_end():
+    with start_service(RUNQUOTE_DRAIN_S="3") as service:
+        service.process.send_signal(signal.SIGTERM)
+        assert service.settles(lambda: service.client.get("/readyz").status_code == 503)
+        assert service.metric("runquote_http_requests_total", route="/readyz", status="503") >= 1
+
+
+def test_few_open_files_make_few_connections_and_a_line_that_says_so():
+    few = ("sh", "-c", 'ulimit -n 64 && exec "$0" "$@"', *SERVE)
+    with start_service(command=few) as service, contextlib.ExitStack() as stack:
+        (line,) = (line for line in service.log().splitlines() if "few open files" in line)
+        assert json.loads(line)["connections"] == 10
+        for _ in range(200):
+            stack.enter_context(connected(service))
+        assert service.client.get("/livez").status_code == 200
+        assert service.client.post("/quote", json=R1).status_code == 200
+        assert service.metric("process_open_fds") < 64
