@@ -260,7 +260,7 @@ def warn_if_far(argument: Argument, given: GivenNumber, *, because: str = "") ->
         return
     number = number_of(given, rows) * given.check.scale
     if number and is_far(number, rows, argument.catalog.policy, above=given.check.above):
-        mistakes = likely_mistakes(number, rows, given.check)
+        mistakes = likely_mistakes(number, rows, given.check, argument.catalog.policy)
         argument.warn(
             "implausible_value",
             in_words(number, rows, mistakes, given.check, because=because),
@@ -307,18 +307,24 @@ def is_far(number: float, rows: Observed, policy: Policy, *, above: float = 0.0)
     return number > most or (number < least and not above)
 
 
-def likely_mistakes(number: float, rows: Observed, check: Check) -> tuple[LikelyMistake, ...]:
-    """Mistakes of units that lead inside the range, the one nearest to its middle first."""
-    found = [
+def likely_mistakes(
+    number: float, rows: Observed, check: Check, policy: Policy
+) -> tuple[LikelyMistake, ...]:
+    """Mistakes of units that lead inside the range, the one nearest to its middle first.
+
+    If none does, those that lead near it.
+    """
+    tried = [
         LikelyMistake(value=number * factor, mistake=words)
         for words, factor in check.mistakes.items()
-        if rows.low <= number * factor <= rows.high
     ]
+    inside = [one for one in tried if rows.low <= one.value <= rows.high]
+    near = [one for one in tried if not is_far(one.value, rows, policy, above=check.above)]
 
     def distance(mistake: LikelyMistake) -> float:
         return max(mistake.value / rows.median, rows.median / mistake.value)
 
-    return tuple(sorted(found, key=distance)[:MOST_TOLD])
+    return tuple(sorted(inside or near, key=distance)[:MOST_TOLD])
 
 
 def in_words(

@@ -318,6 +318,10 @@ def test_a_claim_of_2023_is_told_in_dollars_of_the_newest_year_of_the_index():
     for year in ("2025-06", "2026-01", "1999"):
         said = judge(of_work(100, HOURS, cluster=BY_THE_HOUR, said_on=year))
         assert said.dollars is msgspec.UNSET
+        missing = [one.why for one in said.not_checkable if one.what == "dollars of today"]
+        assert missing == (
+            ["the catalog's index of consumer prices begins in 2015"] if year == "1999" else []
+        )
 
 
 def test_disclosed_hours_lie_in_the_prediction_of_the_described_run():

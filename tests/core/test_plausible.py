@@ -351,11 +351,21 @@ def test_sixty_percent_at_most_makes_three_quarters_implausible():
     assert is_far(0.751, mfu, POLICY)
 
 
+def test_a_mistake_that_leads_close_to_the_range_is_named_if_none_leads_inside():
+    """An H100 for 25 thousand is below the 28,750 of the cheapest price, and not far from it."""
+    (warning,) = implausible(request(supply={"kind": "owned", "usd_per_device": 25}))
+    assert warning.observed.low == 28_750
+    assert [one.value for one in warning.observed.likely] == [25_000]
+
+
 @given(number=positive)
-def test_a_likely_mistake_always_leads_inside_nearest_to_the_middle_first(number):
+def test_a_likely_mistake_leads_inside_or_else_near_and_nearest_to_the_middle_first(number):
     rows = embedded().observed[f"usd_per_device_hour/{H100}"]
-    found = likely_mistakes(number, rows, RATE_CHECK)
-    assert all(rows.low <= one.value <= rows.high for one in found)
+    found = likely_mistakes(number, rows, RATE_CHECK, POLICY)
+    values = [number * factor for factor in RATE_CHECK.mistakes.values()]
+    if any(rows.low <= value <= rows.high for value in values):
+        assert all(rows.low <= one.value <= rows.high for one in found)
+    assert not any(is_far(one.value, rows, POLICY) for one in found)
     assert all(one.value == number * RATE_CHECK.mistakes[one.mistake] for one in found)
     distances = [abs(math.log(one.value / rows.median)) for one in found]
     assert distances == pytest.approx(sorted(distances))

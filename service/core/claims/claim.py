@@ -5,7 +5,7 @@ one ledger, so that the draws are made once. Each total is a reading of the clai
 the claim among the draws of a total gives the verdict of that reading.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import UNSET, Raw
 
@@ -109,7 +109,10 @@ def judgement(
         sources=sources_of(argument, subject, claim),
         figures=at.figures(figures_behind(argument.ledger, printed, spread)),
         warnings=tuple(map(at.warning, warnings_of(argument, spread))),
-        not_checkable=not_checkable(subject, readings, hours, rates),
+        not_checkable=(
+            *not_checkable(subject, readings, hours, rates),
+            *dollars_not_known(catalog, claim),
+        ),
     )
 
 
@@ -185,6 +188,14 @@ def dollars_of_today(argument: Argument, amount: Term, claim: ClaimRequest) -> D
         amount_today=money(as_amount(decimal_of(usd.central))),
         figure=usd.name,
     )
+
+
+def dollars_not_known(catalog: Catalog, claim: ClaimRequest) -> Iterator[NotCheckable]:
+    """Dollars of today, if the claim is older than the index of consumer prices."""
+    first = min(catalog.consumer_prices, default=0)
+    if day_of(claim.said_on).year < first:
+        why = f"the catalog's index of consumer prices begins in {first}"
+        yield NotCheckable(what="dollars of today", why=why)
 
 
 def named_figures(
