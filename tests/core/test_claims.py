@@ -250,6 +250,13 @@ def test_exact_is_within_two_percent_of_what_was_disclosed(amount, verdict):
     assert found.verdict == verdict
 
 
+def test_what_fits_no_reading_is_neither_the_run_nor_its_development():
+    """1,000 dollars are a three-hundredth of R1's rental, and less of all else."""
+    sentence = judge(of_runs(1_000, *R1_RUNS)).verdict.sentence
+    assert sentence.startswith("Not plausible: the nearest reading is ")
+    assert "; nor as what the model cost to develop, about $" in sentence
+
+
 def test_a_bound_holds_where_nine_in_ten_draws_do_and_says_so():
     """4,096 hours at the two dollars that the request states are 8,192 dollars, for certain."""
     cluster = AT_TWO_DOLLARS

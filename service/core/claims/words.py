@@ -96,7 +96,8 @@ def overall(ordered: Sequence[JudgedReading], words: Wording) -> Overall:
     best = ordered[0]
     first = _of_best(best, words)
     other = _contrast(ordered)
-    second = "" if other is None else f"; {_of_other(other, words)}"
+    neither = "nor" if best.verdict in {"below", "above"} else "not"
+    second = "" if other is None else f"; {_of_other(other, words, neither=neither)}"
     return Overall(verdict=best.verdict, sentence=f"{first}{second}.")
 
 
@@ -135,7 +136,7 @@ def _contrast(ordered: Sequence[JudgedReading]) -> JudgedReading | None:
     return others[0] if others else None
 
 
-def _of_other(other: JudgedReading, words: Wording) -> str:
+def _of_other(other: JudgedReading, words: Wording, *, neither: str) -> str:
     fits = other.verdict in {"exact", "within"} and other.holds != "no"
     total = usd_in_words(float(other.printed.total))
     what = words.reading(other.reading)
@@ -143,7 +144,7 @@ def _of_other(other: JudgedReading, words: Wording) -> str:
         what = "what the model cost to develop"
     elif other.holds is None:
         what = f"{words.scope('final_run')} alone"
-    return f"{'also' if fits else 'not'} as {what}, about {total}"
+    return f"{'also' if fits else neither} as {what}, about {total}"
 
 
 def usd_in_words(usd: float) -> str:
