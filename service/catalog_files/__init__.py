@@ -14,7 +14,6 @@ from service.catalog_files.claims import read_claims
 from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import DataFiles
-from service.catalog_files.layers import NOTHING, Texts
 from service.catalog_files.market.billing import read_billing
 from service.catalog_files.market.book import read_book
 from service.catalog_files.market.offers import by_accelerator, read_offers, read_providers
@@ -27,11 +26,11 @@ from service.catalog_files.market.purchases import purchase_prices, purchases, r
 from service.catalog_files.market.systems import read_systems
 from service.catalog_files.models import read_models
 from service.catalog_files.observed import asked_prices_in, observed_in
-from service.catalog_files.problems import CatalogError, Problem
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
+from service.catalog_files.texts import NOTHING, CatalogError, Problem, Texts
 from service.core.catalog.catalog import Catalog
 
 __all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]

@@ -15,8 +15,16 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct, field
 
-from service.catalog_files.layers import NOTHING, OVERLAY, Texts, layered, read_texts, unexpected
-from service.catalog_files.problems import CatalogError, Problem
+from service.catalog_files.texts import (
+    NOTHING,
+    OVERLAY,
+    CatalogError,
+    Problem,
+    Texts,
+    layered,
+    read_texts,
+    unexpected,
+)
 from service.core.catalog.catalog import Policy
 
 Row = TypeVar("Row", bound=Struct)

@@ -7,7 +7,7 @@ import pytest
 
 from service.catalog_files import CatalogError, load_catalog
 from service.catalog_files.files import rank_of
-from service.catalog_files.layers import read_layer
+from service.catalog_files.texts import read_layer
 from service.core.catalog.catalog import Catalog
 from service.core.figures.sources import Published
 from tests.layers import (

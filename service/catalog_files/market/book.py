@@ -11,9 +11,9 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
-from service.catalog_files.layers import BOOK
 from service.catalog_files.market.offers import PRICE_UNITS, Currency, Price, check_per_device
 from service.catalog_files.sources import HIGH, LOW, SourceRow
+from service.catalog_files.texts import BOOK
 from service.core.catalog.catalog import BOOK_FIGURES, Offer, PriceKind, Slug
 from service.core.figures.sources import AsOf, Datum, Published
 

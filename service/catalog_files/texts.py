@@ -1,4 +1,4 @@
-"""What lies over the embedded files: the overlay of a later edition, and a price book.
+"""The texts of data files, and what lies over the embedded ones: an overlay and a price book.
 
 Both are directories of files like those in `service/data`, and only some of these. Their texts are
 read here and checked with the embedded ones, so that an edition is sound as a whole or not at all.
@@ -7,9 +7,9 @@ read here and checked with the embedded ones, so that an edition is sound as a w
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from service.catalog_files.problems import CatalogError, Problem
+LISTED_PROBLEMS: Final = 50
 
 Texts: TypeAlias = Mapping[str, str]
 """The texts of data files by their path below a directory, in the order of the paths."""
@@ -31,6 +31,28 @@ IN_AN_OVERLAY: Final = (
 )
 """Files that an overlay may have. Its rows come after the embedded ones of a file of this name."""
 IN_A_BOOK: Final = ("sources.csv", "offers/*.csv")
+
+
+class Problem(NamedTuple):
+    """What is wrong, in which row of which file."""
+
+    file: str
+    row: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.row}: {self.why}"
+
+
+class CatalogError(Exception):
+    """The catalog's files are not sound; `problems` has all of it, the message the first few"""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        listed = [f"  {problem}" for problem in problems[:LISTED_PROBLEMS]]
+        if len(problems) > LISTED_PROBLEMS:
+            listed.append(f"  and {len(problems) - LISTED_PROBLEMS} more")
+        super().__init__("\n".join([f"{len(problems)} problem(s) in the catalog:", *listed]))
+        self.problems = problems
 
 
 def read_texts(directory: Path) -> tuple[Texts, tuple[Problem, ...]]:
