@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from pathlib import Path
 
 import structlog
 from litestar import Litestar
@@ -20,10 +20,11 @@ from service.api.http.quotes import CLAIMS, QUOTES, get_claim, get_quote, post_r
 from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
-from service.catalog_files import load_catalog, under_policy
 from service.computing.lanes import Pool
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
+from service.editions.shelf import Sources, shelf_of, stocked_shelf
+from service.editions.watch import Watch
 from service.lifecycle import Lifecycle
 from service.logs import RequestLog
 from service.metrics import Metrics
@@ -41,11 +42,11 @@ def build_app(
     metrics: Metrics | None = None,
     request_log: RequestLog | None = None,
 ) -> ASGIApp:
-    """The whole service as one ASGI application. Raises `CatalogError` for a bad catalog."""
-    embedded = catalog is None
-    catalog = under_policy(
-        load_catalog() if catalog is None else catalog, stale_price_days=settings.stale_price_days
-    )
+    """The whole service as one ASGI application.
+
+    Raises `CatalogError` or `OSError` for a bad catalog, price book or folder of editions.
+    """
+    shelf = stocked_shelf(sources_of(settings)) if catalog is None else shelf_of(catalog)
     metrics = Metrics() if metrics is None else metrics
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
     cache = QuoteCache(
@@ -57,21 +58,27 @@ def build_app(
         secret=settings.cache_key,
         observer=metrics.cache,
     )
-    metrics.catalog_timestamp.set(datetime.fromisoformat(catalog.published_at).timestamp())
     memo = Memo(max_bytes=settings.memo_max_bytes)
     metrics.watch(memo)
     metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
     quoting = Quoting(
-        catalog=catalog,
+        shelf=shelf,
         cache=cache,
         memo=memo,
         metrics=metrics,
-        apart=apart_of(settings) if embedded and settings.compute_workers else None,
+        apart=apart_of(settings) if catalog is None and settings.compute_workers else None,
         most_waiting_s=settings.compute_queue_s,
     )
     metrics.watch_lanes(quoting.lanes)
     engine = quoting.engine
-    metrics.build_info.labels(engine.version, engine.digest, catalog.version, catalog.digest).set(1)
+    watch = Watch(
+        shelf,
+        every_s=settings.catalog_poll_s,
+        observe=lambda outcome, reason: metrics.catalog_looks.labels(outcome, reason).inc(),
+        changed=lambda standing: metrics.stands(standing, engine),
+    )
+    lifecycle.reload = watch.look_at_once
+    metrics.stands(shelf.standing, engine)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -80,13 +87,15 @@ def build_app(
             pid=os.getpid(),
             version=engine.version,
             engine=engine.digest,
-            catalog=catalog.version,
+            catalog=shelf.current.version,
             **settings.redacted(),
         )
         try:
+            watch.start()
             await cache.start()
             yield
         finally:
+            await watch.stop()
             if quoting.apart is not None:
                 quoting.apart.pool.stop()
             await cache.close()
@@ -105,9 +114,9 @@ def build_app(
             ),
             get_quote,
             get_claim,
-            *catalog_routes(catalog),
+            *catalog_routes(shelf),
             *document_routes(),
-            *operation_routes(catalog=catalog, metrics=metrics, engine=engine, lifecycle=lifecycle),
+            *operation_routes(shelf=shelf, metrics=metrics, engine=engine, lifecycle=lifecycle),
         ],
         dependencies={"quoting": Provide(lambda: quoting, sync_to_thread=False)},
         exception_handlers=exception_handlers(metrics),
@@ -137,5 +146,13 @@ def apart_of(settings: Settings) -> Apart:
         pool,
         beside_s=settings.compute_beside_s,
         most_s=settings.compute_max_s,
+    )
+
+
+def sources_of(settings: Settings) -> Sources:
+    """Where editions come from, as the settings say."""
+    return Sources(
+        folder=Path(settings.catalog_dir) if settings.catalog_dir else None,
+        book=Path(settings.price_book) if settings.price_book else None,
         stale_price_days=settings.stale_price_days,
     )

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -69,12 +70,13 @@ def serve() -> None:
     """Serve quotes over HTTP; the RUNQUOTE_* environment variables say how."""
     _hear_signals_while_starting()
     from service.cache import InvalidRedisAddress  # noqa: PLC0415
+    from service.catalog_files import CatalogError  # noqa: PLC0415
     from service.serving.process import serve as run  # noqa: PLC0415 - loads the web stack
     from service.settings import SettingsError, load_settings  # noqa: PLC0415
 
     try:
         run(load_settings(os.environ))
-    except (SettingsError, InvalidRedisAddress) as error:
+    except (SettingsError, InvalidRedisAddress, CatalogError, NotADirectoryError) as error:
         fail(str(error), status=2)
 
 
@@ -85,6 +87,20 @@ def _hear_signals_while_starting() -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+CatalogDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog-dir",
+        envvar="RUNQUOTE_CATALOG_DIR",
+        help="Folder of later editions of the catalog.",
+    ),
+]
+PriceBook = Annotated[
+    Path | None,
+    typer.Option(envvar="RUNQUOTE_PRICE_BOOK", help="Directory of negotiated rates."),
+]
 
 
 @app.command()
@@ -99,14 +115,18 @@ def quote(
         str | None,
         typer.Option(help="Day on which the run starts: adds its calendar.", metavar="DATE"),
     ] = None,
+    catalog_dir: CatalogDirectory = None,
+    price_book: PriceBook = None,
 ) -> None:
     """Quote the request in FILE without a server; the same bytes as POST /quote."""
+    from service.editions.shelf import Sources  # noqa: PLC0415
     from service.local import quote_bytes  # noqa: PLC0415
 
     if start is not None and not re.search(START_PATTERN, start):
         fail(f"--start is a date from 2000-01-01 to 2199-12-31, not {start!r}", status=2)
     try:
-        body = quote_bytes(file.read(), start=start)
+        sources = Sources(folder=catalog_dir, book=price_book)
+        body = quote_bytes(file.read(), start=start, sources=sources)
     except Exception as error:  # noqa: BLE001
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
@@ -128,12 +148,16 @@ def claim(
     form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
     *,
     figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
+    catalog_dir: CatalogDirectory = None,
+    price_book: PriceBook = None,
 ) -> None:
     """Judge the published figure in FILE without a server; the same bytes as POST /claim."""
+    from service.editions.shelf import Sources  # noqa: PLC0415
     from service.local import claim_bytes  # noqa: PLC0415
 
     try:
-        body = claim_bytes(file.read())
+        sources = Sources(folder=catalog_dir, book=price_book)
+        body = claim_bytes(file.read(), sources=sources)
     except Exception as error:  # noqa: BLE001
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
@@ -266,6 +290,27 @@ def check(
     counts = ", ".join(f"{len(getattr(catalog, rows.value))} {rows.value}" for rows in Rows)
     out.print(f"catalog {catalog.version}: {counts}", highlight=False)
     out.print(catalog.digest, highlight=False)
+
+
+@catalog_app.command("editions")
+def editions(catalog_dir: CatalogDirectory = None, price_book: PriceBook = None) -> None:
+    """List the editions that a request may name, and what is refused and why."""
+    from service.catalog_files import CatalogError  # noqa: PLC0415
+    from service.core.catalog.errors import NotQuotable  # noqa: PLC0415
+    from service.editions.shelf import Sources, stocked_shelf  # noqa: PLC0415
+
+    try:
+        shelf = stocked_shelf(Sources(folder=catalog_dir, book=price_book))
+    except (CatalogError, OSError) as error:
+        fail(str(error))
+    for version in shelf.standing.versions:
+        with suppress(NotQuotable):
+            edition = shelf.edition(version)
+            current = "current" if version == shelf.current.version else ""
+            line = f"{version:13} {edition.digest} {current}".rstrip()
+            out.print(line, highlight=False, soft_wrap=True)
+    if shelf.standing.refused:
+        fail("\n".join(f"{one.name}: {one.words}" for one in shelf.standing.refused))
 
 
 def main() -> None:

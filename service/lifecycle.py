@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 
-import structlog
 from msgspec import Struct
-
-log = structlog.get_logger("runquote")
 
 
 def _nothing_to_reload() -> None:
-    log.info("hung up", detail="the catalog is embedded; there is nothing to read again")
+    """What an application does that has not said otherwise."""
 
 
 class Lifecycle(Struct):

@@ -6,39 +6,46 @@ import msgspec
 
 from service.api.refusing.decoding import decode_claim, decode_request
 from service.cache import QuoteCache
-from service.catalog_files import load_catalog
 from service.core.draws.memo import Memo
+from service.core.request.claim import ClaimRequest
+from service.core.request.request import QuoteRequest
+from service.editions.shelf import Shelf, Sources, stocked_shelf
 from service.envelope.splice import envelope_of, enveloped
 from service.metrics import Metrics
 from service.quoting import Quoting
 
+EMBEDDED = Sources()
+"""The embedded catalog alone."""
+
 
 @cache
-def local_quoting() -> Quoting:
-    """A `Quoting` over the embedded catalog that keeps no answers."""
-    return Quoting(
-        catalog=load_catalog(),
-        cache=QuoteCache(memory_bytes=0),
-        memo=Memo(),
-        metrics=Metrics(),
-    )
+def local_quoting(sources: Sources = EMBEDDED) -> Quoting:
+    """A `Quoting` over the editions that there are. It keeps no answers."""
+    return quoting_over(stocked_shelf(sources))
 
 
-def quote_bytes(body: bytes, *, start: str | None = None) -> bytes:
+def quoting_over(shelf: Shelf) -> Quoting:
+    """A `Quoting` over a shelf. It keeps no answers."""
+    return Quoting(shelf=shelf, cache=QuoteCache(memory_bytes=0), memo=Memo(), metrics=Metrics())
+
+
+def quote_bytes(body: bytes, *, start: str | None = None, sources: Sources = EMBEDDED) -> bytes:
     """The answer to a request in JSON. Raises what `decode_request` and `quote` raise.
 
     `start` is the day on which the run starts. It goes before that of the request.
     """
-    quoting = local_quoting()
     request = decode_request(body)
     envelope = envelope_of(request)
     if start is not None:
         envelope = msgspec.structs.replace(envelope, start=start)
-    return enveloped(quoting.compute(quoting.identify(request)), envelope)
+    return enveloped(_answered(request, sources), envelope)
 
 
-def claim_bytes(body: bytes) -> bytes:
+def claim_bytes(body: bytes, *, sources: Sources = EMBEDDED) -> bytes:
     """The judgement of a claim in JSON, with the errors of `quote_bytes`."""
-    quoting = local_quoting()
-    claim = decode_claim(body)
-    return quoting.compute(quoting.identify_claim(claim))
+    return _answered(decode_claim(body), sources)
+
+
+def _answered(request: QuoteRequest | ClaimRequest, sources: Sources) -> bytes:
+    quoting = local_quoting(sources)
+    return quoting.compute(quoting.posed(request, quoting.shelf.edition(request.catalog)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from time import perf_counter
 from typing import Final, Literal, TypeAlias
 
@@ -15,7 +16,9 @@ from prometheus_client.registry import Collector
 
 from service.cache import REASONS, BreakerState, Operation, Reason, Result, Tier
 from service.computing.lanes import Lane
+from service.core.answer import EngineStamp
 from service.core.draws.memo import KINDS, Memo
+from service.editions.shelf import Standing
 
 Phase: TypeAlias = Literal["decode", "key", "compute", "encode"]
 
@@ -238,6 +241,22 @@ class Metrics:
             "Unix time from which the catalog speaks; its age is time() minus this.",
             registry=self.registry,
         )
+        self.catalog_looks = Counter(
+            "runquote_catalog_looks",
+            "Changes found in the folder of editions and the price book, by outcome and reason.",
+            ("outcome", "reason"),
+            registry=self.registry,
+        )
+        self.catalog_refused = Gauge(
+            "runquote_catalog_refused",
+            "Editions and price books that lie there and are not used, because they are bad.",
+            registry=self.registry,
+        )
+        self.catalog_editions = Gauge(
+            "runquote_catalog_editions",
+            "Editions of the catalog that a request may ask for.",
+            registry=self.registry,
+        )
         self.phase_duration = Histogram(
             "runquote_engine_phase_duration_seconds",
             "Time that a quote spends in each phase.",
@@ -266,6 +285,18 @@ class Metrics:
         self.queue_duration.observe(queued_s)
         bound[0].inc()
         bound[1].observe(duration_s)
+
+    def stands(self, standing: Standing, engine: EngineStamp) -> None:
+        """Show the edition that answers now, the date it speaks from, and what was refused."""
+        current = standing.current
+        published = datetime.fromisoformat(current.catalog.published_at)
+        self.catalog_timestamp.set(published.timestamp())
+        self.catalog_refused.set(len(standing.refused))
+        self.catalog_editions.set(len(standing.versions))
+        self.build_info.clear()
+        self.build_info.labels(engine.version, engine.digest, current.version, current.digest).set(
+            1
+        )
 
     def watch(self, memo: Memo) -> None:
         """Show the size of a memo, and its look-ups."""

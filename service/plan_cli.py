@@ -114,7 +114,11 @@ def _plan(
         raise typer.BadParameter(f"the run has {len(request.run.stages)} stages")
     counts = _counts(devices) or (_cluster_of(request, place).devices,)
     found = plans(
-        request, local_quoting().catalog, stage=place, devices=counts, runners_up=runners_up
+        request,
+        local_quoting().shelf.current.catalog,
+        stage=place,
+        devices=counts,
+        runners_up=runners_up,
     )
     quotes = {count: _quote_on(request, count, place=place) for count in counts}
     for each in found:

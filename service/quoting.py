@@ -4,6 +4,7 @@ An answer is looked for in memory, then in the Redis that replicas share if it i
 and is computed otherwise.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -17,9 +18,8 @@ from service.cache.memory import MemoryTier
 from service.computing.estimating import estimated_cpu_s
 from service.computing.flights import SingleFlight, unless_gone
 from service.computing.lanes import Lane, Pool, Turns
-from service.computing.worker import Computed, computed, computed_apart
+from service.computing.worker import Computed, EditionMissing, computed, computed_apart
 from service.core.answer import EngineStamp
-from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
 from service.core.claims.subject import check_claim
 from service.core.draws.memo import Memo
@@ -27,6 +27,8 @@ from service.core.quote import check_names
 from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
+from service.editions.edition import Edition
+from service.editions.shelf import Shelf, opened
 from service.envelope.splice import envelope_of, enveloped
 from service.heap import Heap
 from service.identity.engine import engine_stamp
@@ -71,35 +73,51 @@ class Found(NamedTuple):
     origin: Literal["redis", "computed"]
 
 
-class Apart:
-    """Costly answers, computed by worker processes over the embedded catalog."""
+class Posed(Struct, frozen=True):
+    """A question, and the edition that answers it from begin to end."""
 
-    def __init__(
-        self, pool: Pool, *, beside_s: float, most_s: float, stale_price_days: int | None
-    ) -> None:
+    question: Question | ClaimQuestion
+    edition: Edition
+
+    @property
+    def id(self) -> str:
+        """The id of the answer."""
+        return self.question.id
+
+
+class Apart:
+    """Costly answers, computed by worker processes."""
+
+    def __init__(self, pool: Pool, *, beside_s: float, most_s: float) -> None:
         self.pool = pool
         self.beside_s = beside_s
         """What takes no longer is computed beside the requests."""
         self.most_s = most_s
         """What takes longer is refused."""
-        self._stale_price_days = stale_price_days
 
-    async def run(
-        self, question: Question | ClaimQuestion, base: bytes | None, *, seconds: float
-    ) -> Computed:
-        """The answer to a question. Raises `NotQuotable` or `Busy`."""
-        return await self.pool.run(
-            computed_apart, question, base, self._stale_price_days, seconds=seconds
-        )
+    async def run(self, posed: Posed, base: bytes | None, *, seconds: float) -> Computed:
+        """The answer to a question. Raises `NotQuotable` or `Busy`.
+
+        A worker that has not loaded the edition gets its recipe with the question.
+        """
+        digest, recipe = posed.edition.digest, posed.edition.recipe
+        try:
+            return await self.pool.run(
+                computed_apart, posed.question, base, digest, seconds=seconds
+            )
+        except EditionMissing:
+            return await self.pool.run(
+                computed_apart, posed.question, base, digest, recipe, seconds=seconds
+            )
 
 
 class Quoting:
-    """Answers over one catalog, with one cache. The engine is that of this process by default."""
+    """Answers over the editions of a shelf, with one cache, by the engine of this process."""
 
     def __init__(
         self,
         *,
-        catalog: Catalog,
+        shelf: Shelf,
         cache: QuoteCache,
         memo: Memo,
         metrics: Metrics,
@@ -107,7 +125,7 @@ class Quoting:
         apart: Apart | None = None,
         most_waiting_s: float = 5.0,
     ) -> None:
-        self.catalog = catalog
+        self.shelf = shelf
         self.cache = cache
         self.memo = memo
         self.metrics = metrics
@@ -116,6 +134,7 @@ class Quoting:
         self._turns = Turns(most_waiting_s=most_waiting_s)
         self._flights: SingleFlight[Found] = SingleFlight()
         self._look_ups: SingleFlight[Answer] = SingleFlight()
+        self._openings: SingleFlight[Edition] = SingleFlight()
         self._heap = Heap()
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
 
@@ -127,22 +146,38 @@ class Quoting:
 
     def recall(self, body: bytes, *, asked: Asked = "quote") -> Issued | None:
         """The answer to a body that was sent before, byte for byte, if it is in memory."""
-        spelled = self._spellings.get(spelling(asked, body))
+        spelled = self._spellings.get(spelling(asked, body, mark=self.shelf.standing.mark))
         if spelled is None:
             return None
         known = msgspec.json.decode(spelled, type=Spelling)
         kept = self.cache.get_memory(known.id)
         return None if kept is None else issued(known, kept, "memory")
 
-    def identify(self, request: QuoteRequest) -> Question:
-        """The request with the id of its quote, and the canonical request it is a digest of."""
+    def posed(self, request: QuoteRequest | ClaimRequest, edition: Edition) -> Posed:
+        """A request as a question to an edition, with the id of its answer."""
         with self.metrics.phase("key"):
-            return question_of(request, engine=self.engine, catalog=self.catalog)
+            if isinstance(request, QuoteRequest):
+                question: Question | ClaimQuestion = question_of(
+                    request, engine=self.engine, catalog=edition.catalog
+                )
+            else:
+                question = claim_question_of(request, engine=self.engine, catalog=edition.catalog)
+            return Posed(question, edition)
 
-    def identify_claim(self, claim: ClaimRequest) -> ClaimQuestion:
-        """The claim with the id of its judgement, and its canonical form."""
-        with self.metrics.phase("key"):
-            return claim_question_of(claim, engine=self.engine, catalog=self.catalog)
+    async def edition_of(self, request: QuoteRequest | ClaimRequest) -> Edition:
+        """The edition that a request names, or the current one. Raises `NotQuotable`.
+
+        One of the folder is loaded when it is first asked for, beside the requests.
+        """
+        found = self.shelf.find(request.catalog)
+        if isinstance(found, Edition):
+            return found
+        unopened = found
+
+        async def open_it() -> Edition:
+            return self.shelf.keep(unopened, await asyncio.to_thread(opened, unopened))
+
+        return await self._openings.run(unopened.version, open_it)
 
     async def issue(
         self,
@@ -156,24 +191,21 @@ class Quoting:
         `spelled` is the body that the request was read from. `recall` will find it. `leaves` waits
         until the client has left. Raises `NotQuotable`, `Busy`, `ClientGone` or `CacheUnavailable`.
         """
-        question: Question | ClaimQuestion
-        if isinstance(request, QuoteRequest):
-            question, key = self.identify(request), spelling("quote", spelled)
-            known = Spelling(question.id, envelope_of(request))
-        else:
-            question, key = self.identify_claim(request), spelling("claim", spelled)
-            known = Spelling(question.id, NO_ENVELOPE)
-        self._spellings.put(key, msgspec.json.encode(known))
-        body = self.cache.get_memory(question.id)
+        mark = self.shelf.standing.mark
+        posed = self.posed(request, await self.edition_of(request))
+        asked: Asked = "quote" if isinstance(request, QuoteRequest) else "claim"
+        known = Spelling(
+            posed.id, envelope_of(request) if isinstance(request, QuoteRequest) else NO_ENVELOPE
+        )
+        self._spellings.put(spelling(asked, spelled, mark=mark), msgspec.json.encode(known))
+        body = self.cache.get_memory(posed.id)
         if body is not None:
             return issued(known, body, "memory")
-        seconds = estimated_cpu_s(question.request)
+        seconds = estimated_cpu_s(posed.question.request)
         if seconds < ASK_REDIS_FROM_S and self._fits_beside(seconds):
-            found = await self._computed(question, seconds)
+            found = await self._computed(posed, seconds)
         else:
-            flight = self._flights.run(
-                question.id, lambda: self._shared_or_computed(question, seconds)
-            )
+            flight = self._flights.run(posed.id, lambda: self._shared_or_computed(posed, seconds))
             found = await unless_gone(flight, leaves)
         return issued(known, found.body, found.origin)
 
@@ -187,21 +219,19 @@ class Quoting:
             raise CacheUnavailable(id)
         return found
 
-    async def _shared_or_computed(
-        self, question: Question | ClaimQuestion, seconds: float
-    ) -> Found:
+    async def _shared_or_computed(self, posed: Posed, seconds: float) -> Found:
         """The answer that another process has computed, or else our own."""
-        shared = await self.cache.get_shared(question.id)
+        shared = await self.cache.get_shared(posed.id)
         if shared.body is not None:
             return Found(shared.body, "redis")
-        return await self._computed(question, seconds)
+        return await self._computed(posed, seconds)
 
-    async def _computed(self, question: Question | ClaimQuestion, seconds: float) -> Found:
+    async def _computed(self, posed: Posed, seconds: float) -> Found:
         """The answer, computed and kept. The base quote is looked for if there is one."""
-        named = question.base_quote
+        named = posed.question.base_quote
         base = None if named is None else (await self.kept(named)).body
-        body = await self._computed_where_it_fits(question, base, seconds)
-        self.cache.put_nowait(question.id, body)
+        body = await self._computed_where_it_fits(posed, base, seconds)
+        self.cache.put_nowait(posed.id, body)
         return Found(body, "computed")
 
     def _fits_beside(self, seconds: float) -> bool:
@@ -209,39 +239,38 @@ class Quoting:
         return self.apart is None or seconds <= self.apart.beside_s
 
     async def _computed_where_it_fits(
-        self, question: Question | ClaimQuestion, base: bytes | None, seconds: float
+        self, posed: Posed, base: bytes | None, seconds: float
     ) -> bytes:
         """The encoded answer: computed in turn if that is quick, and in a worker otherwise."""
         if self.apart is None or self._fits_beside(seconds):
             return await self._turns.run(
-                lambda: self.compute(question, base_quote=base), seconds=seconds
+                lambda: self.compute(posed, base_quote=base), seconds=seconds
             )
+        question, catalog = posed.question, posed.edition.catalog
         if seconds > self.apart.most_s:
             raise TooMuchToCompute(
                 seconds=seconds, most_seconds=self.apart.most_s, pointer=question.costly
             )
         if isinstance(question, Question):
-            check_names(question.request, self.catalog)
+            check_names(question.request, catalog)
         else:
-            check_claim(question.request, self.catalog)
+            check_claim(question.request, catalog)
         with self.metrics.phase("compute"):
-            return self._counted(await self.apart.run(question, base, seconds=seconds))
+            return self._counted(await self.apart.run(posed, base, seconds=seconds))
 
-    def compute(
-        self, question: Question | ClaimQuestion, *, base_quote: bytes | None = None
-    ) -> bytes:
+    def compute(self, posed: Posed, *, base_quote: bytes | None = None) -> bytes:
         """The encoded answer, computed here, which the metrics count. Raises `NotQuotable`."""
         try:
             with self.metrics.phase("compute"):
                 found = computed(
-                    question,
+                    posed.question,
                     engine=self.engine,
-                    catalog=self.catalog,
+                    catalog=posed.edition.catalog,
                     memo=self.memo,
                     base_quote=base_quote,
                 )
         except NotQuotable:
-            if isinstance(question, Question):
+            if isinstance(posed.question, Question):
                 self.metrics.quotes.labels("none", "refused").inc()
             else:
                 self.metrics.claims.labels("refused").inc()
@@ -260,6 +289,6 @@ class Quoting:
         return found.body
 
 
-def spelling(asked: Asked, body: bytes) -> str:
-    """The key of a body in the memory of bodies."""
-    return sha256(asked.encode() + b"\n" + body).hexdigest()
+def spelling(asked: Asked, body: bytes, *, mark: str) -> str:
+    """The key of a body in the memory of bodies, as long as the editions with this mark stand."""
+    return sha256(b"%b\n%b\n%b" % (asked.encode(), mark.encode(), body)).hexdigest()

@@ -100,6 +100,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float,
         Meta(gt=0, le=3600, description="Seconds of work that may wait; more gets 503."),
     ] = 5.0
+    catalog_dir: Annotated[
+        str, Meta(description="Folder of later editions; empty means the embedded catalog alone.")
+    ] = ""
+    catalog_poll_s: Annotated[
+        float,
+        Meta(
+            ge=0.05, le=3600, description="How often that folder and the price book are looked at."
+        ),
+    ] = 5.0
+    price_book: Annotated[
+        str, Meta(description="Directory of negotiated rates; empty means there are none.")
+    ] = ""
     stale_price_days: Annotated[
         Annotated[int, Meta(ge=1, le=36500)] | None,
         Meta(description="Age from which a price gets a warning; by default the catalog's."),

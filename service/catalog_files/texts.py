@@ -62,7 +62,7 @@ def read_texts(directory: Path) -> tuple[Texts, tuple[Problem, ...]]:
     """
     texts: dict[str, str] = {}
     problems: list[Problem] = []
-    for name, path in sorted(_data_files(directory)):
+    for name, path in sorted(data_files(directory)):
         try:
             texts[name] = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -80,7 +80,8 @@ def read_layer(directory: Path) -> Texts:
     return texts
 
 
-def _data_files(directory: Path) -> Iterator[tuple[str, Path]]:
+def data_files(directory: Path) -> Iterator[tuple[str, Path]]:
+    """The data files below a directory with their paths below it."""
     for path in directory.rglob("*"):
         below = path.relative_to(directory)
         hidden = any(part.startswith(".") for part in below.parts)

@@ -1,14 +1,16 @@
 """Computes an answer, here or in a worker process. A worker is forked after this was imported."""
 
-from functools import cache
+from typing import Final
 
+from cachetools import LRUCache
 from msgspec import Struct
 
 from service.answering import ClaimQuestion, Question, answer_of, encoded, judgement_of
-from service.catalog_files import load_catalog, under_policy
 from service.core.answer import EngineStamp, PricedBill
 from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import Portable
 from service.core.draws.memo import Memo
+from service.editions.edition import Recipe
 from service.identity.engine import engine_stamp
 
 
@@ -50,25 +52,54 @@ def computed(
 
 
 class Workshop(Struct, frozen=True):
-    """What a worker computes with."""
+    """What a worker computes with: an edition, and a memo that all editions share."""
 
     catalog: Catalog
     memo: Memo
     engine: EngineStamp
 
 
-@cache
-def workshop(stale_price_days: int | None) -> Workshop:
-    """The embedded catalog under a policy, a memo and the engine of this process."""
-    catalog = under_policy(load_catalog(), stale_price_days=stale_price_days)
-    return Workshop(catalog=catalog, memo=Memo(), engine=engine_stamp())
+class EditionMissing(Portable):
+    """This worker has not loaded the edition that a question is put to"""
+
+
+MOST_EDITIONS: Final = 4
+"""Editions that a worker keeps loaded, at some 5 MB each."""
+_memo: Final = Memo()
+_editions: Final[LRUCache[str, Catalog]] = LRUCache(MOST_EDITIONS)
+
+
+def warm() -> None:
+    """Have the embedded edition at hand."""
+    catalog = Recipe().made()
+    _editions[catalog.digest] = catalog
+
+
+def workshop(digest: str, recipe: Recipe | None) -> Workshop:
+    """The edition of this digest, made by its recipe if it is not at hand.
+
+    Raises `EditionMissing` if it is neither at hand nor is there a recipe.
+    """
+    if digest not in _editions:
+        if recipe is None:
+            raise EditionMissing(digest)
+        catalog = recipe.made()
+        assert catalog.digest == digest, "one recipe makes one catalog"
+        _editions[digest] = catalog
+    return Workshop(catalog=_editions[digest], memo=_memo, engine=engine_stamp())
 
 
 def computed_apart(
-    question: Question | ClaimQuestion, base_quote: bytes | None, stale_price_days: int | None
+    question: Question | ClaimQuestion,
+    base_quote: bytes | None,
+    digest: str,
+    recipe: Recipe | None = None,
 ) -> Computed:
-    """The answer to a question, computed in a worker. Raises `NotQuotable`."""
-    own = workshop(stale_price_days)
+    """The answer to a question by the edition of this digest, computed in a worker.
+
+    Raises `NotQuotable` or `EditionMissing`.
+    """
+    own = workshop(digest, recipe)
     return computed(
         question, engine=own.engine, catalog=own.catalog, memo=own.memo, base_quote=base_quote
     )

@@ -6,7 +6,8 @@ One question has one canonical request, however it was written:
 * numbers are spelled in one way: 1e3, 1000 and 1000.0 are one number, and so are 0 and -0.0,
 * members that are `Unordered` are sorted, and hold each entry once,
 * an interval whose ends are equal is the number that they are, where a number may stand,
-* members of the envelope, such as `start`, are left out: the kept answer does not show them.
+* members of the envelope, such as `start`, are left out: the kept answer does not show them. So is
+  `catalog`: the digest of that edition is a part of the id beside the request.
 
 All other differences make another request, because the answer shows them. A default of the catalog
 that is written out is the caller's number and no longer an assumption. An interval with its ends
@@ -29,7 +30,9 @@ from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED, Interval
 
 DOMAIN: Final = b"runquote/quote/2"
-OUTSIDE_ID: Final = frozenset(Envelope.__struct_fields__)
+EDITION: Final = "catalog"
+"""The member that names an edition. The id hangs on the digest of the edition, not on its name."""
+OUTSIDE_ID: Final = frozenset((*Envelope.__struct_fields__, EDITION))
 """Members of a request that are left out of its canonical form."""
 DOMAIN_OF_CLAIMS: Final = b"runquote/claim/1"
 
@@ -42,9 +45,7 @@ _decode_claim: Final = msgspec.json.Decoder(ClaimRequest).decode
 
 def canonical_request(request: QuoteRequest) -> bytes:
     """The bytes of the canonical request, which has no envelope."""
-    said = msgspec.to_builtins(request)
-    question = {name: value for name, value in said.items() if name not in OUTSIDE_ID}
-    return rfc8785.dumps(_rewrite_request(question))
+    return rfc8785.dumps(_rewrite_request(_inside_id(request)))
 
 
 def read_canonical(canonical: bytes) -> QuoteRequest:
@@ -54,7 +55,13 @@ def read_canonical(canonical: bytes) -> QuoteRequest:
 
 def canonical_claim(claim: ClaimRequest) -> bytes:
     """The bytes of the canonical form of a claim."""
-    return rfc8785.dumps(_rewrite_claim(msgspec.to_builtins(claim)))
+    return rfc8785.dumps(_rewrite_claim(_inside_id(claim)))
+
+
+def _inside_id(request: QuoteRequest | ClaimRequest) -> dict[str, Any]:
+    """The members of a request that its id hangs on."""
+    said = msgspec.to_builtins(request)
+    return {name: value for name, value in said.items() if name not in OUTSIDE_ID}
 
 
 def read_canonical_claim(canonical: bytes) -> ClaimRequest:

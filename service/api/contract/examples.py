@@ -38,6 +38,7 @@ from service.core.catalog.errors import (
     TooMuchToCompute,
     UnknownAccelerator,
     UnknownBookRate,
+    UnknownEdition,
     UnknownModel,
     UnknownName,
     UnknownOffer,
@@ -581,6 +582,9 @@ PROBLEMS: Final[dict[str, Exception]] = {
         "h100-2027",
         "h200-2027",
         pointer="/cluster/supply/name",
+    ),
+    "unknown-catalog": UnknownEdition(
+        asked="2026-10-01", known=("2026-12-01", "2026-11-26"), pointer="/catalog"
     ),
     "unknown-model": unknown(
         UnknownModel, "llama-3-70b", "llama-3.1-70b", "llama-3.1-8b", pointer="/model/id"

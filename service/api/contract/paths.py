@@ -341,7 +341,15 @@ def document_paths() -> dict[str, Schema]:
 def operation_paths() -> dict[str, Schema]:
     """Health and metrics."""
     texts = {"type": "string"}
-    ready = {"engine": schema("EngineStamp"), "catalog": schema("CatalogStamp")}
+    ready = {
+        "engine": schema("EngineStamp"),
+        "catalog": schema("CatalogStamp"),
+        "editions": {
+            "type": "array",
+            "items": texts,
+            "description": "Versions that `catalog` in a request may name, the newest first.",
+        },
+    }
     return {
         "/livez": plain(
             "getLiveness",

@@ -9,12 +9,19 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from msgspec import UNSET, Struct, UnsetType
 
-from service.api.contract.parameters import CATALOG_LISTS, CatalogList, query_items, read_query
+from service.api.contract.parameters import (
+    CATALOG_LISTS,
+    CatalogList,
+    Parameter,
+    query_items,
+    read_query,
+)
 from service.api.http.negotiation import JSON, check_accepts
 from service.api.refusing.errors import EntryNotFound
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.names import Names
+from service.editions.shelf import Shelf
 
 CACHE_CONTROL: Final = "public, max-age=300"
 
@@ -27,31 +34,57 @@ class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_cursor: str | UnsetType = UNSET
 
 
-def catalog_routes(catalog: Catalog) -> list[HTTPRouteHandler]:
-    """A list and an entry route for each kind of row."""
-    return [route for listing in CATALOG_LISTS for route in _routes_of(catalog, listing)]
+class Listed(Struct, frozen=True):
+    """A list of one edition: its rows, parameters and names, and the edition's stamp."""
+
+    rows: Mapping[str, Any]
+    parameters: tuple[Parameter, ...]
+    known: Names
+    stamp: CatalogStamp
 
 
-def _routes_of(catalog: Catalog, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
+def catalog_routes(shelf: Shelf) -> list[HTTPRouteHandler]:
+    """A list and an entry route for each kind of row, over the edition that is current."""
+    return [route for listing in CATALOG_LISTS for route in _routes_of(shelf, listing)]
+
+
+def listed_in(catalog: Catalog, listing: CatalogList) -> Listed:
+    """A list of the catalog."""
     rows: dict[str, Any] = getattr(catalog, listing.rows)
-    parameters = listing.parameters(tuple(rows.values()))
-    known = Names(rows)
-    stamp = CatalogStamp(version=catalog.version, digest=catalog.digest)
+    return Listed(
+        rows=rows,
+        parameters=listing.parameters(tuple(rows.values())),
+        known=Names(rows),
+        stamp=CatalogStamp(version=catalog.version, digest=catalog.digest),
+    )
+
+
+def _routes_of(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
+    made = {"": listed_in(shelf.current.catalog, listing)}
+
+    def current() -> Listed:
+        """The list of the current edition. It is made once, when that edition is first asked."""
+        catalog = shelf.current.catalog
+        if made[""].stamp.digest != catalog.digest:
+            made[""] = listed_in(catalog, listing)
+        return made[""]
 
     @get(f"/catalog/{listing.path}", sync_to_thread=False)
     def list_rows(request: Request[Any, Any, Any]) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
-        query = read_query(query_items(request.scope["query_string"]), parameters)
-        page = page_of(rows, query, listing=listing, stamp=stamp)
+        listed = current()
+        query = read_query(query_items(request.scope["query_string"]), listed.parameters)
+        page = page_of(listed.rows, query, listing=listing, stamp=listed.stamp)
         return _answer(msgspec.json.encode(page))
 
     @get(f"/catalog/{listing.path}/{{id:str}}", sync_to_thread=False)
     def one_row(request: Request[Any, Any, Any], id: str) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
         read_query(query_items(request.scope["query_string"]), ())
-        if id not in rows:
-            raise EntryNotFound(id, listing=f"/catalog/{listing.path}", known=known)
-        return _answer(msgspec.json.encode(rows[id]))
+        listed = current()
+        if id not in listed.rows:
+            raise EntryNotFound(id, listing=f"/catalog/{listing.path}", known=listed.known)
+        return _answer(msgspec.json.encode(listed.rows[id]))
 
     return list_rows, one_row
 

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.api.http.negotiation import JSON
 from service.api.refusing.errors import Draining
 from service.core.answer import CatalogStamp, EngineStamp
-from service.core.catalog.catalog import Catalog
+from service.editions.shelf import Shelf
 from service.lifecycle import Lifecycle
 from service.metrics import Metrics
 
@@ -17,17 +17,9 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 def operation_routes(
-    *, catalog: Catalog, metrics: Metrics, engine: EngineStamp, lifecycle: Lifecycle
+    *, shelf: Shelf, metrics: Metrics, engine: EngineStamp, lifecycle: Lifecycle
 ) -> list[HTTPRouteHandler]:
     """`/livez`, `/readyz` and `/metrics`."""
-
-    ready = msgspec.json.encode(
-        {
-            "status": "ready",
-            "engine": engine,
-            "catalog": CatalogStamp(version=catalog.version, digest=catalog.digest),
-        }
-    )
 
     @get("/livez", sync_to_thread=False)
     def livez() -> Response[dict[str, str]]:
@@ -42,7 +34,15 @@ def operation_routes(
         """
         if lifecycle.draining:
             raise Draining
-        return Response(ready, headers=NO_STORE, media_type=JSON)
+        standing = shelf.standing
+        current = standing.current
+        ready = {
+            "status": "ready",
+            "engine": engine,
+            "catalog": CatalogStamp(version=current.version, digest=current.digest),
+            "editions": standing.versions,
+        }
+        return Response(msgspec.json.encode(ready), headers=NO_STORE, media_type=JSON)
 
     @get("/metrics", sync_to_thread=False)
     def exposition(request: Request[Any, Any, Any]) -> Response[bytes]:

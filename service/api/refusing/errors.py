@@ -33,6 +33,7 @@ Code: TypeAlias = Literal[
     "too_short",
     "unknown_accelerator",
     "unknown_book_rate",
+    "unknown_catalog",
     "unknown_entry",
     "unknown_kind",
     "unknown_member",

@@ -109,6 +109,16 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         remedy="Take one of the `nearest` names, or give the price as a supply of kind `rate`.",
         codes=("unknown_book_rate",),
     ),
+    domain.UnknownEdition: Kind(
+        slug="unknown-catalog",
+        status=422,
+        title=title_of(domain.UnknownEdition),
+        meaning="`catalog` names an edition that this service was not started with, does not have "
+        "any more, or could not load.",
+        remedy="Take one of `nearest`, which are the editions that there are, the newest first; or "
+        "leave `catalog` out for the current one.",
+        codes=("unknown_catalog",),
+    ),
     domain.UnknownModel: unknown(domain.UnknownModel, code="unknown_model", listing="models"),
     domain.UnknownSite: unknown(domain.UnknownSite, code="unknown_site", listing="sites"),
     domain.UnknownRun: unknown(domain.UnknownRun, code="unknown_run", listing="runs"),

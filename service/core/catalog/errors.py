@@ -1,5 +1,6 @@
 """Why a request cannot be quoted, in the words of the domain; nothing here knows of HTTP."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from service.core.catalog.names import Names
@@ -76,6 +77,20 @@ class UnknownRun(UnknownName):
     """The catalog has no reference run of this id"""
 
     what = "reference run"
+
+
+class UnknownEdition(UnknownName):
+    """The service has no edition of the catalog of this version"""
+
+    what = "edition of the catalog"
+    most_listed = 20
+
+    def __init__(self, *, asked: str, known: Iterable[str], pointer: str) -> None:
+        self.asked = asked
+        self.nearest = tuple(known)[: self.most_listed]
+        QuoteError.__init__(
+            self, f"no {self.what} {asked!r}; there are {', '.join(self.nearest)}", pointer=pointer
+        )
 
 
 class UnknownProvider(UnknownName):

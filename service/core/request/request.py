@@ -130,6 +130,16 @@ class Stage(Wire, frozen=True, kw_only=True):
     repeat: Repeat | Interval[Repeat] = 1.0
 
 
+CatalogVersion: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d{2}-\d{2}(\.[1-9]\d{0,3})?$(?!\n)",
+        description="An edition of the catalog, as `/readyz` lists them; without it, the current.",
+        examples=["2026-11-26"],
+    ),
+]
+
+
 class Run(Wire, frozen=True, kw_only=True):
     """An ordered list of stages."""
 
@@ -141,8 +151,11 @@ class QuoteRequest(Envelope, frozen=True, kw_only=True):
     """One run on one cluster, what its bills hold, and which bases are wanted.
 
     `start` is outside the id: the same request on another day has the same quote. With it the
-    answer has a `calendar`.
+    answer has a `calendar`. `catalog` is in the id through the digest of the edition alone: the
+    quote of an older edition keeps the id and the bytes that it had when that edition was current.
     """
+
+    catalog: CatalogVersion | UnsetType = UNSET
 
     run: Run
     cluster: Cluster
