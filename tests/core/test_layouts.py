@@ -4,6 +4,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -174,6 +175,22 @@ def test_a_range_of_device_counts_finds_what_each_finds_alone() -> None:
     for one, other in zip(together, alone, strict=True):
         assert [c.layout for c in one.ranked] == [c.layout for c in other.ranked]
         assert (one.considered, one.fitting) == (other.considered, other.fitting)
+
+
+@pytest.mark.parametrize(("problem", "devices"), [(SMALL, 96.0), (DEEPSEEK_V3, 2048.0)])
+def test_a_search_in_small_blocks_finds_what_one_in_large_blocks_finds(
+    problem: Problem, devices: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = found(problem, devices, reasons=True)
+    monkeypatch.setattr("service.core.training.search.TRIED_AT_ONCE", 5)
+    monkeypatch.setattr("service.core.training.search.WEIGHED_AT_ONCE", 7)
+    assert found(problem, devices, reasons=True) == whole
+    for gib in (0.5, 4.0):
+        tight = problem._replace(memory_bytes=gib * GIB)
+        monkeypatch.undo()
+        whole = found(tight, devices)
+        monkeypatch.setattr("service.core.training.search.WEIGHED_AT_ONCE", 7)
+        assert found(tight, devices) == whole
 
 
 @settings(max_examples=25)

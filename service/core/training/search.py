@@ -2,7 +2,7 @@
 
 All legal layouts are built as arrays. Degrees come first, and those that do not fit even with the
 least activations are dropped. Micro-batches, interleaving, ZeRO stages and recompute follow. All
-layouts that are left are timed at once. There is no Python loop over layouts.
+layouts that are left are timed in blocks. There is no Python loop over layouts.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,6 +42,12 @@ MAX_IDLE_SHARE = 0.25
 # The fastest layouts of each device count that are tried with fewer replicas too.
 RETRIED = 8
 
+TRIED_AT_ONCE = 1024
+"""Combinations of degrees that are tried together, each with up to 49 schedules. Few models have
+more combinations, but an odd one has hundreds of thousands."""
+WEIGHED_AT_ONCE = 16_384
+"""Layouts whose memory is computed together."""
+
 StepTime = Callable[[Layout], Real]
 """Seconds per step of each layout, from arrays of one shape."""
 Reason = Literal["states", "activations"]
@@ -64,10 +70,19 @@ class Problem(NamedTuple):
 class Candidate(NamedTuple):
     """One layout that was considered."""
 
+    problem: Problem
     layout: Layout
-    devices_used: float
-    memory: DeviceMemory
     step_time_s: float | None  # None if it does not fit
+
+    @property
+    def devices_used(self) -> float:
+        """Devices that the layout occupies."""
+        return float(devices_of(self.layout))
+
+    @property
+    def memory(self) -> DeviceMemory:
+        """What the layout holds on the fullest device."""
+        return _memory(self.problem, self.layout)
 
 
 class Search(NamedTuple):
@@ -117,13 +132,13 @@ def search_range(
 ) -> tuple[Search, ...]:
     """One search per number of devices, all of them built and timed together."""
     least = _degrees(problem, np.asarray(devices, dtype=np.float64))
-    fits_least = _bytes(problem, least.layout) <= problem.memory_bytes
-    fitting, unfit = _fitting(problem, _with_schedules(problem, least.at(fits_least)))
-    seconds = _timed(step_time, fitting)
+    fits_least = _bytes(problem, least) <= problem.memory_bytes
+    blocks = _blocks(least.at(fits_least), TRIED_AT_ONCE)
+    fitting, seconds, unfit = _together([_tried(problem, block, step_time) for block in blocks])
+    unfit = _joined(least.at(~fits_least), unfit)
     fewer = _with_fewer_replicas(problem, fitting, seconds)
     fitting = _joined(fitting, fewer)
     seconds = np.concatenate([seconds, _timed(step_time, fewer)])
-    unfit = _joined(least.at(~fits_least), unfit)
     return tuple(
         _search_of(
             problem=problem,
@@ -144,8 +159,8 @@ class _Rows(NamedTuple):
     layout: Layout
     counts: Places  # in the device counts
 
-    def at(self, which: Mask | Places) -> "_Rows":
-        """The rows that a mask or a list of places selects."""
+    def at(self, which: Mask | Places | slice) -> "_Rows":
+        """The rows that a mask, a list of places or a slice selects."""
         return _Rows(Layout(*(_pick(f, which) for f in self.layout)), self.counts[which])
 
     def crossed(self, values: Array, *, field: str) -> "_Rows":
@@ -156,8 +171,21 @@ class _Rows(NamedTuple):
         return crossed._replace(layout=crossed.layout._replace(**{field: every}))
 
 
-def _pick(values: Real, which: Mask | Places) -> Real:
+def _blocks(rows: _Rows, most: int) -> list[_Rows]:
+    """Rows in blocks of a bounded size, at least one."""
+    if rows.counts.size <= most:
+        return [rows]
+    starts = range(0, rows.counts.size, most)
+    return [rows.at(slice(start, start + most)) for start in starts]
+
+
+def _pick(values: Real, which: Mask | Places | slice) -> Real:
     return values[which] if isinstance(values, np.ndarray) else values
+
+
+def _spread(values: Real, size: int) -> Array:
+    """A field as an array, also one that does not vary."""
+    return values if isinstance(values, np.ndarray) else np.full(size, values)
 
 
 def _joined(*parts: _Rows) -> _Rows:
@@ -165,7 +193,7 @@ def _joined(*parts: _Rows) -> _Rows:
         if not any(isinstance(column, np.ndarray) for column in columns):
             return columns[0]
         sizes = [part.counts.size for part in parts]
-        return np.concatenate([np.broadcast_to(c, n) for c, n in zip(columns, sizes, strict=True)])
+        return np.concatenate([_spread(c, n) for c, n in zip(columns, sizes, strict=True)])
 
     columns = zip(*(part.layout for part in parts), strict=True)
     return _Rows(
@@ -174,21 +202,55 @@ def _joined(*parts: _Rows) -> _Rows:
     )
 
 
-def _bytes(problem: Problem, layout: Layout) -> Array:
-    total = bytes_per_device(
+class _Tried(NamedTuple):
+    """Layouts that fit, with their seconds, and others that do not."""
+
+    fitting: _Rows
+    seconds: Array
+    unfit: _Rows
+
+
+def _tried(problem: Problem, degrees: _Rows, step_time: StepTime) -> _Tried:
+    """Degrees with all their schedules, as far as they fit."""
+    fitting, unfit = _fitting(problem, _with_schedules(problem, degrees))
+    return _Tried(fitting, _timed(step_time, fitting), unfit)
+
+
+def _together(blocks: Sequence[_Tried]) -> _Tried:
+    """Blocks as one: in the order of the ZeRO stages, which decides between equal seconds."""
+    if len(blocks) == 1:
+        return blocks[0]
+    fitting = _joined(*(block.fitting for block in blocks))
+    order = np.argsort(_spread(fitting.layout.zero_stage, fitting.counts.size), kind="stable")
+    seconds = np.concatenate([block.seconds for block in blocks])
+    unfit = _joined(*(block.unfit for block in blocks))
+    return _Tried(fitting.at(order), seconds[order], unfit)
+
+
+def _bytes(problem: Problem, rows: _Rows) -> Array:
+    """Bytes on the fullest device of each row."""
+    return np.concatenate(
+        [
+            _spread(_bytes_of(problem, block.layout), block.counts.size)
+            for block in _blocks(rows, WEIGHED_AT_ONCE)
+        ]
+    )
+
+
+def _bytes_of(problem: Problem, layout: Layout) -> Real:
+    return bytes_per_device(
         architecture=problem.architecture,
         layout=layout,
         sequence_length=problem.sequence_length,
         global_batch=problem.global_batch,
         recipe=problem.recipe,
     )
-    return np.asarray(total, dtype=np.float64)
 
 
 def _timed(step_time: StepTime, rows: _Rows) -> Array:
     if not rows.counts.size:
         return np.zeros(0)
-    return np.broadcast_to(np.asarray(step_time(rows.layout)), rows.counts.shape)
+    return _spread(step_time(rows.layout), rows.counts.size)
 
 
 def _degrees(problem: Problem, devices: Array) -> _Rows:
@@ -227,7 +289,14 @@ def _degrees(problem: Problem, devices: Array) -> _Rows:
         sequence_parallel=np.where(tp[keep] > 1, 1.0, 0.0),
         recompute=RECOMPUTE_FULL,
     )
-    rows = _Rows(layout, place[keep]).crossed(expert_degrees(a), field="expert_parallel")
+    experts = expert_degrees(a)
+    blocks = _blocks(_Rows(layout, place[keep]), max(1, WEIGHED_AT_ONCE // experts.size))
+    return _joined(*(_with_experts(block, experts) for block in blocks))
+
+
+def _with_experts(rows: _Rows, degrees: Array) -> _Rows:
+    """These layouts with every expert parallelism that their ranks allow."""
+    rows = rows.crossed(degrees, field="expert_parallel")
     return rows.at(_experts_divide_ranks(rows.layout))
 
 
@@ -269,7 +338,7 @@ def _fitting(problem: Problem, rows: _Rows) -> tuple[_Rows, _Rows]:
     """
     stages, codes = np.array(ZERO_STAGES), np.array(RECOMPUTE_CODES)
     every = rows.layout._replace(zero_stage=stages[:, None, None], recompute=codes[None, :, None])
-    fits = _bytes(problem, every) <= problem.memory_bytes
+    fits = np.asarray(_bytes_of(problem, every)) <= problem.memory_bytes
     fits &= _zero_is_offered(rows.layout)[:, None, :]
     least = np.argmax(fits, axis=1)  # place in codes, by ZeRO stage and row
     chosen: Mask = np.any(fits, axis=1)
@@ -304,7 +373,7 @@ def _with_fewer_replicas(problem: Problem, rows: _Rows, seconds: Array) -> _Rows
     batches = micro_batches(layout=layout, global_batch=problem.global_batch)
     scheduled = (layout.virtual_stages == 1) | _interleaves(problem, layout)
     fewer = fewer.at((batches % 1 == 0) & scheduled & _experts_divide_ranks(layout))
-    return fewer.at(_bytes(problem, fewer.layout) <= problem.memory_bytes)
+    return fewer.at(_bytes(problem, fewer) <= problem.memory_bytes)
 
 
 def _search_of(
@@ -324,7 +393,7 @@ def _search_of(
     if reasons:
         rejected = _rejected(problem, unfit)
     if not first.size and unfit.counts.size:
-        nearest = np.argmin(_memory(problem, unfit.layout).total)
+        nearest = np.argmin(_bytes(problem, unfit))
         (closest,) = _candidates(problem, unfit.at(np.array([nearest])), (None,))
     return Search(
         devices=devices,
@@ -357,21 +426,12 @@ def _memory(problem: Problem, layout: Layout) -> DeviceMemory:
 def _candidates(
     problem: Problem, rows: _Rows, seconds: Sequence[float | None]
 ) -> tuple[Candidate, ...]:
-    """Each of some rows, and what it holds in memory."""
-    if not rows.counts.size:
-        return ()
-    layouts = _each(rows.layout, rows.counts.size)
-    memories = _each(_memory(problem, rows.layout), rows.counts.size)
+    """Each of some rows with its seconds."""
+    columns = (_spread(field, rows.counts.size).tolist() for field in rows.layout)
+    layouts = (Layout(*layout) for layout in zip(*columns, strict=True))
     return tuple(
-        Candidate(Layout(*layout), float(devices_of(Layout(*layout))), DeviceMemory(*held), step)
-        for layout, held, step in zip(layouts, memories, seconds, strict=True)
+        Candidate(problem, layout, one) for layout, one in zip(layouts, seconds, strict=True)
     )
-
-
-def _each(columns: Sequence[Real], size: int) -> list[list[float]]:
-    """The rows of a table from its columns. A column that does not vary is a float."""
-    table: list[list[float]] = np.array([np.broadcast_to(c, size) for c in columns]).T.tolist()
-    return table
 
 
 def _first_of_each_degrees(layout: Layout, order: Places) -> Places:
