@@ -1,5 +1,6 @@
 """What the fully loaded bill builds on: the compute of the run, and not what is paid beside it."""
 
+import math
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.answer import Money, PricedBill, PricedLine
-from tests.worlds import answer, device, embedded, run_of, world
+from tests.worlds import answer, device, embedded, priced, run_of, world
 
 WORLD = world(device("d1"))
 BESIDE = {
@@ -68,6 +69,55 @@ def test_what_is_paid_beside_the_runs_compute_moves_the_bill_by_its_own_lines_on
     _, moved = bill_of(**asked)
     beside = sum(amount for item, amount in amounts_of(moved).items() if item in BESIDE)
     assert Decimal(moved.total.amount) - beside == Decimal(plain.total.amount)
+
+
+def test_100_000_hours_on_512_reserved_devices_cost_their_year_and_a_million_of_development():
+    """The year is paid for: 512 x 8,766 h. Experiments are 1.2 times the hours that are used, and
+    fit into the rest of it. Staff and data rest on the hours used and the experiments; the ratio of
+    staff lies between that of R1's size, 646,800 dollars, and the frontier's, 1.6 million. The
+    whole was 111.6 million while a development multiplied the year."""
+    asked = run_of(
+        {"work": {"kind": "metered", "device_hours": 100_000}},
+        cluster={
+            "accelerator": "nvidia-h100-sxm-80gb",
+            "devices": 512,
+            "supply": {"kind": "market", "term": "reserved_1y"},
+        },
+        bases=("rental", "fully_loaded"),
+    )
+    rental, loaded = map(priced, answer(asked, embedded()).bases)
+    rate = float(priced_lines(rental)[0].rate)
+    assert float(rental.total.amount) == pytest.approx(512 * 8_766 * rate, abs=0.02)
+    compute = 2.2 * 100_000 * rate
+    steps = math.log(1.6e6 / compute) / math.log(1.6e6 / 646_800)
+    staff = 0.38 / 0.62 * 2.5**steps * compute
+    added = float(loaded.total.amount) - float(rental.total.amount)
+    assert added == pytest.approx(staff + 0.05 * compute, abs=0.03)
+    assert added == pytest.approx(1_056_203, abs=1)
+    items = amounts_of(loaded)
+    assert items["experiments"] == -items["experiments_on_commitment"]
+
+
+@pytest.mark.parametrize(("device", "hours"), [("nvidia-a100-sxm-80gb", 24), ("nvidia-l4", 8)])
+def test_nobody_knows_what_the_people_behind_a_small_fine_tune_cost(device, hours):
+    """Alpaca took 3 hours of 8 A100s, an adapter takes some hours of one card. By the share of
+    frontier models their people cost $53.23 and $26.40."""
+    asked = run_of(
+        {"work": {"kind": "metered", "device_hours": hours}},
+        cluster={"accelerator": device, "devices": 8},
+        bases=("fully_loaded",),
+    )
+    (bill,) = answer(asked, embedded()).bases
+    assert not isinstance(bill, PricedBill)
+    unpriced = {one.item: one.reason for one in bill.lines if not isinstance(one, PricedLine)}
+    assert unpriced == {"staff": "size_below_known", "data": "size_below_known"}
+    known = sum(Decimal(line.amount) for line in priced_lines(bill))
+    assert isinstance(bill.priced_lines_total, Money)
+    assert Decimal(bill.priced_lines_total.amount) == known
+
+
+def priced_lines(bill):
+    return [line for line in bill.lines if isinstance(line, PricedLine)]
 
 
 ON_DEMAND = {"accelerator": "nvidia-h100-sxm-80gb", "devices": 100}
