@@ -383,6 +383,20 @@ def test_runs_without_predicted_hours_are_named():
     assert whys["predicted hours"] == "deepseek-r1 is not described well enough to predict them"
 
 
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ("grok4", "estimated by Epoch"),
+        ("opt-175b", "estimated by Epoch"),
+        ("gpt2-1.5b-2019", "retold by others"),
+        ("nanochat-d32-plan", "planned before the run"),
+    ],
+)
+def test_hours_that_the_makers_did_not_disclose_are_told_as_what_they_are(run, words):
+    whys = {one.what: one.why for one in judge(of_runs(1e6, run)).not_checkable}
+    assert whys["disclosed hours"] == f"the device-hours of {run} are {words}"
+
+
 def test_a_run_without_a_number_of_devices_is_not_read_as_their_purchase():
     judged = judge(of_runs(4.2e6, "gpt-oss-120b"))
     assert not [one for one in judged.readings if one.scope == "capital"]

@@ -303,7 +303,7 @@ def test_grok_4_at_490_million_lies_within_rental_and_owned_devices_of_the_final
     assert verdicts(id, *((basis, "final_run") for basis in keys)) == ["within", "within"]
     assert reading(id, "rental_market", "with_staff")["verdict"] == "below"
     not_checkable = {one["what"]: one["why"] for one in judged(id)["not_checkable"]}
-    assert "epoch estimate" in not_checkable["disclosed hours"]
+    assert "estimated by Epoch" in not_checkable["disclosed hours"]
     # Epoch's own method makes it less: the 490 million are no amortised cost.
     assert reading(id, "owned_epoch_2024")["verdict"] == "above"
 

@@ -1,6 +1,6 @@
 """What a claim is about: stages with their hours, disclosed and predicted, and a base model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -28,8 +28,16 @@ from service.core.stages.schedule import order_errors
 RateIs: TypeAlias = Literal["stated", "assumed", "implied", "given"]
 """How a rate was come by: stated or assumed by a report, implied by its dollars, or in a request.
 """
-SECOND_HAND: Final = ("estimate", "plan", "recalled", "retold")
-"""Words in the basis of hours that the makers of a run did not disclose as its result."""
+SECOND_HAND: Final[Mapping[str, str]] = {
+    "estimate": "estimated by {who}",
+    "imputed": "estimated by {who}",
+    "plan": "planned before the run",
+    "recalled": "recalled, and not read in a source",
+    "retold": "retold by others",
+}
+"""What hours are that the makers of a run did not disclose as its result, by a word of their basis.
+`who` is the word before it.
+"""
 
 
 class Priceable(Struct, frozen=True, kw_only=True):
@@ -227,9 +235,10 @@ def _missing_of(run: ReferenceRun) -> list[tuple[str, str]]:
     if run.device_hours is UNSET:
         stand_in = "" if run.predicted is UNSET else "; predicted ones stand for them"
         found.append(("disclosed hours", f"{run.id} discloses no device-hours{stand_in}"))
-    elif any(word in run.device_hours_basis for word in SECOND_HAND):
-        basis = run.device_hours_basis.replace("_", " ")
-        found.append(("disclosed hours", f"the hours of {run.id} are not its makers': {basis}"))
+    for word, words in SECOND_HAND.items():
+        if word in run.device_hours_basis:
+            what = words.format(who=run.device_hours_basis.partition("_")[0].capitalize())
+            found.append(("disclosed hours", f"the device-hours of {run.id} are {what}"))
     if not run.accelerator:
         found.append(("device", f"the catalog lacks the device of {run.id}"))
     return found
