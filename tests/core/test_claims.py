@@ -302,6 +302,22 @@ def test_the_rate_of_a_claim_stands_among_the_newest_price_of_each_provider():
     assert market.share_below == pytest.approx(below, abs=0.1)
 
 
+def test_a_reserved_supply_is_a_reading_of_its_own_and_leaves_the_market_on_demand():
+    """100,000 hours: at the reserved rate with the rest of the year, and on demand without it.
+    The stated rate is that of the hours, whatever else is paid: tax does not change it."""
+    reserved = BY_THE_HOUR | {"devices": 512, "supply": {"kind": "market", "term": "reserved_1y"}}
+    work = {"kind": "metered", "device_hours": 100_000}
+    for accounting in ({}, {"uplifts": [{"kind": "tax", "label": "VAT", "share": 0.19}]}):
+        judged = judge(of_work(1e6, work, cluster=reserved, accounting=accounting))
+        rate = judged.rate.stated.central
+        paid = float(reading(judged, "rental_stated", "final_run").total.amount)
+        tax = 1.19 if accounting else 1.0
+        assert paid == pytest.approx(512 * 8_766 * rate * tax, rel=1e-9)
+        on_demand = judge(of_work(1e6, work, cluster=reserved | {"supply": {"kind": "market"}}))
+        for one in (judged, on_demand):
+            assert reading(one, "rental_market", "final_run").total.amount == "329000.00"
+
+
 def test_past_prices_are_those_of_half_a_year_around_the_claim():
     judged = judge(of_work(10000, HOURS, cluster=BY_THE_HOUR, said_on="2024-03-01"))
     (history,) = judged.rate.history

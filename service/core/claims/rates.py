@@ -8,11 +8,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from service.core.answer import ClaimedRate, PricesNear
 from service.core.argument import Argument
+from service.core.bills.lines import Priced, total_usd
 from service.core.bills.prices import newest_by_provider
 from service.core.catalog.catalog import PricePoint
 from service.core.catalog.dates import days_between
 from service.core.claims import formulas
-from service.core.claims.readings import Readings
+from service.core.claims.readings import DraftReading, Readings
 from service.core.claims.subject import Subject
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Term
@@ -46,13 +47,26 @@ def rates_of(
         )
 
     rental = [
-        one.total
+        rent_of_devices(argument, one)
         for one in readings.priced
         if one.basis == "rental_stated" and one.scope == "final_run"
     ]
     return RatesOfClaim(
         implied=rate("implied", amount), stated=rate("stated", rental[0]) if rental else None
     )
+
+
+def rent_of_devices(argument: Argument, reading: DraftReading) -> Term:
+    """What the hours of a reading cost, without unused terms, discounts, taxes and the like."""
+    rents = [
+        line.usd
+        for line in reading.lines
+        if line.item == "device_rental" and isinstance(line, Priced)
+    ]
+    if len(rents) == len(reading.lines):
+        return reading.total
+    inputs = {f"line_{index}": usd for index, usd in enumerate(rents)}
+    return argument.ledger.derive(total_usd, name="claim/stated_usd", inputs=inputs)
 
 
 def printed_rates(

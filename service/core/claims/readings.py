@@ -21,7 +21,7 @@ from service.core.bills.power import (
     device_power,
     site_rates,
 )
-from service.core.bills.prices import NoPrice, Price, price_of
+from service.core.bills.prices import price_of
 from service.core.bills.rental.bill import Rented, write_rental
 from service.core.claims.subject import Priceable, Subject
 from service.core.figures.ledger import Term
@@ -122,9 +122,7 @@ class ReadingBuilder:
             self._accounting, discounts=(), uplifts=(), **dict.fromkeys(BESIDE_HOURS, UNSET)
         )
         bill = self._bill("rental_market", plain, like="rental")
-        write_rental(
-            bill, tuple(Rented(stage.effort, market_price(stage)) for stage in self._subject.stages)
-        )
+        write_rental(bill, tuple(map(rented_at_market, self._subject.stages)))
         self._read("rental_market", bill)
 
     def _own(self) -> WrittenBills:
@@ -254,8 +252,14 @@ class ReadingBuilder:
         self._missing.append(Missing(basis, scope, why))
 
 
-def market_price(stage: Priceable) -> Price | NoPrice:
-    """The market's price on demand of a stage's devices, whatever their supply."""
-    cluster = stage.effort.context.cluster
-    said = msgspec.structs.replace(cluster.said, supply=Market())
-    return price_of(Cursor(cluster.argument, said, pointer=cluster.pointer, prefix=cluster.prefix))
+def rented_at_market(stage: Priceable) -> Rented:
+    """A stage rented at the market's price on demand, whatever the supply and its minimum term."""
+    context = stage.effort.context
+    said = msgspec.structs.replace(context.cluster.said, supply=Market())
+    cluster = Cursor(
+        context.argument, said, pointer=context.cluster.pointer, prefix=context.cluster.prefix
+    )
+    effort = msgspec.structs.replace(
+        stage.effort, context=msgspec.structs.replace(context, cluster=cluster)
+    )
+    return Rented(effort, price_of(cluster))
