@@ -99,7 +99,7 @@ def _builder_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> "Ste
     return StepBuilder(spec, hardware, cluster, devices, mfu=mfu)
 
 
-class Timed(NamedTuple):
+class TimedStep(NamedTuple):
     """Where a step is placed, its seconds as predicted, and as they are taken."""
 
     placement: Placed | Unplaced
@@ -179,19 +179,19 @@ class StepBuilder:
             constants=self.inputs.constants,
         )
 
-    def timed(self) -> Timed:
+    def timed(self) -> TimedStep:
         """The layout of the step, and its seconds: predicted, or at a stated MFU or speed."""
         placement, anchor = self.placement(), self.spec.anchor
         if isinstance(placement, Unplaced):
-            return Timed(
+            return TimedStep(
                 placement, None, placement if self.mfu is None else self.seconds_at(self.mfu)
             )
         predicted = self.predicted_s(placement)
         if self.mfu is not None:
-            return Timed(placement, predicted, self.seconds_at(self.mfu))
+            return TimedStep(placement, predicted, self.seconds_at(self.mfu))
         if anchor is None:
-            return Timed(placement, predicted, self.with_error(predicted))
-        return Timed(placement, predicted, self.anchored(predicted, anchor))
+            return TimedStep(placement, predicted, self.with_error(predicted))
+        return TimedStep(placement, predicted, self.anchored(predicted, anchor))
 
     def searched(self, devices: Sequence[float]) -> tuple[Search, ...]:
         """The layouts for some numbers of devices. Those that a quote needs again are kept."""
@@ -345,7 +345,7 @@ class StepBuilder:
             ),
         )
 
-    def step(self, timed: Timed) -> Step:
+    def step(self, timed: TimedStep) -> Step:
         """All figures of the step, even if its time is not known."""
         placement, predicted, seconds = timed
         layout, mfu = placement.layout, self.mfu
