@@ -17,6 +17,7 @@ from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
 from service.computing.estimating import estimated_cpu_s
 from service.computing.flights import SingleFlight, unless_gone
+from service.computing.heap import Heap
 from service.computing.lanes import Lane, Pool, Turns
 from service.computing.worker import Computed, EditionMissing, computed, computed_apart
 from service.core.answer import EngineStamp
@@ -30,7 +31,6 @@ from service.core.request.request import QuoteRequest
 from service.editions.edition import Edition
 from service.editions.shelf import Shelf, opened
 from service.envelope.splice import envelope_of, enveloped
-from service.heap import Heap
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
 
@@ -275,9 +275,7 @@ class Quoting:
             else:
                 self.metrics.claims.labels("refused").inc()
             raise
-        body = self._counted(found)
-        self._heap.answered(len(body))
-        return body
+        return self._counted(found)
 
     def _counted(self, found: Computed) -> bytes:
         for basis, outcome in found.outcomes:
@@ -286,6 +284,7 @@ class Quoting:
             self.metrics.warnings.labels(severity, code).inc()
         if found.verdict:
             self.metrics.claims.labels(found.verdict).inc()
+        self._heap.answered(len(found.body))
         return found.body
 
 

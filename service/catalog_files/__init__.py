@@ -10,7 +10,8 @@ import msgspec
 
 from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
-from service.catalog_files.claims import read_claims
+from service.catalog_files.disclosed.claims import read_claims
+from service.catalog_files.disclosed.runs import read_aliases, read_runs
 from service.catalog_files.engine import error_figures, read_engine
 from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import DataFiles
@@ -27,7 +28,6 @@ from service.catalog_files.market.systems import read_systems
 from service.catalog_files.models import read_models
 from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.ranges import read_ranges
-from service.catalog_files.runs import read_aliases, read_runs
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
 from service.catalog_files.texts import NOTHING, CatalogError, Problem, Texts

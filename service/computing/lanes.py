@@ -14,7 +14,10 @@ from contextlib import asynccontextmanager
 from math import ceil
 from typing import Final, TypeVar
 
+import structlog
 from pebble import ProcessExpired, ProcessPool
+
+log = structlog.get_logger("runquote")
 
 PRELOADED: Final = ("service.computing.warm",)
 """Imported once, in the process that workers are forked from."""
@@ -85,26 +88,44 @@ class Pool:
     """
 
     def __init__(self, *, workers: int, most_waiting_s: float, deadline_s: float) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(PRELOADED))
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(PRELOADED))
         self.lane = Lane(at_once=workers, most_waiting_s=most_waiting_s)
-        self._pool = ProcessPool(max_workers=workers, context=context)
+        self._workers = workers
         self._deadline_s = deadline_s
+        self._pool = self._new()
+
+    def _new(self) -> ProcessPool:
+        return ProcessPool(max_workers=self._workers, context=self._context)
 
     async def run(self, task: Callable[..., T], *arguments: object, seconds: float) -> T:
         """The result of a task that takes about so many seconds.
 
         Raises `Busy` if too much waits, or if the task is late, and what the task raises. If the
-        caller is cancelled, the task is, too.
+        caller is cancelled, the task is, too. A pool that has broken, as when the process that
+        workers are forked from was killed, makes place for a new one.
         """
         async with self.lane.taken(seconds):
-            future = self._pool.schedule(task, args=list(arguments), timeout=self._deadline_s)
+            if not self._pool.active:
+                self._renew()
+            pool = self._pool
             try:
+                future = pool.schedule(task, args=list(arguments), timeout=self._deadline_s)
                 return await asyncio.wrap_future(future)
             except TimeoutError:
                 raise Busy(f"it took more than {self._deadline_s:g} seconds") from None
             except (ProcessExpired, FutureCancelled) as error:
                 raise Busy("the process that computed it has ended") from error
+            except RuntimeError as error:
+                if pool.active:
+                    raise
+                raise Busy("the processes that compute have ended") from error
+
+    def _renew(self) -> None:
+        """Take a new pool in the place of one that has broken."""
+        log.warning("worker pool renewed")
+        self.stop()
+        self._pool = self._new()
 
     def stop(self) -> None:
         """End all workers, whatever they do."""

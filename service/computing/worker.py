@@ -6,6 +6,7 @@ from cachetools import LRUCache
 from msgspec import Struct
 
 from service.answering import ClaimQuestion, Question, answer_of, encoded, judgement_of
+from service.computing.heap import Heap
 from service.core.answer import EngineStamp, PricedBill
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import Portable
@@ -57,6 +58,7 @@ class Workshop(Struct, frozen=True):
     catalog: Catalog
     memo: Memo
     engine: EngineStamp
+    heap: Heap
 
 
 class EditionMissing(Portable):
@@ -66,6 +68,7 @@ class EditionMissing(Portable):
 MOST_EDITIONS: Final = 4
 """Editions that a worker keeps loaded, at some 5 MB each."""
 _memo: Final = Memo()
+_heap: Final = Heap()
 _editions: Final[LRUCache[str, Catalog]] = LRUCache(MOST_EDITIONS)
 
 
@@ -86,7 +89,7 @@ def workshop(digest: str, recipe: Recipe | None) -> Workshop:
         catalog = recipe.made()
         assert catalog.digest == digest, "one recipe makes one catalog"
         _editions[digest] = catalog
-    return Workshop(catalog=_editions[digest], memo=_memo, engine=engine_stamp())
+    return Workshop(catalog=_editions[digest], memo=_memo, engine=engine_stamp(), heap=_heap)
 
 
 def computed_apart(
@@ -100,6 +103,8 @@ def computed_apart(
     Raises `NotQuotable` or `EditionMissing`.
     """
     own = workshop(digest, recipe)
-    return computed(
+    found = computed(
         question, engine=own.engine, catalog=own.catalog, memo=own.memo, base_quote=base_quote
     )
+    own.heap.answered(len(found.body))
+    return found

@@ -7,11 +7,11 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.processes import below, busiest_below
 from tests.requests import R1, disaggregated_stages
 from tests.server import start_service
 
@@ -144,15 +144,17 @@ def test_a_worker_that_dies_is_replaced(service):
     assert post(service, disaggregated_stages(9, stages=1)).status_code == 200
 
 
-def busiest_below(pid):
-    """The process under this one that computes. None as long as none has begun."""
-    states, parents = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            states[int(stat.parent.name)], parents[int(stat.parent.name)] = state, int(parent)
+def test_a_pool_that_has_broken_is_renewed():
+    with start_service(RUNQUOTE_COMPUTE_DEADLINE_S="300") as service:
+        assert post(service, disaggregated_stages(30, stages=1)).status_code == 200
+        for pid in below(service.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        answers = []
 
-    def below(one):
-        return one in parents and (parents[one] == pid or below(parents[one]))
+        def answered():
+            answers.append(post(service, disaggregated_stages(31, stages=1)).status_code)
+            return answers[-1] == 200
 
-    return next((one for one, state in states.items() if state == "R" and below(one)), None)
+        assert service.settles(answered)
+        assert set(answers) <= {200, 503}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
-from service.catalog_files.runs import RunRow, run_of
+from service.catalog_files.disclosed.runs import RunRow, run_of
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.draws.memo import Memo
 from service.core.figures.ledger import Ledger
