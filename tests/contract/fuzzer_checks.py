@@ -7,6 +7,8 @@ import schemathesis
 UNKNOWN_NAMES = frozenset(
     {
         "unknown_accelerator",
+        "unknown_book_rate",
+        "unknown_catalog",
         "unknown_entry",
         "unknown_model",
         "unknown_offer",
