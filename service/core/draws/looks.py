@@ -78,7 +78,7 @@ class Shapes:
         """The quantiles of each row, ascending, shape `[rows, levels]`."""
         probes = np.array([row[PROBED] for row in rows])
         sizes = np.abs(probes).max(axis=1)
-        sizes[sizes < NOTHING_BELOW] = 1.0
+        sizes[sizes < 1e-150] = 1.0
         keys = _keys_of(np.rint(probes / sizes[:, None] * STEPS))
         new: dict[bytes, int] = {}
         for index, key in enumerate(keys):
