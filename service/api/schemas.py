@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
 import msgspec
 
-from service.core.request import accounting, quantities
+from service.core.request import accounting, described, quantities
 from service.core.request.wire import Interval
 
 Schema: TypeAlias = dict[str, Any]
@@ -44,7 +44,7 @@ def schema_of(kind: Any) -> Schema:
 def interval_names() -> dict[str, str]:
     """Our name for each `Interval[quantity]`, after its quantity, by msgspec's name."""
     names: dict[str, str] = {}
-    for alias, quantity in (vars(quantities) | vars(accounting)).items():
+    for alias, quantity in (vars(quantities) | vars(accounting) | vars(described)).items():
         if get_origin(quantity) is Annotated and get_args(quantity)[0] is float:
             interval = Interval[quantity]  # type: ignore[valid-type]
             _, (name, *_rest) = msgspec.json.schema_components([interval])

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from service.catalog_files.accelerators import read_accelerators
 from service.catalog_files.assumptions import read_assumptions
+from service.catalog_files.devices.accelerators import read_accelerators
+from service.catalog_files.devices.generations import read_generations
 from service.catalog_files.disclosed.claims import read_claims
 from service.catalog_files.disclosed.runs import read_aliases, read_runs
 from service.catalog_files.engine import error_figures, read_engine
@@ -87,7 +88,12 @@ def load_catalog(
     )
     files.raise_problems()
     return msgspec.structs.replace(
-        catalog, observed=observed_in(catalog), asked_prices=asked_prices_in(catalog)
+        catalog,
+        observed=observed_in(catalog),
+        asked_prices=asked_prices_in(catalog),
+        generations=read_generations(
+            accelerators, catalog.purchase_prices, as_of=files.edition.date
+        ),
     )
 
 

@@ -53,6 +53,7 @@ def observed_in(catalog: Catalog) -> dict[ObservedName, Observed]:
     }
     found |= dict(_of_runs(catalog))
     found |= {name: _of_defaults(catalog, *named) for name, named in DEFAULTS.items()}
+    found |= dict(_of_devices(catalog))
     found |= _by_device(
         "usd_per_device_hour",
         "prices of a device-hour",
@@ -109,6 +110,40 @@ def _by_device(
         if len(rows) >= LEAST_OF_A_DEVICE
     }
     return {name: observed(f"{what} of all devices", unit, every), **own}
+
+
+def _of_devices(catalog: Catalog) -> Iterator[tuple[ObservedName, Observed]]:
+    """What the data sheets of all devices print."""
+    rows = catalog.accelerators.values()
+    links = [one.scale_up for one in rows if one.scale_up is not UNSET]
+    numbers: tuple[tuple[ObservedName, str, Unit, list[float]], ...] = (
+        ("memory_bytes", "memories in GB", "byte", _values(one.memory_bytes for one in rows)),
+        (
+            "memory_byte_per_s",
+            "memory bandwidths in GB/s",
+            "byte/s",
+            _values(one.memory_bandwidth_byte_per_s for one in rows),
+        ),
+        ("watts", "rated powers", "watt", _values(one.tdp_w for one in rows)),
+        (
+            "link_byte_per_s",
+            "one-way links in GB/s",
+            "byte/s",
+            _values(link.unidirectional_byte_per_s for link in links),
+        ),
+        *_peaks(catalog),
+    )
+    for name, what, unit, values in numbers:
+        if len(values) >= LEAST_OF_A_DEVICE:
+            yield f"device_{name}", observed(f"{what} of devices", unit, values)
+
+
+def _peaks(catalog: Catalog) -> Iterator[tuple[ObservedName, str, Unit, list[float]]]:
+    """The dense peaks in each format."""
+    peaks = [device.peak_dense_flop_per_s for device in catalog.accelerators.values()]
+    for form in dict.fromkeys(chain.from_iterable(peaks)):
+        values = _values(one.get(form, UNSET) for one in peaks)
+        yield f"peak/{form}", f"dense {form} peaks in TFLOP/s", "flop/s", values
 
 
 def _of_runs(catalog: Catalog) -> Iterator[tuple[ObservedName, Observed]]:

@@ -61,6 +61,15 @@ class Caution(NamedTuple):
     observed: ObservedRange | UnsetType = UNSET
 
 
+class ReadInterval(NamedTuple):
+    """The central value and the ends of an interval in order, and what is odd about it."""
+
+    central: float
+    low: float
+    high: float
+    cautions: tuple[Caution, ...]
+
+
 class Argument:
     """State of one quote. It lives as long as the computation of that quote.
 
@@ -70,11 +79,12 @@ class Argument:
 
     __slots__ = ("_cautions", "catalog", "found", "ledger")
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, *, told: tuple[Caution, ...] = ()) -> None:
+        """An empty argument over a catalog. `told` is what was warned of before it began."""
         self.catalog = catalog
         self.ledger = Ledger()
         self.found: dict[Hashable, Any] = {}
-        self._cautions: dict[Caution, None] = {}
+        self._cautions: dict[Caution, None] = dict.fromkeys(told)
 
     def aside(self) -> "Argument":
         """An argument of the same quote that is tried and thrown away, with its warnings."""
@@ -123,26 +133,11 @@ class Argument:
         """A number or interval of the request, found at `pointer`."""
         if not isinstance(value, Interval):
             return self.ledger.given(value, pointer=pointer, unit=unit)
-        low, high = value.low, value.high
-        if low > high:
-            self.warn(
-                "interval_reversed",
-                f"low {low:g} is above high {high:g}; they were exchanged",
-                pointer=pointer,
-            )
-            low, high = high, low
-        central = middle(low, high, unit=unit)
-        if value.central is not UNSET:
-            if low <= value.central <= high:
-                central = value.central
-            else:
-                self.warn(
-                    "central_outside_interval",
-                    f"central {value.central:g} is outside {low:g} to {high:g}; "
-                    f"the middle, {central:g}, was taken",
-                    pointer=pointer,
-                )
-        return self.ledger.given(central, pointer=pointer, unit=unit, low=low, high=high)
+        read = read_interval(value, pointer=pointer, unit=unit)
+        self._cautions |= dict.fromkeys(read.cautions)
+        return self.ledger.given(
+            read.central, pointer=pointer, unit=unit, low=read.low, high=read.high
+        )
 
     def assume(self, name: str, *, pointer: str = "") -> Term:
         """A default of the catalog. The request member at `pointer`, if any, would override it."""
@@ -333,6 +328,27 @@ def _sorted(of: Mapping[str, Any]) -> tuple[dict[str, Term], dict[str, Any], dic
     }
     sources = {key: value.stands for key, value in of.items() if isinstance(value, Fixed)}
     return inputs, fixed, sources
+
+
+def read_interval(value: Interval[Any], *, pointer: str, unit: Unit) -> ReadInterval:
+    """An interval of the request, found at `pointer`."""
+    cautions: list[Caution] = []
+    low, high = value.low, value.high
+    if low > high:
+        detail = f"low {low:g} is above high {high:g}; they were exchanged"
+        cautions.append(Caution("interval_reversed", detail, pointer))
+        low, high = high, low
+    central = middle(low, high, unit=unit)
+    if value.central is not UNSET:
+        if low <= value.central <= high:
+            central = value.central
+        else:
+            detail = (
+                f"central {value.central:g} is outside {low:g} to {high:g}; "
+                f"the middle, {central:g}, was taken"
+            )
+            cautions.append(Caution("central_outside_interval", detail, pointer))
+    return ReadInterval(central, low, high, tuple(cautions))
 
 
 def middle(low: float, high: float, *, unit: Unit) -> float:

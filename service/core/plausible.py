@@ -31,6 +31,8 @@ from service.core.request.accounting import (
     Storage,
     Transfer,
 )
+from service.core.request.described import PEAK_FORMATS, DescribedAccelerator, DescribedPeaks
+from service.core.request.names import PlacedDevice
 from service.core.request.request import (
     Cluster,
     ClusterSite,
@@ -51,6 +53,9 @@ from service.core.request.work import (
 CENTS: Final = 100.0
 THOUSAND, MILLION, BILLION, TRILLION = 1e3, 1e6, 1e9, 1e12
 DEVICES_OF_A_SERVER: Final = 8.0
+BITS_OF_A_BYTE: Final = 8.0
+ROWS_OF_FORMAT: Final = {"nvfp4": "fp4"}
+"""Formats that data sheets print under another name."""
 FLOP_OF_A_PETAFLOP_DAY: Final = 1e15 * HOURS_PER_DAY * SECONDS_PER_HOUR
 WORKING_HOURS_PER_YEAR: Final = 2080.0
 SELF_EXPLANATORY: Final[frozenset[Unit]] = frozenset(("count", "flop", "ratio", "share", "token"))
@@ -162,6 +167,45 @@ CHECKED: Final[Mapping[type[Struct], Mapping[str, Check]]] = {
             scale=BYTES_PER_GIGABIT,
         )
     },
+    DescribedAccelerator: {
+        "memory_gb": Check(
+            "device_memory_bytes",
+            {
+                "in megabytes": 1.0 / THOUSAND,
+                "in bytes": 1.0 / BILLION,
+                "of a server of 8": 1.0 / DEVICES_OF_A_SERVER,
+            },
+            scale=BILLION,
+        ),
+        "memory_bandwidth_gb_per_s": Check(
+            "device_memory_byte_per_s",
+            {"in terabytes": THOUSAND, "in gigabits": 1.0 / BITS_OF_A_BYTE},
+            scale=BILLION,
+        ),
+        "power_w": Check(
+            "device_watts",
+            {"in kilowatts": THOUSAND, "of a server of 8": 1.0 / DEVICES_OF_A_SERVER},
+        ),
+        "scale_up_gb_per_s": Check(
+            "device_link_byte_per_s",
+            {"in terabytes": THOUSAND, "in gigabits": 1.0 / BITS_OF_A_BYTE},
+            scale=BILLION,
+        ),
+        "usd_per_device": PURCHASE_CHECK,
+    },
+    DescribedPeaks: {
+        form: Check(
+            f"device_peak/{ROWS_OF_FORMAT.get(form, form)}",
+            {
+                "in petaFLOP/s": THOUSAND,
+                "in gigaFLOP/s": 1.0 / THOUSAND,
+                "of a server of 8": 1.0 / DEVICES_OF_A_SERVER,
+                "a rate with sparsity": 0.5,
+            },
+            scale=TRILLION,
+        )
+        for form in PEAK_FORMATS
+    },
     Reliability: {
         "failures_per_device_day": Check(
             "failures_per_device_day",
@@ -215,9 +259,17 @@ NUMBERS: Final = frozenset((float, int, Interval))
 NOT_GIVEN: Final = frozenset((UnsetType, str, bool))
 
 
-def warn_of_implausible(argument: Argument, request: QuoteRequest) -> None:
-    """Warn of every given number that is far from what the catalog holds."""
-    for given in given_numbers(request, pointer="", device=request.cluster.accelerator):
+def warn_of_implausible(
+    argument: Argument, request: QuoteRequest, *, described: Mapping[str, PlacedDevice]
+) -> None:
+    """Warn of every given number that is far from what the catalog holds.
+
+    `described` has the devices that the request describes, by the ids that stand for them in it.
+    """
+    numbers = [*given_numbers(request, pointer="", device=request.cluster.accelerator)]
+    for device, (said, pointer) in described.items():
+        numbers += given_numbers(said, pointer=pointer, device=device)
+    for given in numbers:
         warn_if_far(argument, given)
 
 

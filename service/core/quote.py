@@ -18,6 +18,7 @@ from service.core.bills.market import given_rates
 from service.core.bills.power import totals_of
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
+from service.core.cluster.described import Named, with_ids
 from service.core.draws.memo import Memo
 from service.core.plausible import warn_of_implausible
 from service.core.printing.bridges import bridges
@@ -58,9 +59,10 @@ def quote(
     `memo` keeps what quotes share, and changes no byte of any. `base_quote` has the totals of the
     quote that the request names as its base model.
     """
-    check_names(request, catalog)
-    argument = Argument(catalog)
-    warn_of_implausible(argument, request)
+    named = checked(request, catalog)
+    request, catalog = named.request, named.catalog
+    argument = Argument(catalog, told=named.cautions)
+    warn_of_implausible(argument, request, described=named.devices)
     accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
     stages = priced_stages(efforts_of(argument, request), accounting)
     bills = bills_of(argument, request, stages, base_quote=base_quote)
@@ -112,11 +114,19 @@ def quote(
 
 
 def check_names(request: QuoteRequest, catalog: Catalog) -> None:
-    """Raises `NotQuotable` with every name of the request that stands for nothing.
+    """Raises `NotQuotable` for a request that has no quote."""
+    checked(request, catalog)
 
-    If all stand for something, it raises with every measured speed above the peak of its device.
+
+def checked(request: QuoteRequest, catalog: Catalog) -> Named:
+    """The request with ids for the devices that it describes, and a catalog that knows them.
+
+    Raises `NotQuotable` with every name of the request that stands for nothing. If all stand for
+    something, it raises with every measured speed above the peak of its device.
     """
-    errors = unknown_names(request, catalog) + order_errors(request.run)
-    errors = errors or anchor_errors(request, catalog)
-    if errors:
+    if errors := unknown_names(request, catalog) + order_errors(request.run):
         raise NotQuotable(errors)
+    named = with_ids(request, catalog)
+    if too_fast := anchor_errors(named.request, named.catalog):
+        raise NotQuotable(too_fast)
+    return named

@@ -109,11 +109,11 @@ def rewrite_of(kind: inspect.Type) -> Rewrite | None:
 
 
 def _alternative(types: tuple[inspect.Type, ...]) -> Rewrite | None:
-    """How alternatives get their form: a number or an interval, or objects with tags."""
+    """How alternatives get their form: a number or an interval, a name or an object, or by tag."""
     objects = [one for one in types if isinstance(one, inspect.StructType)]
     if len(objects) < len(types):
         intervals = [one for one in objects if get_origin(one.cls) is Interval]
-        return _number_if_equal if intervals else None
+        return _number_if_equal if intervals else _of_object(objects)
     tagged = {one.tag: rewrite for one in objects if (rewrite := rewrite_of(one)) is not None}
     tag_field = objects[0].tag_field
 
@@ -122,6 +122,16 @@ def _alternative(types: tuple[inspect.Type, ...]) -> Rewrite | None:
         return value if rewrite is None else rewrite(value)
 
     return by_tag if tagged else None
+
+
+def _of_object(objects: list[inspect.StructType]) -> Rewrite | None:
+    """How the one object among alternatives gets its form, where a name may stand for it."""
+    rewrite = rewrite_of(objects[0]) if objects else None
+
+    def rewritten(value: Any) -> Any:
+        return rewrite(value) if rewrite and isinstance(value, dict) else value
+
+    return rewritten if rewrite else None
 
 
 def _sorted_once(values: Any) -> Any:

@@ -10,6 +10,7 @@ from service.api.contract.document import build_document, documents, exact_schem
 from service.api.contract.ids import (
     ACCELERATOR,
     CLAIM,
+    GENERATION,
     MODEL,
     OFFER,
     PROVIDER,
@@ -45,6 +46,7 @@ def known_names() -> dict[str, list[str]]:
     known = catalog()
     names: dict[KnownName, Iterable[str]] = {
         ACCELERATOR: known.accelerators,
+        GENERATION: {device.generation for device in known.accelerators.values()},
         OFFER: known.offers,
         MODEL: known.models,
         SITE: known.sites,

@@ -10,6 +10,7 @@ UNKNOWN_NAMES = frozenset(
         "unknown_book_rate",
         "unknown_catalog",
         "unknown_entry",
+        "unknown_generation",
         "unknown_model",
         "unknown_offer",
         "unknown_provider",

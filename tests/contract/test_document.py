@@ -175,7 +175,7 @@ def alternatives(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """What a member may be: a quantity is a number or an interval with the quantity's bounds."""
     target = component(schema)
     if "dependentSchemas" not in target:
-        return [target]
+        return target["oneOf"] if "type" in target.get("oneOf", [{}])[0] else [target]
     number, interval = map(component, target["oneOf"])
     ends = target["dependentSchemas"]["low"]["additionalProperties"]
     bounded = {name: one | ends for name, one in interval["properties"].items()}
@@ -212,6 +212,11 @@ def test_every_number_of_a_request_takes_an_interval_but_those_that_the_docs_lis
 def test_alternatives_are_told_apart_by_a_tag_that_each_requires():
     unions = [node["oneOf"] for node in every_schema(SCHEMAS) if "oneOf" in node]
     tagged = [union for union in unions if all("$ref" in branch for branch in union)]
+    unions.remove(choice := SCHEMAS["AcceleratorChoice"]["oneOf"])
+    assert choice[0] == {
+        key: value for key, value in SCHEMAS["AcceleratorId"].items() if key != "description"
+    }
+    assert choice[1] == {"$ref": "#/components/schemas/DescribedAccelerator"}
     assert len(tagged) > 10
     for union in tagged:
         branches_ = [component(branch) for branch in union]

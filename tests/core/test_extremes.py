@@ -65,7 +65,22 @@ REQUESTS = {
         devices=8,
     ),
 }
-
+REQUESTS["a device that is described"] = with_work(
+    {"kind": "compute", "flop": 1.0, "mfu": 0.5, "goodput": 0.5},
+    accelerator={
+        "name": "d",
+        "generation": "hopper",
+        "memory_gb": 80.0,
+        "memory_bandwidth_gb_per_s": 3000.0,
+        "peak_dense_tflops": {"bf16": 900.0},
+        "power_w": 700.0,
+        "scale_up_gb_per_s": 450.0,
+        "scale_up_domain_devices": 8.0,
+        "devices_per_node": 8.0,
+        "usd_per_device": 3e4,
+    },
+    supply={"kind": "owned"},
+)
 
 ACCOUNTED = {
     "owned by straight line": {

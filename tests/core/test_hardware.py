@@ -17,9 +17,7 @@ GIGABIT = 1e9 / 8
 def hardware(device: str, precision: str) -> tuple[Hardware | Unknown, set[str]]:
     """The hardware of eight devices for work at a precision, and the codes of its warnings."""
     argument = Argument(embedded())
-    cluster = argument.at(
-        Cluster(accelerator=device, devices=8.0), pointer="/cluster", prefix="cluster"
-    )
+    cluster = argument.at(Cluster(device=device, devices=8.0), pointer="/cluster", prefix="cluster")
     found = hardware_of(cluster, Fixed(precision, "/precision"))
     return found, {warning.code for warning in argument.warnings}
 

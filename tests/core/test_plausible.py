@@ -54,6 +54,16 @@ def site(**numbers):
     return request(site=numbers)
 
 
+def described(**members):
+    """A run of known hours on a device that is described."""
+    hopper = {"name": "one of ours", "generation": "hopper", "memory_gb": 80}
+    return request(accelerator=hopper | members)
+
+
+PEAKS = {"fp32": 150, "tf32": 500, "bf16": 990, "fp16": 990, "fp8": 1980, "int8": 1980}
+PEAKS |= {"mxfp8": 4500, "fp4": 9000, "nvfp4": 9000}
+
+
 def work(**members):
     return request(PRETRAINING | members)
 
@@ -188,6 +198,39 @@ WRONG = {
         ["for a year", "for a thousand devices"],
         0.17 / 365.25,
     ),
+    "memory in megabytes": (
+        described(memory_gb=81_920),
+        "/cluster/accelerator/memory_gb",
+        ["in megabytes"],
+        81.92e9,
+    ),
+    "a bandwidth in terabytes": (
+        described(memory_bandwidth_gb_per_s=3.35),
+        "/cluster/accelerator/memory_bandwidth_gb_per_s",
+        ["in terabytes"],
+        3.35e12,
+    ),
+    "the power of a server": (
+        described(power_w=10_200),
+        "/cluster/accelerator/power_w",
+        ["of a server of 8"],
+        1275.0,
+    ),
+    "a link in gigabits": (
+        described(scale_up_gb_per_s=7200),
+        "/cluster/accelerator/scale_up_gb_per_s",
+        ["in gigabits"],
+        900e9,
+    ),
+    **{
+        f"a peak in {form} in petaFLOP/s": (
+            described(peak_dense_tflops={form: tflops / 1000}),
+            f"/cluster/accelerator/peak_dense_tflops/{form}",
+            ["in petaFLOP/s"],
+            tflops * 1e12,
+        )
+        for form, tflops in PEAKS.items()
+    },
 }
 
 

@@ -56,6 +56,13 @@ def base_of(*ids: str) -> dict[str, Any]:
 
 RATE = "/cluster/supply/usd_per_device_hour"
 FIRST = "/run/stages/0"
+DESCRIBED: dict[str, Any] = {
+    "name": "one of ours",
+    "generation": "hopper",
+    "memory_gb": 80,
+    "peak_dense_tflops": {"bf16": 989, "fp8": 1979},
+    "power_w": {"low": 600, "high": 700},
+}
 SAME = {
     "an integer and a number with a fraction": (changed(RATE, 2), changed(RATE, 2.0)),
     "a number too long for a float and the float": (
@@ -96,11 +103,31 @@ SAME = {
         changed("/run/stages/2/after", ["R1-Zero", "SFT data creation"]),
         changed("/run/stages/2/after", ["SFT data creation", "R1-Zero", "SFT data creation"]),
     ),
+    "a described device in another order, with its numbers spelled in another way": (
+        changed("/cluster/accelerator", DESCRIBED),
+        changed(
+            "/cluster/accelerator",
+            dict(reversed(DESCRIBED.items()))
+            | {
+                "memory_gb": {"low": 8e1, "high": 80.0},
+                "peak_dense_tflops": {"fp8": 1979.0, "bf16": {"low": 989, "high": 989}},
+                "price_includes_server": True,
+            },
+        ),
+    ),
     "a number and an interval without width": (R1, changed(RATE, {"low": 2, "high": 2.0})),
     "the same with its centre": (R1, changed(RATE, {"low": 2, "high": 2, "central": 2})),
 }
 WIDE = {"low": 1, "high": 4}
 APART = {
+    "a device of the catalog and one that is described": (
+        R1,
+        changed("/cluster/accelerator", DESCRIBED),
+    ),
+    "devices that differ in their name alone, which the answer shows": (
+        changed("/cluster/accelerator", DESCRIBED),
+        changed("/cluster/accelerator", DESCRIBED | {"name": "another"}),
+    ),
     "an interval and its ends exchanged, since the answer warns of that": (
         changed(RATE, WIDE),
         changed(RATE, {"low": 4, "high": 1}),

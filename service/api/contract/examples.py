@@ -39,6 +39,7 @@ from service.core.catalog.errors import (
     UnknownAccelerator,
     UnknownBookRate,
     UnknownEdition,
+    UnknownGeneration,
     UnknownModel,
     UnknownName,
     UnknownOffer,
@@ -333,6 +334,36 @@ REQUESTS: Final = (
         },
     ),
     Example(
+        name="a-device-of-your-own",
+        summary="A device that the catalog does not name, from its data sheet",
+        request={
+            "run": {
+                "name": "on another device",
+                "stages": [
+                    pretraining(
+                        "pre-training",
+                        model={"kind": "preset", "id": "llama-3.1-8b"},
+                        tokens=1e12,
+                        precision="fp8",
+                    )
+                ],
+            },
+            "cluster": {
+                "accelerator": {
+                    "name": "a card of ours",
+                    "generation": "hopper",
+                    "memory_gb": 120,
+                    "memory_bandwidth_gb_per_s": 4400,
+                    "peak_dense_tflops": {"bf16": 900},
+                    "power_w": {"low": 550, "high": 650},
+                    "devices_per_node": 8,
+                },
+                "devices": 256,
+                "supply": {"kind": "rate", "usd_per_device_hour": 3.1},
+            },
+        },
+    ),
+    Example(
         name="your-own-transformer",
         summary="A transformer and a layout of your own, anchored to a measured speed",
         request={
@@ -585,6 +616,9 @@ PROBLEMS: Final[dict[str, Exception]] = {
     ),
     "unknown-catalog": UnknownEdition(
         asked="2026-10-01", known=("2026-12-01", "2026-11-26"), pointer="/catalog"
+    ),
+    "unknown-generation": unknown(
+        UnknownGeneration, "cdna3", "cdna-3", "cdna-2", pointer="/cluster/accelerator/generation"
     ),
     "unknown-model": unknown(
         UnknownModel, "llama-3-70b", "llama-3.1-70b", "llama-3.1-8b", pointer="/model/id"

@@ -29,6 +29,12 @@ ACCELERATOR: Final = KnownName(
     listed="the `id` of each row of /catalog/accelerators",
     example="nvidia-h100-sxm-80gb",
 )
+GENERATION: Final = KnownName(
+    component="GenerationName",
+    what="A generation of accelerators, or `gpu` or `tpu`",
+    listed="the `generation` of each row of /catalog/accelerators",
+    example="hopper",
+)
 OFFER: Final = KnownName(
     component="OfferId",
     what="The id of an offer",
@@ -72,10 +78,11 @@ REGION: Final = KnownName(
     example="us-east-1",
     form=Region,
 )
-KNOWN_NAMES: Final = (ACCELERATOR, OFFER, MODEL, SITE, RUN, CLAIM, PROVIDER, REGION)
+KNOWN_NAMES: Final = (ACCELERATOR, GENERATION, OFFER, MODEL, SITE, RUN, CLAIM, PROVIDER, REGION)
 
 NAMES_IN_REQUESTS: Final = {
     ("Cluster", "accelerator"): ACCELERATOR,
+    ("DescribedAccelerator", "generation"): GENERATION,
     ("CatalogOffer", "id"): OFFER,
     ("Market", "provider"): PROVIDER,
     ("Market", "region"): REGION,
@@ -106,11 +113,16 @@ def name_schema(name: KnownName) -> Schema:
 
 
 def refer_to_names(schemas: dict[str, Schema]) -> None:
-    """Let the members that hold such names refer to the components of these names."""
+    """Let the members that hold such names refer to the components of these names.
+
+    Where an object may stand for a name, the name is the first of two alternatives.
+    """
     for (component, member), name in NAMES_IN_REQUESTS.items():
         members = schemas[component]["properties"]
-        reference = {"$ref": REFERENCE + name.component}
-        if members[member]["type"] == "array":
-            members[member]["items"] = reference
+        schema, reference = members[member], {"$ref": REFERENCE + name.component}
+        if "anyOf" in schema:
+            schema["anyOf"][0] = reference
+        elif schema["type"] == "array":
+            schema["items"] = reference
         else:
             members[member] = reference

@@ -30,6 +30,9 @@ from service.core.request.quantities import BatchTokens, Devices, SequenceLength
 from service.core.request.wire import Interval, Name
 
 INTERVAL: Final = "Interval"
+DESCRIBED: Final = "Described"
+DESCRIPTIONS: Final = {"DescribedAccelerator": "AcceleratorId"}
+"""Descriptions of a caller's own, each with the name of the catalog that it stands for."""
 LARGEST_32_BIT_INTEGER: Final = 2**31 - 1
 NAMED_VALUES: Final[dict[str, Any]] = {
     "Amount": Amount,
@@ -65,7 +68,12 @@ def shared(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     }
     named = {name: with_size(value) for name, value in values.items()}
     quantities = {quantity_name(name): quantity(number) for name, number in numbers.items()}
-    return {**types, **named, **quantities, INTERVAL: interval_schema()}
+    choices = {
+        choice_name(described): choice(schemas[name], described)
+        for described, name in DESCRIPTIONS.items()
+        if described in schemas
+    }
+    return {**types, **named, **quantities, **choices, INTERVAL: interval_schema()}
 
 
 def refers_to(node: Any, component: str) -> bool:
@@ -95,10 +103,12 @@ def shortened(node: Any, values: Mapping[str, Schema]) -> Any:
 
 
 def number_or_interval(node: Schema) -> Schema:
-    """Alternatives without a tag: a number or its interval, or any number."""
-    *_, last = node["anyOf"]
+    """Alternatives without a tag: a number or its interval, any number, or a name or an object."""
+    first, *_, last = node["anyOf"]
     if "$ref" not in last:
         return with_size(last)
+    if "$ref" in first:
+        return reference(choice_name(last["$ref"].removeprefix(REFERENCE)))
     schema = reference(quantity_name(last["$ref"].removeprefix(REFERENCE)))
     if "default" in node:
         schema["description"] = f"Left out, it is {node['default']}."
@@ -115,6 +125,23 @@ def named_value(node: Schema, values: Mapping[str, Schema]) -> str:
 def quantity_name(interval: str) -> str:
     """The component of a quantity, from that of its interval."""
     return f"{interval.removesuffix(INTERVAL)}Quantity"
+
+
+def choice_name(described: str) -> str:
+    """The component of a name or a description, from that of the description."""
+    return f"{described.removeprefix(DESCRIBED)}Choice"
+
+
+def choice(name: Schema, described: str) -> Schema:
+    """A name of the catalog, or an object that describes what it would name."""
+    words = f"{name['description']} Or an object that describes one of your own."
+    return {
+        "description": words,
+        "oneOf": [
+            {key: name[key] for key in name if key != "description"},
+            reference(described),
+        ],
+    }
 
 
 def quantity(number: Schema) -> Schema:

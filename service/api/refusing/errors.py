@@ -35,6 +35,7 @@ Code: TypeAlias = Literal[
     "unknown_book_rate",
     "unknown_catalog",
     "unknown_entry",
+    "unknown_generation",
     "unknown_kind",
     "unknown_member",
     "unknown_model",

@@ -99,6 +99,9 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
     domain.UnknownAccelerator: unknown(
         domain.UnknownAccelerator, code="unknown_accelerator", listing="accelerators"
     ),
+    domain.UnknownGeneration: unknown(
+        domain.UnknownGeneration, code="unknown_generation", listing="accelerators"
+    ),
     domain.UnknownOffer: unknown(domain.UnknownOffer, code="unknown_offer", listing="offers"),
     domain.UnknownBookRate: Kind(
         slug="unknown-book-rate",

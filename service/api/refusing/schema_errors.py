@@ -28,6 +28,8 @@ PERCENT: Final = 100
 Rule: TypeAlias = Callable[[ValidationError, Any], Fault]
 
 LONGEST_COMPARED_CHARACTERS: Final = 60
+NAME_OR_OBJECT: Final = "string or object"
+"""The type of a name of the catalog, or of an object that describes what it would name."""
 NOUN_OF_JSON_TYPE: Final = {
     "object": "an object",
     "array": "an array",
@@ -36,6 +38,7 @@ NOUN_OF_JSON_TYPE: Final = {
     "integer": "a whole number",
     "boolean": "true or false",
     "null": "null",
+    NAME_OR_OBJECT: "a string, nor an object",
 }
 
 
@@ -79,7 +82,11 @@ def by_tag_alone(_: Any, branches: list[Schema], __: Any, schema: Schema) -> Mis
 
 
 def by_type(validator: Any, branches: list[Schema], value: Any, _: Schema) -> Mistakes:
-    """Judge an object by the branch that is an interval, everything else by the number."""
+    """Judge an object by the branch that is one, everything else by the number or the string."""
+    plain = [branch.get("type") for branch in branches if "$ref" not in branch]
+    if plain == ["string"] and not isinstance(value, str | dict):
+        yield ValidationError("", validator="type", validator_value=NAME_OR_OBJECT, instance=value)
+        return
     for branch in branches:
         if ("$ref" in branch) == validator.is_type(value, "object"):
             yield from validator.descend(value, branch)

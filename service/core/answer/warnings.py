@@ -11,6 +11,7 @@ from service.core.figures.units import Unit
 Severity: TypeAlias = Literal["act", "check", "note"]
 WarningCode: TypeAlias = Literal[
     "assumed_mfu",
+    "assumed_device",
     "assumed_architecture",
     "assumed_goodput",
     "assumed_site",
@@ -104,6 +105,12 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "MFU is not given; the catalog's default was taken.",
         "Give `mfu`, or describe the model and let the hours be predicted.",
         once_a_member=True,
+    ),
+    "assumed_device": WarningKind(
+        "check",
+        "Numbers of a described device are not given; those of its generation were taken, with "
+        "wide ranges.",
+        "Give the members that the detail names, as a data sheet of the device prints them.",
     ),
     "assumed_architecture": WarningKind(
         "check",

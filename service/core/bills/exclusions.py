@@ -145,11 +145,14 @@ def exclusions_of(
     return tuple(found)
 
 
+def _label(effort: Effort) -> str:
+    return effort.context.argument.catalog.label(effort.cluster.accelerator)
+
+
 def _words(written: WrittenBills) -> dict[str, str]:
     """What the words of an exclusion may name."""
     clusters = {
-        one.cluster_pointer: f"{one.devices.central:,.0f} {one.cluster.accelerator}"
-        for one in written.efforts
+        one.cluster_pointer: f"{one.devices.central:,.0f} {_label(one)}" for one in written.efforts
     }
     first, *others = clusters.values()
     named = " and ".join((first, *others))
@@ -220,7 +223,7 @@ def _purchase(written: WrittenBills, row: ExcludedCost) -> UsdOrWhyNot:
         holding = written.holdings.get(pointer)
         parts = acquisition_of(terms) if holding is None else holding.acquisition
         if parts is None:
-            return f"the catalog has no purchase price of {terms.device.id}"
+            return terms.device.lacks("purchase price")
         bought[f"cluster_{index}"] = parts["total_usd"]
     if len(bought) == 1:
         return next(iter(bought.values()))
@@ -314,7 +317,7 @@ def _insurance(written: WrittenBills, row: ExcludedCost) -> UsdOrWhyNot:
         efforts = written.on_cluster(pointer)
         hours = {f"device_hours_{place}": one.device_hours for place, one in enumerate(efforts)}
         if holding.acquisition is None:
-            return f"the catalog has no purchase price of {holding.terms.device.id}"
+            return holding.terms.device.lacks("purchase price")
         unknown = next((one.detail for one in hours.values() if isinstance(one, Unknown)), None)
         if unknown is not None:
             return unknown

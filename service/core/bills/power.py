@@ -119,7 +119,7 @@ def device_power(cluster: Cursor[Cluster], site: SiteRates) -> DevicePower | Non
     if loaded is None:
         cluster.warn(
             "unknown_power",
-            f"the catalog has no power of {device.id}; energy and carbon are absent",
+            f"{device.lacks('power')}; energy and carbon are absent",
             member="accelerator",
         )
         return None

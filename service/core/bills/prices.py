@@ -85,7 +85,8 @@ def _offered(cluster: Cluster, supply: Cursor[Any], offer: Offer) -> Price | NoP
         what = "rate" if own else "offer"
         return NoPrice(
             "offer_is_for_another_device",
-            f"{what} {offer.id} is for {offer.accelerator}, the cluster is {cluster.accelerator}",
+            f"{what} {offer.id} is for {offer.accelerator}, the cluster is "
+            f"{supply.argument.catalog.label(cluster.accelerator)}",
         )
     price = _usd_price(supply.argument, offer, pointer=supply.pointer_of("name" if own else "id"))
     detail = f"{offer.price_kind} price of {offer.provider}"
@@ -106,7 +107,8 @@ def _on_the_market(
     rows = argument.catalog.price_rows.get(cluster.accelerator, ())
     newest = newest_by_provider(argument, rows, supply)
     if not newest:
-        return _nobody(cluster, supply, any_at_all=bool(rows))
+        label = argument.catalog.label(cluster.accelerator)
+        return _nobody(label, supply, any_at_all=bool(rows))
     terms = {
         provider: _usd_price(argument, offer, pointer=pointer) for provider, offer in newest.items()
     }
@@ -178,12 +180,12 @@ def _usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
     )
 
 
-def _nobody(cluster: Cluster, supply: Market, *, any_at_all: bool) -> NoPrice:
+def _nobody(device: str, supply: Market, *, any_at_all: bool) -> NoPrice:
     """Why the market has no price, and what to do about it."""
     if not any_at_all:
         return NoPrice(
             "no_offer_for_device",
-            f"the catalog has no offer of {cluster.accelerator}; give a rate of your own",
+            f"the catalog has no offer of {device}; give a rate of your own",
         )
     where = "".join(
         f" {kind} {value}"
@@ -195,5 +197,5 @@ def _nobody(cluster: Cluster, supply: Market, *, any_at_all: bool) -> NoPrice:
     )
     return NoPrice(
         "no_offer_under_these_terms",
-        f"the catalog has offers of {cluster.accelerator}, but no {supply.term} price{where}",
+        f"the catalog has offers of {device}, but no {supply.term} price{where}",
     )

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field, structs
 
 from service.core.catalog.engine import Engine
 from service.core.catalog.errors import (
     UnknownAccelerator,
     UnknownBookRate,
+    UnknownGeneration,
     UnknownModel,
     UnknownName,
     UnknownOffer,
@@ -22,6 +23,7 @@ from service.core.catalog.errors import (
     UnknownRun,
     UnknownSite,
 )
+from service.core.catalog.generation import DeviceGeneration
 from service.core.catalog.names import Names
 from service.core.catalog.observed import AskedPrice, Observed, ObservedName
 from service.core.figures.ledger import Ledger
@@ -139,6 +141,15 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     variant_of: str = ""
     export_control: str = ""
     note: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a reader knows the device by."""
+        return self.id
+
+    def lacks(self, what: str) -> str:
+        """In words, why a number of the device is not known."""
+        return f"the catalog has no {what} of {self.id}"
 
 
 class System(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -426,11 +437,21 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     engine: Engine = field(default_factory=Engine)
     observed: dict[ObservedName, Observed] = field(default_factory=dict)
     asked_prices: dict[str, tuple[AskedPrice, ...]] = field(default_factory=dict)
+    generations: dict[str, DeviceGeneration] = field(default_factory=dict)
     book: dict[str, Offer] = field(default_factory=dict)
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""
         return self._look_up(self.accelerators, asked, pointer, UnknownAccelerator)
+
+    def generation(self, asked: str, *, pointer: str) -> DeviceGeneration:
+        """The generation of devices of this name, or `UnknownGeneration`."""
+        return self._look_up(self.generations, asked, pointer, UnknownGeneration)
+
+    def label(self, accelerator: str) -> str:
+        """What a reader knows a device by, whether or not the catalog has it."""
+        known = self.accelerators.get(accelerator)
+        return accelerator if known is None else known.label
 
     def offer(self, asked: str, *, pointer: str) -> Offer:
         """The offer of this id, or `UnknownOffer`."""
@@ -484,6 +505,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         """What is known, by the error that says that something else is not."""
         return {
             UnknownAccelerator: Names(self.accelerators),
+            UnknownGeneration: Names(self.generations),
             UnknownOffer: Names(self.offers),
             UnknownBookRate: Names(self.book),
             UnknownModel: Names(self.models),
@@ -492,6 +514,24 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
             UnknownProvider: Names(self.providers),
             UnknownRegion: Names(self.regions),
         }
+
+    def beside(
+        self,
+        devices: Mapping[str, Accelerator],
+        *,
+        systems: Mapping[str, System],
+        purchase_prices: Mapping[str, PurchasePrice],
+    ) -> "Catalog":
+        """A catalog that also knows some devices, and the rows of theirs. All else is shared."""
+        shared = {name: getattr(self, name) for name in ("names", "runs_of_hours")}
+        found = structs.replace(
+            self,
+            accelerators={**self.accelerators, **devices},
+            systems={**self.systems, **systems},
+            purchase_prices={**self.purchase_prices, **purchase_prices},
+        )
+        found.__dict__.update(shared)
+        return found
 
     def _look_up(
         self, rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]

@@ -49,6 +49,12 @@ class UnknownAccelerator(UnknownName):
     what = "accelerator"
 
 
+class UnknownGeneration(UnknownName):
+    """The catalog has no generation of devices of this name"""
+
+    what = "generation"
+
+
 class UnknownOffer(UnknownName):
     """The catalog has no offer of this id"""
 

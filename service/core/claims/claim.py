@@ -44,7 +44,7 @@ from service.core.claims.judging import (
 from service.core.claims.pointers import Pointers
 from service.core.claims.rates import RatesOfClaim, printed_rates, rates_of, sources_of_history
 from service.core.claims.readings import DraftReading, ReadingBuilder, Readings
-from service.core.claims.subject import Subject, check_claim, subject_of
+from service.core.claims.subject import Subject, check_claim, subject_of, with_named_devices
 from service.core.claims.words import Wording, overall, wording_of
 from service.core.draws.memo import Memo
 from service.core.draws.spread import Spread
@@ -75,7 +75,8 @@ def judgement(
     The arguments are those of a quote.
     """
     check_claim(claim, catalog)
-    argument = Argument(catalog)
+    claim, catalog, cautions = with_named_devices(claim, catalog)
+    argument = Argument(catalog, told=cautions)
     amount = argument.quantity(claimed_usd(claim), pointer="/amount", unit="usd")
     subject = subject_of(argument, claim)
     readings = ReadingBuilder(argument, subject, base_quote=base_quote).readings()

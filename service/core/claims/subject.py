@@ -1,18 +1,18 @@
 """What a claim is about: stages with their hours, disclosed and predicted, and a base model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
-from service.core.argument import Argument, Cursor, Unknown
+from service.core.argument import Argument, Caution, Cursor, Unknown
 from service.core.bills.lines import once
 from service.core.bills.power import sum_of
 from service.core.bills.prices import NoPrice, Price, price_of
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.catalog.errors import NotQuotable, QuoteError
 from service.core.claims import formulas
+from service.core.cluster.described import with_ids
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum, Judged, Published
 from service.core.figures.units import Z_80, Z_90
@@ -87,7 +87,8 @@ class Subject(Struct, frozen=True, kw_only=True):
         """The devices in words, with their number where it is known."""
         named: dict[str, str] = {}
         for stage in self.stages:
-            device = stage.effort.cluster.accelerator
+            catalog = stage.effort.context.argument.catalog
+            device = catalog.label(stage.effort.cluster.accelerator)
             count = f"{stage.effort.devices.central:,.0f} " if stage.devices_known else ""
             named[stage.effort.cluster_pointer] = f"{count}{device}"
         return " and ".join(dict.fromkeys(named.values()))
@@ -102,7 +103,7 @@ def check_claim(claim: ClaimRequest, catalog: Catalog) -> None:
     """Raises `NotQuotable` with every name of a claim that stands for nothing."""
     what, errors = claim.what, list[QuoteError]()
     if isinstance(what, ClaimedRequest):
-        asked = _quote_request(what)
+        asked = quote_request(what)
         errors += (*unknown_names(asked, catalog), *order_errors(what.run))
         errors = [_at(error, f"/what{error.pointer}") for error in errors]
     else:
@@ -136,13 +137,32 @@ def subject_of(argument: Argument, claim: ClaimRequest) -> Subject:
     return _of_runs(argument, claim.what)
 
 
-def _quote_request(what: ClaimedRequest) -> QuoteRequest:
+class NamedClaim(NamedTuple):
+    """A claim whose described devices have ids, a catalog that knows them, and what is odd."""
+
+    claim: ClaimRequest
+    catalog: Catalog
+    cautions: tuple[Caution, ...] = ()
+
+
+def with_named_devices(claim: ClaimRequest, catalog: Catalog) -> NamedClaim:
+    """A claim with an id for each device that it describes. All its names are known."""
+    what = claim.what
+    if not isinstance(what, ClaimedRequest):
+        return NamedClaim(claim, catalog)
+    named = with_ids(quote_request(what), catalog)
+    what = structs.replace(what, run=named.request.run, cluster=named.request.cluster)
+    return NamedClaim(structs.replace(claim, what=what), named.catalog, named.cautions)
+
+
+def quote_request(what: ClaimedRequest) -> QuoteRequest:
+    """The request of the quote that would describe a run."""
     return QuoteRequest(run=what.run, cluster=what.cluster, accounting=what.accounting)
 
 
 def _described(argument: Argument, what: ClaimedRequest) -> Subject:
     """The stages of a request. Hours that it states are disclosed, all others are predicted."""
-    request = _quote_request(what)
+    request = quote_request(what)
     stages = [_of_effort(effort) for effort in efforts_of(argument, request)]
     missing: tuple[tuple[str, str], ...] = ()
     if what.device_hours is not UNSET:
@@ -190,8 +210,8 @@ def _with_disclosed(stage: Priceable, disclosed: Term, predicted_sum: Term) -> P
         predicted=hours,
         predicted_sum=predicted_sum,
     )
-    effort = msgspec.structs.replace(stage.effort, device_hours=part, wall_clock_hours=None)
-    return msgspec.structs.replace(stage, effort=effort, disclosed=part, predicted=hours)
+    effort = structs.replace(stage.effort, device_hours=part, wall_clock_hours=None)
+    return structs.replace(stage, effort=effort, disclosed=part, predicted=hours)
 
 
 def _of_runs(argument: Argument, what: ClaimedRuns) -> Subject:
@@ -202,7 +222,7 @@ def _of_runs(argument: Argument, what: ClaimedRuns) -> Subject:
     accounting = what.accounting
     bases = tuple(dict.fromkeys(id for run in runs for id in run.base_runs if id not in what.ids))
     if accounting.base_model is UNSET and bases:
-        accounting = msgspec.structs.replace(accounting, base_model=BaseRuns(ids=bases))
+        accounting = structs.replace(accounting, base_model=BaseRuns(ids=bases))
     clusters = _clusters(runs)
     stages = tuple(
         _of_run(argument, run, index, *clusters[run.accelerator]) for index, run in enumerate(runs)
@@ -269,7 +289,7 @@ def _of_run(
     predicted = None if run.predicted is UNSET else ledger.take(predicted_hours(run))
     hours = disclosed or predicted
     count = ledger.derive_once(once, name="once", inputs={})
-    cluster = Cluster(accelerator=run.accelerator, devices=count.central)
+    cluster = Cluster(device=run.accelerator, devices=count.central)
     stage = Stage(
         name=run.id,
         work=Metered(device_hours=hours.central if hours else 1.0),

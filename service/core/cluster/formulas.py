@@ -33,3 +33,28 @@ def capacity_bytes(*, memory_bytes: Real) -> Real:
     Source: the binary prefixes for memory of JEDEC JESD100B.01.
     """
     return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY
+
+
+@formula("in_base_unit")
+def in_base_unit(*, stated: Real, base_units: float) -> Real:
+    """A number of a described device in the unit of the formulas: bytes, FLOP and seconds.
+
+        stated * base_units
+
+    `base_units` is 1e9 for gigabytes and 1e12 for TFLOP.
+
+    Source: decimal prefixes of the SI.
+    """
+    return stated * base_units
+
+
+@formula("peak_from_another", unit="flop/s")
+def peak_from_another(*, peak_flop_per_s: Real, peak_ratio: Real) -> Real:
+    """The dense peak of a described device in one format, from its peak in another.
+
+        peak_flop_per_s * peak_ratio
+
+    Source: the matrix units of a generation run each format at a rate of their own; the ratio is
+    that of the catalog's devices of the generation.
+    """
+    return peak_flop_per_s * peak_ratio

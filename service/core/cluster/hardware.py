@@ -62,7 +62,7 @@ class Peak(Struct, frozen=True, kw_only=True):
 
 
 def device_of(cluster: Cursor[Cluster]) -> Accelerator:
-    """The catalog's row of the cluster's accelerator."""
+    """The row of the cluster's accelerator, in the catalog or as the request describes it."""
     return cluster.row("accelerator", cluster.argument.catalog.accelerator)
 
 
@@ -112,14 +112,14 @@ def peak_of(cluster: Cursor[Cluster], precision: Fixed) -> Peak | Unknown:
     if _emulates(device, precision.value):
         argument.warn(
             "precision_emulated",
-            f"{device.id} cannot multiply in {precision.value}; its {used} peak was taken, in "
+            f"{device.label} cannot multiply in {precision.value}; its {used} peak was taken, in "
             "which software emulates it",
             pointer=precision.stands,
         )
     elif used != precision.value and (precision.value, used) not in SAME_RATE:
         argument.warn(
             "precision_substituted",
-            f"{device.id} has no {precision.value} peak; its {used} peak was taken",
+            f"{device.label} has no {precision.value} peak; its {used} peak was taken",
             pointer=precision.stands,
         )
     return Peak(flop_per_s=argument.ledger.take(datum), precision=used)
@@ -127,8 +127,7 @@ def peak_of(cluster: Cursor[Cluster], precision: Fixed) -> Peak | Unknown:
 
 def _unsuited(cluster: Cursor[Cluster], device: Accelerator, lacking: str) -> Unknown:
     """Nothing is predicted on a device without a number that the catalog does not have."""
-    detail = f"the catalog has no {lacking} of {device.id}"
-    return cluster.unknown("unsuited", detail, member="accelerator")
+    return cluster.unknown("unsuited", device.lacks(lacking), member="accelerator")
 
 
 def _peak_datum(device: Accelerator, precision: str) -> tuple[Datum | None, str]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 from msgspec import UNSET, Struct, UnsetType
 
 from service.core.figures.arrays import Array, Real
+from service.core.figures.described import ComputedDatum, InferredDatum, StatedDatum
 from service.core.figures.formulas import WHOLE, Formula
 from service.core.figures.sources import Datum, Derived, Figure, Given, Range, Source
 from service.core.figures.units import Unit
@@ -81,8 +82,23 @@ class Ledger:
         self.tape = Tape([], [])
 
     def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
-        """Open a catalog datum; `pointer` says which request member would override it."""
+        """Open a catalog datum; `pointer` says which request member would override it.
+
+        A number of a device that the request describes is opened as given, or as derived.
+        """
+        if isinstance(datum, StatedDatum):
+            return self.given(
+                datum._value,  # noqa: SLF001 - the ledger is the one place that opens it
+                pointer=datum.pointer,
+                unit=datum.unit,
+                low=datum.low,
+                high=datum.high,
+            )
+        if isinstance(datum, ComputedDatum):
+            return self._take_computed(datum)
         if datum.name not in self._entries:
+            if isinstance(datum, InferredDatum):
+                pointer = datum.pointer
             self._write(
                 Entry(
                     name=datum.name,
@@ -96,6 +112,15 @@ class Ledger:
                 )
             )
         return self.term(datum.name)
+
+    def _take_computed(self, datum: ComputedDatum) -> Term:
+        """The answer of a sealed number's formula, once, and the numbers that it is made of."""
+        if datum.name in self._entries:
+            return self.term(datum.name)
+        inputs = {argument: self.take(part) for argument, part in datum.inputs.items()}
+        return self.derive(
+            datum.formula, name=datum.name, unit=datum.unit, inputs=inputs, fixed=datum.fixed
+        )
 
     def given(
         self,

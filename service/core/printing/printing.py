@@ -46,6 +46,7 @@ from service.core.bills.lines import DraftBill, DraftLine, Priced
 from service.core.bills.market import GivenRate
 from service.core.bills.owned import bill as owned
 from service.core.bills.power import Consumption
+from service.core.cluster.hardware import device_of
 from service.core.draws.looks import Quantiles
 from service.core.draws.memo import Memo
 from service.core.draws.spread import Outcomes, Spread
@@ -152,7 +153,7 @@ def printed_rate_position(given: GivenRate) -> RateVersusMarket:
     rate, position = given.usd_per_device_hour, given.position
     return RateVersusMarket(
         cluster=given.cluster.pointer,
-        accelerator=given.cluster.said.accelerator,
+        accelerator=device_of(given.cluster).label,
         usd_per_device_hour=printed_rate(rate.central),
         figure=rate.name,
         share_below=position.share_below,
@@ -205,7 +206,7 @@ def printed_stage(
     step = hours.step
     return StageAnswer(
         name=effort.stage.name,
-        accelerator=effort.cluster.accelerator,
+        accelerator=device_of(effort.context.cluster).label,
         devices=int(effort.cluster.devices),
         feasibility=feasibility(effort),
         device_hours=estimate_with_outcomes(effort.device_hours, spread),
@@ -405,7 +406,7 @@ def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
     terms = one.holding.terms
     return Ownership(
         cluster=terms.effort.cluster_pointer,
-        accelerator=terms.effort.cluster.accelerator,
+        accelerator=terms.device.label,
         devices=int(terms.effort.cluster.devices),
         devices_bought=int(terms.devices.central),
         convention=terms.at.said.convention,

@@ -4,12 +4,14 @@ An id that the catalog does not hold is an error. All errors are found, not only
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from msgspec import UNSET, Struct
 
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import QuoteError, UnknownProvider, UnknownRegion
 from service.core.request.accounting import BaseRuns
+from service.core.request.described import DescribedAccelerator
 from service.core.request.request import (
     BookRate,
     CatalogOffer,
@@ -38,6 +40,13 @@ class PlacedStage(Struct, frozen=True):
     cluster_pointer: str
 
 
+class PlacedDevice(NamedTuple):
+    """A described device and where it is described first."""
+
+    said: DescribedAccelerator
+    pointer: str
+
+
 def placed_stages(request: QuoteRequest) -> Iterator[PlacedStage]:
     """Every stage of a request, in order."""
     for index, stage in enumerate(request.run.stages):
@@ -46,6 +55,18 @@ def placed_stages(request: QuoteRequest) -> Iterator[PlacedStage]:
             yield PlacedStage(stage, pointer, request.cluster, "/cluster")
         else:
             yield PlacedStage(stage, pointer, stage.cluster, f"{pointer}/cluster")
+
+
+def described_devices(request: QuoteRequest) -> Iterator[PlacedDevice]:
+    """Every description of a device, in the order of the request."""
+    if isinstance(request.cluster.device, DescribedAccelerator):
+        yield PlacedDevice(request.cluster.device, "/cluster/accelerator")
+    for placed in placed_stages(request):
+        device, work = placed.cluster.device, placed.stage.work
+        if placed.stage.cluster is not UNSET and isinstance(device, DescribedAccelerator):
+            yield PlacedDevice(device, f"{placed.cluster_pointer}/accelerator")
+        if isinstance(work, Metered) and isinstance(work.measured_on, DescribedAccelerator):
+            yield PlacedDevice(work.measured_on, f"{placed.pointer}/work/measured_on")
 
 
 def unknown_names(request: QuoteRequest, catalog: Catalog) -> tuple[QuoteError, ...]:
@@ -60,10 +81,8 @@ def unknown_names(request: QuoteRequest, catalog: Catalog) -> tuple[QuoteError, 
     for placed in placed_stages(request):
         work = placed.stage.work
         if isinstance(work, Metered) and work.measured_on is not UNSET:
-            errors += _missing(
-                catalog.accelerator,
-                work.measured_on,
-                pointer=f"{placed.pointer}/work/measured_on",
+            errors += _unknown_device(
+                work.measured_on, catalog, pointer=f"{placed.pointer}/work/measured_on"
             )
     for model, pointer in _models(request):
         if isinstance(model, PresetModel):
@@ -73,7 +92,7 @@ def unknown_names(request: QuoteRequest, catalog: Catalog) -> tuple[QuoteError, 
 
 def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator[QuoteError]:
     supply = cluster.supply
-    yield from _missing(catalog.accelerator, cluster.accelerator, pointer=f"{pointer}/accelerator")
+    yield from _unknown_device(cluster.device, catalog, pointer=f"{pointer}/accelerator")
     if cluster.site.id is not UNSET:
         yield from _missing(catalog.site, cluster.site.id, pointer=f"{pointer}/site/id")
     if isinstance(supply, CatalogOffer):
@@ -93,6 +112,17 @@ def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator
                 known=catalog.names[UnknownRegion],
                 pointer=f"{pointer}/supply/region",
             )
+
+
+def _unknown_device(
+    device: str | DescribedAccelerator, catalog: Catalog, *, pointer: str
+) -> Iterator[QuoteError]:
+    """The error of a device's id, or of the generation that a described one is said to be of."""
+    if isinstance(device, DescribedAccelerator):
+        at = f"{pointer}/generation"
+        yield from _missing(catalog.generation, device.generation, pointer=at)
+    else:
+        yield from _missing(catalog.accelerator, device, pointer=pointer)
 
 
 def _missing(look_up: Callable[..., object], asked: str, *, pointer: str) -> Iterator[QuoteError]:

@@ -150,3 +150,18 @@ KgPerKwh: TypeAlias = Annotated[
 ClaimedUsd: TypeAlias = Annotated[
     float, Meta(ge=0.01, le=1e15, description="US dollars that were claimed.")
 ]
+DeviceGigabytes: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e5, description="Gigabytes (10^9) of memory of one device.")
+]
+DeviceGigabytesPerSecond: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e6, description="Gigabytes per second of a device's own memory.")
+]
+DeviceTeraflopPerSecond: TypeAlias = Annotated[
+    float, Meta(ge=0.1, le=1e6, description="TFLOP/s of one device, dense.")
+]
+DeviceWatts: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e5, description="Watts that one device is rated for (TDP).")
+]
+LinkGigabytesPerSecond: TypeAlias = Annotated[
+    float, Meta(ge=0.1, le=1e5, description="Gigabytes per second of one device, one way.")
+]

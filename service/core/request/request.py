@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.catalog.catalog import Slug
 from service.core.request.accounting import Accounting, Options, OwnedTerms
+from service.core.request.described import DescribedAccelerator
 from service.core.request.envelope import Envelope
 from service.core.request.quantities import (
     CheckpointInterval,
@@ -105,14 +106,23 @@ class Reliability(Wire, frozen=True, kw_only=True):
 
 
 class Cluster(Wire, frozen=True, kw_only=True):
-    """Accelerators: which, how many, how they are obtained, where they stand, how they fail."""
+    """Accelerators: which, how many, how they are obtained, where they stand, how they fail.
 
-    accelerator: Slug
+    `accelerator` is an id of the catalog, or an object that describes a device of your own.
+    """
+
+    device: Slug | DescribedAccelerator = field(name="accelerator")
     devices: Devices
     supply: Supply = field(default_factory=Market)
     site: ClusterSite = field(default_factory=ClusterSite)
     network_gbit_per_s_per_device: NetworkRate | Interval[NetworkRate] | UnsetType = UNSET
     reliability: Reliability = field(default_factory=Reliability)
+
+    @property
+    def accelerator(self) -> str:
+        """The id of the device. A described one gets an id before it is looked up."""
+        assert isinstance(self.device, str), f"{self.device!r} has no id yet"
+        return self.device
 
 
 class Stage(Wire, frozen=True, kw_only=True):

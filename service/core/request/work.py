@@ -14,6 +14,7 @@ from service.core.figures.vocabulary import (
     OptimizerName,
     TrainingPrecision,
 )
+from service.core.request.described import DescribedAccelerator
 from service.core.request.layout import LayoutRequest
 from service.core.request.quantities import (
     BatchTokens,
@@ -52,12 +53,12 @@ from service.core.request.wire import Interval, Wire
 class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
     """Device-hours that are already known: measured, disclosed or planned.
 
-    `measured_on` is the accelerator that they are hours of, if that is not the cluster's. They are
-    taken one to one, with a warning.
+    `measured_on` is the accelerator that they are hours of, if that is not the cluster's: an id, or
+    a device that you describe. They are taken one to one, with a warning.
     """
 
     device_hours: DeviceHours | Interval[DeviceHours]
-    measured_on: Slug | UnsetType = UNSET
+    measured_on: Slug | DescribedAccelerator | UnsetType = UNSET
 
 
 class Timed(Wire, tag_field="kind", tag="timed", frozen=True, kw_only=True):

@@ -15,10 +15,10 @@ from service.core.stages.hours import StageContext
 def warn_of_device(context: StageContext) -> None:
     """Warn of hours that were measured on another accelerator, as stated or as published."""
     work: Cursor[Metered] = context.work
-    used = device_of(context.cluster).id
-    if work.said.measured_on is not UNSET:
-        if work.said.measured_on != used:
-            _warn(work, used, "these hours", work.said.measured_on, member="measured_on")
+    used, measured_on = device_of(context.cluster).id, work.said.measured_on
+    if measured_on is not UNSET:
+        if measured_on != used:
+            _warn(work, used, "these hours", str(measured_on), member="measured_on")
         return
     run = _published_elsewhere(context, used)
     if run is not None:
@@ -28,9 +28,10 @@ def warn_of_device(context: StageContext) -> None:
 def _warn(
     work: Cursor[Metered], used: str, hours: str, device: str, *, member: str = "device_hours"
 ) -> None:
+    label = work.argument.catalog.label
     work.warn(
         "measured_elsewhere",
-        f"{hours} were measured on {device}; they are taken one to one on {used}",
+        f"{hours} were measured on {label(device)}; they are taken one to one on {label(used)}",
         member=member,
     )
 

@@ -46,7 +46,7 @@ def _errors(request: QuoteRequest, catalog: Catalog) -> Iterator[SpeedAbovePeak]
                 yield SpeedAbovePeak(
                     tokens_per_s=speed.measured,
                     peak_tokens_per_s=speed.peak,
-                    device=placed.cluster.accelerator,
+                    device=catalog.label(placed.cluster.accelerator),
                     pointer=f"{at.pointer}/anchor/{SPEED}",
                 )
 

@@ -294,7 +294,7 @@ def _has_rowwise_scales(row: Measurement) -> bool:
 def _hardware(row: Measurement, device: Accelerator, catalog: Catalog) -> Hardware | Unknown:
     """What a quote would know of the row's cluster: the network as printed, else as is usual."""
     cluster = Cluster(
-        accelerator=device.id,
+        device=device.id,
         devices=row.device_count or 1.0,
         network_gbit_per_s_per_device=_network_gbit_per_s(row),
     )

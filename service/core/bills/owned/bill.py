@@ -18,6 +18,7 @@ from service.core.bills.power import Consumption
 from service.core.bills.prices import NoPrice, Price
 from service.core.bills.sold import Sold, hours_in_turn, rounding_of, stage_of_line
 from service.core.cluster import energy
+from service.core.cluster.hardware import device_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -73,8 +74,7 @@ def write_stage(
                 unit="device_hour",
                 quantity=hours,
                 reason="no_purchase_price",
-                detail=f"the catalog has no purchase price of {effort.cluster.accelerator}; "
-                "give usd_per_device",
+                detail=f"{holding.terms.device.lacks('purchase price')}; give usd_per_device",
                 pointer=holding.terms.at.pointer_of("usd_per_device"),
             )
         else:
@@ -189,7 +189,7 @@ def _unknown_power(bill: BillBuilder, effort: Effort, item: Item, unit: LineUnit
         unit=unit,
         quantity=None,
         reason="power_unknown",
-        detail=f"the catalog has no power of {effort.cluster.accelerator}",
+        detail=device_of(effort.context.cluster).lacks("power"),
         pointer=effort.context.cluster.pointer_of("accelerator"),
     )
 
