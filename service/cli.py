@@ -19,6 +19,7 @@ from service.accuracy_cli import accuracy
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
+from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
 from service.tables.claim import claimed_in, print_claim
 from service.tables.quote import print_quote
@@ -34,6 +35,7 @@ catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_
 app.add_typer(catalog_app, name="catalog")
 app.command()(accuracy)
 app.command()(plan)
+catalog_app.command()(refresh)
 
 out = Console()
 err = Console(stderr=True)

@@ -1,0 +1,1 @@
+"""What others call our sellers and devices."""

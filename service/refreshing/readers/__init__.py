@@ -1,0 +1,1 @@
+"""What others publish, read into listings: one module for each source."""
