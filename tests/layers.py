@@ -1,7 +1,11 @@
 """Overlays and price books for tests: small directories of data files."""
 
+import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
+
+from service.catalog_files import DATA_DIRECTORY
 
 SOURCES: Final = "id,title,locator,url,as_of,licence,recalled\n"
 COLUMNS: Final = (
@@ -10,8 +14,17 @@ COLUMNS: Final = (
     "price_per_device_hour", "currency", "observed_on", "date_basis", "source", "recalled", "note",
 )  # fmt: skip
 H100: Final = "nvidia-h100-sxm-80gb"
-NEXT_DAY: Final = "2026-11-27"
-"""The first day after the embedded edition."""
+EMBEDDED_DAY: Final = date.fromisoformat(
+    tomllib.loads((DATA_DIRECTORY / "catalog.toml").read_text("utf-8"))["version"][:10]
+)
+
+
+def day_after(days: int = 1) -> str:
+    """A day after the embedded edition."""
+    return (EMBEDDED_DAY + timedelta(days=days)).isoformat()
+
+
+NEXT_DAY: Final = day_after()
 
 
 def offer_row(id: str, usd: float, **facts: Any) -> str:

@@ -14,6 +14,7 @@ from service.core.figures.sources import Published
 from tests.layers import (
     H100,
     NEXT_DAY,
+    day_after,
     offer_row,
     write,
     write_book,
@@ -103,11 +104,11 @@ def test_an_overlay_may_bring_sellers_purchase_prices_and_a_rate_of_exchange(tmp
     [
         ((offer_row("a", 1.0, provider="nobody"),), {}, "unknown provider 'nobody'"),
         ((offer_row("a", 1.0, accelerator="h100"),), {}, "unknown accelerator 'h100'"),
-        ((offer_row("a", 1.0, observed_on="2026-11-28"),), {}, "later than this edition"),
+        ((offer_row("a", 1.0, observed_on=day_after(2)),), {}, "later than this edition"),
         ((offer_row("a", 1.0), offer_row("a", 1.0)), {}, "id 'a' is there already"),
         ((offer_row("a", 1.0).removesuffix(",\n"),), {}, "cells under"),
         ((), {"models__more.toml": ""}, "no other data file"),
-        ((), {"catalog.toml": 'version = "2026-11-27"\n'}, "published_at"),
+        ((), {"catalog.toml": f'version = "{NEXT_DAY}"\n'}, "published_at"),
         ((), {"catalog.toml": 'version = "soon"\npublished_at = "x"\n'}, "version"),
         (
             (),

@@ -18,6 +18,7 @@ from tests.layers import (
     COLUMNS,
     H100,
     NEXT_DAY,
+    day_after,
     edition_text,
     offer_row,
     write,
@@ -28,7 +29,7 @@ from tests.worlds import embedded, priced
 
 BAD = offer_row("bad", 1.0, provider="nobody")
 RATE = f"h100-2027,coreweave,{H100},1.87,2026-12-02,frame,8,on_demand\n"
-LATER = ("2026-11-27", "2026-11-28", "2026-11-29")
+LATER = (day_after(1), day_after(2), day_after(3))
 
 
 def market(**more: str) -> bytes:
@@ -211,7 +212,7 @@ def test_a_bad_old_edition_is_refused_when_it_is_asked_for(tmp_path):
 def test_editions_of_an_earlier_release_and_other_directories_are_passed_over(tmp_path):
     overlaid(tmp_path, embedded().version, 1.0)
     overlaid(tmp_path, "2025-01-01", 1.0)
-    (overlaid(tmp_path, LATER[0], 1.0)).rename(tmp_path / ".2026-11-27.half")
+    (overlaid(tmp_path, LATER[0], 1.0)).rename(tmp_path / f".{LATER[0]}.half")
     (tmp_path / "notes").mkdir()
     (tmp_path / LATER[1]).write_text("a file")
     found = shelf(tmp_path)

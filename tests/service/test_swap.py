@@ -16,12 +16,12 @@ import pytest
 from service.api.refusing.decoding import decode_request
 from service.editions.shelf import Shelf, Sources, stocked_shelf
 from service.local import quoting_over
-from tests.layers import H100, offer_row, write_overlay
+from tests.layers import H100, day_after, offer_row, write_overlay
 from tests.requests import disaggregated_stages
 from tests.server import Service, start_service
 from tests.worlds import embedded
 
-VERSIONS = ("2026-11-27", "2026-11-28", "2026-11-29", "2026-11-30")
+VERSIONS = tuple(map(day_after, (1, 2, 3, 4)))
 HEADERS = {"content-type": "application/json"}
 NAMES = 12
 """Different questions of each caller, so that both the cache and the engine answer."""
