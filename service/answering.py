@@ -17,6 +17,7 @@ from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
 from service.core.claims.claim import check_claim, judgement
 from service.core.draws.memo import Memo
+from service.core.figures.vocabulary import Currency
 from service.core.quote import check_names, quote
 from service.core.request.accounting import Accounting, BaseQuote
 from service.core.request.claim import ClaimRequest
@@ -80,6 +81,7 @@ class KeptTotal(Struct, frozen=True):
     """An amount of a kept quote."""
 
     amount: str
+    currency: Currency = "USD"
 
 
 class KeptBill(Struct, frozen=True):
@@ -178,14 +180,20 @@ def base_totals(
     if base_quote is None:
         error = BaseQuoteNotKept(asked=question.base_quote, pointer=f"{at}/base_model/id")
         raise NotQuotable((error,))
+    bills = msgspec.json.decode(base_quote, type=KeptQuote).bases
+    kept = {bill.basis: bill.total for bill in bills if bill.total is not UNSET}
     totals = {
         bill.basis: BaseTotal(
-            usd=float(bill.total.amount), outcomes_usd=tuple(map(float, bill.outcomes))
+            amount=float(kept[bill.basis].amount), outcomes=tuple(map(float, bill.outcomes))
         )
-        for bill in msgspec.json.decode(base_quote, type=KeptQuote).bases
-        if bill.total is not UNSET
+        for bill in bills
+        if bill.basis in kept
     }
-    return BaseTotals(rental=totals.get("rental"), fully_loaded=totals.get("fully_loaded"))
+    return BaseTotals(
+        rental=totals.get("rental"),
+        fully_loaded=totals.get("fully_loaded"),
+        currency=next((total.currency for total in kept.values()), "USD"),
+    )
 
 
 @cache

@@ -22,7 +22,7 @@ from service.plan_cli import plan
 from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
 from service.tables.claim import claimed_in, print_claim
-from service.tables.quote import print_quote
+from service.tables.quote import currency_of, print_quote
 
 app = typer.Typer(
     name="runquote",
@@ -139,7 +139,7 @@ def quote(
     answer = msgspec.json.decode(body, type=Quote)
     print_quote(out, answer, figures=figures)
     if answer.calendar is not msgspec.UNSET:
-        print_calendar(out, answer.calendar)
+        print_calendar(out, answer.calendar, currency=currency_of(answer))
 
 
 @app.command()

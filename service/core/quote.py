@@ -13,6 +13,7 @@ from msgspec import Raw
 from service.core.answer import CatalogStamp, EngineStamp, Quote
 from service.core.argument import Argument
 from service.core.bills.bills import bills_of, priced_stages
+from service.core.bills.currency import in_currency_of
 from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.bills.market import given_rates
 from service.core.bills.power import totals_of
@@ -65,7 +66,10 @@ def quote(
     warn_of_implausible(argument, request, described=named.devices)
     accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
     stages = priced_stages(efforts_of(argument, request), accounting)
-    bills = bills_of(argument, request, stages, base_quote=base_quote)
+    currency = request.options.currency
+    bills = in_currency_of(
+        argument, bills_of(argument, request, stages, base_quote=base_quote), currency
+    )
     totals = totals_of(argument, tuple(stage.consumption for stage in stages))
     schedule = schedule_of(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
@@ -78,7 +82,7 @@ def quote(
     rates = given_rates(tuple(stage.effort for stage in stages))
     caution(argument, bills.drafts, spread)
     found = told(argument, bills.drafts, spread)
-    printed = tuple(printed_bill(bill, spread) for bill in bills.drafts)
+    printed = tuple(printed_bill(bill, spread, currency=currency) for bill in bills.drafts)
     answer = Quote(
         id=id,
         issued_at=catalog.published_at,
@@ -87,9 +91,13 @@ def quote(
         catalog=CatalogStamp(version=catalog.version, digest=catalog.digest),
         request=Raw(canonical_request),
         bases=printed,
-        exclusions=tuple(printed_exclusion(one, spread) for one in bills.exclusions),
+        exclusions=tuple(
+            printed_exclusion(one, spread, currency=currency) for one in bills.exclusions
+        ),
         bridges=bridges(printed),
-        ownership=tuple(printed_ownership(one, spread) for one in bills.ownerships),
+        ownership=tuple(
+            printed_ownership(one, spread, currency=currency) for one in bills.ownerships
+        ),
         rate_versus_market=tuple(printed_rate_position(one) for one in rates),
         stages=tuple(
             printed_stage(

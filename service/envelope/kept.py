@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.core.figures.vocabulary import BasisName
+from service.core.figures.vocabulary import BasisName, Currency
 
 
 class KeptEstimate(Struct, frozen=True):
@@ -34,6 +34,7 @@ class KeptTotal(Struct, frozen=True):
     """An amount of a kept quote."""
 
     amount: str
+    currency: Currency = "USD"
 
 
 class KeptBill(Struct, frozen=True, kw_only=True):

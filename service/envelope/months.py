@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import UNSET, Struct
 
 from service.core.answer.calendar import BillByMonth
+from service.core.figures.vocabulary import MINOR_PLACES
 from service.envelope.kept import KeptBill, KeptEstimate, KeptStage
 
 OF_THE_RUN: Final = frozenset({"rounding"})
@@ -18,7 +19,7 @@ OF_THE_RUN: Final = frozenset({"rounding"})
 WHOLE_RUN: Final = ""
 """Stands for all stages where the name of one may stand."""
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
-NOTHING: Final = Decimal("0.00")
+NOTHING: Final = Decimal()
 
 
 class TimedStage(Struct, frozen=True, kw_only=True):
@@ -91,14 +92,14 @@ class Progress:
 
     def spent(self, bill: KeptBill) -> list[Decimal]:
         """The hardware of a bill in each month, rounded so that the months add up to it."""
-        amounts = hardware_of(bill)
-        exponents = [usd.as_tuple().exponent for usd in amounts.values()]
-        unit = Decimal(1).scaleb(min((e for e in exponents if isinstance(e, int)), default=-2))
+        amounts, least = hardware_of(bill), minor_unit_of(bill)
+        exponents = [amount.as_tuple().exponent for amount in (least, *amounts.values())]
+        unit = Decimal(1).scaleb(min(one for one in exponents if isinstance(one, int)))
         spent, before = [], NOTHING
         for month in range(self.months):
             now = NOTHING
-            for name, usd in amounts.items():
-                now = EXACT.add(now, EXACT.multiply(usd, Decimal(self.share(name, month))))
+            for name, amount in amounts.items():
+                now = EXACT.add(now, EXACT.multiply(amount, Decimal(self.share(name, month))))
             now = now.quantize(unit, context=EXACT)
             spent.append(EXACT.subtract(now, before))
             before = now
@@ -119,9 +120,9 @@ def hardware_of(bill: KeptBill) -> dict[str, Decimal]:
 def by_month(bill: KeptBill, spent: Iterable[Decimal]) -> BillByMonth:
     """A bill in two parts: what has months, and what has none. They add up to its total."""
     assert bill.total is not UNSET
-    total, hardware = Decimal(bill.total.amount), NOTHING
-    for usd in spent:
-        hardware = EXACT.add(hardware, usd)
+    total, hardware = Decimal(bill.total.amount), NOTHING * minor_unit_of(bill)
+    for amount in spent:
+        hardware = EXACT.add(hardware, amount)
     return BillByMonth(
         basis=bill.basis,
         by_month=printed(hardware),
@@ -130,6 +131,12 @@ def by_month(bill: KeptBill, spent: Iterable[Decimal]) -> BillByMonth:
     )
 
 
-def printed(usd: Decimal) -> str:
+def minor_unit_of(bill: KeptBill) -> Decimal:
+    """The smallest unit of the bill's currency: a cent, or a yen."""
+    assert bill.total is not UNSET
+    return Decimal(1).scaleb(-MINOR_PLACES[bill.total.currency])
+
+
+def printed(amount: Decimal) -> str:
     """An amount as a decimal string."""
-    return f"{usd:f}"
+    return f"{amount:f}"

@@ -26,6 +26,7 @@ for ever, wherever its code stands.
 Units of inputs are read off the quotes of the contract's examples and of a few more requests, which
 together apply each of the {count} formulas. An input called "{no_figure}" is a structure, such as a
 layout, or a number that a quote shows no figure of. Units are those of `figures` in the contract;
+In a quote in another currency than dollars, formulas of amounts are applied again to amounts in it.
 `ratio` is a number without a unit, `share` one from 0 to 1, `count` a number of things.
 """
 Row: TypeAlias = tuple[str, str]

@@ -17,6 +17,16 @@ def one_stage(work: dict[str, Any], *, cluster: dict[str, Any]) -> dict[str, Any
     return {"run": {"name": "one", "stages": [{"name": "one", "work": work}]}, "cluster": cluster}
 
 
+BASES_ABROAD: Final = tuple(
+    Example(
+        name=f"a-base-in-{currency.lower()}",
+        summary=f"A run of known hours in {currency}, from which another run starts",
+        request=one_stage({"kind": "timed", "hours": 24}, cluster=EIGHT_H100)
+        | {"options": {"currency": currency}},
+    )
+    for currency in ("EUR", "JPY")
+)
+
 MORE_REQUESTS: Final = (
     Example(
         name="part-of-an-instance",

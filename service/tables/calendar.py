@@ -4,14 +4,15 @@ from rich.console import Console
 from rich.table import Table
 
 from service.core.answer.calendar import Calendar, DatedRun, Days
+from service.core.figures.vocabulary import Currency
 from service.tables.quote import dollars
 
 
-def print_calendar(out: Console, calendar: Calendar) -> None:
+def print_calendar(out: Console, calendar: Calendar, *, currency: Currency) -> None:
     """The days of the stages and the amounts of the months, or why there are none."""
     if isinstance(calendar, DatedRun):
         out.print(stages_table(calendar))
-        out.print(months_table(calendar))
+        out.print(months_table(calendar, currency=currency))
     else:
         out.print(f"no calendar from {calendar.start}: {calendar.detail}", highlight=False)
     for caution in calendar.cautions:
@@ -36,14 +37,14 @@ def _days(days: Days) -> tuple[str, str]:
     return days.p50, days.p90
 
 
-def months_table(calendar: DatedRun) -> Table:
+def months_table(calendar: DatedRun, *, currency: Currency) -> Table:
     """Device-hours and the hardware of each bill by month, and what stands beside the months."""
     bills = calendar.bills
     table = Table(title="by month", title_justify="left")
     table.add_column("month")
     table.add_column("device-hours", justify="right")
     for bill in bills:
-        table.add_column(f"{bill.basis} USD", justify="right")
+        table.add_column(f"{bill.basis} {currency}", justify="right")
     for month in calendar.months:
         amounts = (dollars(month.amounts[bill.basis]) for bill in bills)
         table.add_row(month.month, f"{month.device_hours:,.2f}", *amounts)

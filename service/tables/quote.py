@@ -25,6 +25,7 @@ from service.core.answer import (
     StageAnswer,
 )
 from service.core.figures.sources import Figure
+from service.core.figures.vocabulary import Currency
 
 LISTED_DRIVERS = 3
 SEVERITY_STYLES: Final[Mapping[Severity, str]] = {
@@ -37,19 +38,20 @@ SEVERITY_STYLES: Final[Mapping[Severity, str]] = {
 def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
     """A quote as tables: one bill for each basis, the bridges between them, and the stages."""
     request = msgspec.json.decode(answer.request)
+    currency = currency_of(answer)
     out.print(f"[bold]{request['run']['name']}[/bold]  {answer.id}", highlight=False)
     for bill in answer.bases:
-        out.print(bill_table(bill))
+        out.print(bill_table(bill, currency=currency))
         for words in bill_words(bill):
             out.print(words, style="dim", markup=False, highlight=False)
     if answer.exclusions:
-        out.print(exclusion_table(answer.exclusions))
+        out.print(exclusion_table(answer.exclusions, currency=currency))
         for row in answer.exclusions:
             out.print(exclusion_words(row), style="dim", markup=False, highlight=False)
     for bridge in answer.bridges:
-        out.print(bridge_table(bridge))
+        out.print(bridge_table(bridge, currency=currency))
     if answer.ownership:
-        out.print(ownership_table(answer.ownership))
+        out.print(ownership_table(answer.ownership, currency=currency))
     out.print(stage_table(answer.stages))
     print_cautions(out, answer)
     if figures:
@@ -66,7 +68,7 @@ def print_cautions(out: Console, answer: Quote) -> None:
         out.print(warning_words(note), style="dim", highlight=False)
 
 
-def bill_table(bill: Bill) -> Table:
+def bill_table(bill: Bill, *, currency: Currency) -> Table:
     """The lines of one basis, and its total."""
     table = Table(title=f"{bill.basis}", title_justify="left", show_footer=True)
     money = bill.total if isinstance(bill, PricedBill) else bill.priced_lines_total
@@ -77,7 +79,7 @@ def bill_table(bill: Bill) -> Table:
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     table.add_column("rate", justify="right")
-    table.add_column("USD", justify="right", footer=total)
+    table.add_column(currency, justify="right", footer=total)
     table.add_column("p50", justify="right", footer=median_of(bill))
     table.add_column("p10 to p90", justify="right", footer=span_of(bill))
     for line in bill.lines:
@@ -127,12 +129,12 @@ def warning_words(warning: QuoteWarning) -> Text:
     return words
 
 
-def exclusion_table(rows: tuple[Exclusion, ...]) -> Table:
+def exclusion_table(rows: tuple[Exclusion, ...], *, currency: Currency) -> Table:
     """What the bills leave out, each cost once."""
     table = Table(title="not in these bills", title_justify="left")
     table.add_column("item")
     table.add_column("not in")
-    table.add_column("USD, p50", justify="right")
+    table.add_column(f"{currency}, p50", justify="right")
     table.add_column("p10 to p90", justify="right")
     for row in rows:
         bases = ", ".join(row.bases)
@@ -156,12 +158,12 @@ def magnitude(row: Exclusion) -> str:
     return f"{row.magnitude.low:,g} to {row.magnitude.high:,g} {row.magnitude.unit}"
 
 
-def bridge_table(bridge: Bridge) -> Table:
+def bridge_table(bridge: Bridge, *, currency: Currency) -> Table:
     """From one total to another, component by component."""
     title = f"from {bridge.start_basis} to {bridge.end_basis}"
     table = Table(title=title, title_justify="left", show_footer=True)
     table.add_column("component", footer=bridge.end_basis)
-    table.add_column("USD", justify="right")
+    table.add_column(currency, justify="right")
     table.add_column("running total", justify="right", footer=dollars(bridge.end.amount))
     table.add_row(bridge.start_basis, "", dollars(bridge.start.amount))
     for step in bridge.steps:
@@ -169,12 +171,14 @@ def bridge_table(bridge: Bridge) -> Table:
     return table
 
 
-def ownership_table(owned: tuple[Ownership, ...]) -> Table:
+def ownership_table(owned: tuple[Ownership, ...], *, currency: Currency) -> Table:
     """The cost of owning each cluster."""
     table = Table(title="owning the cluster", title_justify="left")
     for column in ("cluster", "devices bought", "convention"):
         table.add_column(column)
-    for column in ("purchase USD", "p50", "USD per device-hour", "rented", "even at", "months"):
+    for column in (f"purchase {currency}", "p50", "USD per device-hour"):
+        table.add_column(column, justify="right")
+    for column in ("rented", "even at", "months"):
         table.add_column(column, justify="right")
     for one in owned:
         rented, even, months = "", "", ""
@@ -298,7 +302,13 @@ def short(rate: str) -> str:
 
 
 def dollars(amount: str) -> str:
-    """An amount with separators for thousands."""
-    whole, _, cents = amount.partition(".")
+    """An amount with separators for thousands, in whatever currency."""
+    whole, point, cents = amount.partition(".")
     sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}.{cents}"
+    return f"{sign}{int(digits):,}{point}{cents}"
+
+
+def currency_of(answer: Quote) -> Currency:
+    """The currency that a quote was asked in."""
+    currency: Currency = msgspec.json.decode(answer.request)["options"]["currency"]
+    return currency

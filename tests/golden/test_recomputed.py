@@ -1,4 +1,4 @@
-"""Thirty quotes added up again from their JSON alone, to the last printed digit."""
+"""Quotes added up again from their JSON alone, to the last printed digit."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ import pytest
 from service.local import quote_bytes
 from tests import recomputed
 from tests.recomputed import formulas
-from tests.recomputed.asked import REQUESTS
+from tests.recomputed.asked import FOREIGN, REQUESTS
 from tests.recomputed.bills import (
     bridges_that_do_not_lead,
     exclusions_without_a_bill,
@@ -37,16 +37,19 @@ IN_FULL = (
     figures_that_do_not_follow,
 )
 IN_SUMMARY = (outcomes_out_of_order, stages_that_do_not_add)
-FULL = [name for name in REQUESTS if REQUESTS[name]["options"]["detail"] == "full"]
+ALL = REQUESTS | FOREIGN
+FULL = [name for name in ALL if ALL[name]["options"]["detail"] == "full"]
 
 
 @cache
 def quoted(name: str) -> Json:
-    return read(quote_bytes(json.dumps(REQUESTS[name]).encode()))
+    return read(quote_bytes(json.dumps(ALL[name]).encode()))
 
 
-def test_there_are_thirty_of_these_quotes():
+def test_there_are_thirty_of_these_quotes_and_some_in_each_other_currency():
     assert len(REQUESTS) == 30
+    asked = {request["options"]["currency"] for request in FOREIGN.values()}
+    assert asked == {"EUR", "GBP", "JPY", "CNY", "INR"}
 
 
 def test_the_recomputation_knows_nothing_of_the_core():
@@ -62,7 +65,7 @@ def test_a_full_quote_adds_up(name: str, faults_of: Callable[[Json], Iterator[st
     assert list(faults_of(quoted(name))) == []
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("faults_of", IN_SUMMARY)
 def test_a_quote_of_any_detail_adds_up(name: str, faults_of: Callable[[Json], Iterator[str]]):
     assert list(faults_of(quoted(name))) == []
@@ -135,7 +138,7 @@ def test_a_quote_of_which_one_thing_is_changed_does_not_add_up(changed: str):
 
 
 def test_a_summary_has_the_totals_of_the_full_quote():
-    asked = REQUESTS["a summary"]
+    asked = ALL["a summary"]
     full = read(quote_bytes(json.dumps(asked | {"options": {}}).encode()))
     kept = ("status", "total", "budget", "interval", "outcomes", "priced_lines_total")
     for short, whole in zip(quoted("a summary")["bases"], full["bases"], strict=True):

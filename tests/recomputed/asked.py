@@ -52,6 +52,7 @@ def asked(
     devices: float,
     supply: Request | None = None,
     detail: str = "full",
+    currency: str = "USD",
     **accounting: Any,
 ) -> Request:
     """A run of stages on one cluster. A work may bring members of its stage in `stage`."""
@@ -65,7 +66,7 @@ def asked(
         "run": {"name": "recomputed", "stages": stages},
         "cluster": cluster if supply is None else cluster | {"supply": supply},
         "accounting": accounting,
-        "options": {"detail": detail},
+        "options": {"detail": detail, "currency": currency},
     }
 
 
@@ -281,3 +282,48 @@ REQUESTS: Final[dict[str, Request]] = {
     "a device that nobody rents": asked(timed(100), on="huawei-ascend-910b", devices=64),
     "a summary": asked(metered({"low": 800, "high": 2000}), on=B200, devices=16, detail="summary"),
 }
+
+FOREIGN: Final[dict[str, Request]] = {
+    "in euros at the market": asked(
+        metered(300000),
+        on=H200,
+        devices=128,
+        supply={"kind": "market"},
+        support={"share": 0.03},
+        discounts=[{"label": "friends", "share": 0.1}],
+        uplifts=[VAT, MARGIN],
+        base_model={"kind": "amount", "usd": 3000000},
+        currency="EUR",
+    ),
+    "in euros as it is quoted": asked(
+        metered(64000),
+        on=H200,
+        devices=128,
+        supply={"kind": "offer", "id": "seeweb-it-fr2-ecs8gpu10-on-demand-2026-05"},
+        staff={"kind": "amount", "usd": 1234567.89},
+        currency="EUR",
+    ),
+    "in yen": asked(
+        metered(101000),
+        metered(46000),
+        on=H800,
+        devices=512,
+        supply=at_rate({"low": 1.4, "high": 2.9}),
+        base_model={"kind": "runs", "ids": V3},
+        uplifts=[VAT],
+        currency="JPY",
+    ),
+    "in yen, next to nothing": asked(
+        *(metered(0.0041) for _ in range(8)),
+        on=H100,
+        devices=8,
+        supply=at_rate(1.0),
+        currency="JPY",
+    ),
+    "in pounds, owned": asked(
+        metered(300000), on=H100, devices=256, supply={"kind": "owned"}, currency="GBP"
+    ),
+    "in yuan": asked(timed(100), on=H800, devices=64, supply=at_rate(2.0), currency="CNY"),
+    "in rupees": asked(timed(100), on=H100, devices=64, supply=at_rate(2.0), currency="INR"),
+}
+"""Requests in other currencies than dollars."""

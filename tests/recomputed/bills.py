@@ -6,13 +6,15 @@ from decimal import Decimal
 from tests.recomputed.reading import (
     Json,
     bills_of,
+    currency_of,
     exact,
+    places_of,
     priced_lines,
     printed,
     same,
     summed,
     value,
-    with_cents,
+    with_places,
 )
 
 OUTCOMES = 20
@@ -25,8 +27,9 @@ def lines_that_do_not_multiply(quote: Json) -> Iterator[str]:
     for bill in quote["bases"]:
         for line in priced_lines(bill):
             where = f"{bill['basis']} {line['item']}"
-            if line["amount"] != printed(exact(line)):
-                yield f"{where}: {line['amount']} is not {printed(exact(line))}"
+            expected = printed(exact(line), places=places_of(quote))
+            if line["amount"] != expected:
+                yield f"{where}: {line['amount']} is not {expected}"
             usd, quantity, rate = (value(quote, name) for name in line["figures"])
             if (quantity, rate) != (line["quantity"], Decimal(line["rate"])):
                 yield f"{where}: quantity or rate is not its figure"
@@ -38,12 +41,13 @@ def totals_that_do_not_add(quote: Json) -> Iterator[str]:
     """A total is the sum of the amounts as printed. Without a total there is an unpriced line."""
     for bill in quote["bases"]:
         lines = priced_lines(bill)
-        total = with_cents(summed(line["amount"] for line in lines))
+        amounts = summed(line["amount"] for line in lines)
+        total = with_places(amounts, places=places_of(quote))
         complete = len(lines) == len(bill["lines"])
         member = "total" if complete else "priced_lines_total"
         if bill["status"] != ("priced" if complete else "unpriced"):
             yield f"{bill['basis']}: status {bill['status']}"
-        elif lines and bill[member] != {"amount": total, "currency": "USD"}:
+        elif lines and bill[member] != {"amount": total, "currency": currency_of(quote)}:
             yield f"{bill['basis']}: {bill[member]} is not {total}"
         elif not lines and "priced_lines_total" in bill:
             yield f"{bill['basis']}: a sum of no lines"

@@ -136,6 +136,7 @@ WHOLE: Final[dict[str, Callable[[Inputs], float]]] = {
     "idle_usd_per_device_hour": lambda at: (
         at["usd_per_device_hour"] * (at["devices_bought"] / at["devices"] - 1)
     ),
+    "in_currency": lambda at: at["usd"] / at["usd_per_unit"],
     "insurance_usd": _insurance,
     "kilowatt_months": lambda at: (
         at["device_hours"] / HOURS_PER_MONTH / 1000 * at["rated_w"] / at["utilisation"]

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from decimal import Decimal
 from math import log
 
-from tests.recomputed.reading import Json, bills_of, exact, same, value
+from tests.recomputed.reading import Json, bills_of, dollars_per_unit, exact, same, value
 from tests.recomputed.rental import UPLIFTS, lines, net_of_discounts
 
 BESIDE = {"unused_commitment", "storage", "transfer"}
@@ -58,7 +58,7 @@ def _staff(quote: Json, bill: Json, compute: Decimal) -> Iterator[str]:
     said = quote["request"]["accounting"]["staff"]
     (line,) = lines(bill, "staff")
     if said["kind"] == "amount":
-        right = exact(line) == said["usd"]
+        right = same(exact(line) * dollars_per_unit(quote), said["usd"])
     elif line["status"] == "unpriced":
         right = line["reason"] == "size_below_known" and "share" not in said
     elif said["kind"] == "people":
@@ -94,7 +94,7 @@ def _data(quote: Json, bill: Json, compute: Decimal) -> Iterator[str]:
     said = quote["request"]["accounting"]["data"]
     (line,) = lines(bill, "data")
     if said["kind"] == "amount":
-        right = exact(line) == said["usd"]
+        right = same(exact(line) * dollars_per_unit(quote), said["usd"])
     elif line["status"] == "unpriced":
         right = line["reason"] == "size_below_known" and "ratio" not in said
     else:
@@ -110,7 +110,7 @@ def _base(quote: Json, bill: Json) -> Iterator[str]:
     if said["kind"] == "none":
         right = not base and not development
     elif said["kind"] == "amount":
-        right = [exact(line) for line in base] == [said["usd"]]
+        right = same(sum(map(exact, base)) * dollars_per_unit(quote), said["usd"])
     else:
         right = sorted(line["label"] for line in base) == sorted(said["ids"])
     if not right:

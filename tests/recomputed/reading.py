@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 Json: TypeAlias = dict[str, Any]
 EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
 THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_EVEN)
-CENT, LEAST = Decimal("0.01"), Decimal("1e-12")
+LEAST = Decimal("1e-12")
 A_BILLIONTH = 1e-9
 
 
@@ -24,22 +24,44 @@ def exact(line: Json) -> Decimal:
     return EXACT.multiply(line["quantity"], Decimal(line["rate"]))
 
 
-def printed(number: Decimal) -> str:
-    """An amount: to the cent, or with three digits below a dollar, half to even.
+def currency_of(quote: Json) -> str:
+    """The currency that was asked for."""
+    currency: str = quote["request"]["options"]["currency"]
+    return currency
 
-    It has at least two decimal places and at most twelve, and no zeros beyond the second.
+
+def dollars_per_unit(quote: Json) -> Decimal:
+    """The rate of exchange of the quote. One if it needs none."""
+    code = currency_of(quote).lower()
+    figure = quote["figures"].get(f"currencies/usd_per_{code}", {"value": Decimal(1)})
+    rate: Decimal = figure["value"]
+    return rate
+
+
+def places_of(quote: Json) -> int:
+    """Decimal places of the smallest unit of the currency."""
+    return 0 if currency_of(quote) == "JPY" else 2
+
+
+def printed(number: Decimal, *, places: int) -> str:
+    """An amount: to the minor unit, or with three digits below a hundred of them, half to even.
+
+    It has no zeros beyond the minor unit, and at most twelve decimal places.
     """
-    if number == 0 or abs(number) >= 1:
-        return with_cents(number.quantize(CENT, context=EXACT))
+    if number == 0 or abs(number) >= 10 ** (2 - places):
+        minor = Decimal(1).scaleb(-places)
+        return with_places(number.quantize(minor, context=EXACT), places=places)
     at_most_twelve_places = number.quantize(LEAST, context=EXACT)
     short = THREE_DIGITS.plus(number)
-    return with_cents(max(short, at_most_twelve_places, key=lambda one: one.as_tuple().exponent))
+    longer = max(short, at_most_twelve_places, key=lambda one: one.as_tuple().exponent)
+    return with_places(longer, places=places)
 
 
-def with_cents(number: Decimal) -> str:
-    """All digits of a decimal, and at least two decimal places."""
-    whole, _, places = format(number, "zf").partition(".")
-    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+def with_places(number: Decimal, *, places: int) -> str:
+    """All digits of a decimal, and at least those of the minor unit."""
+    whole, _, digits = format(number, "zf").partition(".")
+    digits = digits.rstrip("0").ljust(places, "0")
+    return f"{whole}.{digits}" if digits else whole
 
 
 def summed(amounts: Iterable[str]) -> Decimal:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tests.recomputed.reading import Json, bills_of, exact, same
+from tests.recomputed.reading import Json, bills_of, dollars_per_unit, exact, same
 
 HARDWARE = ("device_rental", "rounding", "unused_commitment")
 UPLIFTS = ("markup", "tax")
@@ -37,7 +37,8 @@ def _hours(quote: Json, bill: Json) -> Iterator[str]:
             yield f"{stage['name']}: {line['quantity']} device-hours"
         supply = asked.get("cluster", quote["request"]["cluster"])["supply"]
         given = supply.get("usd_per_device_hour")
-        if isinstance(given, Decimal) and given != Decimal(line["rate"]):
+        rate = Decimal(line["rate"]) * dollars_per_unit(quote)
+        if isinstance(given, Decimal) and not same(given, rate):
             yield f"{stage['name']}: {line['rate']} is not the rate that was given"
 
 

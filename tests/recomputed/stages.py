@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import ceil
 
-from tests.recomputed.reading import Json, same, summed, value, with_cents
+from tests.recomputed.reading import Json, places_of, same, summed, value, with_places
 
-HALF_A_CENT = Decimal("0.005")
 ENERGY = ("it", "overhead", "facility")
 
 
@@ -53,10 +52,10 @@ def purchases_that_do_not_add(quote: Json) -> Iterator[str]:
     for owned in quote["ownership"]:
         purchase = owned["acquisition"]
         parts = [purchase[name] for name in ("accelerators", "servers", "cluster_network")]
-        if with_cents(summed(parts)) != purchase["total"]["amount"]:
+        if with_places(summed(parts), places=places_of(quote)) != purchase["total"]["amount"]:
             yield f"{owned['cluster']}: purchase"
-        figure = value(quote, purchase["figure"])
-        if abs(Decimal(purchase["total"]["amount"]) - figure) > HALF_A_CENT * len(parts):
+        figure, half = value(quote, purchase["figure"]), Decimal("0.5").scaleb(-places_of(quote))
+        if abs(Decimal(purchase["total"]["amount"]) - figure) > half * len(parts):
             yield f"{owned['cluster']}: the figure of the purchase is {figure}"
         sold = quote["figures"].get(f"owning{owned['cluster']}/devices_sold")
         if sold:

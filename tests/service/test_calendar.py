@@ -32,6 +32,12 @@ def kept(*stages, bases=("rental", "owned"), detail="full", **accounting):
     return msgspec.json.encode(answer(request, WORLD))
 
 
+def in_yen(*stages):
+    request = run_of(*stages, cluster=CLUSTER, bases=("rental", "owned"))
+    request["options"]["currency"] = "JPY"
+    return msgspec.json.encode(answer(request, WORLD))
+
+
 def dated(body, start="2026-01-20") -> DatedRun:
     found = calendar_of(body, start)
     assert isinstance(found, DatedRun)
@@ -60,6 +66,16 @@ def test_the_days_of_stages_come_with_a_chance_of_a_half_and_of_nine_tenths():
     assert first.ends.p50 < first.ends.p90
     assert second.begins.p90 >= first.ends.p90
     assert found.ends == second.ends
+
+
+def test_months_of_a_quote_in_yen_are_whole_yen_that_add_up():
+    found = dated(in_yen(stage("a", 400), stage("b", 700)))
+    months = [one.amounts["rental"] for one in found.months]
+    assert len(months) == 3
+    assert all(amount.isdecimal() for amount in months)
+    (rental,) = [one for one in found.bills if one.basis == "rental"]
+    assert sum(map(int, months)) == int(rental.by_month) == int(rental.total)
+    assert rental.beside_months == "0"
 
 
 def test_device_hours_and_rent_fall_into_the_months_in_which_they_are_used():

@@ -85,6 +85,7 @@ SAME = {
     "a day of start and none": (R1, changed("/start", "2026-12-25")),
     "empty parts and none": (R1, changed("/accounting", {"owned": {}, "discounts": []})),
     "a default kind and none": (R1, changed("/accounting/staff", {"kind": "share"})),
+    "dollars and no currency": (R1, changed("/options/currency", "USD")),
     "bases in another order": (
         changed("/options/bases", ["owned", "rental"]),
         changed("/options/bases", ["rental", "owned"]),
@@ -168,6 +169,7 @@ APART = {
             "/accounting/discounts", [{"label": "b", "share": 0.2}, {"label": "a", "share": 0.1}]
         ),
     ),
+    "dollars and euros": (R1, changed("/options/currency", "EUR")),
     "a summary and the whole": (R1, changed("/options/detail", "summary")),
     "neighbouring floats": (changed(RATE, 2.0), changed(RATE, 2.0000000000000004)),
 }

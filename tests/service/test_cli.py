@@ -76,6 +76,17 @@ def test_why_a_line_has_no_price_is_told_below_its_table(tmp_path):
     assert any(line.startswith("staff is unpriced: costs of staff are published") for line in lines)
 
 
+def test_tables_name_the_currency(tmp_path):
+    request = REQUESTS[0].request | {"options": {"currency": "JPY"}}
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--start", "2027-01-15"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(quote_bytes(json.dumps(request).encode()))
+    total = int(answer["bases"][0]["total"]["amount"])
+    assert f" {total:,} " in done.output
+    assert all(words in done.output for words in (" JPY ", "JPY, p50", "rental JPY"))
+    assert "rental USD" not in done.output
+
+
 def test_a_base_quote_cannot_be_known_without_a_service(tmp_path):
     request = REQUESTS[0].request | {
         "accounting": {"base_model": {"kind": "quote", "id": "q_" + "0" * 64}}

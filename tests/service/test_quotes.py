@@ -68,6 +68,35 @@ def test_a_base_quote_keeps_the_spread_that_it_had(service):
     assert float(development["interval"]["p90"]) > figure["value"]
 
 
+def in_currency(request, currency):
+    return request | {"options": {"currency": currency}}
+
+
+def line_of(quote, item):
+    (loaded,) = (bill for bill in quote["bases"] if bill["basis"] == "fully_loaded")
+    (line,) = (line for line in loaded["lines"] if line["item"] == item)
+    return line
+
+
+def test_a_base_quote_in_euros_is_taken_as_it_is_in_euros_and_converted_once_in_dollars(service):
+    base = post(service, in_currency(V3, "EUR")).json()
+    total = base["bases"][0]["total"]
+    assert total["currency"] == "EUR"
+    rate = base["figures"]["currencies/usd_per_eur"]["value"]
+    euros, dollars = (
+        post(service, in_currency(on_base(base["id"]), code)).json() for code in ("EUR", "USD")
+    )
+    assert line_of(euros, "base_model")["amount"] == total["amount"]
+    assert float(line_of(dollars, "base_model")["amount"]) == pytest.approx(
+        float(total["amount"]) * rate, abs=0.01
+    )
+    yen = post(service, in_currency(on_base(base["id"]), "JPY")).json()
+    per_yen = yen["figures"]["currencies/usd_per_jpy"]["value"]
+    assert float(line_of(yen, "base_model")["amount"]) == pytest.approx(
+        float(total["amount"]) * rate / per_yen, abs=1
+    )
+
+
 def test_a_base_model_that_is_not_kept_is_a_conflict_that_points_at_it(service):
     answer = post(service, on_base("q_" + "ab" * 32))
     assert answer.status_code == 409

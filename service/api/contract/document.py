@@ -49,8 +49,11 @@ and the same bytes, on every replica and every day.
 * A published figure can be put to the test at /claim: hours, implied rate, every reading of it with
   its verdict, and what the best one leaves out.
 * A refusal is a problem (RFC 9457) that points at every offending member.
-* Amounts are decimal strings. Each line is rounded half to even, once: to the cent, or to three
-  digits if it is under a dollar. Totals add the amounts as printed, and round nothing.
+* Amounts are decimal strings. Each line is rounded half to even, once: to the minor unit of the
+  currency, or to three digits if it is under a hundred of these. Totals add the amounts as printed,
+  and round nothing.
+* `options.currency` asks for euros, pounds, yen, yuan or rupees. The rate of exchange is a dated
+  figure whose range is in the intervals. Members whose names have `usd` in them stay in dollars.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 if there is an `ETag`.
 * Members may be added to answers, and values to their closed lists. Requests stay strict."""
 

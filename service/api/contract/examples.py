@@ -364,6 +364,20 @@ REQUESTS: Final = (
         },
     ),
     Example(
+        name="in-euros",
+        summary="A run in Germany, with its bills in euros at a dated rate of exchange",
+        request={
+            "run": {"name": "in euros", "stages": [metered("training", 20000)]},
+            "cluster": {
+                "accelerator": "nvidia-h200-sxm-141gb",
+                "devices": 64,
+                "site": {"id": "grid:de"},
+            },
+            "accounting": {"uplifts": [{"kind": "tax", "label": "VAT", "share": 0.19}]},
+            "options": {"currency": "EUR"},
+        },
+    ),
+    Example(
         name="your-own-transformer",
         summary="A transformer and a layout of your own, anchored to a measured speed",
         request={

@@ -26,6 +26,7 @@ from service.core.answer import Amount, Item
 from service.core.catalog.catalog import Slug
 from service.core.figures.sources import AsOf, FigureName
 from service.core.figures.units import Unit
+from service.core.figures.vocabulary import Currency
 from service.core.request.quantities import BatchTokens, Devices, SequenceLength
 from service.core.request.wire import Interval, Name
 
@@ -37,6 +38,7 @@ LARGEST_32_BIT_INTEGER: Final = 2**31 - 1
 NAMED_VALUES: Final[dict[str, Any]] = {
     "Amount": Amount,
     "BatchTokens": BatchTokens,
+    "Currency": Currency,
     "CatalogId": Slug,
     "Devices": Devices,
     "FigureName": FigureName,

@@ -1,17 +1,19 @@
 """Types that all parts of an answer share."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
 from service.core.figures.sources import FigureName
+from service.core.figures.vocabulary import Currency
 
 Amount: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^-?\d+\.\d{2,12}$(?!\n)",
-        description="Decimal string in units of the currency: two places, and more where an amount "
-        "under a dollar enters, which has three digits.",
+        pattern=r"^-?\d+(\.\d{1,12})?$(?!\n)",
+        description="Decimal string in units of the currency, to its minor unit: two places, and "
+        "none for yen. More where an amount under a hundred minor units, such as a dollar, enters, "
+        "which has three digits.",
         examples=["294000.00", "0.004"],
     ),
 ]
@@ -19,7 +21,7 @@ UnitRate: TypeAlias = Annotated[
     str,
     Meta(
         pattern=r"^-?\d+\.\d{2,}$(?!\n)",
-        description="Decimal string, at least two places: dollars for one unit of the line.",
+        description="Decimal string, at least two places: money for one unit of the line.",
         examples=["2.00"],
     ),
 ]
@@ -38,7 +40,7 @@ class Money(Answer, frozen=True, kw_only=True):
     """An amount and its currency."""
 
     amount: Amount
-    currency: Literal["USD"]
+    currency: Currency
 
 
 class AmountInterval(Answer, frozen=True, kw_only=True):

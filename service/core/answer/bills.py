@@ -63,6 +63,11 @@ LineUnit: TypeAlias = Literal[
     "person_month",
     "usd",
     "lump_sum",
+    "eur",
+    "gbp",
+    "jpy",
+    "cny",
+    "inr",
 ]
 StageName: TypeAlias = Annotated[
     str, Meta(description="The stage that the line belongs to; absent for the whole run.")
@@ -75,9 +80,10 @@ Label: TypeAlias = Annotated[
 class PricedLine(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
     """quantity x rate = amount, rounded half to even, once.
 
-    It is rounded to the cent, or to three digits if it is under a dollar. A line in `usd` is a
-    share of other amounts. Its quantity is their sum, and its rate is the share, which is negative
-    for a discount. The `detail` of a discount names the items it covers.
+    It is rounded to the currency's minor unit, or to three digits if it is under a hundred of them,
+    such as a dollar. A line in `usd`, or in another currency, is a share of other amounts. Its
+    quantity is their sum, and its rate is the share, which is negative for a discount. The `detail`
+    of a discount names the items it covers.
     """
 
     stage: StageName | UnsetType = UNSET

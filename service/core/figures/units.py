@@ -1,7 +1,11 @@
 """The closed list of units, how each is spread when it is uncertain, and plain conversions."""
 
+from collections.abc import Mapping
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, get_args
+
+from service.core.figures.vocabulary import Currency
 
 Unit: TypeAlias = Literal[
     "ratio",
@@ -51,8 +55,47 @@ Unit: TypeAlias = Literal[
     "kg_co2e/kwh",
     "kg_co2e/device",
     "liter/kwh",
+    "eur",
+    "eur/kilowatt_month",
+    "eur/gigabyte_month",
+    "eur/gigabyte",
+    "eur/person_month",
+    "gbp",
+    "gbp/device_hour",
+    "gbp/kilowatt_month",
+    "gbp/gigabyte_month",
+    "gbp/gigabyte",
+    "gbp/person_month",
+    "jpy",
+    "jpy/device_hour",
+    "jpy/kwh",
+    "jpy/kilowatt_month",
+    "jpy/gigabyte_month",
+    "jpy/gigabyte",
+    "jpy/person_month",
+    "cny",
+    "cny/device_hour",
+    "cny/kwh",
+    "cny/kilowatt_month",
+    "cny/gigabyte_month",
+    "cny/gigabyte",
+    "cny/person_month",
+    "inr",
+    "inr/device_hour",
+    "inr/kwh",
+    "inr/kilowatt_month",
+    "inr/gigabyte_month",
+    "inr/gigabyte",
+    "inr/person_month",
+    "usd/jpy",
+    "usd/cny",
+    "usd/inr",
 ]
 UNITS: Final[frozenset[str]] = frozenset(get_args(Unit))
+
+UNIT_OF_CURRENCY: Final[Mapping[Currency, Unit]] = MappingProxyType(
+    {"USD": "usd", "EUR": "eur", "GBP": "gbp", "JPY": "jpy", "CNY": "cny", "INR": "inr"}
+)
 
 SECONDS_PER_HOUR: Final = 3600.0
 HOURS_PER_DAY: Final = 24.0

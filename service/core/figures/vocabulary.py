@@ -1,6 +1,8 @@
 """Words of the contract that formulas, the catalog and the request share."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
 
 BasisName: TypeAlias = Literal["rental", "owned", "fully_loaded"]
 BASES: tuple[BasisName, ...] = ("rental", "owned", "fully_loaded")
@@ -13,6 +15,12 @@ ClaimBasis: TypeAlias = Literal[
     "rental_stated", "rental_market", "owned_straight_line", "owned_epoch_2024", "purchase"
 ]
 """The ways of accounting by which a published figure is read."""
+Currency: TypeAlias = Literal["USD", "EUR", "GBP", "JPY", "CNY", "INR"]
+"""The currencies that a quote can be asked in, by their codes in ISO 4217."""
+MINOR_PLACES: Final[Mapping[Currency, int]] = MappingProxyType(
+    {"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "CNY": 2, "INR": 2}
+)
+"""Decimal places of the smallest unit of each currency (ISO 4217)."""
 DeviceKind: TypeAlias = Literal["gpu", "tpu"]
 TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 """The format of the matrix products of a training step."""

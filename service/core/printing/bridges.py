@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from service.core.answer import Bill, Bridge, BridgeStep, Item, Money, PricedBill, PricedLine
+from service.core.figures.vocabulary import MINOR_PLACES
 from service.core.printing.money import printed, sum_of_amounts
 
 ZERO: Final = Decimal()
@@ -22,13 +23,17 @@ def bridge(start: PricedBill, end: PricedBill) -> Bridge:
 
     Lines that both bills print alike make no step.
     """
-    before, after = amounts(start), amounts(end)
+    currency = start.total.currency
+    places = MINOR_PLACES[currency]
+    before, after = amounts(start, places=places), amounts(end, places=places)
     running = Decimal(start.total.amount)
     steps = []
     for component in dict.fromkeys([*before, *after]):
-        moved = sum_of_amounts((after.get(component, ZERO), -before.get(component, ZERO)))
+        moved = sum_of_amounts(
+            (after.get(component, ZERO), -before.get(component, ZERO)), places=places
+        )
         if moved:
-            running = sum_of_amounts((running, moved))
+            running = sum_of_amounts((running, moved), places=places)
             steps.append(
                 BridgeStep(
                     component=component, amount=printed(moved), running_total=printed(running)
@@ -39,15 +44,16 @@ def bridge(start: PricedBill, end: PricedBill) -> Bridge:
         end_basis=end.basis,
         start=start.total,
         steps=tuple(steps),
-        end=Money(amount=printed(running), currency="USD"),
+        end=Money(amount=printed(running), currency=currency),
     )
 
 
-def amounts(bill: PricedBill) -> dict[Item, Decimal]:
+def amounts(bill: PricedBill, *, places: int) -> dict[Item, Decimal]:
     """The sum of each component of a bill, in the order of its lines."""
     found: dict[Item, Decimal] = {}
     for line in priced_lines(bill):
-        found[line.item] = sum_of_amounts((found.get(line.item, ZERO), Decimal(line.amount)))
+        so_far = found.get(line.item, ZERO)
+        found[line.item] = sum_of_amounts((so_far, Decimal(line.amount)), places=places)
     return found
 
 

@@ -51,7 +51,9 @@ from service.core.draws.looks import Quantiles
 from service.core.draws.memo import Memo
 from service.core.draws.spread import Outcomes, Spread
 from service.core.figures.ledger import Ledger, Term
+from service.core.figures.vocabulary import MINOR_PLACES, Currency
 from service.core.printing.money import (
+    CENT_PLACES,
     amount_of,
     as_amount,
     decimal_of,
@@ -86,12 +88,13 @@ def spread_of_quote(
     return Spread(ledger, memo, totals=totals, outcomes=drawn)
 
 
-def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
+def printed_bill(bill: DraftBill, spread: Spread, *, currency: Currency) -> Bill:
     """The lines of one basis as the quote shows them. The total adds the amounts as printed."""
-    lines = tuple(printed_line(line, spread) for line in bill.lines)
+    places = MINOR_PLACES[currency]
+    lines = tuple(printed_line(line, spread, places=places) for line in bill.lines)
     amounts = [Decimal(line.amount) for line in lines if isinstance(line, PricedLine)]
-    total = sum_of_amounts(amounts)
-    money = Money(amount=printed(total), currency="USD")
+    total = sum_of_amounts(amounts, places=places)
+    money = Money(amount=printed(total), currency=currency)
     if bill.total is None:
         return UnpricedBill(
             basis=bill.basis,
@@ -100,9 +103,9 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             excludes=bill.excludes,
         )
     figure, drivers = bill.total.name, spread.drivers(bill.total.name)
-    interval = printed_interval(spread.interval(figure), central=total)
+    interval = printed_interval(spread.interval(figure), central=total, places=places)
     outcomes, p80 = _printed_outcomes(
-        spread.outcomes(figure), spread.interval(figure), central=total
+        spread.outcomes(figure), spread.interval(figure), central=total, places=places
     )
     return PricedBill(
         basis=bill.basis,
@@ -116,8 +119,8 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
             Driver(
                 figure=driver.figure,
                 share=driver.share,
-                total_if_low=printed_estimate(driver.total_if_low),
-                total_if_high=printed_estimate(driver.total_if_high),
+                total_if_low=printed_estimate(driver.total_if_low, places=places),
+                total_if_high=printed_estimate(driver.total_if_high, places=places),
             )
             for driver in drivers.ranked
         ),
@@ -126,9 +129,9 @@ def printed_bill(bill: DraftBill, spread: Spread) -> Bill:
     )
 
 
-def printed_exclusion(one: DraftExclusion, spread: Spread) -> Exclusion:
+def printed_exclusion(one: DraftExclusion, spread: Spread, *, currency: Currency) -> Exclusion:
     """A cost that bills leave out: its amount, or else its order of magnitude if there is one."""
-    row, usd = one.row, one.usd
+    row, usd, places = one.row, one.usd, MINOR_PLACES[currency]
     magnitude: Magnitude | UnsetType = UNSET
     if row.unit is not UNSET and row.low is not UNSET and row.high is not UNSET and usd is None:
         magnitude = Magnitude(low=row.low, high=row.high, unit=row.unit)
@@ -139,7 +142,9 @@ def printed_exclusion(one: DraftExclusion, spread: Spread) -> Exclusion:
         amount=UNSET
         if usd is None
         else printed_interval(
-            spread.interval(usd.name), central=as_amount(decimal_of(usd.central))
+            spread.interval(usd.name),
+            central=as_amount(decimal_of(usd.central), places=places),
+            places=places,
         ),
         figure=UNSET if usd is None else usd.name,
         detail=one.detail or UNSET,
@@ -165,7 +170,7 @@ def printed_rate_position(given: GivenRate) -> RateVersusMarket:
     )
 
 
-def printed_line(line: DraftLine, spread: Spread) -> Line:
+def printed_line(line: DraftLine, spread: Spread, *, places: int) -> Line:
     """One row of a bill as the quote shows it."""
     if not isinstance(line, Priced):
         return UnpricedLine(
@@ -178,7 +183,7 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
             quantity=UNSET if line.quantity is None else line.quantity.central,
             figures=() if line.quantity is None else (line.quantity.name,),
         )
-    amount = amount_of(quantity=line.quantity.central, rate=line.rate.central)
+    amount = amount_of(quantity=line.quantity.central, rate=line.rate.central, places=places)
     return PricedLine(
         stage=line.stage or UNSET,
         item=line.item,
@@ -187,7 +192,7 @@ def printed_line(line: DraftLine, spread: Spread) -> Line:
         quantity=line.quantity.central,
         rate=printed_rate(line.rate.central),
         amount=printed(amount),
-        interval=printed_interval(spread.interval(line.usd.name), central=amount),
+        interval=printed_interval(spread.interval(line.usd.name), central=amount, places=places),
         figures=(line.usd.name, line.quantity.name, line.rate.name),
         detail=line.detail or UNSET,
     )
@@ -401,7 +406,7 @@ def _claimed(consumption: Consumption, spread: Spread) -> ClaimedEstimate | Unse
     return ClaimedEstimate(**found, claimed_by=consumption.claimed_by)
 
 
-def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
+def printed_ownership(one: owned.OwningFigures, spread: Spread, *, currency: Currency) -> Ownership:
     """Owning a cluster as the quote shows it. The parts of the purchase add up as printed."""
     terms = one.holding.terms
     return Ownership(
@@ -410,24 +415,26 @@ def printed_ownership(one: owned.OwningFigures, spread: Spread) -> Ownership:
         devices=int(terms.effort.cluster.devices),
         devices_bought=int(terms.devices.central),
         convention=terms.at.said.convention,
-        acquisition=_acquisition(one, spread),
+        acquisition=_acquisition(one, spread, currency=currency),
         usd_per_device_hour=estimate(one.usd_per_device_hour, spread),
         break_even=UNSET if one.break_even is None else _break_even(one, spread),
     )
 
 
-def _acquisition(one: owned.OwningFigures, spread: Spread) -> Acquisition:
+def _acquisition(one: owned.OwningFigures, spread: Spread, *, currency: Currency) -> Acquisition:
+    places = MINOR_PLACES[currency]
     parts = {
-        part: as_amount(decimal_of(one.acquisition[part].central))
+        part: as_amount(decimal_of(one.acquisition[part].central), places=places)
         for part in ("accelerators_usd", "servers_usd", "network_usd")
     }
-    total, figure = sum_of_amounts(parts.values()), one.acquisition["total_usd"].name
+    total = sum_of_amounts(parts.values(), places=places)
+    figure = one.acquisition["total_usd"].name
     return Acquisition(
         accelerators=printed(parts["accelerators_usd"]),
         servers=printed(parts["servers_usd"]),
         cluster_network=printed(parts["network_usd"]),
-        total=Money(amount=printed(total), currency="USD"),
-        interval=printed_interval(spread.interval(figure), central=total),
+        total=Money(amount=printed(total), currency=currency),
+        interval=printed_interval(spread.interval(figure), central=total, places=places),
         figure=figure,
     )
 
@@ -480,20 +487,22 @@ def estimate_with_outcomes(
     return known_with_outcomes(term, spread) if isinstance(term, Term) else UNSET
 
 
-def printed_interval(interval: Quantiles, *, central: Decimal) -> AmountInterval:
+def printed_interval(
+    interval: Quantiles, *, central: Decimal, places: int = CENT_PLACES
+) -> AmountInterval:
     """Quantiles of an amount as they are printed. Without spread they are the amount."""
     if interval.p10 == interval.p90:
         amount = printed(central)
         return AmountInterval(p10=amount, p50=amount, p90=amount)
     return AmountInterval(
-        p10=printed_estimate(interval.p10),
-        p50=printed_estimate(interval.p50),
-        p90=printed_estimate(interval.p90),
+        p10=printed_estimate(interval.p10, places=places),
+        p50=printed_estimate(interval.p50, places=places),
+        p90=printed_estimate(interval.p90, places=places),
     )
 
 
 def _printed_outcomes(
-    outcomes: Outcomes, interval: Quantiles, *, central: Decimal
+    outcomes: Outcomes, interval: Quantiles, *, central: Decimal, places: int
 ) -> tuple[tuple[str, ...], str]:
     """Outcomes of a total and its 80% quantile as amounts.
 
@@ -501,7 +510,7 @@ def _printed_outcomes(
     """
     certain = interval.p10 if interval.p10 == interval.p90 else None
     values = [
-        printed(central) if usd == certain else printed_estimate(usd)
-        for usd in (*outcomes.values, outcomes.p80)
+        printed(central) if amount == certain else printed_estimate(amount, places=places)
+        for amount in (*outcomes.values, outcomes.p80)
     ]
     return tuple(values[:-1]), values[-1]

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.catalog.catalog import Slug
-from service.core.figures.vocabulary import BASES, BasisName
+from service.core.figures.vocabulary import BASES, BasisName, Currency
 from service.core.request.quantities import Share
 from service.core.request.wire import Interval, Name, Unordered, Wire
 
@@ -267,7 +267,11 @@ class Options(Wire, frozen=True, kw_only=True):
     A `summary` has the same totals and intervals, and little else. Lines, drivers and exclusions
     of bases, `bridges`, `ownership` and `figures` are empty. Stages keep feasibility,
     device-hours, wall clock, MFU, goodput, energy and carbon.
+
+    Amounts are in the `currency`, at a dated rate of exchange whose range is in the intervals. A
+    price that a seller quotes in it is not converted. What is named `usd` stays in dollars.
     """
 
     bases: Annotated[Unordered[BasisName], Meta(min_length=1, max_length=3)] = BASES
     detail: Literal["summary", "full"] = "full"
+    currency: Currency = "USD"

@@ -20,6 +20,8 @@ from service.core.bills.lines import (
     subtotal,
 )
 from service.core.figures.ledger import Term
+from service.core.figures.units import UNIT_OF_CURRENCY
+from service.core.figures.vocabulary import Currency
 from service.core.request.accounting import (
     BaseAmount,
     BaseQuote,
@@ -34,32 +36,36 @@ from service.core.request.accounting import (
 class BaseTotal(Struct, frozen=True, kw_only=True):
     """A total of the quote that is the base model, with its equally likely totals, ascending."""
 
-    usd: float
-    outcomes_usd: tuple[float, ...] = ()
+    amount: float
+    outcomes: tuple[float, ...] = ()
 
     def less(self, other: "BaseTotal") -> "BaseTotal":
         """What this total has beyond another of the same quote, which is high where it is high."""
-        pairs = zip(self.outcomes_usd, other.outcomes_usd, strict=False)
+        pairs = zip(self.outcomes, other.outcomes, strict=False)
         return BaseTotal(
-            usd=self.usd - other.usd,
-            outcomes_usd=tuple(sorted(one - less for one, less in pairs)),
+            amount=self.amount - other.amount,
+            outcomes=tuple(sorted(one - less for one, less in pairs)),
         )
 
     @property
-    def range_usd(self) -> tuple[float, float]:
+    def range(self) -> tuple[float, float]:
         """The 90% interval: each end lies in the middle of the two outermost of 20 outcomes."""
-        if len(self.outcomes_usd) < LEAST_OUTCOMES:
-            return self.usd, self.usd
-        first, second = self.outcomes_usd[:2]
-        last_but_one, last = self.outcomes_usd[-2:]
-        return min((first + second) / 2, self.usd), max((last_but_one + last) / 2, self.usd)
+        if len(self.outcomes) < LEAST_OUTCOMES:
+            return self.amount, self.amount
+        first, second = self.outcomes[:2]
+        last_but_one, last = self.outcomes[-2:]
+        return min((first + second) / 2, self.amount), max((last_but_one + last) / 2, self.amount)
 
 
 class BaseTotals(Struct, frozen=True, kw_only=True):
-    """Totals of the quote that is the base model. None if that quote has no such total."""
+    """Totals of the quote that is the base model. None if that quote has no such total.
+
+    They are in the currency in which that quote was asked.
+    """
 
     rental: BaseTotal | None = None
     fully_loaded: BaseTotal | None = None
+    currency: Currency = "USD"
 
 
 LEAST_OUTCOMES: Final = 20
@@ -180,7 +186,7 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
         return
     bill.lump_sum(
         item="base_model",
-        usd=_given_total(base, totals.rental, pointer=pointer),
+        usd=_given_total(base, totals.rental, currency=totals.currency, pointer=pointer),
         label=id,
         detail="rental total of a quote issued before",
     )
@@ -188,17 +194,29 @@ def _write_base_quote(bill: BillBuilder, base: Cursor[BaseQuote], totals: BaseTo
         beyond = totals.fully_loaded.less(totals.rental)
         bill.lump_sum(
             item="base_model_development",
-            usd=_given_total(base, beyond, pointer=base.pointer_of("scope")),
+            usd=_given_total(
+                base, beyond, currency=totals.currency, pointer=base.pointer_of("scope")
+            ),
             label=id,
             detail="fully loaded total of that quote, less its rental total",
         )
 
 
-def _given_total(base: Cursor[BaseQuote], total: BaseTotal, *, pointer: str) -> Term:
-    """A total of an earlier quote as a figure, with the spread that it had there."""
-    low, high = total.range_usd
+def _given_total(
+    base: Cursor[BaseQuote], total: BaseTotal, *, currency: Currency, pointer: str
+) -> Term:
+    """A total of an earlier quote in dollars, with the spread that it had there."""
+    low, high = total.range
     spread = {"low": low, "high": high} if low < high else {}
-    return base.argument.ledger.given(total.usd, pointer=pointer, unit="usd", **spread)
+    unit = UNIT_OF_CURRENCY[currency]
+    given = base.argument.ledger.given(total.amount, pointer=pointer, unit=unit, **spread)
+    if unit == "usd":
+        return given
+    return base.argument.ledger.derive_once(
+        formulas.base_in_usd,
+        name=f"{given.name}/usd",
+        inputs={"amount": given, "usd_per_unit": base.assume(f"usd_per_{unit}")},
+    )
 
 
 def _write_base_development(
@@ -269,7 +287,9 @@ def base_development_usd(bill: BillBuilder, base_quote: BaseTotals | None) -> Te
         if totals.rental is None or totals.fully_loaded is None:
             return None
         beyond = totals.fully_loaded.less(totals.rental)
-        return _given_total(base, beyond, pointer=base.pointer_of("scope"))
+        return _given_total(
+            base, beyond, currency=totals.currency, pointer=base.pointer_of("scope")
+        )
     found = _base_development(bill, base, [x for x in bill.lines if x.item == "base_model"])
     if not isinstance(found, Development):
         return None

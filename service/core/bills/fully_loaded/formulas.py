@@ -32,6 +32,17 @@ def base_cost(*, stated_usd: Real, paid_over_stated: Real) -> Real:
     return stated_usd * paid_over_stated
 
 
+@formula("base_in_usd", unit="usd", any_unit=("amount", "usd_per_unit"))
+def base_in_usd(*, amount: Real, usd_per_unit: Real) -> Real:
+    """A total of an earlier quote in dollars, from the currency in which it was asked.
+
+        amount * usd_per_unit
+
+    Source: definition of a rate of exchange.
+    """
+    return amount * usd_per_unit
+
+
 @formula("base_development_over_rental", unit="ratio")
 def base_development_over_rental(
     *, experiment_factor: Real, staff_ratio: Real, data_ratio: Real
