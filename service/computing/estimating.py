@@ -26,6 +26,8 @@ CLAIM_S: Final = 0.006
 """A claim about one stage of known hours: its readings take as long as two quotes."""
 STAGE_S: Final = 0.0016
 """Each stage: its lines, draws and quantiles."""
+EXCHANGED_S: Final = 0.0016
+"""Each stage of a quote in another currency than dollars: its lines once more."""
 CLUSTER_S: Final = 0.002
 """A cluster of a stage's own. If it is owned, its depreciation, power and lines."""
 SEARCHED_S: Final = 0.009
@@ -48,7 +50,8 @@ def estimated_cpu_s(request: QuoteRequest | ClaimRequest) -> float:
             return CLAIM_S + len(what.ids) * STAGE_S
         return CLAIM_S + sum(STAGE_S + _stage_s(stage) for stage in what.run.stages)
     stages = request.run.stages
-    return QUOTE_S + sum(_stage_s(stage) for stage in stages)
+    exchanged = 0.0 if request.options.currency == "USD" else EXCHANGED_S * len(stages)
+    return QUOTE_S + exchanged + sum(_stage_s(stage) for stage in stages)
 
 
 def _stage_s(stage: Stage) -> float:
