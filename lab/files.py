@@ -10,6 +10,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LAB_DATA: Final = ROOT / "lab" / "data"
 STEP_MEASUREMENTS: Final = LAB_DATA / "step_measurements.jsonl"
 REFERENCE_RUNS: Final = DATA_DIRECTORY / "runs" / "reference_runs.jsonl"
+MEMORY_FACTS: Final = LAB_DATA / "memory_facts.jsonl"
+GENERATION_FACTS: Final = LAB_DATA / "generation_facts.jsonl"
 LEFT_OUT: Final = LAB_DATA / "post_training_left_out.csv"
 ENGINE: Final = DATA_DIRECTORY / "engine"
 
