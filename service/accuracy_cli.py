@@ -15,6 +15,8 @@ err = Console(stderr=True)
 
 Score = dict[str, Any]
 
+OPTIONS = ("--epoch", "--runs", "--steps", "--memory", "--generation")
+
 
 def accuracy(
     epoch: Annotated[
@@ -41,6 +43,22 @@ def accuracy(
             dir_okay=False,
         ),
     ] = None,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            help="Peaks and runs out of memory in the format of memory_facts.jsonl.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    generation: Annotated[
+        Path | None,
+        typer.Option(
+            help="Measured throughput in the format of generation_facts.jsonl: tokens a second.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the score as JSON.")] = False,
 ) -> None:
@@ -53,11 +71,13 @@ def accuracy(
             (epoch, _epoch, print_epoch),
             (steps, _steps, print_steps),
             (runs, _runs, print_runs),
+            (memory, _memory, print_memory),
+            (generation, _generation, print_generation),
         )
         if file is not None
     ]
     if len(named) != 1:
-        _refuse("name one file to score: --epoch FILE, --runs FILE or --steps FILE")
+        _refuse("name one file to score: " + ", ".join(f"{option} FILE" for option in OPTIONS))
     ((file, score, as_table),) = named
     try:
         _show(score(file), as_table, as_json=as_json)
@@ -88,6 +108,20 @@ def _runs(runs: Path) -> Score:
     from service.scoring.runs.score import compare, score_of  # noqa: PLC0415
 
     return score_of(compare(runs, load_catalog()))
+
+
+def _memory(memory: Path) -> Score:
+    from service.catalog_files import load_catalog  # noqa: PLC0415 - loads tables
+    from service.scoring.memory.score import score_memory  # noqa: PLC0415
+
+    return score_memory(memory, load_catalog())
+
+
+def _generation(generation: Path) -> Score:
+    from service.catalog_files import load_catalog  # noqa: PLC0415 - loads tables
+    from service.scoring.generation.score import score_generation  # noqa: PLC0415
+
+    return score_generation(generation, load_catalog())
 
 
 def _show(score: Score, as_table: Callable[[Score], None], *, as_json: bool) -> None:
@@ -137,6 +171,49 @@ def print_runs(score: Score) -> None:
         numbers = ("" if number is None else f"{number:.3f}" for number in shown)
         table.add_row(name, str(group["rows"]), str(group["expressed"]), *numbers)
     out.print(table)
+    for gap in score["not_expressed"]:
+        out.print(f"not expressed: {gap['id']}: {gap['why']}", highlight=False)
+
+
+def print_memory(score: Score) -> None:
+    """The score of peaks as tables: by groups of rows, the worst rows, and those left out."""
+    table = Table(
+        title=f"memory: {score['expressed']} of {score['rows']} rows expressed",
+        title_justify="left",
+    )
+    for column in ("by", "name"):
+        table.add_column(column)
+    for column in ("ran", "refused", "died", "said to fit", "median error", "bias"):
+        table.add_column(column, justify="right")
+    for label, parts in ({"": {"all": score}} | score["by"]).items():
+        for name, part in parts.items():
+            counts = (part[key] for key in ("ran", "ran_refused", "died", "died_fits"))
+            errors = (part["median_abs_error"], part["median_bias"])
+            shown = ("" if error is None else f"{error:+.1%}" for error in errors)
+            table.add_row(label, name, *map(str, counts), *shown)
+    out.print(table)
+    for row in score["worst"]:
+        out.print(f"{row['error']:+.0%} {row['id']}", highlight=False)
+    _print_gaps(score)
+
+
+def print_generation(score: Score) -> None:
+    """The score of throughput as tables: by groups of rows, and the rows left out."""
+    table = Table(title="tokens a second, predicted against measured", title_justify="left")
+    for column in ("by", "name"):
+        table.add_column(column)
+    for column in ("rows", "expressed", "median |ln|", "median ln", "in p10-p90"):
+        table.add_column(column, justify="right")
+    for label, parts in ({"": {"all": score}} | score["by"]).items():
+        for name, part in parts.items():
+            shown = (part["median_abs_log_ratio"], part["median_log_ratio"], part["coverage"])
+            numbers = ("" if number is None else f"{number:.3f}" for number in shown)
+            table.add_row(label, name, str(part["rows"]), str(part["expressed"]), *numbers)
+    out.print(table)
+    _print_gaps(score)
+
+
+def _print_gaps(score: Score) -> None:
     for gap in score["not_expressed"]:
         out.print(f"not expressed: {gap['id']}: {gap['why']}", highlight=False)
 

@@ -1,8 +1,9 @@
 """Files of JSON lines, one object per row."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,3 +26,12 @@ def rows_of(path: Path, kind: type[Row], *, strict: bool = True) -> Iterator[Row
                 yield decoder.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise UnreadableRow(path, number, str(error)) from error
+
+
+def members_ignored(path: Path, kind: type[msgspec.Struct]) -> dict[str, int]:
+    """Members of the rows of a file that the format does not know, with how many rows have them."""
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    found: Counter[str] = Counter()
+    for row in rows_of(path, dict[str, Any]):
+        found.update(row.keys() - known)
+    return dict(sorted(found.items()))

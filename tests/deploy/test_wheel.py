@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.files import LAB_DATA, REFERENCE_RUNS, STEP_MEASUREMENTS
+from lab.files import GENERATION_FACTS, LAB_DATA, MEMORY_FACTS, REFERENCE_RUNS, STEP_MEASUREMENTS
 from tests.deploy.programs import TOP, run
 
 ROWS = 5
@@ -59,6 +59,8 @@ def test_it_holds_the_service_and_nothing_of_the_laboratory(installed: Path) -> 
         ("--steps", STEP_MEASUREMENTS),
         ("--runs", REFERENCE_RUNS),
         ("--epoch", LAB_DATA / "epoch_costs.csv"),
+        ("--memory", MEMORY_FACTS),
+        ("--generation", GENERATION_FACTS),
     ],
 )
 def test_it_scores_a_file_without_laboratory_and_scipy(

@@ -146,7 +146,7 @@ def test_one_file_is_scored_at_a_time():
     assert "name one file" in done.output
 
 
-@pytest.mark.parametrize("option", ["--runs", "--steps"])
+@pytest.mark.parametrize("option", ["--runs", "--steps", "--memory", "--generation"])
 @pytest.mark.parametrize("line", ["{", '{"id": 1}', "\xff"])
 def test_a_row_that_cannot_be_read_is_named_by_file_and_line(option, line, tmp_path):
     file = tmp_path / "rows.jsonl"

@@ -89,7 +89,7 @@ def finetuning_hours(context: StageContext) -> Hours:
     if isinstance(model, Unknown):
         return Hours(device_hours=model, tokens=counted)
     warn_of_context(work, model, tokens=work.said.sequence_length, member="sequence_length")
-    trainable = _trainable_share(work, model)
+    trainable = trainable_share(work, model)
     outcome = step_of(spec_of(work, model, trainable=trainable), context.cluster, context.devices)
     return hours_of_tokens(
         context,
@@ -159,7 +159,7 @@ def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:
     )
 
 
-def _trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableShare:
+def trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableShare:
     """The share of the parameters that the method trains, and what that saves."""
     method = work.at("method")
     if isinstance(method.said, FullTuning):

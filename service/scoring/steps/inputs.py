@@ -5,7 +5,7 @@ catalog does not name are taken from the row's own fields.
 """
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import UNSET, UnsetType
 
@@ -44,6 +44,22 @@ HYBRID_SHARES = (0.1, 0.45, 0.45)
 MINIMAL_POLICY_SHARE = 0.3
 # PyTorch's policy per operation keeps attention and every second product.
 PER_OPERATION_SHARE = 0.35
+
+
+class Printed(Protocol):
+    """A row that prints a model: its shape, or its parameters in billions."""
+
+    @property
+    def arch(self) -> Arch | None:
+        """The shape."""
+
+    @property
+    def params_b(self) -> float | None:
+        """Parameters."""
+
+    @property
+    def active_params_b(self) -> float | None:
+        """Parameters that a token meets."""
 
 
 class Expressed(NamedTuple):
@@ -130,17 +146,25 @@ def _work(row: Measurement) -> StepWork | None:
     return work
 
 
-def architecture_of_row(row: Measurement) -> Architecture | None:
+def architecture_of_row(row: Printed) -> Architecture | None:
     """The printed architecture, or a plausible one with as many parameters."""
+    transformer = transformer_of_row(row)
+    if transformer is not None:
+        return architecture_of(transformer)
+    if not row.params_b:
+        return None
+    total, active = row.params_b * 1e9, (row.active_params_b or row.params_b) * 1e9
+    return architecture_of(plausible_transformer(params_total=total, params_active=active))
+
+
+def transformer_of_row(row: Printed) -> Transformer | None:
+    """The printed architecture, if enough of it is printed."""
     a = row.arch
-    if not (a.layers and a.hidden and a.heads and a.vocab):
-        if not row.params_b:
-            return None
-        total, active = row.params_b * 1e9, (row.active_params_b or row.params_b) * 1e9
-        return architecture_of(plausible_transformer(params_total=total, params_active=active))
+    if a is None or not (a.layers and a.hidden and a.heads and a.vocab):
+        return None
     moe = _experts(a)
     ffn = a.ffn_hidden or (0.0 if moe else UNSET)
-    transformer = Transformer(
+    return Transformer(
         layers=a.layers,
         hidden_size=a.hidden,
         heads=a.heads,
@@ -156,7 +180,6 @@ def architecture_of_row(row: Measurement) -> Architecture | None:
         moe=moe,
         mla=_latent(a),
     )
-    return architecture_of(transformer)
 
 
 def _experts(a: Arch) -> MixtureOfExperts | UnsetType:

@@ -1,0 +1,1 @@
+"""Measured throughput of generation against what the engine says of it."""

@@ -1,0 +1,1 @@
+"""Measured peaks of memory, and runs that died, against what the engine says of them."""

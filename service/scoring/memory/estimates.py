@@ -1,0 +1,164 @@
+"""What the service says of the memory of a run that somebody measured.
+
+A run is put as the work of a request, so that it is told what a quote would tell of it.
+"""
+
+import re
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from service.core.argument import Argument, Unknown
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import NotQuotable
+from service.core.model.named import named_model
+from service.core.request.request import Cluster
+from service.core.request.work import Finetuning
+from service.core.stages.finetuning import trainable_share
+from service.core.training.placement import Placed
+from service.core.training.step import Step, step_of
+from service.core.training.step_spec import spec_of
+from service.scoring.memory.facts import MemoryFact
+from service.scoring.names import accelerator_named, model_named
+
+Parts = dict[str, Any]
+
+STEP_TOKENS: Final = 16
+"""Micro-batches of a step. Memory hardly depends on it, once there is more than one."""
+DEFAULT_LENGTH: Final = 2048.0
+PRECISIONS: Final = (("nvfp4", "nvfp4"), ("fp8", "fp8"), ("bf16", "bf16"), ("fp16", "fp16"))
+TARGETS: Final = (
+    ("all linear", "all_linear"),
+    ("attention", "attention"),
+    ("q,v", "query_value"),
+    ("mlp", "mlp"),
+)
+"""Which matrices have adapters, by the words of a row. Others are the usual query and value."""
+FEW_PARAMETERS: Final = ("lora", "adapter", "dora", "ia3", "prefix")
+RANK: Final = re.compile(r"\br(\d+)\b")
+QUANTISED_BITS: Final = 4.0
+
+
+class Estimate(Struct, frozen=True, kw_only=True):
+    """What the engine says of a run: bytes, and whether they fit the device."""
+
+    reserved_bytes: float
+    allocated_bytes: float
+    capacity_bytes: float
+    status: str
+
+
+def estimate_of(fact: MemoryFact, catalog: Catalog) -> Estimate | str:
+    """The engine's estimate for a fact, or why the fact cannot be expressed."""
+    device = accelerator_named(fact.accelerator or "", catalog)
+    if device is None:
+        return f"the accelerator {fact.accelerator!r} is not in the catalog"
+    if fact.serves:
+        return "memory of serving is not estimated"
+    model = model_named(fact, fact.model or "", catalog)
+    if model is None:
+        return f"the model {fact.model!r} is not described"
+    try:
+        work = msgspec.convert(work_of(fact, model), Finetuning)
+        cluster = Cluster(device=device.id, devices=fact.devices or 1.0)
+        return _estimated(work, cluster, catalog)
+    except (msgspec.ValidationError, NotQuotable) as error:
+        return f"no request says this: {error}"
+
+
+def work_of(fact: MemoryFact, model: Any) -> Parts:
+    """The run of a fact as the work of a request."""
+    devices, degrees = fact.devices or 1.0, fact.parallelism
+    tp, pp, cp = (
+        (degrees.tp or 1.0, degrees.pp or 1.0, degrees.cp or 1.0) if degrees else (1.0, 1.0, 1.0)
+    )
+    replicas = max(1.0, devices // (tp * pp * cp))
+    length, micro = fact.sequence_length or DEFAULT_LENGTH, fact.micro_batch or 1.0
+    tokens = length * micro * replicas * (STEP_TOKENS if pp > 1 else 1.0)
+    return {
+        "kind": "finetuning",
+        "model": msgspec.to_builtins(model),
+        "data": {"kind": "tokens", "tokens": tokens},
+        "method": method_of(fact),
+        "sequence_length": length,
+        "global_batch_tokens": tokens,
+        "precision": precision_of(fact),
+        "layout": {
+            "tensor_parallel": tp,
+            "pipeline_parallel": pp,
+            "context_parallel": cp,
+            "expert_parallel": degrees.ep or 1.0 if degrees else 1.0,
+            "micro_batch": micro,
+            "zero_stage": zero_stage_of(fact),
+        }
+        | recompute_of(fact),
+    }
+
+
+def method_of(fact: MemoryFact) -> Parts:
+    """Full tuning, or adapters beside 16 or 4 bits."""
+    said = (fact.peft or "").lower()
+    if not any(word in said for word in FEW_PARAMETERS):
+        return {"kind": "full"}
+    rank = RANK.search(said)
+    target = next((name for word, name in TARGETS if word in said), "query_value")
+    kind = "qlora" if fact.base_bits == QUANTISED_BITS else "lora"
+    return {"kind": kind, "target": target} | ({"rank": float(rank[1])} if rank else {})
+
+
+def precision_of(fact: MemoryFact) -> str:
+    """The format of the products by the words of a row: bf16 unless another is said."""
+    said = (fact.precision or "").lower()
+    return next((name for word, name in PRECISIONS if word in said), "bf16")
+
+
+def zero_stage_of(fact: MemoryFact) -> float:
+    """The ZeRO stage: as printed, 3 for fully sharded data parallelism, 0 for replicas."""
+    said = str(fact.zero or "").lower()
+    stage = re.search(r"[0-3]", said.replace("fsdp2", "fsdp"))
+    if stage:
+        return float(stage[0])
+    return 3.0 if "fsdp" in said else 0.0
+
+
+def recompute_of(fact: MemoryFact) -> Parts:
+    """What is computed again, and what goes to the host, if the row says so."""
+    said = (fact.recompute or "").lower()
+    if not said:
+        return {}
+    found: Parts = {"recompute": "full" if "full" in said else "none"}
+    if said.startswith("selective"):
+        found = {"recompute": "selective"}
+    return found | ({"offload_share": 1.0} if "offload" in said else {})
+
+
+def _estimated(work: Finetuning, cluster: Cluster, catalog: Catalog) -> Estimate | str:
+    argument = Argument(catalog)
+    at = argument.at(work, pointer="/work", prefix="stage")
+    place = argument.at(cluster, pointer="/cluster", prefix="cluster")
+    model = named_model(at.at("model"))
+    if isinstance(model, Unknown):
+        return model.detail
+    spec = spec_of(at, model, trainable=trainable_share(at, model))
+    devices = place.quantity("devices", unit="count")
+    step = step_of(spec, place, devices)
+    return step.detail if isinstance(step, Unknown) else _of_step(step)
+
+
+def _of_step(step: Step) -> Estimate | str:
+    placement = step.placement
+    if not step.memory or (
+        not isinstance(placement, Placed) and placement.reason != "does_not_fit"
+    ):
+        return "no layout is legal" if isinstance(placement, Placed) else placement.detail
+    numbers = {name: term.central for name, term in step.memory.items()}
+    status = "does_not_fit"
+    if isinstance(placement, Placed):
+        status = "tight" if placement.tight else "fits"
+    return Estimate(
+        reserved_bytes=numbers["total"],
+        allocated_bytes=numbers["total"] - numbers["reserve"],
+        capacity_bytes=step.capacity.central,
+        status=status,
+    )

@@ -1,0 +1,57 @@
+"""Measured throughput of generation against what a quote predicts."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from lab.files import GENERATION_FACTS
+from service.cli import app
+from service.scoring.generation.score import score_generation
+from tests.worlds import embedded
+
+RUN = CliRunner()
+ONE = {
+    "id": "one",
+    "engine": "vllm",
+    "model": "llama3.1-8b",
+    "precision": "bf16",
+    "accelerator": "H100-80GB-SXM",
+    "devices": 1,
+    "tp": 1,
+    "requests": 64,
+    "prompt_tokens": 128,
+    "output_tokens": 256,
+    "tokens_per_s_output": 5000.0,
+}
+
+
+@pytest.fixture(scope="module")
+def score():
+    return score_generation(GENERATION_FACTS, embedded())
+
+
+def scored(rows, tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    done = RUN.invoke(app, ["accuracy", "--generation", str(file), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_rows_that_cannot_be_said_are_named_with_the_reason(score):
+    assert score["expressed"] >= 0.7 * score["rows"]
+    assert len(score["not_expressed"]) == score["rows"] - score["expressed"]
+    assert all(gap["why"] for gap in score["not_expressed"])
+
+
+def test_the_throughput_of_one_device_is_compared(tmp_path):
+    """Sources print all devices together, unless they say otherwise."""
+    two = ONE | {"devices": 2, "tp": 2}
+    both, each = scored([two, two | {"notes": "per device"}], tmp_path)["worst"]
+    assert {both["measured"], each["measured"]} == {2500.0, 5000.0}
+    assert both["predicted"] == each["predicted"]
+
+
+def test_members_that_the_format_does_not_know_are_counted(tmp_path):
+    assert scored([ONE | {"mood": 1}, ONE], tmp_path)["members_ignored"] == {"mood": 1}
