@@ -49,6 +49,8 @@ recipes = st.builds(
     precision=st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
     stack=st.sampled_from(["megatron", "xla"]),
     software_year=st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
+    trained_share=st.sampled_from([0.0, 0.01, 1.0]),
+    gathered_bytes=st.sampled_from([0.5, 2.0]),
 )
 powers = [1.0, 2.0, 4.0, 8.0]
 layouts = st.fixed_dictionaries(
@@ -251,6 +253,20 @@ def test_frozen_weights_save_the_gradients_of_weights():
     full = parts(layout, H100, Recipe(), "llama-3.1-8b").gemm
     adapters = parts(layout, H100, Recipe(frozen_weights=True), "llama-3.1-8b").gemm
     assert adapters == pytest.approx(full * 2 / 3)
+
+
+def test_adapters_are_charged_no_update_no_head_gradient_and_no_reduction_of_the_model():
+    apart, sharded = Layout(data_parallel=8.0), Layout(data_parallel=8.0, zero_stage=3.0)
+    tuned = Recipe(frozen_weights=True, trained_share=0.005)
+    full, adapters = (parts(apart, H100, recipe, "llama-3.1-8b") for recipe in (Recipe(), tuned))
+    assert adapters.optimizer == pytest.approx(full.optimizer * 0.005)
+    assert adapters.data_parallel == pytest.approx(full.data_parallel * 0.005)
+    assert adapters.vocabulary < full.vocabulary
+    wide, narrow = (
+        parts(sharded, H100, tuned._replace(gathered_bytes=size), "llama-3.1-8b").data_parallel
+        for size in (2.0, 0.5)
+    )
+    assert narrow < wide < parts(sharded, H100, Recipe(), "llama-3.1-8b").data_parallel
 
 
 def test_fused_kernels_hasten_experts_in_8_bits_and_no_other_format_or_model():

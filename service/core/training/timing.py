@@ -25,7 +25,8 @@ RECIPE_OF_PEAK: Final[dict[str, TrainingPrecision]] = {
     "int8": "int8",
 }
 """The recipe of a step by the precision of the peak that it uses, which may be a stand-in."""
-ADAPTER_WEIGHT_BYTES: Final = 2.0
+SIXTEEN_BIT_BYTES: Final = 2.0
+ADAPTER_WEIGHT_BYTES: Final = SIXTEEN_BIT_BYTES
 """Bytes of an adapter's weight: 16 bits, whatever the size of the model's weights."""
 
 
@@ -84,6 +85,8 @@ def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
         gated_experts=spec.model.architecture.ffn_matrices > 2,
         expert_kernels=spec.expert_kernels,
         frozen_weights=spec.trainable.adapters,
+        trained_share=spec.trainable.params_share if spec.trainable.adapters else 1.0,
+        gathered_bytes=spec.trainable.weight_bytes or SIXTEEN_BIT_BYTES,
     )
 
 

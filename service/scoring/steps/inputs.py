@@ -12,8 +12,11 @@ from msgspec import UNSET, UnsetType
 from service.core.argument import Argument, Fixed, Unknown
 from service.core.catalog.catalog import Accelerator, Catalog
 from service.core.cluster.hardware import Hardware, hardware_of
+from service.core.figures.vocabulary import AdapterTarget
+from service.core.model.adapters import trained_share_of_adapters
 from service.core.model.architecture import Architecture
 from service.core.model.assumed import plausible_transformer
+from service.core.model.parameters import params_embedding, params_head, params_total
 from service.core.model.shape import architecture_of
 from service.core.request.request import Cluster
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
@@ -36,6 +39,8 @@ FORMATS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("tf32",), "tf32"),
     (("fp32", "float32"), "fp32"),
 )
+RANK = re.compile(r"\br(\d+)\b")
+USUAL_RANK = 16.0  # of the adapters of a row that does not print it
 HYBRID_LAYERS = re.compile(r"(\d+) attention, (\d+) mamba, (\d+) moe")
 LATENT_EXPERTS = re.compile(r"latent moe (\d+)")
 # Shares of attention, mixers and experts in a hybrid whose layers are not printed.
@@ -107,7 +112,9 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
             software_year=year,
             rowwise_scales=_has_rowwise_scales(row),
             gated_experts=row.arch.gated_mlp is not False,
-            frozen_weights=row.kind == "lora",
+            frozen_weights=row.has_adapters,
+            trained_share=_trained_share(row),
+            gathered_bytes=(row.base_bits or 16.0) / 8.0,
         ),
         measured_s=seconds,
     )
@@ -238,6 +245,23 @@ def _hybrid(work: StepWork, arch: Arch, *, forward_flop: float) -> StepWork:
         mixer_flop=max(0.0, float(left)),
         train_flop=3 * forward_flop,
     )
+
+
+def _trained_share(row: Measurement) -> float:
+    """Trained parameters over the model's: all, or adapters of the printed rank and place."""
+    architecture = architecture_of_row(row)
+    if not row.has_adapters or architecture is None:
+        return 1.0
+    text = row.peft or ""
+    rank = float(found[1]) if (found := RANK.search(text)) else USUAL_RANK
+    target: AdapterTarget = "all_linear"
+    if "qkvo" in text and "mlp" not in text:
+        target = "attention"
+    share = trained_share_of_adapters(architecture=architecture, rank=rank, target=target)
+    if "embedding" in text:
+        ends = params_embedding(architecture=architecture) + params_head(architecture=architecture)
+        share = share + ends / params_total(architecture=architecture)
+    return float(share)
 
 
 def _layout(row: Measurement) -> tuple[Layout, float]:

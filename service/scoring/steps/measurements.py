@@ -116,11 +116,18 @@ class Measurement(Struct):
     excluded_from_eval: str | bool | None = None
     config_group: str | None = None
     source_family: str | None = None
+    peft: str | None = None
+    base_bits: float | None = None
 
     @property
     def is_scored(self) -> bool:
         """Whether the row may be scored: read, not recalled, and not set aside by its source."""
         return not self.memory and not self.excluded_from_eval
+
+    @property
+    def has_adapters(self) -> bool:
+        """Whether adapters are trained beside frozen weights."""
+        return self.kind == "lora" or bool(self.peft)
 
     @property
     def on_xla(self) -> bool:

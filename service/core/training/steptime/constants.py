@@ -32,6 +32,13 @@ NEVER_FUSED = 9999.0
 """A year after all software."""
 
 
+GATHERED_SHARE = 4.0 / 7.0
+"""Of the bytes that ZeRO-3 moves for a trained parameter, those of the two gathers of its weight.
+
+The prior of `shard_bytes` counts two gathers of 2 bytes, and 3 bytes of gradient.
+"""
+
+
 class Traits(NamedTuple):
     """Traits that constants depend on, as numbers: 1 for yes and 0 for no, or one per row."""
 
@@ -45,6 +52,8 @@ class Traits(NamedTuple):
     xla: Real
     software_year: Real
     frozen_weights: Real
+    trained_share: Real
+    gathered_bytes: Real
     gemm_effect: Real  # logs of the ratio to the kind
     attention_effect: Real
 
@@ -69,6 +78,7 @@ class Coefficients(NamedTuple):
     stage_imbalance: Real
     selective_share: Real
     weight_gradient: Real  # backward products over forward ones
+    trained_share: Real  # of the parameters
     scale_up_share: Real
     scale_out_share: Real
     tensor_exposed: Real
@@ -113,6 +123,8 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         xla=float(recipe.stack == "xla"),
         software_year=recipe.software_year,
         frozen_weights=float(recipe.frozen_weights),
+        trained_share=recipe.trained_share,
+        gathered_bytes=recipe.gathered_bytes,
         gemm_effect=effect("gemm_share"),
         attention_effect=effect("attention_share"),
     )
@@ -162,6 +174,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         stage_imbalance=v["stage_imbalance"] * where(year >= BALANCED_STAGES, 0.5, 1.0),
         selective_share=where(traits.xla > 0, v["selective_share_xla"], v["selective_share"]),
         weight_gradient=2.0 - traits.frozen_weights,
+        trained_share=traits.trained_share,
         scale_up_share=v["scale_up_share"],
         scale_out_share=v["scale_out_share"],
         tensor_exposed=where(old, v["tensor_exposed_2022"], v["tensor_exposed"]),
@@ -170,7 +183,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         context_exposed=v["context_exposed"],
         data_exposed=where(old, v["data_exposed_2022"], v["data_exposed"]),
         data_bytes=where(old | (year >= BALANCED_STAGES), 4.0, 6.0),
-        shard_bytes=v["shard_bytes"],
+        shard_bytes=v["shard_bytes"] * _sharded(traits),
         shard_sum=v["shard_sum"],
         shard_slowdown=where(old, v["shard_slowdown_2022"], 1.0),
         expert_share=gemm * where(low > 0, eight_bit, v["expert_ratio_16_bit"]),
@@ -182,6 +195,17 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         mixer_share=v["mixer_ratio"],
         scale_per_doubling=v["scale_per_doubling"],
     )
+
+
+def _sharded(traits: Traits) -> Real:
+    """Bytes that ZeRO-3 moves for a parameter over those of training every 16-bit weight.
+
+        4/7 * gathered bytes / 2 + 3/7 * trained share
+
+    Weights are gathered twice, in their own format. Gradients are reduced where there are any.
+    """
+    gathered = GATHERED_SHARE * traits.gathered_bytes / 2.0
+    return gathered + (1.0 - GATHERED_SHARE) * traits.trained_share
 
 
 def _format_ratio(traits: Traits, v: Mapping[str, float]) -> Real:

@@ -36,3 +36,5 @@ class Recipe(NamedTuple):
     gated_experts: bool = True  # the usual kind, for which kernels are written
     expert_kernels: ExpertKernels | None = None  # None: those of the stack in that year
     frozen_weights: bool = False  # only adapters are trained
+    trained_share: float = 1.0  # parameters with gradients and an update, over the model's
+    gathered_bytes: float = 2.0  # of a weight where ZeRO-3 gathers it

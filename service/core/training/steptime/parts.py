@@ -161,8 +161,9 @@ def parts_of(
     transfer = stage_transfer_s(at)
     params = _params_on_device(work, layout)
     sharding = _sharding_s(at, params=params, stage=mean_stage + imbalance)
-    replicas = _replicas_s(at, params=params)
-    optimizer = _optimizer_s(at, params=params)
+    trained = c.trained_share * params
+    replicas = _replicas_s(at, params=trained)
+    optimizer = _optimizer_s(at, params=trained)
     stage = mean_stage + imbalance + transfer + sharding
     bubble = stages_waited(layout) * stage
     step = batches * stage + bubble
@@ -195,7 +196,7 @@ def _layer(at: MicroBatch) -> _Layer:
     c, moe = at.coefficients, at.moe_share
     gemm, attention, elementwise = _dense_gemm_s(at), _attention_s(at), _elementwise_s(at)
     experts = moe * _experts_s(at)
-    products = (1 + c.weight_gradient) * gemm + 3 * experts
+    products = (1 + c.weight_gradient) * (gemm + experts)
     compute = products + (1 + c.attention_backward) * attention + elementwise
     exchange = moe * where(
         at.layout.expert_overlap > 0,
@@ -206,8 +207,7 @@ def _layer(at: MicroBatch) -> _Layer:
     tensor = tensor_parallel_s(at)
     forward = gemm + experts + attention + elementwise / 3 + exchange + context
     backward = (
-        c.weight_gradient * gemm
-        + 2 * experts
+        c.weight_gradient * (gemm + experts)
         + c.attention_backward * attention
         + elementwise * (2 / 3)
         + exchange
@@ -220,7 +220,7 @@ def _layer(at: MicroBatch) -> _Layer:
         gemm=(1 + c.weight_gradient) * gemm,
         attention=(1 + c.attention_backward) * attention,
         elementwise=elementwise,
-        experts=3 * experts,
+        experts=(1 + c.weight_gradient) * experts,
         recompute=_recompute_s(at, forward=forward_s + tensor, attention=attention),
         launch=forward_s - forward + backward_s - backward,
         tensor_parallel=2 * tensor,
@@ -318,7 +318,8 @@ def _recompute_s(at: MicroBatch, *, forward: Real, attention: Real) -> Real:
 def _vocabulary_s(at: MicroBatch) -> Real:
     """Seconds of logits and loss, forward and backward: in 16 bits, plus bytes per logit."""
     w, c = at.work, at.coefficients
-    products = 3 * w.logits_flop / (c.gemm_share_16_bit * at.machine.bf16_peak_flop_per_s)
+    flop = (1 + c.weight_gradient) * w.logits_flop
+    products = flop / (c.gemm_share_16_bit * at.machine.bf16_peak_flop_per_s)
     loss = c.logit_bytes * w.vocab_size / at.memory_rate
     heads = 1 + w.mtp_layers
     return heads * at.tokens / at.layout.tensor_parallel * (products + loss)
