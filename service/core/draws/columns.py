@@ -38,16 +38,20 @@ def column_of(name: str, memo: Memo) -> Array:
 
 
 class Sample:
-    """Figures in an order. Their columns are looked up when they are needed."""
+    """Figures in an order. Their columns are looked up when they are needed, each once."""
 
     def __init__(self, figures: tuple[str, ...], memo: Memo) -> None:
         self.figures = figures
         self.memo = memo
+        self._columns: dict[int, Array] = {}
 
     def scores(self, at: Sequence[int]) -> Array:
         """The columns of the figures at these places, shape `[places, 1024]`."""
-        columns = [column_of(self.figures[place], self.memo) for place in at]
-        return np.array(columns).reshape(len(at), DRAWS)
+        found = self._columns
+        for place in at:
+            if place not in found:
+                found[place] = column_of(self.figures[place], self.memo)
+        return np.array([found[place] for place in at]).reshape(len(at), DRAWS)
 
 
 def _hashed(name: str) -> NDArray[np.uint64]:

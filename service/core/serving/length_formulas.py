@@ -31,7 +31,7 @@ _nodes, _weights = np.polynomial.legendre.leggauss(NODES)
 # Points on the unit interval, u = v^2: dense at its start, where most samples end.
 POSITIONS: Final[Array] = ((_nodes + 1) / 2) ** 2
 WEIGHTS: Final[tuple[float, ...]] = tuple(float(w) for w in _weights * (_nodes + 1) / 2)
-AT_ONCE: Final = 8192
+AT_ONCE: Final = 16_384
 """Numbers that are computed together. More do not fit in a core's own cache with their like."""
 
 

@@ -85,7 +85,7 @@ def seconds_on_each(
             continue
         if not seconds and not spec.at.states("layout"):
             builder.searched(devices)
-        found = builder.timed().seconds
+        found = builder.timed(tried=True).seconds
         seconds.append(None if isinstance(found, Unknown) else found.central)
     return tuple(seconds)
 
@@ -179,14 +179,20 @@ class StepBuilder:
             constants=self.inputs.constants,
         )
 
-    def timed(self) -> TimedStep:
-        """The layout of the step, and its seconds: predicted, or at a stated MFU or speed."""
+    def timed(self, *, tried: bool = False) -> TimedStep:
+        """The layout of the step, and its seconds: predicted, or at a stated MFU or speed.
+
+        A step that is only `tried` takes the seconds that its layout was found by.
+        """
         placement, anchor = self.placement(), self.spec.anchor
         if isinstance(placement, Unplaced):
             return TimedStep(
                 placement, None, placement if self.mfu is None else self.seconds_at(self.mfu)
             )
-        predicted = self.predicted_s(placement)
+        if tried and placement.chosen:
+            predicted = Term("predicted_s", placement.best_s)
+        else:
+            predicted = self.predicted_s(placement)
         if self.mfu is not None:
             return TimedStep(placement, predicted, self.seconds_at(self.mfu))
         if anchor is None:
