@@ -201,7 +201,7 @@ class Quoting:
         body = self.cache.get_memory(posed.id)
         if body is not None:
             return issued(known, body, "memory")
-        seconds = estimated_cpu_s(posed.question.request)
+        seconds = estimated_cpu_s(posed.question, posed.edition.catalog)
         if seconds < ASK_REDIS_FROM_S and self._fits_beside(seconds):
             found = await self._computed(posed, seconds)
         else:

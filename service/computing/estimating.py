@@ -1,71 +1,209 @@
 """How long an answer takes to compute, from its request alone, before anything is computed.
 
-The constants were measured by `python -m tests.bench.estimates`, which compares estimates with the
-clock. They are seconds of a processor like that of the benchmarks, and are meant to be right within
-a factor of two.
+A request is counted: its stages, its intervals, its searches for layouts and how many layouts each
+has. Each of these has a cost. `python -m tests.bench.estimates` measures requests of all kinds,
+fits the costs to them, and prints how far estimates are off. They are meant to be right within a
+factor of two.
 """
 
-from typing import Final
+from collections.abc import Hashable
+from operator import mul
+from typing import Any, Final, TypeAlias
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
+from msgspec.structs import astuple
 
-from service.core.request.claim import ClaimedRuns, ClaimRequest
-from service.core.request.request import Owned, QuoteRequest, Stage
+from service.answering import ClaimQuestion, Question
+from service.core.argument import Argument, Cursor
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.errors import QuoteError
+from service.core.model.named import NamedModel, named_model
+from service.core.request.accounting import Accounting
+from service.core.request.claim import ClaimedRuns
+from service.core.request.request import Cluster, Run, Stage
 from service.core.request.work import (
     Disaggregated,
     Finetuning,
     Generation,
+    Losses,
     Pretraining,
     Reinforcement,
     Work,
 )
-
-QUOTE_S: Final = 0.003
-"""A quote of one stage of known hours."""
-CLAIM_S: Final = 0.006
-"""A claim about one stage of known hours: its readings take as long as two quotes."""
-STAGE_S: Final = 0.0016
-"""Each stage: its lines, draws and quantiles."""
-EXCHANGED_S: Final = 0.0016
-"""Each stage of a quote in another currency than dollars: its lines once more."""
-CLUSTER_S: Final = 0.002
-"""A cluster of a stage's own. If it is owned, its depreciation, power and lines."""
-SEARCHED_S: Final = 0.009
-"""The best layout of a training step."""
-STATED_S: Final = 0.004
-"""A step in a layout that is stated."""
-WRITTEN_S: Final = 0.012
-"""Generation: the best spread of a replica, and the lengths of responses."""
-ROLLOUT_S: Final = 0.018
-"""A rollout and its update on the same devices."""
-SPLIT_S: Final = 0.06
-"""A rollout and its update on separate devices, with the best split of them."""
+from service.core.serving.lengths import token_lengths_of
+from service.core.training.search import combinations_of
 
 
-def estimated_cpu_s(request: QuoteRequest | ClaimRequest) -> float:
-    """Seconds of a processor that the answer to a request takes."""
-    if isinstance(request, ClaimRequest):
-        what = request.what
-        if isinstance(what, ClaimedRuns):
-            return CLAIM_S + len(what.ids) * STAGE_S
-        return CLAIM_S + sum(STAGE_S + _stage_s(stage) for stage in what.run.stages)
-    stages = request.run.stages
-    exchanged = 0.0 if request.options.currency == "USD" else EXCHANGED_S * len(stages)
-    return QUOTE_S + exchanged + sum(_stage_s(stage) for stage in stages)
+class Parts(Struct):
+    """All that takes time: how much of each there is, or the seconds that one of each takes."""
+
+    quote: float = 0.0
+    claim: float = 0.0
+    claimed_runs: float = 0.0
+    stages: float = 0.0
+    exchanged_stages: float = 0.0
+    """Stages of a quote in another currency than dollars: its lines are made once more."""
+    own_clusters: float = 0.0
+    terms: float = 0.0
+    """Discounts and uplifts."""
+    intervals: float = 0.0
+    losses: float = 0.0
+    """Stages that lose time to failures, evaluation and starts."""
+    steps: float = 0.0
+    """Stages that train."""
+    servings: float = 0.0
+    """Stages that generate."""
+    stage_intervals: float = 0.0
+    """Stages times intervals: a quantile of a stage looks at the draws of all that it rests on."""
+    serving_intervals: float = 0.0
+    """Stages that generate times intervals: each is drawn for all figures of each of them."""
+    searches: float = 0.0
+    """Searches for layouts that differ."""
+    combinations: float = 0.0
+    """Thousands of combinations of degrees that those begin with."""
+    splits: float = 0.0
+    """Stages for which a split of the devices is chosen."""
 
 
-def _stage_s(stage: Stage) -> float:
-    own = 0.0
+SECONDS: Final = Parts(
+    quote=0.0054,
+    claim=0.0058,
+    claimed_runs=0.0033,
+    stages=0.00056,
+    exchanged_stages=0.0005,
+    own_clusters=0.00047,
+    terms=0.00013,
+    intervals=0.00017,
+    losses=0.00092,
+    steps=0.0017,
+    servings=0.0053,
+    stage_intervals=0.0000035,
+    serving_intervals=0.0000029,
+    searches=0.0061,
+    combinations=0.0041,
+    splits=0.0013,
+)
+"""Seconds of a processor like that of the benchmarks, fitted together."""
+SEARCHES_OF_SPLIT: Final = 2
+"""Searches where a split of the devices is chosen: of one number of them, and of the best three."""
+COUNTS_OF_SPLIT: Final = 4
+"""Numbers of devices that these two search for."""
+MARK_OF_INTERVAL: Final = b'"low":'
+"""Each interval of a canonical request has it once. No text has it: quotes in it are escaped."""
+DECIDES_A_STEP: Final = (
+    "model",
+    "method",
+    "precision",
+    "optimizer",
+    "software_year",
+    "expert_kernels",
+    "sequence_length",
+    "global_batch_tokens",
+    "prompts_per_step",
+    "samples_per_prompt",
+    "updates_per_step",
+    "prompt_tokens",
+    "responses",
+    "placement",
+)
+"""Members of work on which the layouts of a step depend."""
+Training: TypeAlias = Pretraining | Finetuning | Reinforcement
+
+
+def estimated_cpu_s(question: Question | ClaimQuestion, catalog: Catalog) -> float:
+    """Seconds of a processor that the answer to a question takes."""
+    counted = astuple(counts_of(question, catalog))
+    return float(sum(map(mul, astuple(SECONDS), counted)))
+
+
+def counts_of(question: Question | ClaimQuestion, catalog: Catalog) -> Parts:
+    """How much there is of all that takes time."""
+    counts = Parts(intervals=question.canonical.count(MARK_OF_INTERVAL))
+    if isinstance(question, Question):
+        request = question.request
+        counts.quote = 1
+        _count_run(counts, request.run, request.cluster, catalog)
+        _count_terms(counts, request.accounting)
+        if request.options.currency != "USD":
+            counts.exchanged_stages = counts.stages
+    elif isinstance(question.request.what, ClaimedRuns):
+        runs = [catalog.runs.get(id) for id in question.request.what.ids]
+        counts.claim = 1
+        counts.claimed_runs = sum(run is not None and run.device_hours is not UNSET for run in runs)
+    else:
+        what = question.request.what
+        counts.claim = 1
+        _count_run(counts, what.run, what.cluster, catalog)
+        _count_terms(counts, what.accounting)
+    counts.stage_intervals = counts.intervals * counts.stages
+    counts.serving_intervals = counts.intervals * counts.servings
+    return counts
+
+
+def _count_terms(counts: Parts, accounting: Accounting) -> None:
+    counts.terms += len(accounting.discounts) + len(accounting.uplifts)
+
+
+def _count_run(counts: Parts, run: Run, cluster: Cluster, catalog: Catalog) -> None:
+    searched: set[Hashable] = set()
+    for stage in run.stages:
+        _count_stage(counts, stage)
+        where = cluster if stage.cluster is UNSET else stage.cluster
+        work = stage.work
+        if isinstance(work, Training) and work.layout is UNSET:
+            key = _decides_a_step(work, where)
+            if key not in searched:
+                searched.add(key)
+                _count_search(counts, work, where, catalog)
+
+
+def _decides_a_step(work: Training, cluster: Cluster) -> Hashable:
+    """Where this is alike, a quote searches once."""
+    members = tuple(getattr(work, member, None) for member in DECIDES_A_STEP)
+    network = cluster.network_gbit_per_s_per_device
+    return type(work), members, cluster.accelerator, cluster.devices, network
+
+
+def _count_stage(counts: Parts, stage: Stage) -> None:
+    work = stage.work
+    counts.stages += 1
     if stage.cluster is not UNSET:
-        own = CLUSTER_S * (2 if isinstance(stage.cluster.supply, Owned) else 1)
-    return STAGE_S + own + _work_s(stage.work)
+        counts.own_clusters += 1
+    counts.losses += isinstance(work, Losses)
+    counts.steps += isinstance(work, Training)
+    counts.servings += isinstance(work, Generation | Reinforcement)
+    counts.splits += _splits(work)
 
 
-def _work_s(work: Work) -> float:
-    if isinstance(work, Pretraining | Finetuning):
-        return SEARCHED_S if work.layout is UNSET else STATED_S
-    if isinstance(work, Generation):
-        return WRITTEN_S
-    if isinstance(work, Reinforcement):
-        return SPLIT_S if isinstance(work.placement, Disaggregated) else ROLLOUT_S
-    return 0.0
+def _count_search(counts: Parts, work: Training, cluster: Cluster, catalog: Catalog) -> None:
+    """A search for a layout on all devices, or on each number of them that may learn."""
+    at = Argument(catalog).at(work, pointer="", prefix="")
+    splits = _splits(work)
+    counts.searches += SEARCHES_OF_SPLIT if splits else 1
+    try:
+        model = named_model(at.at("model"))
+    except QuoteError:
+        return
+    if isinstance(model, NamedModel):
+        combinations = combinations_of(
+            architecture=model.architecture,
+            sequence_length=_sequence_length(at),
+            devices=cluster.devices,
+        )
+        counts.combinations += (COUNTS_OF_SPLIT if splits else 1) * combinations / 1000
+
+
+def _splits(work: Work) -> bool:
+    """Whether a split of the devices is chosen."""
+    if not isinstance(work, Reinforcement):
+        return False
+    placement = work.placement
+    return isinstance(placement, Disaggregated) and placement.generation_devices is UNSET
+
+
+def _sequence_length(at: Cursor[Any]) -> float:
+    """Tokens of a sequence, or of a mean sample with its prompt."""
+    if not isinstance(at.said, Reinforcement):
+        return float(at.said.sequence_length)
+    lengths = token_lengths_of(at)
+    return float(max(1, round(lengths.prompt_tokens.central + lengths.mean_tokens.central)))

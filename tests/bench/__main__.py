@@ -1,5 +1,6 @@
 """`make bench`: what a request costs, in process and on the wire."""
 
+from tests.bench.estimates import estimates
 from tests.bench.in_process import in_process
 from tests.bench.joint_draws import joint_draws
 from tests.bench.layouts import layouts
@@ -10,5 +11,6 @@ if __name__ == "__main__":
     in_process()
     joint_draws()
     layouts()
+    estimates()
     memory()
     on_the_wire()

@@ -141,19 +141,19 @@ def test_a_worker_that_dies_is_replaced(service):
         answer = lost.result()
         assert answer.status_code == 503
         assert answer.json()["type"] == "/problems/overloaded"
-    assert post(service, disaggregated_stages(9, stages=1)).status_code == 200
+    assert post(service, disaggregated_stages(9, stages=2)).status_code == 200
 
 
 def test_a_pool_that_has_broken_is_renewed():
     with start_service(RUNQUOTE_COMPUTE_DEADLINE_S="300") as service:
-        assert post(service, disaggregated_stages(30, stages=1)).status_code == 200
+        assert post(service, disaggregated_stages(30, stages=2)).status_code == 200
         for pid in below(service.process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         answers = []
 
         def answered():
-            answers.append(post(service, disaggregated_stages(31, stages=1)).status_code)
+            answers.append(post(service, disaggregated_stages(31, stages=2)).status_code)
             return answers[-1] == 200
 
         assert service.settles(answered)

@@ -300,6 +300,18 @@ def _with_experts(rows: _Rows, degrees: Array) -> _Rows:
     return rows.at(_experts_divide_ranks(rows.layout))
 
 
+def combinations_of(*, architecture: Architecture, sequence_length: float, devices: float) -> float:
+    """Combinations of degrees that a search begins with, as far as they fit the devices."""
+    tp, pp, cp = np.meshgrid(
+        tensor_degrees(architecture, limit=MAX_TENSOR_PARALLEL),
+        pipeline_degrees(architecture.layers, largest=devices),
+        context_degrees(sequence_length),
+        indexing="ij",
+    )
+    inner = np.count_nonzero(tp * pp * cp <= devices)
+    return float(inner * expert_degrees(architecture).size)
+
+
 def _experts_divide_ranks(layout: Layout) -> Mask:
     ranks = layout.tensor_parallel * layout.context_parallel * layout.data_parallel
     return np.asarray(ranks % layout.expert_parallel == 0)
