@@ -20,7 +20,7 @@ from service.core.draws.memo import Memo
 from service.core.figures.vocabulary import Currency
 from service.core.quote import check_names, quote
 from service.core.request.accounting import Accounting, BaseQuote
-from service.core.request.claim import ClaimRequest
+from service.core.request.claim import ClaimedRuns, ClaimRequest
 from service.core.request.request import QuoteRequest
 from service.identity.canonical import (
     canonical_claim,
@@ -48,6 +48,11 @@ class Question(Struct, frozen=True):
         return "/run/stages"
 
     @property
+    def stages(self) -> int:
+        """How many stages the run has."""
+        return len(self.request.run.stages)
+
+    @property
     def base_quote(self) -> str | None:
         """The id of the quote that the request takes its base model from."""
         return base_quote_of(self.request.accounting)
@@ -64,6 +69,12 @@ class ClaimQuestion(Struct, frozen=True):
     def costly(self) -> str:
         """Where the part of the claim stands that takes most of the time."""
         return "/what"
+
+    @property
+    def stages(self) -> int:
+        """How many stages, or reference runs, the claim is about."""
+        what = self.request.what
+        return len(what.ids if isinstance(what, ClaimedRuns) else what.run.stages)
 
     @property
     def base_quote(self) -> str | None:

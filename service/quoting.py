@@ -249,7 +249,10 @@ class Quoting:
         question, catalog = posed.question, posed.edition.catalog
         if seconds > self.apart.most_s:
             raise TooMuchToCompute(
-                seconds=seconds, most_seconds=self.apart.most_s, pointer=question.costly
+                seconds=seconds,
+                most_seconds=self.apart.most_s,
+                stages=question.stages,
+                pointer=question.costly,
             )
         if isinstance(question, Question):
             check_names(question.request, catalog)

@@ -647,7 +647,9 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unknown-stage": unknown(
         UnknownStage, "pretraining", "pre-training", "R1", pointer="/run/stages/1/after/0"
     ),
-    "too-much-to-compute": TooMuchToCompute(seconds=14.2, most_seconds=10.0, pointer="/run/stages"),
+    "too-much-to-compute": TooMuchToCompute(
+        seconds=14.2, most_seconds=10.0, stages=64, pointer="/run/stages"
+    ),
     "speed-above-peak": SpeedAbovePeak(
         tokens_per_s=500_000.0,
         peak_tokens_per_s=20_000.0,

@@ -1,5 +1,6 @@
 """Why a request cannot be quoted, in the words of the domain; nothing here knows of HTTP."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -151,10 +152,18 @@ class StageCycle(QuoteError):
 class TooMuchToCompute(QuoteError):
     """The quote takes more computing than one request may"""
 
-    def __init__(self, *, seconds: float, most_seconds: float, pointer: str) -> None:
+    def __init__(self, *, seconds: float, most_seconds: float, stages: int, pointer: str) -> None:
+        requests = math.ceil(seconds / most_seconds)
+        if requests <= stages:
+            advice = (
+                f"ask for its {stages} stages in {requests} requests of at most"
+                f" {math.ceil(stages / requests)} each"
+            )
+        else:
+            advice = "state layouts and splits, so that none is searched for"
         super().__init__(
             f"this takes about {seconds:.1f} seconds of a processor, and one request may take"
-            f" {most_seconds:g}; ask for the stages in several requests",
+            f" {most_seconds:g}; {advice}",
             pointer=pointer,
         )
 
