@@ -21,6 +21,7 @@ from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.computing.lanes import Pool
+from service.computing.warming import warm_up
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.editions.shelf import Sources, shelf_of, stocked_shelf
@@ -91,13 +92,14 @@ def build_app(
             **settings.redacted(),
         )
         try:
+            warm_up(engine=engine, catalog=shelf.current.catalog, memo=memo)
             watch.start()
             await cache.start()
             yield
         finally:
             await watch.stop()
             if quoting.apart is not None:
-                quoting.apart.pool.stop()
+                await quoting.apart.pool.stop()
             await cache.close()
             log.info("stopped")
 

@@ -94,9 +94,19 @@ class Pool:
         self._workers = workers
         self._deadline_s = deadline_s
         self._pool = self._new()
+        self._starting: asyncio.Future[bool] | None = None
 
     def _new(self) -> ProcessPool:
         return ProcessPool(max_workers=self._workers, context=self._context)
+
+    async def _started(self) -> bool:
+        """Whether the workers run. They are started when they are first needed, beside the loop.
+
+        That takes a second: the process that they are forked from imports the engine, and warms up.
+        """
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(asyncio.to_thread(_runs, self._pool))
+        return await asyncio.shield(self._starting) and self._pool.active
 
     async def run(self, task: Callable[..., T], *arguments: object, seconds: float) -> T:
         """The result of a task that takes about so many seconds.
@@ -106,8 +116,11 @@ class Pool:
         workers are forked from was killed, makes place for a new one.
         """
         async with self.lane.taken(seconds):
-            if not self._pool.active:
-                self._renew()
+            broken = self._pool
+            if not await self._started():
+                if self._pool is broken:
+                    self._renew()
+                await self._started()
             pool = self._pool
             try:
                 future = pool.schedule(task, args=list(arguments), timeout=self._deadline_s)
@@ -124,10 +137,25 @@ class Pool:
     def _renew(self) -> None:
         """Take a new pool in the place of one that has broken."""
         log.warning("worker pool renewed")
-        self.stop()
+        self._end()
         self._pool = self._new()
+        self._starting = None
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End all workers, whatever they do."""
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+        self._end()
+
+    def _end(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
         self._pool.join()
+
+
+def _runs(pool: ProcessPool) -> bool:
+    """Whether a pool runs, which starts it if it is new."""
+    try:
+        return pool.active
+    except OSError as error:
+        log.warning("workers not started", reason=str(error))
+        return False

@@ -1,5 +1,7 @@
-"""Imported by the process that workers are forked from, so that each begins with a catalog."""
+"""Imported by the process that workers are forked from, so that each begins warm."""
 
-from service.computing.worker import warm
+from service.computing.warming import warm_up
+from service.computing.worker import embedded_workshop
 
-warm()
+own = embedded_workshop()
+warm_up(engine=own.engine, catalog=own.catalog, memo=own.memo)

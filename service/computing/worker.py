@@ -72,10 +72,11 @@ _heap: Final = Heap()
 _editions: Final[LRUCache[str, Catalog]] = LRUCache(MOST_EDITIONS)
 
 
-def warm() -> None:
-    """Have the embedded edition at hand."""
+def embedded_workshop() -> Workshop:
+    """The embedded edition, from now on at hand."""
     catalog = Recipe().made()
     _editions[catalog.digest] = catalog
+    return workshop(catalog.digest, None)
 
 
 def workshop(digest: str, recipe: Recipe | None) -> Workshop:

@@ -79,6 +79,11 @@ class Memo:
         """How often values of this kind were found, and how often not."""
         return Counts(self._hits[kind], self._misses[kind])
 
+    def count_anew(self) -> None:
+        """Forget what was counted so far."""
+        self._hits = dict.fromkeys(KINDS, 0)
+        self._misses = dict.fromkeys(KINDS, 0)
+
     @property
     def used_bytes(self) -> int:
         """Bytes of all entries together, never more than the bound."""
