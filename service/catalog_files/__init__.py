@@ -18,9 +18,16 @@ from service.catalog_files.exclusions import read_exclusions
 from service.catalog_files.files import DataFiles
 from service.catalog_files.market.billing import read_billing
 from service.catalog_files.market.book import read_book
-from service.catalog_files.market.offers import by_accelerator, read_offers, read_providers
+from service.catalog_files.market.commitments import read_commitments, usual_commitments
+from service.catalog_files.market.offers import (
+    by_accelerator,
+    in_dollars,
+    read_offers,
+    read_providers,
+)
 from service.catalog_files.market.prices import (
     read_consumer_prices,
+    read_exchange_rates,
     read_price_history,
     read_spot_reclaims,
 )
@@ -54,6 +61,8 @@ def load_catalog(
     accelerators = read_accelerators(files, sources, ranges, assumptions)
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers, ranges)
+    usd_by_offer = in_dollars(offers, assumptions)
+    commitments = read_commitments(files, sources, accelerators, providers, ranges)
     boards = rows_by_board(files, accelerators)
     aliases = read_aliases(files, accelerators)
     runs = read_runs(files, aliases, ranges)
@@ -69,13 +78,17 @@ def load_catalog(
         models=read_models(files, ranges),
         runs=runs,
         assumptions=error_figures(engine, as_of=files.edition.date) | assumptions,
-        price_rows=by_accelerator(offers),
+        price_rows=by_accelerator(offers, usd_by_offer),
+        usd_by_offer=usd_by_offer,
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,
         fleet_pues=read_fleet_pues(files, sources, ranges),
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),
         billing=read_billing(files, sources, providers, ranges),
+        commitments=commitments,
+        usual_commitments=usual_commitments(commitments, providers),
+        exchange_rates=read_exchange_rates(files, sources, ranges),
         purchases=purchases(boards),
         consumer_prices=read_consumer_prices(files, sources, ranges),
         exclusions=read_exclusions(files, runs),

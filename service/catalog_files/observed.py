@@ -9,7 +9,9 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from service.core.catalog.catalog import OUTSIDE_THE_MARKET, Catalog, Offer, PriceKind
+from service.catalog_files.market.offers import usd_of
+from service.core.catalog.catalog import Catalog, Offer, PriceKind
+from service.core.catalog.market import standing_of
 from service.core.catalog.observed import (
     LEAST_OF_A_DEVICE,
     AskedPrice,
@@ -22,7 +24,6 @@ from service.core.figures.units import Unit
 
 COMPARABLE: Final[tuple[PriceKind, ...]] = ("on_demand", "reserved_1y", "reserved_3y")
 """Terms of prices that a given rate is compared with. What can be taken back is cheaper."""
-DOLLARS_PER: Final = {"eur": "usd_per_eur", "gbp": "usd_per_gbp"}
 BILLION: Final = 1e9
 FLOP_PER_PARAMETER_AND_TOKEN: Final = 6.0
 """Of a training step, forward and backward (arXiv 2001.08361)."""
@@ -78,17 +79,16 @@ def asked_prices_in(catalog: Catalog) -> dict[str, tuple[AskedPrice, ...]]:
 
 
 def _asked(catalog: Catalog, rows: Sequence[Offer]) -> Iterator[AskedPrice]:
-    """Rows come newest first and, within a date, cheapest first."""
+    """Rows come newest first and, within a date, cheapest first. An operator's own go before."""
     newest: dict[tuple[str, str], Offer] = {}
-    for offer in rows:
-        if (
-            offer.price_kind in COMPARABLE
-            and catalog.providers[offer.provider].kind not in OUTSIDE_THE_MARKET
-        ):
-            newest.setdefault((offer.provider, offer.price_kind), offer)
+    for through in (False, True):
+        for offer in rows:
+            if offer.price_kind in COMPARABLE and offer.complete and not offer.sold_out:
+                one = standing_of(catalog, offer)
+                if one.segment in ("hyperscaler", "neocloud") and bool(one.through) == through:
+                    newest.setdefault((one.seller, offer.price_kind), offer)
     for offer in newest.values():
-        (usd,) = _usd(catalog, [offer.price_per_device_hour])
-        yield AskedPrice(usd, offer.observed_on, offer.id)
+        yield AskedPrice(catalog.usd_by_offer[offer.id], offer.observed_on, offer.id)
 
 
 def _rents(catalog: Catalog, device: str) -> list[float]:
@@ -231,6 +231,4 @@ def _usd(catalog: Catalog, prices: Iterable[Datum | UnsetType]) -> Iterator[floa
     """Prices in dollars, at the catalog's rates of exchange."""
     for price in prices:
         if price is not UNSET:
-            currency = DOLLARS_PER.get(price.unit.partition("/")[0])
-            rate = 1.0 if currency is None else catalog.assumption(currency)._value  # noqa: SLF001
-            yield price._value * rate  # noqa: SLF001
+            yield usd_of(price, catalog.assumptions)

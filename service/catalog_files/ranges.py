@@ -33,6 +33,8 @@ ExactName = Literal[
     "definition",
     "convention",
     "price_index",
+    "published_discount",
+    "reference_rate_of_exchange",
 ]
 LISTED: Final = ("on_demand", "reserved_1y", "reserved_3y", "reserved_3m", "reserved_6m")
 """Kinds of price that are listed until the seller changes them. The others follow demand."""

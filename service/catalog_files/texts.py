@@ -26,6 +26,8 @@ IN_AN_OVERLAY: Final = (
     "offers/*.csv",
     "prices/purchase_prices.csv",
     "prices/price_history.csv",
+    "prices/commitments.csv",
+    "prices/exchange_rates.csv",
     "billing.csv",
     "currencies.toml",
 )

@@ -1,8 +1,8 @@
 """`prices/*.csv` and `spot/*.csv`: past prices, consumer prices, and interruptions of spot."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -10,8 +10,16 @@ from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.market.offers import PRICE_UNITS, Currency, Price
 from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import MEDIUM, Sources, Text
-from service.core.catalog.catalog import PriceKind, PricePoint, Slug, SpotReclaim
+from service.core.catalog.catalog import (
+    ExchangeRate,
+    IndexKind,
+    PriceKind,
+    PricePoint,
+    Slug,
+    SpotReclaim,
+)
 from service.core.figures.sources import AsOf, Datum
+from service.core.figures.units import Unit
 
 Indexed = TypeVar("Indexed", PricePoint, SpotReclaim)
 Percent = Annotated[float, Meta(ge=-100, le=100)]
@@ -32,7 +40,7 @@ class HistoryRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     accelerator: Slug
     date: AsOf
-    price_kind: PriceKind | Literal["index"]
+    price_kind: PriceKind | IndexKind
     scope: Text
     price_per_device_hour: Price
     currency: Currency
@@ -53,6 +61,15 @@ class SpotRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     observed_on: AsOf
     source: Slug
     note: str = ""
+
+
+class ExchangeRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A line of `prices/exchange_rates.csv`."""
+
+    currency: Literal["EUR", "GBP", "INR", "CNY", "JPY"]
+    date: AsOf
+    usd_per_unit: Annotated[float, Meta(gt=0, le=1e4)]
+    source: Slug
 
 
 class ConsumerRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,6 +94,41 @@ def read_consumer_prices(files: DataFiles, sources: Sources, ranges: Ranges) -> 
                 **ranges.exact("price_index", row.index),
             )
     return {int(year): index for year, index in sorted(found.items())}
+
+
+RATE_UNITS: Final[Mapping[str, Unit]] = {
+    "EUR": "usd/eur",
+    "GBP": "usd/gbp",
+    "INR": "usd/inr",
+    "CNY": "usd/cny",
+    "JPY": "usd/jpy",
+}
+
+
+def read_exchange_rates(
+    files: DataFiles, sources: Sources, ranges: Ranges
+) -> dict[str, tuple[ExchangeRate, ...]]:
+    """Dated rates of exchange by currency, oldest first."""
+    found: dict[str, ExchangeRate] = {}
+    for place, row in files.csv_rows("prices/exchange_rates.csv", ExchangeRow):
+        with suppress(RefusedError):
+            name = f"exchange_rates/{row.currency}/{row.date}/usd_per_unit"
+            place.check_new(name, found)
+            found[name] = ExchangeRate(
+                currency=row.currency,
+                date=row.date,
+                usd_per_unit=Datum(
+                    name=name,
+                    _value=row.usd_per_unit,
+                    unit=RATE_UNITS[row.currency],
+                    source=sources.cite(place, row.source, as_of=row.date),
+                    **ranges.exact("reference_rate_of_exchange", row.usd_per_unit),
+                ),
+            )
+    by_currency: dict[str, list[ExchangeRate]] = {}
+    for rate in sorted(found.values(), key=lambda rate: rate.date):
+        by_currency.setdefault(rate.currency, []).append(rate)
+    return {currency: tuple(rates) for currency, rates in by_currency.items()}
 
 
 def read_price_history(

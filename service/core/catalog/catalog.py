@@ -43,18 +43,37 @@ Slug: TypeAlias = Annotated[
 PriceKind: TypeAlias = Literal[
     "on_demand",
     "spot",
-    "reserved_1y",
-    "reserved_3y",
+    "reserved_7d",
+    "reserved_1m",
     "reserved_3m",
     "reserved_6m",
+    "reserved_1y",
+    "reserved_2y",
+    "reserved_3y",
+    "reserved_5y",
+    "reserved",
+    "monthly",
     "capacity_block",
     "calendar",
     "flex_start",
     "community",
     "marketplace",
+    "serverless",
     "shared",
     "auction_floor",
     "reference",
+]
+IndexKind: TypeAlias = Literal["index", "index_1y_contract", "forward"]
+"""Kinds of past price that no seller asked: indices, and quotations of deliveries to come."""
+MarketTerm: TypeAlias = Literal[
+    "on_demand",
+    "spot",
+    "reserved_1m",
+    "reserved_3m",
+    "reserved_6m",
+    "reserved_1y",
+    "reserved_3y",
+    "capacity_block",
 ]
 ProviderKind: TypeAlias = Literal[
     "hyperscaler",
@@ -62,6 +81,7 @@ ProviderKind: TypeAlias = Literal[
     "regional_cloud",
     "marketplace",
     "reseller",
+    "broker",
     "anonymous_host",
     "bare_metal",
     "auction_marketplace",
@@ -69,19 +89,19 @@ ProviderKind: TypeAlias = Literal[
     "gpu_cloud_and_community",
     "consumer_marketplace",
     "virtualised_gpu",
+    "survey",
     "reference",
 ]
-OUTSIDE_THE_MARKET: Final[frozenset[ProviderKind]] = frozenset(
-    {
-        "marketplace",
-        "consumer_marketplace",
-        "auction_marketplace",
-        "anonymous_host",
-        "virtualised_gpu",
-        "reference",
-    }
-)
-"""Sellers of single hosts, auctions, shares of a device or assumptions, not of clusters."""
+Segment: TypeAlias = Literal["hyperscaler", "neocloud", "marketplace"]
+SEGMENT_OF_OPERATORS: Final[Mapping[ProviderKind, Segment]] = {
+    "hyperscaler": "hyperscaler",
+    "gpu_cloud": "neocloud",
+    "regional_cloud": "neocloud",
+    "bare_metal": "neocloud",
+    "gpu_cloud_and_community": "neocloud",
+}
+"""Sellers that operate the machines which they rent out, and the part of the market they are in."""
+
 BOOK_FIGURES: Final = "book/"
 """What the names of figures of a price book begin with."""
 
@@ -172,16 +192,30 @@ class PurchasePrice(Struct, frozen=True, kw_only=True):
 
 
 class Provider(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A seller of device-hours; `kind` is this catalog's own classification."""
+    """A seller of device-hours; `kind` is this catalog's own classification.
+
+    `operator` is the seller that operates the machines, if that is another: the one of which this
+    is an earlier name, its owner, or the one whose machines it resells. `aliases` are names in
+    print. `clusters` says whether it rents out several instances on one fast network.
+    """
 
     id: Slug
     kind: ProviderKind
-    alias: str = ""
+    operator: str = ""
+    aliases: tuple[str, ...] = ()
+    clusters: Literal["yes", "no", ""] = ""
+    clusters_basis: str = ""
+    country: str = ""
+    country_recalled: bool = False
     note: str = ""
 
 
 class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One dated price of one seller; a changed price is a new row."""
+    """One dated price of one seller; a changed price is a new row.
+
+    `complete` prices include vCPU and RAM. `multi_node` says whether several instances come on one
+    fast network; it is empty if the source does not say. `min_devices` is the least that is sold.
+    """
 
     id: Slug
     provider: Slug
@@ -199,7 +233,28 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     vcpus: int | UnsetType = UNSET
     ram_gb: float | UnsetType = UNSET
     network_gbps: float | UnsetType = UNSET
+    complete: bool = True
+    multi_node: Literal["yes", "no", ""] = ""
+    min_devices: int = 1
+    min_term: str = ""
+    prepay: str = ""
+    sold_out: bool = False
     licence: str = ""
+    note: str = ""
+
+
+class Commitment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a seller's price at a term is over its own on demand, as it publishes that.
+
+    Without an `accelerator` it holds for all devices.
+    """
+
+    provider: Slug
+    term: PriceKind
+    price_over_on_demand: Datum
+    accelerator: str = ""
+    min_devices: int = 1
+    prepay: str = ""
     note: str = ""
 
 
@@ -268,12 +323,20 @@ class SpotReclaim(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class ExchangeRate(Struct, frozen=True, kw_only=True):
+    """Dollars for one unit of a currency on a day."""
+
+    currency: str
+    date: AsOf
+    usd_per_unit: Datum
+
+
 class PricePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One past price of a device-hour; rows of different `scope` are different products."""
 
     accelerator: Slug
     date: AsOf
-    price_kind: PriceKind | Literal["index"]
+    price_kind: PriceKind | IndexKind
     scope: str
     price_per_device_hour: Datum
     note: str = ""
@@ -400,10 +463,13 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     `published_at` is the instant at which this edition was published (RFC 3339, UTC).
     `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
     `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
-    by accelerator too, `fleet_pues` by operator. `accelerator_aliases` maps names used in print to
-    ids. `systems` are the servers and racks in which devices are sold. `purchases` are what was
-    asked or paid for each device, `purchase_prices` what follows for it. `billing` is by
-    `seller/kind of price`, or by `seller/` for all other kinds. `engine` has the constants of the
+    by accelerator too, `fleet_pues` by operator, `exchange_rates` by currency, oldest first.
+    `accelerator_aliases` maps names used in print to ids. `systems` are the servers and racks in
+    which devices are sold. `purchases` are what was asked or paid for each device,
+    `purchase_prices` what follows for it. `billing` is by `seller/kind of price`, or by `seller/`
+    for all other kinds. `commitments` are published discounts by `operator/term`,
+    `usual_commitments` what follows from those of a segment, by `segment/term`. `usd_by_offer` has
+    the prices of all offers in dollars, only to compare them. `engine` has the constants of the
     step-time engine. `observed` has the ranges that given numbers are compared with, and
     `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is the index
     of consumer prices by year, oldest first. `book` has the rates of a price book by name. They are
@@ -427,7 +493,11 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
+    usd_by_offer: dict[str, float] = field(default_factory=dict)
     billing: dict[str, BillingTerms] = field(default_factory=dict)
+    commitments: dict[str, tuple[Commitment, ...]] = field(default_factory=dict)
+    usual_commitments: dict[str, Datum] = field(default_factory=dict)
+    exchange_rates: dict[str, tuple[ExchangeRate, ...]] = field(default_factory=dict)
     purchases: dict[str, tuple[PastPurchase, ...]] = field(default_factory=dict)
     consumer_prices: dict[int, Datum] = field(default_factory=dict)
     exclusions: tuple[ExcludedCost, ...] = ()

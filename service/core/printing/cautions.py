@@ -14,7 +14,18 @@ from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName
 
 PRICE_UNITS: Final[frozenset[Unit]] = frozenset(
-    ("usd/device_hour", "eur/device_hour", "usd/device", "usd/kwh", "eur/kwh", "gbp/kwh")
+    (
+        "usd/device_hour",
+        "eur/device_hour",
+        "gbp/device_hour",
+        "inr/device_hour",
+        "cny/device_hour",
+        "jpy/device_hour",
+        "usd/device",
+        "usd/kwh",
+        "eur/kwh",
+        "gbp/kwh",
+    )
 )
 DATE_LENGTH: Final = len("2026-01-01")
 

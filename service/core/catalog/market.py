@@ -1,0 +1,391 @@
+"""Who votes in the market of a device: one offer of each operator, and why others are left out.
+
+The rules are numbered as in docs/market.md. Only offers are chosen here; no number is opened.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
+from typing import Final, Literal, TypeAlias, get_args
+
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from service.core.catalog.catalog import (
+    SEGMENT_OF_OPERATORS,
+    Catalog,
+    Commitment,
+    MarketTerm,
+    Offer,
+    PriceKind,
+    Provider,
+    ProviderKind,
+    Segment,
+)
+from service.core.catalog.dates import day_of
+from service.core.figures.sources import Datum
+
+LeftOutReason: TypeAlias = Literal[
+    "not_an_operator",
+    "shared_device",
+    "component",
+    "behind_operator",
+    "single_node",
+    "below_minimum",
+    "sold_out",
+    "no_on_demand_price",
+    "too_old",
+    "outlier",
+]
+LEFT_OUT: Final[tuple[LeftOutReason, ...]] = get_args(LeftOutReason)
+"""Why a seller has no vote, in the order in which the rules are applied."""
+PriceBasis: TypeAlias = Literal["own_price", "own_discount", "segment_discount", "on_demand_price"]
+KINDS_OF_TERM: Final[Mapping[MarketTerm, tuple[PriceKind, ...]]] = {
+    "on_demand": ("on_demand",),
+    "spot": ("spot",),
+    "reserved_1m": ("reserved_1m",),
+    "reserved_3m": ("reserved_3m",),
+    "reserved_6m": ("reserved_6m",),
+    "reserved_1y": ("reserved_1y",),
+    "reserved_3y": ("reserved_3y",),
+    "capacity_block": ("capacity_block", "calendar"),
+}
+SELLERS_OF_OTHERS: Final[frozenset[ProviderKind]] = frozenset(
+    {
+        "marketplace",
+        "consumer_marketplace",
+        "auction_marketplace",
+        "anonymous_host",
+        "reseller",
+        "broker",
+    }
+)
+"""Sellers of machines of others: the segment `marketplace`."""
+HOSTED: Final[tuple[PriceKind, ...]] = ("marketplace", "community")
+"""Kinds of price of other people's machines, whoever lists them. They are on demand."""
+COMMITTED: Final[tuple[MarketTerm, ...]] = (
+    "reserved_1m",
+    "reserved_3m",
+    "reserved_6m",
+    "reserved_1y",
+    "reserved_3y",
+)
+"""Terms whose price is a seller's own, or follows from its price on demand."""
+LEAST_SELLERS: Final = 4
+"""Fewest sellers of a market that is not thin."""
+NODE_DEVICES: Final = 8.0
+"""Devices of a usual node. A price list by the device may be of nodes of this size."""
+SAME_LIST_DAYS: Final = 90
+"""Rows of one seller that are this much older than its newest still count as its list of today."""
+OLD_DAYS: Final = 365
+"""A seller whose newest price is older than the market's newest by more than this has no vote."""
+LEAST_SCREENED: Final = 5
+OUTLYING_DEVIATIONS: Final = 3.5
+LEAST_DEVIATION: Final = 0.2
+"""A price is an outlier of its segment if its logarithm is so many deviations from the median.
+
+A deviation is 1.4826 times the median absolute deviation, as of a normal distribution, and at least
+0.2: nothing within a factor of two of the median is an outlier. Source: Iglewicz and Hoaglin 1993.
+"""
+NORMAL_CONSISTENCY: Final = 1.4826
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A cluster for which a market is asked, and the terms."""
+
+    accelerator: str
+    devices: float
+    term: MarketTerm = "on_demand"
+    provider: str | UnsetType = UNSET
+    region: str | UnsetType = UNSET
+    segment: Segment | UnsetType = UNSET
+
+
+class Seat(Struct, frozen=True, kw_only=True):
+    """One seller of a market, and the offer that stands for it.
+
+    With the basis `own_price` the offer is of the term that is asked for. Otherwise it is on
+    demand, and `over_on_demand` is what the term's price is over it, if it is not the same.
+    `network_known` says that the offer makes the cluster; otherwise the source does not say.
+    `through` is the broker or the reseller that lists it, if the seller itself lists nothing.
+    """
+
+    seller: str
+    segment: Segment
+    offer: Offer
+    network_known: bool
+    through: str = ""
+    basis: PriceBasis = "own_price"
+    over_on_demand: Datum | None = None
+
+
+class Panel(Struct, frozen=True, kw_only=True):
+    """The sellers of a market, by id, and those that are left out by the reason."""
+
+    seats: tuple[Seat, ...]
+    left_out: dict[LeftOutReason, tuple[str, ...]]
+
+
+def panel_of(catalog: Catalog, wanted: Wanted) -> Panel:
+    """The market of a device under some terms, for a cluster of some size."""
+    if wanted.term not in COMMITTED:
+        return _screened(catalog, _candidates(catalog, wanted, wanted.term))
+    at_term = _candidates(catalog, wanted, wanted.term)
+    on_demand = _screened(catalog, _candidates(catalog, wanted, "on_demand"))
+    if not on_demand.seats:
+        return _screened(catalog, at_term)
+    own = {seat.seller: seat for seat in at_term.seats}
+    others = tuple(sorted(own.keys() - {seat.seller for seat in on_demand.seats}))
+    listed = {name for names in on_demand.left_out.values() for name in names}
+    alone = tuple(name for name in others if name not in listed)
+    return Panel(
+        seats=tuple(
+            own.get(seat.seller) or _committed(catalog, wanted, seat) for seat in on_demand.seats
+        ),
+        left_out=on_demand.left_out | ({"no_on_demand_price": alone} if alone else {}),
+    )
+
+
+def _committed(catalog: Catalog, wanted: Wanted, seat: Seat) -> Seat:
+    """A seller on demand that lists no price of the term: its own discount, or its segment's."""
+    published = catalog.commitments.get(f"{seat.seller}/{wanted.term}", ())
+    own = _own_commitment(published, wanted)
+    if own is not None:
+        return _with(seat, "own_discount", own.price_over_on_demand)
+    usual = catalog.usual_commitments.get(f"{seat.segment}/{wanted.term}")
+    if usual is None:
+        return _with(seat, "on_demand_price", None)
+    return _with(seat, "segment_discount", usual)
+
+
+def _own_commitment(published: Iterable[Commitment], wanted: Wanted) -> Commitment | None:
+    """The discount on this device, else that on all devices, if the cluster is large enough."""
+    fitting = [
+        one
+        for one in published
+        if one.accelerator in ("", wanted.accelerator) and one.min_devices <= wanted.devices
+    ]
+    return max(fitting, key=lambda one: one.accelerator, default=None)
+
+
+def _with(seat: Seat, basis: PriceBasis, over_on_demand: Datum | None) -> Seat:
+    return replace(seat, basis=basis, over_on_demand=over_on_demand)
+
+
+def _candidates(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Panel:
+    """One offer of each seller that can make the cluster, before any price is compared."""
+    fitting: dict[str, list[Standing]] = {}
+    refused: dict[str, LeftOutReason] = {}
+    for one in _standings(catalog, wanted, term):
+        reason = _why_not(catalog, wanted, one)
+        if reason is None:
+            fitting.setdefault(one.seller, []).append(one)
+        elif LEFT_OUT.index(refused.get(one.listed_by, reason)) <= LEFT_OUT.index(reason):
+            refused[one.listed_by] = reason
+    seats = []
+    for seller in sorted(fitting):
+        own = [one for one in fitting[seller] if not one.through]
+        if own:
+            refused |= {one.through: "behind_operator" for one in fitting[seller] if one.through}
+        seats.append(_seat(catalog, wanted, own or fitting[seller]))
+    voting = {seat.seller for seat in seats}
+    return Panel(
+        seats=tuple(seats),
+        left_out=_by_reason((name, why) for name, why in refused.items() if name not in voting),
+    )
+
+
+def fitting_offers(catalog: Catalog, wanted: Wanted) -> tuple[Offer, ...]:
+    """All offers of a term that can make a cluster, whether or not they stand for their seller."""
+    return tuple(
+        one.offer
+        for one in _standings(catalog, wanted, wanted.term)
+        if _why_not(catalog, wanted, one) is None
+    )
+
+
+def offers_of_operators(catalog: Catalog, accelerator: str) -> Iterator[Offer]:
+    """All offers of a device by who operates the machines, of any size and under any terms."""
+    for offer in catalog.price_rows.get(accelerator, ()):
+        if standing_of(catalog, offer).segment in ("hyperscaler", "neocloud"):
+            yield offer
+
+
+def _by_reason(
+    refused: Iterable[tuple[str, LeftOutReason]],
+) -> dict[LeftOutReason, tuple[str, ...]]:
+    found: dict[LeftOutReason, list[str]] = {}
+    for seller, reason in sorted(refused):
+        found.setdefault(reason, []).append(seller)
+    return {reason: tuple(found[reason]) for reason in LEFT_OUT if reason in found}
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """An offer, the seller for which it would vote, and the broker or reseller that lists it.
+
+    Without a segment the seller is in no part of the market. A price that is `resold` is its
+    reseller's own, and never stands for the operator. That of a broker may.
+    """
+
+    offer: Offer
+    seller: str
+    segment: Segment | None
+    through: str = ""
+    resold: bool = False
+
+    @property
+    def listed_by(self) -> str:
+        """Who lists the offer."""
+        return self.through or self.seller
+
+
+def _standings(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[Standing]:
+    """The offers that are asked about."""
+    kinds = KINDS_OF_TERM[term]
+    hosted = (*kinds, *HOSTED) if term == "on_demand" else kinds
+    for offer in catalog.price_rows.get(wanted.accelerator, ()):
+        if offer.price_kind in hosted and wanted.region in (UNSET, offer.region):
+            standing = standing_of(catalog, offer, listed=wanted.segment == "marketplace")
+            asked = _if_asked(catalog, wanted, standing)
+            if asked is not None and wanted.segment in (UNSET, asked.segment):
+                yield asked
+
+
+def standing_of(catalog: Catalog, offer: Offer, *, listed: bool = False) -> Standing:
+    """For whom an offer votes: for who operates the machines, or, if `listed`, for who lists it.
+
+    Prices of hosts on a marketplace stand for the marketplace.
+    """
+    provider = catalog.providers[offer.provider]
+    segment = SEGMENT_OF_OPERATORS.get(provider.kind)
+    through, resold = offer.seller, segment is None and bool(provider.operator)
+    if resold:
+        through = through or provider.id
+        segment = SEGMENT_OF_OPERATORS.get(catalog.providers[provider.operator].kind)
+    if segment is None or offer.price_kind in HOSTED or (listed and through):
+        name = offer.seller or provider.id
+        nowhere = segment is None and provider.kind not in SELLERS_OF_OTHERS
+        return Standing(offer=offer, seller=name, segment=None if nowhere else "marketplace")
+    return Standing(
+        offer=offer,
+        seller=operator_of(provider),
+        segment=segment,
+        through=through,
+        resold=resold,
+    )
+
+
+def operator_of(provider: Provider) -> str:
+    """The seller that operates the machines of a seller: itself, unless the catalog says who."""
+    return provider.operator or provider.id
+
+
+def _if_asked(catalog: Catalog, wanted: Wanted, one: Standing) -> Standing | None:
+    """An offer, unless one seller is asked for by its name and the offer is another's.
+
+    Prices of hosts on the marketplace of an operator are asked for by the segment.
+    """
+    if wanted.provider is UNSET:
+        return one
+    named = catalog.providers[wanted.provider]
+    if named.kind in SEGMENT_OF_OPERATORS:
+        hosted = one.segment == "marketplace" and wanted.segment is UNSET
+        return one if one.seller == operator_of(named) and not hosted else None
+    if named.id not in (one.offer.provider, one.offer.seller):
+        return None
+    return Standing(offer=one.offer, seller=named.id, segment="marketplace")
+
+
+def _why_not(catalog: Catalog, wanted: Wanted, one: Standing) -> LeftOutReason | None:
+    """Why an offer does not count. None if it does."""
+    offer = one.offer
+    unasked = wanted.provider is UNSET and wanted.segment is UNSET
+    if one.segment is None or (one.segment == "marketplace" and unasked):
+        shared = catalog.providers[offer.provider].kind == "virtualised_gpu"
+        return "shared_device" if shared else "not_an_operator"
+    if one.resold and unasked:
+        return "behind_operator"
+    if not offer.complete:
+        return "component"
+    if makes(catalog, offer, wanted.devices) == "no":
+        return "single_node"
+    if offer.min_devices > wanted.devices:
+        return "below_minimum"
+    return "sold_out" if offer.sold_out else None
+
+
+def makes(catalog: Catalog, offer: Offer, devices: float) -> Literal["yes", "no", "unknown"]:
+    """Whether instances of an offer make a cluster of so many devices on one fast network.
+
+    One instance needs no network. A price by the device holds up to a usual node, unless the row
+    says that there is nothing beside the instance. If a row does not say, its seller may: one that
+    rents out single instances only makes no more than a usual node.
+    """
+    if devices <= offer.devices:
+        return "yes"
+    if offer.multi_node:
+        return offer.multi_node
+    if offer.devices == 1 and devices <= NODE_DEVICES:
+        return "yes"
+    single = catalog.providers[offer.provider].clusters == "no"
+    return "no" if single and devices > NODE_DEVICES else "unknown"
+
+
+def _seat(catalog: Catalog, wanted: Wanted, of_seller: Sequence[Standing]) -> Seat:
+    """The offer that stands for a seller, of those that can make the cluster.
+
+    It is one that surely makes it, else the newest, else the cheapest for this cluster.
+    """
+    days = {one.offer.id: day_of(one.offer.observed_on) for one in of_seller}
+    newest = max(days.values())
+    usd = catalog.usd_by_offer
+
+    def order(one: Standing) -> tuple[bool, int, float, int, str]:
+        offer = one.offer
+        age = (newest - days[offer.id]).days
+        unknown = makes(catalog, offer, wanted.devices) == "unknown"
+        cost = usd[offer.id] * math.ceil(wanted.devices / offer.devices) * offer.devices
+        return age > SAME_LIST_DAYS or unknown, age, cost, -offer.devices, offer.id
+
+    best = min(of_seller, key=order)
+    assert best.segment is not None
+    return Seat(
+        seller=best.seller,
+        segment=best.segment,
+        offer=best.offer,
+        through=best.through,
+        network_known=makes(catalog, best.offer, wanted.devices) == "yes",
+    )
+
+
+def _screened(catalog: Catalog, panel: Panel) -> Panel:
+    """A market without sellers whose price is far older than the newest, and without outliers."""
+    if not panel.seats:
+        return panel
+    days = {seat.seller: day_of(seat.offer.observed_on) for seat in panel.seats}
+    newest = max(days.values())
+    old = {name for name, day in days.items() if (newest - day).days > OLD_DAYS}
+    recent = [seat for seat in panel.seats if seat.seller not in old]
+    outlying = _outliers(catalog.usd_by_offer, recent)
+    left_out = dict(panel.left_out)
+    if old:
+        left_out["too_old"] = tuple(sorted(old))
+    if outlying:
+        left_out["outlier"] = tuple(sorted(outlying))
+    kept = tuple(seat for seat in recent if seat.seller not in outlying)
+    return Panel(seats=kept, left_out=left_out)
+
+
+def _outliers(usd: Mapping[str, float], seats: Iterable[Seat]) -> set[str]:
+    """The sellers whose prices are outliers of their segment. None where a segment has few."""
+    by_segment: dict[Segment, dict[str, float]] = {}
+    for seat in seats:
+        by_segment.setdefault(seat.segment, {})[seat.seller] = math.log(usd[seat.offer.id])
+    found: set[str] = set()
+    for logs in by_segment.values():
+        if len(logs) >= LEAST_SCREENED:
+            middle = median(logs.values())
+            spread = NORMAL_CONSISTENCY * median(abs(one - middle) for one in logs.values())
+            most = OUTLYING_DEVIATIONS * max(spread, LEAST_DEVIATION)
+            found |= {seller for seller, one in logs.items() if abs(one - middle) > most}
+    return found
