@@ -19,6 +19,9 @@ from service.core.request.request import QuoteRequest
 TEST_ENGINE = EngineStamp(version="test", digest="sha256:" + "0" * 64)
 PRINTED = Judged(why="made up for a test", as_of="2026-01-01", confidence="high")
 
+EUR = 1.2
+"""Dollars for a euro in test worlds."""
+
 MEMO = Memo()
 """Shared by all quotes of a test process: it changes no byte of any."""
 
@@ -95,11 +98,16 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         assumptions=embedded().assumptions
         | {
             "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
-            "usd_per_eur": datum("currencies/usd_per_eur", 1.2, "usd/eur"),
+            "usd_per_eur": datum("currencies/usd_per_eur", EUR, "usd/eur"),
         },
         price_rows={
             device.id: tuple(row for row in rows if row.accelerator == device.id)
             for device in devices
+        },
+        usd_by_offer={
+            row.id: row.price_per_device_hour._value
+            * (EUR if row.price_per_device_hour.unit.startswith("eur") else 1.0)
+            for row in rows
         },
         regions=frozenset(row.region for row in rows),
     )

@@ -24,6 +24,7 @@ from service.core.draws.memo import Memo
 from service.core.plausible import warn_of_implausible
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
+from service.core.printing.markets import markets_of
 from service.core.printing.printing import (
     estimate_with_outcomes,
     printed_bill,
@@ -99,6 +100,7 @@ def quote(
             printed_ownership(one, spread, currency=currency) for one in bills.ownerships
         ),
         rate_versus_market=tuple(printed_rate_position(one) for one in rates),
+        markets=markets_of(catalog, stages),
         stages=tuple(
             printed_stage(
                 stage.effort,

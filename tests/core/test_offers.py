@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core.answer import PricedBill, PricedLine, UnpricedBill, UnpricedLine
-from service.core.bills.prices import at_level
+from service.core.bills.prices.formulas import at_level
 from service.core.catalog.errors import NotQuotable
 from tests.worlds import answer, device, offer, priced, run_of, world
 

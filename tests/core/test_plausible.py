@@ -13,7 +13,7 @@ from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import Refused
 from service.catalog_files.observed import asked_prices_in, observed_in
 from service.core.argument import Argument
-from service.core.catalog.catalog import OUTSIDE_THE_MARKET
+from service.core.catalog.market import standing_of
 from service.core.catalog.observed import AskedPrice, observed, price_position
 from service.core.figures.units import HOURS_PER_MONTH
 from service.core.plausible import (
@@ -502,8 +502,10 @@ def test_comparable_prices_are_those_that_enter_the_market_statistic():
     catalog = embedded()
     for prices in catalog.asked_prices.values():
         rows = [catalog.offers[price.offer] for price in prices]
-        assert not {catalog.providers[row.provider].kind for row in rows} & OUTSIDE_THE_MARKET
-        assert len({(row.provider, row.price_kind) for row in rows}) == len(rows)
+        stand = [standing_of(catalog, row) for row in rows]
+        assert {one.segment for one in stand} <= {"hyperscaler", "neocloud"}
+        assert len({(one.seller, one.offer.price_kind) for one in stand}) == len(rows)
+        assert all(row.complete and not row.sold_out for row in rows)
 
 
 def test_the_ranges_are_made_once_at_the_start_and_cost_little(capsys):

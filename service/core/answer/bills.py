@@ -14,7 +14,8 @@ from service.core.answer.base import (
     Pointer,
     UnitRate,
 )
-from service.core.catalog.catalog import ExcludedItem
+from service.core.catalog.catalog import ExcludedItem, MarketTerm, Segment
+from service.core.catalog.market import LeftOutReason, PriceBasis
 from service.core.figures.sources import AsOf, FigureName, Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName
@@ -269,6 +270,77 @@ class RateVersusMarket(Answer, frozen=True, kw_only=True):
     lowest: UnitRate
     median: UnitRate
     highest: UnitRate
+
+
+MarketPriceBasis: TypeAlias = Annotated[
+    PriceBasis,
+    Meta(
+        description="`own_price`: the seller's price for the term. `own_discount`: its published "
+        "discount, on its price on demand. `segment_discount`: it publishes neither; the usual "
+        "discount of its segment. `on_demand_price`: nobody in its segment publishes one."
+    ),
+]
+
+
+class MarketVote(Answer, frozen=True, kw_only=True):
+    """The price of one seller in a market, and the offer that stands for it.
+
+    `through` is the broker that lists the offer, if the seller lists none. `makes_cluster` is
+    `unknown` if the source does not say whether instances come on one fast network.
+    """
+
+    seller: str
+    segment: Segment
+    usd_per_device_hour: UnitRate
+    figure: FigureName
+    basis: MarketPriceBasis
+    offer: str
+    observed_on: AsOf
+    makes_cluster: Literal["yes", "unknown"]
+    minimum_term: str | UnsetType = UNSET
+    through: str | UnsetType = UNSET
+
+
+class MarketSegment(Answer, frozen=True, kw_only=True):
+    """The prices of one part of a market. Those of marketplaces do not vote unless asked for."""
+
+    segment: Segment
+    count: Annotated[int, Meta(ge=1)]
+    lowest: UnitRate
+    median: UnitRate
+    highest: UnitRate
+    oldest: AsOf
+    newest: AsOf
+
+
+class LeftOutSellers(Answer, frozen=True, kw_only=True):
+    """Sellers without a vote, for one reason; docs/market.md has the rules."""
+
+    reason: LeftOutReason
+    count: Annotated[int, Meta(ge=1)]
+    sellers: tuple[str, ...]
+
+
+class MarketAnswer(Answer, frozen=True, kw_only=True):
+    """How the price of a cluster follows from the market: who votes, and who is left out, and why.
+
+    The prices are list prices, which sellers ask of everybody; traded ones may differ.
+    """
+
+    cluster: Annotated[Pointer, Meta(description="The cluster in the request.")]
+    accelerator: str
+    devices: float
+    term: MarketTerm
+    price_is: Annotated[
+        Literal["list"], Meta(description="What sellers ask, and not what was paid.")
+    ] = "list"
+    usd_per_device_hour: UnitRate
+    figure: FigureName
+    votes: Annotated[tuple[MarketVote, ...], Meta(min_length=1, description="Cheapest first.")]
+    oldest: Annotated[AsOf, Meta(description="Date of the oldest vote.")]
+    newest: Annotated[AsOf, Meta(description="Date of the newest vote.")]
+    segments: tuple[MarketSegment, ...]
+    left_out: tuple[LeftOutSellers, ...]
 
 
 class Ownership(Answer, frozen=True, kw_only=True):

@@ -5,7 +5,14 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from service.core.answer.base import Answer, EstimateWithOutcomes, QuoteId
-from service.core.answer.bills import Bill, Bridge, Exclusion, Ownership, RateVersusMarket
+from service.core.answer.bills import (
+    Bill,
+    Bridge,
+    Exclusion,
+    MarketAnswer,
+    Ownership,
+    RateVersusMarket,
+)
 from service.core.answer.calendar import Calendar
 from service.core.answer.stages import RunTotals, StageAnswer
 from service.core.answer.warnings import QuoteWarning
@@ -56,6 +63,10 @@ class Quote(Answer, frozen=True, kw_only=True):
     rate_versus_market: Annotated[
         tuple[RateVersusMarket, ...],
         Meta(description="Of each cluster at a given rate whose device has comparable prices."),
+    ] = ()
+    markets: Annotated[
+        tuple[MarketAnswer, ...],
+        Meta(description="Of each cluster whose price is that of the market."),
     ] = ()
     stages: tuple[StageAnswer, ...]
     totals: RunTotals

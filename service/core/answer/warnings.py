@@ -43,11 +43,16 @@ WarningCode: TypeAlias = Literal[
     "memory_tight",
     "rank_above_matrix",
     "market_price_used",
+    "network_unknown",
+    "offer_too_small",
     "precision_emulated",
     "precision_substituted",
+    "reclaims_not_counted",
     "site_elsewhere",
     "rate_outside_market",
     "stale_price",
+    "term_derived",
+    "thin_market",
     "unknown_power",
     "unpriced_line",
     "weak_driver",
@@ -83,6 +88,12 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "act",
         "The model, or the layout that is given, does not fit in the memory of the devices.",
         "Take more or larger devices, another layout, or leave the layout out.",
+    ),
+    "offer_too_small": WarningKind(
+        "act",
+        "The named offer does not make a cluster of so many devices.",
+        "Name another offer, ask the market, or take as many devices as it makes.",
+        once_a_member=True,
     ),
     "precision_emulated": WarningKind(
         "act",
@@ -181,10 +192,24 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "Ask for a precision that the device has, or for another device.",
         once_a_member=True,
     ),
+    "network_unknown": WarningKind(
+        "check",
+        "Some sellers do not say whether their instances come on one fast network, as the cluster "
+        "needs it.",
+        "Ask them, or name an offer or a seller that does.",
+        once_a_member=True,
+    ),
     "rank_above_matrix": WarningKind(
         "check",
         "An adapter of this rank would cost more than training its matrix; it is counted as that.",
         "Lower the rank, or tune the whole model.",
+    ),
+    "reclaims_not_counted": WarningKind(
+        "check",
+        "Hours are stated and the supply is spot, whose capacity is taken back now and then; the "
+        "time that this takes is not added.",
+        "Set `reclaims` to `added`, or to `included` if the hours were measured on such capacity.",
+        once_a_member=True,
     ),
     "site_elsewhere": WarningKind(
         "check",
@@ -201,6 +226,19 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "check",
         "A total rests on prices older than the policy allows.",
         "Give a price of today.",
+    ),
+    "term_derived": WarningKind(
+        "check",
+        "Sellers that publish no price for the term have one that follows from discounts of others "
+        "in their segment.",
+        "Ask them, and give the rate; or name a seller that publishes a price for the term.",
+        once_a_member=True,
+    ),
+    "thin_market": WarningKind(
+        "check",
+        "Fewer than four sellers have such a price, so that one of them can move the median.",
+        "Ask the sellers, and give the rate that you are offered.",
+        once_a_member=True,
     ),
     "unknown_power": WarningKind(
         "check",

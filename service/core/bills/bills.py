@@ -33,7 +33,7 @@ from service.core.bills.power import (
     site_rates,
     with_embodied,
 )
-from service.core.bills.prices import NoPrice, Price, price_of
+from service.core.bills.prices.price import NoPrice, Price, price_of
 from service.core.bills.rental.bill import Rented, write_rental
 from service.core.bills.sold import by_cluster
 from service.core.figures.ledger import Term
@@ -57,22 +57,24 @@ def priced_stages(
     efforts: Iterable[Effort], accounting: Cursor[Accounting]
 ) -> tuple[PricedStage, ...]:
     """Each stage with what its device-hours draw from the grid and cost to rent."""
-    sites: dict[str, SiteRates] = {}
-    return tuple(_priced(effort, accounting, sites) for effort in efforts)
+    known: dict[str, tuple[SiteRates, Price | NoPrice]] = {}
+    return tuple(_priced(effort, accounting, known) for effort in efforts)
 
 
 def _priced(
-    effort: Effort, accounting: Cursor[Accounting], sites: dict[str, SiteRates]
+    effort: Effort,
+    accounting: Cursor[Accounting],
+    known: dict[str, tuple[SiteRates, Price | NoPrice]],
 ) -> PricedStage:
     """A stage with what its device-hours draw from the grid and cost to rent.
 
-    `sites` remembers the site of each cluster, which stages may share.
+    `known` remembers the site and the price of each cluster, which stages may share.
     """
     cluster = effort.context.cluster
-    if cluster.pointer not in sites:
-        sites[cluster.pointer] = site_rates(cluster)
+    if cluster.pointer not in known:
+        known[cluster.pointer] = site_rates(cluster), price_of(cluster)
         warn_of_place(cluster)
-    site = sites[cluster.pointer]
+    site, price = known[cluster.pointer]
     power = device_power(cluster, site)
     consumption = consumption_of(effort, power)
     if consumption is not None and accounting.said.embodied_carbon:
@@ -85,7 +87,7 @@ def _priced(
         site=site,
         power=power,
         consumption=consumption,
-        price=price_of(cluster),
+        price=price,
     )
 
 

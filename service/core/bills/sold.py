@@ -8,15 +8,15 @@ from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor, Fixed
 from service.core.bills.power import sum_of
-from service.core.bills.prices import newest_by_provider, on_the_market
-from service.core.catalog.catalog import BillingTerms, Offer
+from service.core.catalog.catalog import BillingTerms, Catalog, Offer
+from service.core.catalog.market import fitting_offers, offers_of_operators, panel_of, standing_of
 from service.core.figures.arrays import Real, ceil, maximum, where
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
 from service.core.figures.units import SECONDS_PER_HOUR
 from service.core.request.accounting import Billing
 from service.core.request.request import Cluster, Market, Rate
-from service.core.request.supplies import named_offer
+from service.core.request.supplies import named_offer, wanted_of
 from service.core.stages.effort import Effort
 
 RUN_CLUSTER: Final = "/cluster"
@@ -232,9 +232,9 @@ def _instance_on_the_market(
     If no offer under these terms names a node, it is that of all offers of the device.
     """
     catalog = at.argument.catalog
-    rows = catalog.price_rows.get(at.said.accelerator, ())
-    fitting = tuple(on_the_market(catalog, rows, terms))
-    node = usual_node(fitting) or usual_node(on_the_market(catalog, rows))
+    rows = tuple(offers_of_operators(catalog, at.said.accelerator))
+    fitting = rows if terms is None else fitting_offers(catalog, wanted_of(at.said, terms))
+    node = usual_node(catalog, fitting) or usual_node(catalog, rows)
     if node is None:
         return None
     holding = [
@@ -243,7 +243,7 @@ def _instance_on_the_market(
     return _instance(min(holding, key=lambda offer: offer.devices, default=node))
 
 
-def usual_node(offers: Iterable[Offer]) -> Offer | None:
+def usual_node(catalog: Catalog, offers: Iterable[Offer]) -> Offer | None:
     """An offer of the instance that most sellers have as their largest. A seller votes once.
 
     A price list by the device names no instance, so offers of one device do not vote. Of sizes with
@@ -251,9 +251,10 @@ def usual_node(offers: Iterable[Offer]) -> Offer | None:
     """
     largest: dict[str, Offer] = {}
     for offer in offers:
-        known = largest.get(offer.provider)
+        seller = standing_of(catalog, offer).seller
+        known = largest.get(seller)
         if offer.devices > 1 and (known is None or offer.devices > known.devices):
-            largest[offer.provider] = offer
+            largest[seller] = offer
     votes = Counter(offer.devices for offer in largest.values())
     return min(
         largest.values(), key=lambda offer: (-votes[offer.devices], offer.devices), default=None
@@ -299,8 +300,7 @@ def _billing_terms(at: Cursor[Cluster]) -> BillingTerms | None:
         offers = [named]
     else:
         terms = supply.said if isinstance(supply.said, Market) else Market()
-        rows = catalog.price_rows.get(at.said.accelerator, ())
-        offers = list(newest_by_provider(at.argument, rows, terms).values())
+        offers = [seat.offer for seat in panel_of(catalog, wanted_of(at.said, terms)).seats]
     known = [catalog.billing_terms(offer.provider, offer.price_kind) for offer in offers]
     documented = [counted for counted in known if counted is not None]
     if offers and not documented:

@@ -9,9 +9,9 @@ from msgspec import UNSET, Struct, UnsetType
 from service.core.answer import ClaimedRate, PricesNear
 from service.core.argument import Argument
 from service.core.bills.lines import Priced, total_usd
-from service.core.bills.prices import newest_by_provider
 from service.core.catalog.catalog import PricePoint
 from service.core.catalog.dates import days_between
+from service.core.catalog.market import panel_of
 from service.core.claims import formulas
 from service.core.claims.readings import DraftReading, Readings
 from service.core.claims.subject import Subject
@@ -19,7 +19,8 @@ from service.core.draws.spread import Spread
 from service.core.figures.ledger import Term
 from service.core.figures.sources import AsOf, Datum, Published
 from service.core.printing.printing import estimate, known
-from service.core.request.request import Market
+from service.core.request.request import Cluster, Market
+from service.core.request.supplies import wanted_of
 
 NEAR_DAYS: Final = 183
 """Past prices count for a claim up to half a year before and after it."""
@@ -80,21 +81,24 @@ def printed_rates(
     """The implied rate beside the stated one, the market's of today and those of the time."""
     if rates is None:
         return UNSET
-    devices = devices_named(subject)
+    clusters = clusters_named(subject)
     return ClaimedRate(
         implied=known(rates.implied, spread),
         stated=estimate(rates.stated, spread),
         judged_at="today",
-        market=_among({device: _market(argument, device) for device in devices}, rates.implied),
+        market=_among(
+            {device: _market(argument, one) for device, one in clusters.items()}, rates.implied
+        ),
         history=_among(
-            {device: _history(argument, device, said_on) for device in devices}, rates.implied
+            {device: _history(argument, device, said_on) for device in clusters}, rates.implied
         ),
     )
 
 
-def devices_named(subject: Subject) -> tuple[str, ...]:
-    """The kinds of devices that the stages run on."""
-    return tuple(dict.fromkeys(stage.effort.cluster.accelerator for stage in subject.stages))
+def clusters_named(subject: Subject) -> dict[str, Cluster]:
+    """The kinds of devices that the stages run on, each with the largest cluster of it."""
+    clusters = [stage.effort.cluster for stage in subject.stages]
+    return {one.accelerator: one for one in sorted(clusters, key=lambda one: one.devices)}
 
 
 def sources_of_history(argument: Argument, subject: Subject, said_on: str) -> tuple[Published, ...]:
@@ -102,18 +106,21 @@ def sources_of_history(argument: Argument, subject: Subject, said_on: str) -> tu
     return tuple(
         dict.fromkeys(
             point.price_per_device_hour.source
-            for device in devices_named(subject)
+            for device in clusters_named(subject)
             for point in points_near(argument.catalog.price_history.get(device, ()), said_on)
             if isinstance(point.price_per_device_hour.source, Published)
         )
     )
 
 
-def _market(argument: Argument, device: str) -> list[tuple[float, AsOf]]:
-    """The newest price on demand of each provider, in dollars, with its date."""
-    rows = argument.catalog.price_rows.get(device, ())
-    offers = newest_by_provider(argument, rows, Market()).values()
-    return [(_usd(argument, offer.price_per_device_hour), offer.observed_on) for offer in offers]
+def _market(argument: Argument, cluster: Cluster) -> list[tuple[float, AsOf]]:
+    """The price on demand of each seller that votes for such a cluster, in dollars, with its date.
+
+    They are compared with and enter no total, so no ledger keeps them.
+    """
+    catalog = argument.catalog
+    seats = panel_of(catalog, wanted_of(cluster, Market())).seats
+    return [(catalog.usd_by_offer[seat.offer.id], seat.offer.observed_on) for seat in seats]
 
 
 def _history(argument: Argument, device: str, said_on: str) -> list[tuple[float, AsOf]]:
@@ -136,7 +143,7 @@ def _usd(argument: Argument, price: Datum) -> float:
     native = aside.ledger.take(price).central
     if price.unit == "usd/device_hour":
         return native
-    return native * aside.assume("usd_per_eur").central
+    return native * aside.assume(f"usd_per_{price.unit.partition('/')[0]}").central
 
 
 def _among(

@@ -21,7 +21,7 @@ from service.core.bills.power import (
     device_power,
     site_rates,
 )
-from service.core.bills.prices import price_of
+from service.core.bills.prices.price import price_of
 from service.core.bills.rental.bill import Rented, write_rental
 from service.core.claims.subject import Priceable, Subject
 from service.core.figures.ledger import Term

@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct, structs
 from service.core.argument import Argument, Caution, Cursor, Unknown
 from service.core.bills.lines import once
 from service.core.bills.power import sum_of
-from service.core.bills.prices import NoPrice, Price, price_of
+from service.core.bills.prices.price import NoPrice, Price, price_of
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.catalog.errors import NotQuotable, QuoteError
 from service.core.claims import formulas

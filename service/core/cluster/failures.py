@@ -64,6 +64,35 @@ def spot_interruptions_per_device_day(
     return -log(kept) / DAYS_PER_MONTH / devices_per_instance
 
 
+@formula("mean_reclaimed_share", unit="share")
+def mean_reclaimed_share(**monthly_reclaimed_share: Real) -> Real:
+    """Share of instances that a seller takes back within a month, if it is not known which seller.
+
+        1 - exp(mean(ln(1 - share)))
+
+    The keywords are the sellers' ids, with one share each. Rates are averaged and not shares.
+
+    Source: definition of the mean of rates.
+    """
+    kept = [1.0 - minimum(share, 1.0 - 1e-9) for share in monthly_reclaimed_share.values()]
+    return 1.0 - exp(sum(log(one) for one in kept) / len(kept))
+
+
+@formula("device_hours_with_reclaims", unit="device_hour")
+def device_hours_with_reclaims(
+    *, device_hours: Real, goodput_without: Real, goodput_with: Real
+) -> Real:
+    """Device-hours on capacity that is taken back, from those on capacity that is not.
+
+        device_hours * goodput_without / goodput_with
+
+    Both goodputs are of the same cluster: of its failures alone, and with reclaims.
+
+    Source: definition of goodput.
+    """
+    return device_hours * goodput_without / goodput_with
+
+
 def optimal_interval_seconds(
     *, checkpoint_seconds: Real, mean_seconds_between_failures: Real
 ) -> Real:

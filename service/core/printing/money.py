@@ -15,6 +15,8 @@ AMOUNT_DIGITS: Final = 3
 """Significant digits of an amount under a hundred minor units."""
 MOST_PLACES: Final = 12
 """Decimal places of the smallest amounts."""
+RATE_DECIMALS: Final = 6
+"""Decimals of a price in dollars that was converted, or that lies between two others."""
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -54,6 +53,7 @@ from service.core.figures.ledger import Ledger, Term
 from service.core.figures.vocabulary import MINOR_PLACES, Currency
 from service.core.printing.money import (
     CENT_PLACES,
+    RATE_DECIMALS,
     amount_of,
     as_amount,
     decimal_of,
@@ -67,9 +67,6 @@ from service.core.stages.hours import Hours, TimeShares, Written
 from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
-
-RATE_DECIMALS: Final = 6
-"""Decimals of a price in dollars that was converted, or that lies between two others."""
 
 
 def spread_of_quote(

@@ -12,7 +12,7 @@ def as_asked(answer: Quote, request: QuoteRequest) -> Quote:
 
 
 def summary_of(answer: Quote) -> Quote:
-    """The quote without its lines, drivers, exclusions, bridges, ownership, figures and steps.
+    """The quote without lines, drivers, exclusions, bridges, ownership, markets, figures and steps.
 
     It keeps every total with its interval, all warnings and notes, and feasibility, device-hours,
     wall clock with its begin and end, MFU, goodput, energy and carbon of every stage.
@@ -23,6 +23,7 @@ def summary_of(answer: Quote) -> Quote:
         exclusions=(),
         bridges=(),
         ownership=(),
+        markets=(),
         stages=tuple(_stage(stage) for stage in answer.stages),
         figures={},
     )

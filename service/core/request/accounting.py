@@ -265,7 +265,7 @@ class Options(Wire, frozen=True, kw_only=True):
     """What the quote shows: which bases, and in what detail.
 
     A `summary` has the same totals and intervals, and little else. Lines, drivers and exclusions
-    of bases, `bridges`, `ownership` and `figures` are empty. Stages keep feasibility,
+    of bases, `bridges`, `ownership`, `markets` and `figures` are empty. Stages keep feasibility,
     device-hours, wall clock, MFU, goodput, energy and carbon.
 
     Amounts are in the `currency`, at a dated rate of exchange whose range is in the intervals. A

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.catalog.catalog import Slug
+from service.core.catalog.catalog import MarketTerm, Segment, Slug
 from service.core.request.accounting import Accounting, Options, OwnedTerms
 from service.core.request.described import DescribedAccelerator
 from service.core.request.envelope import Envelope
@@ -54,18 +54,23 @@ class BookRate(Wire, tag_field="kind", tag="book", frozen=True, kw_only=True):
     name: Slug
 
 
-MarketTerm: TypeAlias = Literal["on_demand", "spot", "reserved_1y", "reserved_3y"]
 Region: TypeAlias = Annotated[
     str, Meta(min_length=1, max_length=64, description="A provider's own region code.")
 ]
 
 
 class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
-    """The median over providers of the newest catalog price of each."""
+    """The median over operators of one price each: of offers that can make the cluster.
+
+    The price of a commitment is an operator's own price for it, or its own discount on its price on
+    demand, or else that of its segment. Without a `segment`, hyperscalers and neoclouds vote; with
+    `marketplace`, those vote who list machines of others.
+    """
 
     term: MarketTerm = "on_demand"
     provider: Slug | UnsetType = UNSET
     region: Region | UnsetType = UNSET
+    segment: Segment | UnsetType = UNSET
 
 
 class Owned(OwnedTerms, frozen=True, kw_only=True, tag_field="kind", tag="owned"):

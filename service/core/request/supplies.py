@@ -1,7 +1,8 @@
-"""Supplies that name one offer: of the catalog, or of the caller's price book."""
+"""What a supply asks of the catalog: one offer by its name, or the market for a cluster."""
 
 from service.core.catalog.catalog import Catalog, Offer
-from service.core.request.request import BookRate, CatalogOffer, Supply
+from service.core.catalog.market import Wanted
+from service.core.request.request import BookRate, CatalogOffer, Cluster, Market, Supply
 
 
 def named_offer(supply: Supply, catalog: Catalog, *, pointer: str) -> Offer | None:
@@ -11,3 +12,15 @@ def named_offer(supply: Supply, catalog: Catalog, *, pointer: str) -> Offer | No
     if isinstance(supply, BookRate):
         return catalog.book_rate(supply.name, pointer=f"{pointer}/name")
     return None
+
+
+def wanted_of(cluster: Cluster, terms: Market) -> Wanted:
+    """The market that is asked for a cluster under some terms."""
+    return Wanted(
+        accelerator=cluster.accelerator,
+        devices=cluster.devices,
+        term=terms.term,
+        provider=terms.provider,
+        region=terms.region,
+        segment=terms.segment,
+    )

@@ -3,9 +3,9 @@
 Alternatives are told apart by `kind`.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import (
@@ -49,6 +49,15 @@ from service.core.request.quantities import (
 from service.core.request.transformer import Transformer
 from service.core.request.wire import Interval, Wire
 
+Reclaims: TypeAlias = Annotated[
+    Literal["included", "added"],
+    Meta(
+        description="Whether these hours hold what is lost when spot capacity is taken back. "
+        "`added`: they do not, and under a spot supply it is added. Not given: it is not added, "
+        "and the quote warns."
+    ),
+]
+
 
 class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
     """Device-hours that are already known: measured, disclosed or planned.
@@ -59,12 +68,14 @@ class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
 
     device_hours: DeviceHours | Interval[DeviceHours]
     measured_on: Slug | DescribedAccelerator | UnsetType = UNSET
+    reclaims: Reclaims | UnsetType = UNSET
 
 
 class Timed(Wire, tag_field="kind", tag="timed", frozen=True, kw_only=True):
     """Wall-clock hours for which the cluster's devices are held."""
 
     hours: WallClockHours | Interval[WallClockHours]
+    reclaims: Reclaims | UnsetType = UNSET
 
 
 ComputePrecision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16", "fp8", "int8"]

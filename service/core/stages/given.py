@@ -1,14 +1,18 @@
 """Work whose size is given: device-hours, hours on the clock, or FLOP."""
 
+from msgspec import UNSET
+
 from service.core.argument import Cursor, Unknown
 from service.core.cluster.hardware import peak_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
 from service.core.figures.units import SECONDS_PER_HOUR
 from service.core.request.work import Compute, Metered, Timed
 from service.core.stages.hours import Hours, StageContext
-from service.core.stages.losses import held_hours, time_shares
+from service.core.stages.losses import held_hours, time_shares, with_reclaims
 from service.core.stages.measured import warn_of_device
+from service.core.stages.reclaims import is_spot
 from service.core.stages.startup import Startup, startup_of
 
 
@@ -43,20 +47,33 @@ def metered_hours(context: StageContext) -> Hours:
     """Device-hours as the request states them."""
     work: Cursor[Metered] = context.work
     warn_of_device(context)
-    return Hours(device_hours=work.quantity("device_hours", unit="device_hour"))
+    return Hours(device_hours=_on_spot(context, work.quantity("device_hours", unit="device_hour")))
 
 
 def timed_hours(context: StageContext) -> Hours:
     """Device-hours of all devices, held for the hours that the request states."""
     work: Cursor[Timed] = context.work
-    return Hours(
-        device_hours=work.derive(
-            device_hours_held,
-            "device_hours_once",
-            hours=work.quantity("hours", unit="hour"),
-            devices=context.devices,
-        )
+    held = work.derive(
+        device_hours_held,
+        "device_hours_held",
+        hours=work.quantity("hours", unit="hour"),
+        devices=context.devices,
     )
+    return Hours(device_hours=_on_spot(context, held))
+
+
+def _on_spot(context: StageContext, hours: Term) -> Term:
+    """Stated hours, with what is lost to reclaims if the request says that it is not in them."""
+    work: Cursor[Metered | Timed] = context.work
+    if work.said.reclaims == "added":
+        return with_reclaims(context, hours)
+    if work.said.reclaims is UNSET and is_spot(context):
+        work.warn(
+            "reclaims_not_counted",
+            "spot capacity is taken back now and then, and these hours are taken as they are",
+            member="reclaims",
+        )
+    return hours
 
 
 def compute_hours(context: StageContext) -> Hours:

@@ -2,19 +2,15 @@
 
 from typing import Final
 
-from msgspec import UNSET, UnsetType
-
-from service.core.catalog.catalog import SpotReclaim
 from service.core.cluster.failures import (
+    device_hours_with_reclaims,
     goodput_of_cluster,
     held_device_hours,
 )
 from service.core.cluster.hardware import device_of
 from service.core.figures.ledger import Term
-from service.core.figures.sources import Datum
-from service.core.request.request import Market
-from service.core.request.supplies import named_offer
 from service.core.stages.hours import StageContext, TimeShares
+from service.core.stages.reclaims import reclaims_of
 
 DISCLOSED: Final = "engine.measured_over_predicted.run"
 
@@ -76,12 +72,34 @@ def _practice(context: StageContext) -> Term | None:
     return context.argument.assume(DISCLOSED)
 
 
+def with_reclaims(context: StageContext, device_hours: Term) -> Term:
+    """Device-hours that were measured on capacity which is not taken back, on this cluster."""
+    reclaims = reclaims_of(context)
+    if not reclaims:
+        return device_hours
+    known = {"devices": context.devices, **_failures(context)}
+    work = context.work
+    held = work.derive_parts(goodput_of_cluster, "without_reclaims", **known)
+    taken = work.derive_parts(goodput_of_cluster, "with_reclaims", **known, **reclaims)
+    return work.derive(
+        device_hours_with_reclaims,
+        "device_hours_once",
+        device_hours=device_hours,
+        goodput_without=held["goodput"],
+        goodput_with=taken["goodput"],
+    )
+
+
 def _goodput(context: StageContext, *, devices: Term) -> dict[str, Term]:
     work = context.work
     if work.states("goodput"):
         return {"goodput": work.quantity("goodput", unit="share")}
     found = work.derive_parts(
-        goodput_of_cluster, "reliability", devices=devices, **_reliability(context)
+        goodput_of_cluster,
+        "reliability",
+        devices=devices,
+        **_failures(context),
+        **reclaims_of(context),
     )
     work.warn(
         "assumed_goodput",
@@ -92,7 +110,7 @@ def _goodput(context: StageContext, *, devices: Term) -> dict[str, Term]:
     return found
 
 
-def _reliability(context: StageContext) -> dict[str, Term]:
+def _failures(context: StageContext) -> dict[str, Term]:
     cluster = context.cluster
     terms = cluster.at("reliability")
     device = device_of(cluster)
@@ -116,36 +134,4 @@ def _reliability(context: StageContext) -> dict[str, Term]:
         found["checkpoint_interval_seconds"] = terms.quantity(
             "checkpoint_interval_seconds", unit="second"
         )
-    return found | _reclaims(context)
-
-
-def _reclaims(context: StageContext) -> dict[str, Term]:
-    """How often spot capacity is taken back, if the supply is spot."""
-    argument, cluster = context.argument, context.cluster
-    supply = cluster.at("supply")
-    region: str | UnsetType = UNSET
-    named = named_offer(supply.said, argument.catalog, pointer=supply.pointer)
-    kind: str | None = None
-    if isinstance(supply.said, Market):
-        kind, region = supply.said.term, supply.said.region
-    elif named is not None:
-        kind, region = named.price_kind, named.region
-    if kind != "spot":
-        return {}
-    rows = argument.catalog.spot_reclaims.get(cluster.said.accelerator, ())
-    rate = _middle(tuple(row for row in rows if row.region == region) or rows)
-    return {
-        "monthly_reclaimed_share": argument.assume("reliability.spot_monthly_reclaimed_share")
-        if rate is None
-        else argument.ledger.take(rate),
-        "devices_per_instance": argument.assume("reliability.devices_per_instance"),
-    }
-
-
-def _middle(rows: tuple[SpotReclaim, ...]) -> Datum | None:
-    """The newest observation of the middle instance, in the order of the catalog."""
-    if not rows:
-        return None
-    newest = max(row.observed_on for row in rows)
-    dated = [row for row in rows if row.observed_on == newest]
-    return dated[len(dated) // 2].reclaimed_share_per_month
+    return found

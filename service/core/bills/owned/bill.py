@@ -15,7 +15,7 @@ from service.core.bills.lines import BillBuilder
 from service.core.bills.owned import straight_line
 from service.core.bills.owned.terms import Holding
 from service.core.bills.power import Consumption
-from service.core.bills.prices import NoPrice, Price
+from service.core.bills.prices.price import NoPrice, Price
 from service.core.bills.sold import Sold, hours_in_turn, rounding_of, stage_of_line
 from service.core.cluster import energy
 from service.core.cluster.hardware import device_of

@@ -11,7 +11,7 @@ from msgspec import Struct
 from service.core.answer import Item
 from service.core.argument import Cursor, Unknown
 from service.core.bills.lines import BillBuilder, net_of_discounts, subtotal
-from service.core.bills.prices import NoPrice, Price
+from service.core.bills.prices.price import NoPrice, Price
 from service.core.bills.rental import formulas
 from service.core.bills.sold import (
     RUN_CLUSTER,

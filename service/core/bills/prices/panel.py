@@ -1,0 +1,148 @@
+"""The market of a cluster: the price of each seller that has a vote, and the level among them."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import UNSET, Struct
+
+from service.core.argument import Argument, Cursor
+from service.core.bills.prices.formulas import at_level, at_term
+from service.core.bills.prices.offered import usd_price
+from service.core.catalog.catalog import Segment
+from service.core.catalog.market import LEAST_SELLERS, Panel, PriceBasis, Seat, Wanted, panel_of
+from service.core.figures.ledger import Term
+from service.core.figures.sources import AsOf
+from service.core.request.request import Cluster, Market
+from service.core.request.supplies import wanted_of
+
+NOT_THEIR_OWN: Final[frozenset[PriceBasis]] = frozenset({"segment_discount", "on_demand_price"})
+"""Bases of a price at a term that is not the seller's own."""
+
+
+class Vote(Struct, frozen=True, kw_only=True):
+    """The price of one seller in a market, in dollars for a device-hour, under the terms asked.
+
+    Its price is `usd_per_device_hour`, from the offer and at the date of `seat`.
+    """
+
+    seat: Seat
+    usd_per_device_hour: Term
+
+    @property
+    def seller(self) -> str:
+        """The operator, or in the segment `marketplace` who lists the machines of others."""
+        return self.seat.seller
+
+    @property
+    def segment(self) -> Segment:
+        """The part of the market that the seller is in."""
+        return self.seat.segment
+
+    @property
+    def observed_on(self) -> AsOf:
+        """When the price was read."""
+        return self.seat.offer.observed_on
+
+
+class MarketPrice(Struct, frozen=True, kw_only=True):
+    """The votes of a market, and the price at the market's level among them."""
+
+    wanted: Wanted
+    panel: Panel
+    votes: tuple[Vote, ...]
+    usd_per_device_hour: Term
+    detail: str
+
+
+def market_price(cluster: Cursor[Cluster], terms: Market, *, pointer: str) -> MarketPrice | None:
+    """The price of a market: a level among one price of each seller. None if nobody votes.
+
+    Which price a run will pay is not known. So the level among them is a figure with a range.
+    """
+    argument = cluster.argument
+    wanted = wanted_of(cluster.said, terms)
+    panel = panel_of(argument.catalog, wanted)
+    if not panel.seats:
+        return None
+    votes = tuple(_vote(argument, seat, terms, pointer=pointer) for seat in panel.seats)
+    found = MarketPrice(
+        wanted=wanted,
+        panel=panel,
+        votes=votes,
+        usd_per_device_hour=_level(argument, wanted, votes, pointer=pointer),
+        detail=_in_words(wanted, votes),
+    )
+    _warn(argument, found, pointer=pointer)
+    return found
+
+
+def _vote(argument: Argument, seat: Seat, terms: Market, *, pointer: str) -> Vote:
+    price = usd_price(argument, seat.offer, pointer=pointer)
+    if seat.over_on_demand is not None:
+        price = argument.ledger.derive_once(
+            at_term,
+            name=f"{price.name}/{terms.term}",
+            inputs={
+                "on_demand_usd_per_device_hour": price,
+                "price_over_on_demand": argument.ledger.take(seat.over_on_demand),
+            },
+        )
+    return Vote(seat=seat, usd_per_device_hour=price)
+
+
+def _level(argument: Argument, wanted: Wanted, votes: Iterable[Vote], *, pointer: str) -> Term:
+    asked = (wanted.segment, wanted.provider, wanted.region)
+    scope = "/".join(
+        (
+            wanted.accelerator,
+            wanted.term,
+            f"{wanted.devices:.0f}",
+            *(str(part) for part in asked if part is not UNSET),
+        )
+    )
+    prices = {vote.seller: vote.usd_per_device_hour for vote in votes}
+    return argument.ledger.derive_once(
+        at_level,
+        name=f"market/{scope}/usd_per_device_hour",
+        inputs={"market_level": argument.assume("rental.market_level", pointer=pointer), **prices},
+    )
+
+
+def _in_words(wanted: Wanted, votes: tuple[Vote, ...]) -> str:
+    count = len(votes)
+    dates = sorted(vote.observed_on for vote in votes)
+    return (
+        f"median of the newest {wanted.term} price of each of {count} "
+        f"seller{'s' if count > 1 else ''}, observed {dates[0]} to {dates[-1]}"
+    )
+
+
+def _warn(argument: Argument, found: MarketPrice, *, pointer: str) -> None:
+    """Say how the price came about, and what is weak about it."""
+    wanted, count = found.wanted, len(found.votes)
+    argument.warn("market_price_used", f"{wanted.accelerator}: {found.detail}", pointer=pointer)
+    if count < LEAST_SELLERS and wanted.provider is UNSET:
+        names = ", ".join(vote.seller for vote in found.votes)
+        argument.warn(
+            "thin_market",
+            f"{wanted.accelerator}: only {count} seller{'s have' if count > 1 else ' has'} a "
+            f"{wanted.term} price for {wanted.devices:g} devices: {names}",
+            pointer=pointer,
+        )
+    unknown = [vote.seller for vote in found.votes if not vote.seat.network_known]
+    if unknown:
+        argument.warn(
+            "network_unknown",
+            f"{wanted.accelerator}: {len(unknown)} of {count} sellers do not say whether their "
+            f"instances make {wanted.devices:g} devices on one fast network: {', '.join(unknown)}",
+            pointer=pointer,
+        )
+    derived = [vote for vote in found.votes if vote.seat.basis in NOT_THEIR_OWN]
+    if derived:
+        argument.warn(
+            "term_derived",
+            f"{wanted.accelerator}: {len(derived)} of {count} sellers publish no {wanted.term} "
+            f"price or discount; theirs follow from discounts of others: "
+            f"{', '.join(vote.seller for vote in derived)}",
+            pointer=pointer,
+        )
