@@ -43,7 +43,7 @@ def market_rate(*offers, **kinds):
 def test_without_a_supply_the_market_is_asked_on_demand():
     rate, detail = market_rate(offer("a1", "a", "d1", 2.0), offer("b1", "b", "d1", 4.0))
     assert rate == 3.0
-    assert "2 providers" in detail
+    assert "2 sellers" in detail
 
 
 def test_each_provider_counts_once_with_its_newest_price():
@@ -54,7 +54,7 @@ def test_each_provider_counts_once_with_its_newest_price():
         offer("c", "c", "d1", 7.0),
     )
     assert rate == statistics.median([5.0, 6.0, 7.0])
-    assert "3 providers" in detail
+    assert "3 sellers" in detail
 
 
 def test_of_equally_new_prices_of_one_provider_the_cheapest_counts():
@@ -105,8 +105,9 @@ def test_no_price_is_a_state_with_its_reason_and_no_total():
 
 def test_terms_that_nobody_offers_are_another_reason():
     catalog = world(device("d1"), offers=(offer("a", "a", "d1", 2.0),))
-    _, line = only_line(catalog, {"kind": "market", "term": "reserved_3y"})
-    assert line.reason == "no_offer_under_these_terms"
+    for term in ("spot", "capacity_block"):
+        _, line = only_line(catalog, {"kind": "market", "term": term})
+        assert line.reason == "no_offer_under_these_terms"
 
 
 def test_an_offer_of_another_device_is_not_applied():

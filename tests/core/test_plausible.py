@@ -263,8 +263,11 @@ def test_the_range_of_a_rate_is_that_of_the_catalog_s_prices_of_the_device():
         for row in catalog.price_rows[H100]
         if row.price_kind != "reference"
     ] + [row.price_per_device_hour for row in catalog.price_history[H100]]
-    euro = number(catalog.assumptions["usd_per_eur"])
-    usd = [row._value * (euro if row.unit.startswith("eur") else 1.0) for row in rows]
+    rates = {
+        f"{currency}/device_hour": number(catalog.assumptions[f"usd_per_{currency}"])
+        for currency in ("eur", "inr", "cny")
+    }
+    usd = [row._value * rates.get(row.unit, 1.0) for row in rows]
     seen = warning.observed
     assert (seen.low, seen.high, seen.count) == (min(usd), max(usd), len(usd))
     assert warning.detail.startswith(

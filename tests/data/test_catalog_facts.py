@@ -62,6 +62,8 @@ ROW_STARTS = {
     "billing.csv": "",
     "systems.csv": "",
     "prices/consumer_prices.csv": "",
+    "prices/commitments.csv": "",
+    "prices/exchange_rates.csv": "",
 }
 """How a line begins that starts a row; every line of a CSV file but the first is one."""
 CITING = (
@@ -71,6 +73,8 @@ CITING = (
     "prices/price_history.csv",
     "billing.csv",
     "prices/consumer_prices.csv",
+    "prices/commitments.csv",
+    "prices/exchange_rates.csv",
     "systems.csv",
 )
 """Files that cite `sources.csv` in their columns."""
@@ -151,6 +155,8 @@ def test_no_row_of_a_file_is_lost(catalog: Catalog) -> None:
         "prices/price_history.csv": sum(map(len, catalog.price_history.values())),
         "billing.csv": len(catalog.billing),
         "prices/consumer_prices.csv": len(catalog.consumer_prices),
+        "prices/commitments.csv": sum(map(len, catalog.commitments.values())),
+        "prices/exchange_rates.csv": sum(map(len, catalog.exchange_rates.values())),
     } == {pattern: rows_in(pattern) for pattern in ROW_STARTS}
 
 
@@ -158,7 +164,10 @@ def test_every_seller_has_an_offer_and_every_offer_is_a_row_of_its_device(catalo
     priced = {offer.accelerator for offer in catalog.offers.values()}
     assert len(priced) > 40
     assert set(catalog.price_rows) == priced
-    assert {offer.provider for offer in catalog.offers.values()} == set(catalog.providers)
+    rows = catalog.offers.values()
+    assert {name for row in rows for name in (row.provider, row.seller)} - {""} == set(
+        catalog.providers
+    )
 
 
 def test_ids_are_the_keys_they_stand_under(catalog: Catalog) -> None:
@@ -308,30 +317,31 @@ def test_the_rows_of_a_device_come_newest_and_then_cheapest_first(catalog: Catal
         for first, second in pairwise(offers):
             assert first.observed_on >= second.observed_on
             if first.observed_on == second.observed_on:
-                prices = opened(first.price_per_device_hour), opened(second.price_per_device_hour)
-                assert prices[0] <= prices[1]
+                assert catalog.usd_by_offer[first.id] <= catalog.usd_by_offer[second.id]
 
 
-def test_only_seeweb_is_priced_in_euro_and_there_is_a_rate_for_it(catalog: Catalog) -> None:
-    euro = [
-        offer
-        for offer in catalog.offers.values()
-        if offer.price_per_device_hour.unit == "eur/device_hour"
-    ]
-    assert {offer.provider for offer in euro} == {"seeweb"}
-    assert len(euro) > 10
-    rate = catalog.assumptions["usd_per_eur"]
-    assert rate.name == "currencies/usd_per_eur"
-    assert rate.unit == "usd/eur"
-    assert rate.source.as_of[:7] == max(offer.observed_on for offer in euro)[:7]
+def test_prices_in_other_currencies_have_a_rate_of_exchange(catalog: Catalog) -> None:
+    units = {offer.price_per_device_hour.unit for offer in catalog.offers.values()}
+    currencies = {unit.partition("/")[0] for unit in units} - {"usd"}
+    assert currencies == {"eur", "inr", "cny"}
+    for currency in currencies | {"gbp", "jpy"}:
+        rate = catalog.assumptions[f"usd_per_{currency}"]
+        assert rate.name == f"currencies/usd_per_{currency}"
+        assert rate.unit == f"usd/{currency}"
 
 
-def test_a_pound_is_worth_its_euros(catalog: Catalog) -> None:
-    euros_per_pound = 1 / 0.8705  # ECB, 2026-05-15
-    dollars_per_euro = opened(catalog.assumptions["usd_per_eur"])
-    assert opened(catalog.assumptions["usd_per_gbp"]) == pytest.approx(
-        dollars_per_euro * euros_per_pound, rel=1e-4
-    )
+def test_a_rate_of_exchange_is_the_newest_of_its_series(catalog: Catalog) -> None:
+    assert set(catalog.exchange_rates) == {"EUR", "GBP", "INR", "CNY", "JPY"}
+    for currency, rates in catalog.exchange_rates.items():
+        rate = catalog.assumptions[f"usd_per_{currency.lower()}"]
+        assert rate.source.as_of == rates[-1].date == max(one.date for one in rates)
+        assert opened(rate) == opened(rates[-1].usd_per_unit)
+
+
+def test_a_pound_and_a_yen_are_worth_their_euros(catalog: Catalog) -> None:
+    """ECB, 2026-10-30: 1.1172 dollars, 0.8338 pounds and 175.68 yen for a euro."""
+    assert opened(catalog.assumptions["usd_per_gbp"]) == pytest.approx(1.1172 / 0.8338, rel=1e-4)
+    assert opened(catalog.assumptions["usd_per_jpy"]) == pytest.approx(1.1172 / 175.68, rel=1e-4)
 
 
 def test_a_region_has_the_tariff_of_its_grid_zone_and_says_so(catalog: Catalog) -> None:
@@ -376,11 +386,43 @@ def test_what_is_not_known_of_a_site_is_absent(catalog: Catalog) -> None:
     assert len(with_pue) == 61
 
 
+SEVERAL_COUNTRIES = {
+    "global",
+    "all regions",
+    "all commercial regions",
+    "default",
+    "APAC",
+    "EU",
+    "North America",
+    "eu",
+    "europe",
+    "fr/pl/nl",
+    "in/fi",
+    "uk/us",
+}
+NO_REGIONS = SEVERAL_COUNTRIES | {
+    *("US", "us", "fr", "nl", "au", "jp", "in", "fin"),
+    *("us-gov", "Dallas local zone", "southcentralus2", "us-east-1", "eu-north", "ca-east-3"),
+    *("fr-par", "Beijing-Tianjin", "Guangzhou", "east", "southwest"),
+    *("Athens", "Austin", "Chicago", "Frankfurt", "Fremont", "Paris", "Ploiesti", "Tokyo"),
+}
+"""What sellers call the place of an offer where they name no region that the catalog has."""
+
+
 def test_each_seller_in_a_named_region_stands_on_a_known_site(catalog: Catalog) -> None:
-    anywhere = {"global", "all regions", "all commercial regions", "default"}
     for offer in catalog.offers.values():
-        if offer.region not in anywhere:
-            assert f"{offer.provider}:{offer.region.lower()}" in catalog.sites
+        if offer.region not in NO_REGIONS:
+            assert f"{offer.provider}:{offer.region.lower()}" in catalog.sites, offer.id
+
+
+def test_an_offer_in_one_country_names_it(catalog: Catalog) -> None:
+    """Sellers of several countries name none."""
+    for offer in catalog.offers.values():
+        site = catalog.sites.get(f"{offer.provider}:{offer.region.lower()}")
+        if site is not None and site.country:
+            assert offer.country == site.country, offer.id
+        if offer.region in SEVERAL_COUNTRIES - {"global"}:
+            assert not offer.country, offer.id
 
 
 NOT_WITHIN_A_PERCENT = {

@@ -223,7 +223,7 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
         "line 1",
         "unknown column 'network_gb'",
     ),
-    "a cell too many": (AWS, in_row(H100, ",on_demand,", ",on_demand,,"), H100, "22 cells"),
+    "a cell too many": (AWS, in_row(H100, ",on_demand,", ",on_demand,,"), H100, "28 cells"),
     "a source without a date": (
         "sources.csv",
         emptied("ml-engineering-744d01e-accelerator", "as_of"),
@@ -352,19 +352,19 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "a value outside its interval": (
         "currencies.toml",
-        in_entry("usd_per_eur", "low = 1.1595", "low = 1.1695"),
+        in_entry("usd_per_eur", "low = 1.0822", "low = 1.1222"),
         "usd_per_eur",
         "is not between",
     ),
     "half an interval": (
         "currencies.toml",
-        in_entry("usd_per_eur", "low = 1.1595\n", ""),
+        in_entry("usd_per_eur", "low = 1.0822\n", ""),
         "usd_per_eur",
         "come together",
     ),
     "neither an interval nor a reason for none": (
         "currencies.toml",
-        in_entry("usd_per_eur", "low = 1.1595\nhigh = 1.1702\n", ""),
+        in_entry("usd_per_eur", "low = 1.0822\nhigh = 1.1533\n", ""),
         "usd_per_eur",
         "either low and high, or exact",
     ),
@@ -400,7 +400,7 @@ DEFECTS: dict[str, tuple[str, Edit, str, str]] = {
     ),
     "an assumption without date": (
         "currencies.toml",
-        in_entry("usd_per_eur", 'as_of = "2026-05-15"', 'as_at = "2026-05-15"'),
+        in_entry("usd_per_eur", 'as_of = "2026-10-30"', 'as_at = "2026-10-30"'),
         "usd_per_eur",
         "as_of",
     ),

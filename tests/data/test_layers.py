@@ -83,7 +83,7 @@ def test_a_load_is_complete_and_its_time_is_printed():
 
 def test_an_overlay_may_bring_sellers_purchase_prices_and_a_rate_of_exchange(tmp_path):
     files = {
-        "providers.csv": f"id,kind,alias,note\n{BUYER}",
+        "providers.csv": f"id,kind,aliases,note\n{BUYER}",
         "prices__purchase_prices.csv": "accelerator,date,usd_per_device,includes_server,kind,"
         "seller,sold_as,title,licence,confidence\n"
         f"nvidia-l4,{NEXT_DAY},2222,false,asked,shop,card,A shop,facts only,high\n",

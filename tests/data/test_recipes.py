@@ -82,14 +82,14 @@ def test_a_recipe_takes_as_many_edits_as_its_title_says(name: str) -> None:
 def test_an_accelerator_is_quoted_after_three_edits(tmp_path: Path) -> None:
     text = recipe("accelerator")
     catalog = load_catalog(carried_out(edits_of(text), tmp_path))
-    assert catalog.accelerator_aliases["RTX A4000"] == "nvidia-rtx-a4000"
+    assert catalog.accelerator_aliases["RTX A4500"] == "nvidia-rtx-a4500"
     quote = quoted(text, catalog)
     assert quote.stages[0].feasibility.status == "fits"
     assert float(rental(quote).total.amount) > 0
-    peak = quote.figures["accelerators/nvidia-rtx-a4000/peak_bf16_dense"]
-    assert peak.value == 76.7e12
+    peak = quote.figures["accelerators/nvidia-rtx-a4500/peak_bf16_dense"]
+    assert peak.value == 94.6e12
     assert isinstance(peak.source, Published)
-    assert peak.source.title == "NVIDIA RTX A4000 data sheet"
+    assert peak.source.title == "NVIDIA RTX A4500 data sheet"
 
 
 def test_an_accelerator_of_a_new_architecture_is_quoted_after_five_edits(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_an_accelerator_of_a_new_architecture_is_quoted_after_five_edits(tmp_pat
     edits = edits_of(whole.replace('architecture = "Ampere"', 'architecture = "Example"'))
     assert len(edits) == 5
     catalog = load_catalog(carried_out(edits, tmp_path))
-    assert catalog.accelerators["nvidia-rtx-a4000"].generation == "example"
+    assert catalog.accelerators["nvidia-rtx-a4500"].generation == "example"
     quote = quoted(recipe("accelerator"), catalog)
     assert quote.stages[0].feasibility.status == "fits"
 
@@ -116,7 +116,7 @@ def test_an_offer_is_quoted_after_two_edits(tmp_path: Path) -> None:
 def test_a_model_is_quoted_after_two_edits(tmp_path: Path) -> None:
     text = recipe("model")
     catalog = load_catalog(carried_out(edits_of(text), tmp_path))
-    assert catalog.version == "2026-11-27"
+    assert catalog.version == "2026-11-29"
     assert number(catalog.models["smollm2-360m"].params_total) == 361_821_120
     quote = quoted(text, catalog)
     assert quote.stages[0].feasibility.status == "fits"

@@ -142,7 +142,7 @@ def panel_of(catalog: Catalog, wanted: Wanted) -> Panel:
         seats=tuple(
             own.get(seat.seller) or _committed(catalog, wanted, seat) for seat in on_demand.seats
         ),
-        left_out=on_demand.left_out | ({"no_on_demand_price": alone} if alone else {}),
+        left_out=_with_reasons(on_demand.left_out, no_on_demand_price=alone),
     )
 
 
@@ -174,7 +174,7 @@ def _with(seat: Seat, basis: PriceBasis, over_on_demand: Datum | None) -> Seat:
 
 def _candidates(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Panel:
     """One offer of each seller that can make the cluster, before any price is compared."""
-    fitting: dict[str, list[Standing]] = {}
+    fitting: dict[str, list[ListedOffer]] = {}
     refused: dict[str, LeftOutReason] = {}
     for one in _standings(catalog, wanted, term):
         reason = _why_not(catalog, wanted, one)
@@ -220,7 +220,7 @@ def _by_reason(
     return {reason: tuple(found[reason]) for reason in LEFT_OUT if reason in found}
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class ListedOffer(Struct, frozen=True, kw_only=True):
     """An offer, the seller for which it would vote, and the broker or reseller that lists it.
 
     Without a segment the seller is in no part of the market. A price that is `resold` is its
@@ -239,7 +239,7 @@ class Standing(Struct, frozen=True, kw_only=True):
         return self.through or self.seller
 
 
-def _standings(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[Standing]:
+def _standings(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[ListedOffer]:
     """The offers that are asked about."""
     kinds = KINDS_OF_TERM[term]
     hosted = (*kinds, *HOSTED) if term == "on_demand" else kinds
@@ -251,7 +251,7 @@ def _standings(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[S
                 yield asked
 
 
-def standing_of(catalog: Catalog, offer: Offer, *, listed: bool = False) -> Standing:
+def standing_of(catalog: Catalog, offer: Offer, *, listed: bool = False) -> ListedOffer:
     """For whom an offer votes: for who operates the machines, or, if `listed`, for who lists it.
 
     Prices of hosts on a marketplace stand for the marketplace.
@@ -265,8 +265,8 @@ def standing_of(catalog: Catalog, offer: Offer, *, listed: bool = False) -> Stan
     if segment is None or offer.price_kind in HOSTED or (listed and through):
         name = offer.seller or provider.id
         nowhere = segment is None and provider.kind not in SELLERS_OF_OTHERS
-        return Standing(offer=offer, seller=name, segment=None if nowhere else "marketplace")
-    return Standing(
+        return ListedOffer(offer=offer, seller=name, segment=None if nowhere else "marketplace")
+    return ListedOffer(
         offer=offer,
         seller=operator_of(provider),
         segment=segment,
@@ -280,7 +280,7 @@ def operator_of(provider: Provider) -> str:
     return provider.operator or provider.id
 
 
-def _if_asked(catalog: Catalog, wanted: Wanted, one: Standing) -> Standing | None:
+def _if_asked(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> ListedOffer | None:
     """An offer, unless one seller is asked for by its name and the offer is another's.
 
     Prices of hosts on the marketplace of an operator are asked for by the segment.
@@ -293,10 +293,10 @@ def _if_asked(catalog: Catalog, wanted: Wanted, one: Standing) -> Standing | Non
         return one if one.seller == operator_of(named) and not hosted else None
     if named.id not in (one.offer.provider, one.offer.seller):
         return None
-    return Standing(offer=one.offer, seller=named.id, segment="marketplace")
+    return ListedOffer(offer=one.offer, seller=named.id, segment="marketplace")
 
 
-def _why_not(catalog: Catalog, wanted: Wanted, one: Standing) -> LeftOutReason | None:
+def _why_not(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> LeftOutReason | None:
     """Why an offer does not count. None if it does."""
     offer = one.offer
     unasked = wanted.provider is UNSET and wanted.segment is UNSET
@@ -331,7 +331,7 @@ def makes(catalog: Catalog, offer: Offer, devices: float) -> Literal["yes", "no"
     return "no" if single and devices > NODE_DEVICES else "unknown"
 
 
-def _seat(catalog: Catalog, wanted: Wanted, of_seller: Sequence[Standing]) -> Seat:
+def _seat(catalog: Catalog, wanted: Wanted, of_seller: Sequence[ListedOffer]) -> Seat:
     """The offer that stands for a seller, of those that can make the cluster.
 
     It is one that surely makes it, else the newest, else the cheapest for this cluster.
@@ -340,7 +340,7 @@ def _seat(catalog: Catalog, wanted: Wanted, of_seller: Sequence[Standing]) -> Se
     newest = max(days.values())
     usd = catalog.usd_by_offer
 
-    def order(one: Standing) -> tuple[bool, int, float, int, str]:
+    def order(one: ListedOffer) -> tuple[bool, int, float, int, str]:
         offer = one.offer
         age = (newest - days[offer.id]).days
         unknown = makes(catalog, offer, wanted.devices) == "unknown"
@@ -367,13 +367,18 @@ def _screened(catalog: Catalog, panel: Panel) -> Panel:
     old = {name for name, day in days.items() if (newest - day).days > OLD_DAYS}
     recent = [seat for seat in panel.seats if seat.seller not in old]
     outlying = _outliers(catalog.usd_by_offer, recent)
-    left_out = dict(panel.left_out)
-    if old:
-        left_out["too_old"] = tuple(sorted(old))
-    if outlying:
-        left_out["outlier"] = tuple(sorted(outlying))
+    left_out = _with_reasons(panel.left_out, too_old=old, outlier=outlying)
     kept = tuple(seat for seat in recent if seat.seller not in outlying)
     return Panel(seats=kept, left_out=left_out)
+
+
+def _with_reasons(
+    left_out: Mapping[LeftOutReason, tuple[str, ...]], **sellers: Iterable[str]
+) -> dict[LeftOutReason, tuple[str, ...]]:
+    """Those left out, with more of them by reason, in the order of the rules."""
+    more = {reason: tuple(sorted(names)) for reason, names in sellers.items()}
+    every = {**left_out, **{reason: names for reason, names in more.items() if names}}
+    return {reason: every[reason] for reason in LEFT_OUT if reason in every}
 
 
 def _outliers(usd: Mapping[str, float], seats: Iterable[Seat]) -> set[str]:

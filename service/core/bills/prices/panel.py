@@ -54,7 +54,9 @@ class MarketPrice(Struct, frozen=True, kw_only=True):
     detail: str
 
 
-def market_price(cluster: Cursor[Cluster], terms: Market, *, pointer: str) -> MarketPrice | None:
+def price_on_the_market(
+    cluster: Cursor[Cluster], terms: Market, *, pointer: str
+) -> MarketPrice | None:
     """The price of a market: a level among one price of each seller. None if nobody votes.
 
     Which price a run will pay is not known. So the level among them is a figure with a range.

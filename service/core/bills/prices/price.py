@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 from service.core.answer import UnpricedReason
 from service.core.argument import Cursor
 from service.core.bills.prices.offered import pointer_of_name, usd_price, warn_of_size
-from service.core.bills.prices.panel import MarketPrice, market_price
+from service.core.bills.prices.panel import MarketPrice, price_on_the_market
 from service.core.catalog.catalog import Offer
 from service.core.figures.ledger import Term
 from service.core.request.request import BookRate, Cluster, Market, Owned, Rate
@@ -41,7 +41,7 @@ def price_of(cluster: Cursor[Cluster]) -> Price | NoPrice:
     if offer is not None:
         return _offered(cluster, supply, offer)
     terms = Market() if isinstance(supply.said, Owned) else supply.said
-    found = market_price(cluster, terms, pointer=supply.pointer)
+    found = price_on_the_market(cluster, terms, pointer=supply.pointer)
     if found is None:
         return _nobody(cluster, terms)
     return Price(found.usd_per_device_hour, found.detail, found)
