@@ -11,7 +11,7 @@ from service.core.request.request import Cluster, Market
 from service.core.request.supplies import named_offer
 
 EUROPEAN_UNION: Final = (
-    "AT", "BE", "DE", "DK", "ES", "FI", "FR", "GR", "IE", "IT", "NL", "PL", "SE"
+    "AT", "BE", "DE", "DK", "ES", "FI", "FR", "GR", "IE", "IT", "NL", "PL", "RO", "SE"
 )  # fmt: skip
 CONTINENTS: Final[Mapping[str, tuple[str, ...]]] = {
     "grid:eu": EUROPEAN_UNION,

@@ -376,8 +376,10 @@ def _with_reasons(
     left_out: Mapping[LeftOutReason, tuple[str, ...]], **sellers: Iterable[str]
 ) -> dict[LeftOutReason, tuple[str, ...]]:
     """Those left out, with more of them by reason, in the order of the rules."""
-    more = {reason: tuple(sorted(names)) for reason, names in sellers.items()}
-    every = {**left_out, **{reason: names for reason, names in more.items() if names}}
+    every = {**left_out}
+    for reason in LEFT_OUT:
+        if more := sorted(sellers.get(reason, ())):
+            every[reason] = tuple(more)
     return {reason: every[reason] for reason in LEFT_OUT if reason in every}
 
 
