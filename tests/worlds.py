@@ -9,6 +9,7 @@ from msgspec import UnsetType
 from service.catalog_files import load_catalog
 from service.core.answer import Bill, EngineStamp, PricedBill, Quote, QuoteWarning
 from service.core.catalog.catalog import Accelerator, Catalog, Offer, Provider, ProviderKind
+from service.core.catalog.market import listed_offers
 from service.core.draws.memo import Memo
 from service.core.figures.formulas import WHOLE, Formula
 from service.core.figures.sources import Datum, Judged
@@ -85,32 +86,41 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
         return row.observed_on, -row.price_per_device_hour._value
 
     rows = sorted(offers, key=order, reverse=True)
-    return Catalog(
-        version="2026-01-01",
-        published_at="2026-01-01T00:00:00Z",
-        digest="sha256:" + "0" * 64,
-        accelerators={device.id: device for device in devices},
-        providers={id: Provider(id=id, kind=kinds.get(id, "gpu_cloud")) for id in providers},
-        offers={row.id: row for row in rows},
-        sites={},
-        models={},
-        runs={},
-        assumptions=embedded().assumptions
-        | {
-            "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
-            "usd_per_eur": datum("currencies/usd_per_eur", EUR, "usd/eur"),
-        },
-        price_rows={
-            device.id: tuple(row for row in rows if row.accelerator == device.id)
-            for device in devices
-        },
-        usd_by_offer={
-            row.id: row.price_per_device_hour._value
-            * (EUR if row.price_per_device_hour.unit.startswith("eur") else 1.0)
-            for row in rows
-        },
-        regions=frozenset(row.region for row in rows),
+    sellers = {id: Provider(id=id, kind=kinds.get(id, "gpu_cloud")) for id in providers}
+    return listing(
+        Catalog(
+            version="2026-01-01",
+            published_at="2026-01-01T00:00:00Z",
+            digest="sha256:" + "0" * 64,
+            accelerators={device.id: device for device in devices},
+            providers=sellers,
+            offers={row.id: row for row in rows},
+            sites={},
+            models={},
+            runs={},
+            assumptions=embedded().assumptions
+            | {
+                "compute.mfu": datum("assumptions/compute.mfu", 0.4, "share"),
+                "usd_per_eur": datum("currencies/usd_per_eur", EUR, "usd/eur"),
+            },
+            price_rows={
+                device.id: tuple(row for row in rows if row.accelerator == device.id)
+                for device in devices
+            },
+            usd_by_offer={
+                row.id: row.price_per_device_hour._value
+                * (EUR if row.price_per_device_hour.unit.startswith("eur") else 1.0)
+                for row in rows
+            },
+            regions=frozenset(row.region for row in rows),
+        )
     )
+
+
+def listing(catalog: Catalog) -> Catalog:
+    """The catalog, which knows for whom each of its offers votes."""
+    listed = listed_offers(catalog.price_rows, catalog.providers, catalog.usd_by_offer)
+    return msgspec.structs.replace(catalog, listed=listed)
 
 
 def asked(request: dict[str, Any]) -> QuoteRequest:

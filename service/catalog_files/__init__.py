@@ -40,6 +40,7 @@ from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
 from service.catalog_files.texts import NOTHING, CatalogError, Problem, Texts
 from service.core.catalog.catalog import Catalog
+from service.core.catalog.market import listed_offers
 
 __all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]
 
@@ -62,6 +63,7 @@ def load_catalog(
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers, ranges)
     usd_by_offer = in_dollars(offers, assumptions)
+    price_rows = by_accelerator(offers, usd_by_offer)
     commitments = read_commitments(files, sources, accelerators, providers, ranges)
     boards = rows_by_board(files, accelerators)
     aliases = read_aliases(files, accelerators)
@@ -78,7 +80,8 @@ def load_catalog(
         models=read_models(files, ranges),
         runs=runs,
         assumptions=error_figures(engine, as_of=files.edition.date) | assumptions,
-        price_rows=by_accelerator(offers, usd_by_offer),
+        price_rows=price_rows,
+        listed=listed_offers(price_rows, providers, usd_by_offer),
         usd_by_offer=usd_by_offer,
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,

@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from service.catalog_files.market.offers import usd_of
-from service.core.catalog.catalog import Catalog, Offer, PriceKind
-from service.core.catalog.market import standing_of
+from service.core.catalog.catalog import Catalog, ListedOffer, PriceKind
+from service.core.catalog.market import OPERATING
 from service.core.catalog.observed import (
     LEAST_OF_A_DEVICE,
     AskedPrice,
@@ -74,21 +74,29 @@ def observed_in(catalog: Catalog) -> dict[ObservedName, Observed]:
 
 def asked_prices_in(catalog: Catalog) -> dict[str, tuple[AskedPrice, ...]]:
     """The newest price of each seller under each comparable term by device, cheapest first."""
-    found = {device: sorted(_asked(catalog, rows)) for device, rows in catalog.price_rows.items()}
+    found = {device: sorted(_asked(catalog, device)) for device in catalog.price_rows}
     return {device: tuple(prices) for device, prices in found.items() if prices}
 
 
-def _asked(catalog: Catalog, rows: Sequence[Offer]) -> Iterator[AskedPrice]:
+def _asked(catalog: Catalog, device: str) -> Iterator[AskedPrice]:
     """Rows come newest first and, within a date, cheapest first. An operator's own go before."""
-    newest: dict[tuple[str, str], Offer] = {}
-    for through in (False, True):
-        for offer in rows:
-            if offer.price_kind in COMPARABLE and offer.complete and not offer.sold_out:
-                one = standing_of(catalog, offer)
-                if one.segment in ("hyperscaler", "neocloud") and bool(one.through) == through:
-                    newest.setdefault((one.seller, offer.price_kind), offer)
-    for offer in newest.values():
-        yield AskedPrice(catalog.usd_by_offer[offer.id], offer.observed_on, offer.id)
+    for kind in COMPARABLE:
+        newest: dict[str, ListedOffer] = {}
+        for listed in sorted(catalog.listed.get(f"{device}/{kind}", ()), key=_is_brokered):
+            row = listed.offer
+            if (
+                listed.segment in OPERATING
+                and not listed.resold
+                and row.complete
+                and not row.sold_out
+            ):
+                newest.setdefault(listed.seller, listed)
+        for one in newest.values():
+            yield AskedPrice(one.usd, one.offer.observed_on, one.offer.id)
+
+
+def _is_brokered(listed: ListedOffer) -> bool:
+    return bool(listed.through)
 
 
 def _rents(catalog: Catalog, device: str) -> list[float]:

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from service.core.answer import ObservedRange, WarningCode
 from service.core.catalog.catalog import Catalog
+from service.core.catalog.market import Panel, Wanted, panel_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import Formula
 from service.core.figures.ledger import Ledger, Term
@@ -91,6 +92,13 @@ class Argument:
         tried = Argument(self.catalog)
         tried.found = self.found
         return tried
+
+    def panel(self, wanted: Wanted) -> Panel:
+        """Who votes in a market. It is searched for once a quote."""
+        if wanted not in self.found:
+            self.found[wanted] = panel_of(self.catalog, wanted)
+        panel: Panel = self.found[wanted]
+        return panel
 
     @property
     def warnings(self) -> tuple[Caution, ...]:

@@ -100,6 +100,18 @@ MORE_REQUESTS: Final = (
         ),
     ),
     Example(
+        name="spot-of-many",
+        summary="Hours measured on demand, on spot capacity of whoever sells it",
+        request=one_stage(
+            {"kind": "metered", "device_hours": 50000, "reclaims": "added"},
+            cluster={
+                "accelerator": "nvidia-h100-sxm-80gb",
+                "devices": 64,
+                "supply": {"kind": "market", "term": "spot"},
+            },
+        ),
+    ),
+    Example(
         name="stated-mfu-and-checkpoints",
         summary="Pre-training at a stated MFU and checkpoint interval, with a share of staff",
         request={

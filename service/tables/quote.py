@@ -15,6 +15,7 @@ from service.core.answer import (
     Bridge,
     Estimate,
     Exclusion,
+    MarketAnswer,
     Ownership,
     PricedBill,
     PricedLine,
@@ -60,6 +61,10 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
 
 def print_cautions(out: Console, answer: Quote) -> None:
     """Where given rates stand, then what to act on, to check and to know."""
+    for market in answer.markets:
+        out.print(market_table(market))
+        for words in market_words(market):
+            out.print(words, style="dim", markup=False, highlight=False)
     for rate in answer.rate_versus_market:
         out.print(rate_words(rate), style="dim", markup=False, highlight=False)
     for warning in answer.warnings:
@@ -114,6 +119,46 @@ def rate_words(rate: RateVersusMarket) -> str:
         f" {rate.count} comparable prices of {rate.accelerator}, {short(rate.lowest)} to"
         f" {short(rate.highest)}, median {short(rate.median)}, the newest of {rate.newest}"
     )
+
+
+def market_table(market: MarketAnswer) -> Table:
+    """The votes of a market, cheapest first."""
+    size = f"{market.devices:g} x {market.accelerator}"
+    title = f"market of {size}, {market.term} (list prices)"
+    table = Table(title=title, title_justify="left", show_footer=True)
+    table.add_column("seller", footer=f"median of {len(market.votes)}")
+    table.add_column("segment")
+    price = short(market.usd_per_device_hour)
+    table.add_column("$/device-hour", justify="right", footer=price)
+    table.add_column("observed")
+    table.add_column("remarks")
+    for vote in market.votes:
+        remarks = [] if vote.basis == "own_price" else [vote.basis.replace("_", " ")]
+        if vote.makes_cluster == "unknown":
+            remarks.append("network not known")
+        if vote.minimum_term is not UNSET:
+            remarks.append(f"for {vote.minimum_term}")
+        if vote.through is not UNSET:
+            remarks.append(f"through {vote.through}")
+        table.add_row(
+            vote.seller,
+            vote.segment,
+            short(vote.usd_per_device_hour),
+            vote.observed_on,
+            ", ".join(remarks),
+        )
+    return table
+
+
+def market_words(market: MarketAnswer) -> list[str]:
+    """The segments of a market, and who has no vote and why, in sentences."""
+    segments = [
+        f"{one.segment}: {one.count} sellers, {short(one.lowest)} to {short(one.highest)},"
+        f" median {short(one.median)}, {one.oldest} to {one.newest}"
+        for one in market.segments
+    ]
+    without = [f"{one.reason} {one.count} ({', '.join(one.sellers)})" for one in market.left_out]
+    return [*segments, *([f"No vote: {'; '.join(without)}"] if without else [])]
 
 
 def warning_words(warning: QuoteWarning) -> Text:

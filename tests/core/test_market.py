@@ -18,9 +18,20 @@ from service.core.catalog.market import (
     Wanted,
     makes,
     panel_of,
-    standing_of,
 )
-from tests.worlds import answer, datum, device, embedded, number, offer, priced, run_of, told, world
+from tests.worlds import (
+    answer,
+    datum,
+    device,
+    embedded,
+    listing,
+    number,
+    offer,
+    priced,
+    run_of,
+    told,
+    world,
+)
 
 H100 = "nvidia-h100-sxm-80gb"
 HOURS_OF_A_YEAR = 8766.0
@@ -55,7 +66,9 @@ def codes(quoted):
 
 
 def with_sellers(catalog, *rows: Provider):
-    return msgspec.structs.replace(catalog, providers=catalog.providers | {r.id: r for r in rows})
+    return listing(
+        msgspec.structs.replace(catalog, providers=catalog.providers | {r.id: r for r in rows})
+    )
 
 
 # Laws over the catalog.
@@ -239,11 +252,7 @@ def test_a_year_of_h100_costs_less_reserved_than_on_demand():
 @pytest.mark.parametrize("accelerator", [H100, "nvidia-h200-sxm-141gb", "nvidia-b200-sxm"])
 @pytest.mark.parametrize("seller", ["aws", "azure", "coreweave", "vultr"])
 def test_hyperscalers_have_spot_prices_where_one_was_seen(accelerator, seller):
-    rows = [
-        row
-        for row in embedded().price_rows[accelerator]
-        if row.price_kind == "spot" and standing_of(embedded(), row).seller == seller
-    ]
+    rows = [row for row in embedded().listed.get(f"{accelerator}/spot", ()) if row.seller == seller]
     quoted = market(8, accelerator, term="spot", provider=seller)
     (bill,) = quoted.bases
     if rows:

@@ -118,14 +118,18 @@ def test_a_market_of_one_seller_by_the_device_has_the_node_of_the_others():
     assert billed == {1: 2, 3: 16, 9: 32}
 
 
+def listed_in(catalog):
+    return [one for some in catalog.listed.values() for one in some]
+
+
 def test_a_seller_votes_once_for_the_node():
     offers = [offer("a1", "a", "d1", 2.0, devices=4), offer("a2", "a", "d1", 2.0, devices=2)]
     offers += [offer("b", "b", "d1", 2.0, devices=8), offer("c", "c", "d1", 2.0, devices=8)]
-    node = usual_node(world(offers=tuple(offers)), offers)
+    node = usual_node(listed_in(world(device("d1"), offers=tuple(offers))))
     assert node is not None
     assert node.devices == 8
     lone = offer("a", "a", "d1", 2.0)
-    assert usual_node(world(offers=(lone,)), [lone]) is None
+    assert usual_node(listed_in(world(device("d1"), offers=(lone,)))) is None
 
 
 def test_racks_of_72_are_rented_and_owned_whole():

@@ -1,7 +1,7 @@
 """Derived figures from their inputs, by formulas written down again from docs/formulas.md."""
 
 from collections.abc import Callable, Iterator
-from math import ceil, log
+from math import ceil, exp, log
 from statistics import median
 from typing import Final, TypeAlias
 
@@ -119,6 +119,9 @@ WHOLE: Final[dict[str, Callable[[Inputs], float]]] = {
     "begins_after_hours": lambda inputs: max(inputs.values(), default=0.0),
     "compute_usd": _product,
     "device_hours_held": _product,
+    "device_hours_with_reclaims": lambda at: (
+        at["device_hours"] * at["goodput_without"] / at["goodput_with"]
+    ),
     "devices_sold": lambda at: (
         ceil(at["devices"] / at["devices_per_piece"]) * at["devices_per_piece"]
     ),
@@ -143,12 +146,18 @@ WHOLE: Final[dict[str, Callable[[Inputs], float]]] = {
     ),
     "latest_hours": lambda inputs: max(inputs.values()),
     "line_usd": _product,
+    "mean_reclaimed_share": lambda inputs: (
+        1 - exp(sum(log(1 - share) for share in inputs.values()) / len(inputs))
+    ),
     "net_of_discounts_usd": _net,
     "once": lambda _: 1.0,
     "operational_kg_co2e": _product,
     "owned_device_hour_usd": _sum,
     "person_months": _product,
     "price_at_market_level": _market,
+    "price_at_term": lambda at: (
+        at["on_demand_usd_per_device_hour"] * min(at["price_over_on_demand"], 1)
+    ),
     "price_in_usd": _product,
     "rounding_device_hours": _rounding,
     "server_w": _product,

@@ -8,8 +8,8 @@ from msgspec import UNSET, Struct
 
 from service.core.argument import Cursor, Fixed
 from service.core.bills.power import sum_of
-from service.core.catalog.catalog import BillingTerms, Catalog, Offer
-from service.core.catalog.market import fitting_offers, offers_of_operators, panel_of, standing_of
+from service.core.catalog.catalog import BillingTerms, ListedOffer, Offer
+from service.core.catalog.market import fitting_offers, offers_of_operators
 from service.core.figures.arrays import Real, ceil, maximum, where
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -234,24 +234,26 @@ def _instance_on_the_market(
     catalog = at.argument.catalog
     rows = tuple(offers_of_operators(catalog, at.said.accelerator))
     fitting = rows if terms is None else fitting_offers(catalog, wanted_of(at.said, terms))
-    node = usual_node(catalog, fitting) or usual_node(catalog, rows)
+    node = usual_node(fitting) or usual_node(rows)
     if node is None:
         return None
     holding = [
-        offer for offer in (*fitting, node) if devices.central <= offer.devices <= node.devices
+        offer
+        for offer in (*(listed.offer for listed in fitting), node)
+        if devices.central <= offer.devices <= node.devices
     ]
     return _instance(min(holding, key=lambda offer: offer.devices, default=node))
 
 
-def usual_node(catalog: Catalog, offers: Iterable[Offer]) -> Offer | None:
+def usual_node(offers: Iterable[ListedOffer]) -> Offer | None:
     """An offer of the instance that most sellers have as their largest. A seller votes once.
 
     A price list by the device names no instance, so offers of one device do not vote. Of sizes with
     as many votes it is the smaller. None if nobody votes.
     """
     largest: dict[str, Offer] = {}
-    for offer in offers:
-        seller = standing_of(catalog, offer).seller
+    for listed in offers:
+        offer, seller = listed.offer, listed.seller
         known = largest.get(seller)
         if offer.devices > 1 and (known is None or offer.devices > known.devices):
             largest[seller] = offer
@@ -300,7 +302,7 @@ def _billing_terms(at: Cursor[Cluster]) -> BillingTerms | None:
         offers = [named]
     else:
         terms = supply.said if isinstance(supply.said, Market) else Market()
-        offers = [seat.offer for seat in panel_of(catalog, wanted_of(at.said, terms)).seats]
+        offers = [seat.offer for seat in at.argument.panel(wanted_of(at.said, terms)).seats]
     known = [catalog.billing_terms(offer.provider, offer.price_kind) for offer in offers]
     documented = [counted for counted in known if counted is not None]
     if offers and not documented:

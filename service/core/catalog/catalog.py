@@ -243,6 +243,30 @@ class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class ListedOffer(Struct, frozen=True, kw_only=True):
+    """An offer, the seller for which it votes, and the broker or reseller that lists it.
+
+    Without a segment the seller is in no part of the market. A price that is `resold` is its
+    reseller's own, and never stands for the operator. That of a broker may. `usd` is the price in
+    dollars for a device-hour, only to compare it, and `day` the number of the day of observation.
+    Offers of one `product` differ by their date alone.
+    """
+
+    offer: Offer
+    seller: str
+    segment: Segment | None
+    through: str = ""
+    resold: bool = False
+    usd: float
+    day: int
+    product: int
+
+    @property
+    def listed_by(self) -> str:
+        """Who lists the offer."""
+        return self.through or self.seller
+
+
 class Commitment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a seller's price at a term is over its own on demand, as it publishes that.
 
@@ -469,8 +493,9 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     `purchase_prices` what follows for it. `billing` is by `seller/kind of price`, or by `seller/`
     for all other kinds. `commitments` are published discounts by `operator/term`,
     `usual_commitments` what follows from those of a segment, by `segment/term`. `usd_by_offer` has
-    the prices of all offers in dollars, only to compare them. `engine` has the constants of the
-    step-time engine. `observed` has the ranges that given numbers are compared with, and
+    the prices of all offers in dollars, only to compare them. `listed` says for whom each offer
+    votes in a market, by `accelerator/kind of price`, newest first. `engine` has the constants of
+    the step-time engine. `observed` has the ranges that given numbers are compared with, and
     `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is the index
     of consumer prices by year, oldest first. `book` has the rates of a price book by name. They are
     the caller's own: they are in none of the other members.
@@ -494,6 +519,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
     usd_by_offer: dict[str, float] = field(default_factory=dict)
+    listed: dict[str, tuple[ListedOffer, ...]] = field(default_factory=dict)
     billing: dict[str, BillingTerms] = field(default_factory=dict)
     commitments: dict[str, tuple[Commitment, ...]] = field(default_factory=dict)
     usual_commitments: dict[str, Datum] = field(default_factory=dict)

@@ -6,7 +6,7 @@ The rules are numbered as in docs/market.md. Only offers are chosen here; no num
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, TypedDict, get_args
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from service.core.catalog.catalog import (
     SEGMENT_OF_OPERATORS,
     Catalog,
     Commitment,
+    ListedOffer,
     MarketTerm,
     Offer,
     PriceKind,
@@ -71,6 +72,8 @@ COMMITTED: Final[tuple[MarketTerm, ...]] = (
     "reserved_3y",
 )
 """Terms whose price is a seller's own, or follows from its price on demand."""
+OPERATING: Final[frozenset[Segment]] = frozenset(SEGMENT_OF_OPERATORS.values())
+"""Segments whose sellers operate the machines."""
 LEAST_SELLERS: Final = 4
 """Fewest sellers of a market that is not thin."""
 NODE_DEVICES: Final = 8.0
@@ -107,12 +110,15 @@ class Seat(Struct, frozen=True, kw_only=True):
     With the basis `own_price` the offer is of the term that is asked for. Otherwise it is on
     demand, and `over_on_demand` is what the term's price is over it, if it is not the same.
     `network_known` says that the offer makes the cluster; otherwise the source does not say.
-    `through` is the broker or the reseller that lists it, if the seller itself lists nothing.
+    `through` is the broker that lists it, if the seller itself lists nothing. `usd` is the offer's
+    price in dollars, only to compare it, and `day` the number of its day.
     """
 
     seller: str
     segment: Segment
     offer: Offer
+    usd: float
+    day: int
     network_known: bool
     through: str = ""
     basis: PriceBasis = "own_price"
@@ -129,11 +135,11 @@ class Panel(Struct, frozen=True, kw_only=True):
 def panel_of(catalog: Catalog, wanted: Wanted) -> Panel:
     """The market of a device under some terms, for a cluster of some size."""
     if wanted.term not in COMMITTED:
-        return _screened(catalog, _candidates(catalog, wanted, wanted.term))
+        return _screened(_candidates(catalog, wanted, wanted.term))
     at_term = _candidates(catalog, wanted, wanted.term)
-    on_demand = _screened(catalog, _candidates(catalog, wanted, "on_demand"))
+    on_demand = _screened(_candidates(catalog, wanted, "on_demand"))
     if not on_demand.seats:
-        return _screened(catalog, at_term)
+        return _screened(at_term)
     own = {seat.seller: seat for seat in at_term.seats}
     others = tuple(sorted(own.keys() - {seat.seller for seat in on_demand.seats}))
     listed = {name for names in on_demand.left_out.values() for name in names}
@@ -176,7 +182,7 @@ def _candidates(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Panel:
     """One offer of each seller that can make the cluster, before any price is compared."""
     fitting: dict[str, list[ListedOffer]] = {}
     refused: dict[str, LeftOutReason] = {}
-    for one in _standings(catalog, wanted, term):
+    for one in _asked_about(catalog, wanted, term):
         reason = _why_not(catalog, wanted, one)
         if reason is None:
             fitting.setdefault(one.seller, []).append(one)
@@ -195,20 +201,21 @@ def _candidates(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Panel:
     )
 
 
-def fitting_offers(catalog: Catalog, wanted: Wanted) -> tuple[Offer, ...]:
+def fitting_offers(catalog: Catalog, wanted: Wanted) -> tuple[ListedOffer, ...]:
     """All offers of a term that can make a cluster, whether or not they stand for their seller."""
     return tuple(
-        one.offer
-        for one in _standings(catalog, wanted, wanted.term)
+        one
+        for one in _asked_about(catalog, wanted, wanted.term)
         if _why_not(catalog, wanted, one) is None
     )
 
 
-def offers_of_operators(catalog: Catalog, accelerator: str) -> Iterator[Offer]:
+def offers_of_operators(catalog: Catalog, accelerator: str) -> Iterator[ListedOffer]:
     """All offers of a device by who operates the machines, of any size and under any terms."""
-    for offer in catalog.price_rows.get(accelerator, ()):
-        if standing_of(catalog, offer).segment in ("hyperscaler", "neocloud"):
-            yield offer
+    for kind in get_args(PriceKind):
+        for listed in catalog.listed.get(f"{accelerator}/{kind}", ()):
+            if listed.segment in OPERATING:
+                yield listed
 
 
 def _by_reason(
@@ -220,59 +227,80 @@ def _by_reason(
     return {reason: tuple(found[reason]) for reason in LEFT_OUT if reason in found}
 
 
-class ListedOffer(Struct, frozen=True, kw_only=True):
-    """An offer, the seller for which it would vote, and the broker or reseller that lists it.
-
-    Without a segment the seller is in no part of the market. A price that is `resold` is its
-    reseller's own, and never stands for the operator. That of a broker may.
-    """
-
-    offer: Offer
-    seller: str
-    segment: Segment | None
-    through: str = ""
-    resold: bool = False
-
-    @property
-    def listed_by(self) -> str:
-        """Who lists the offer."""
-        return self.through or self.seller
-
-
-def _standings(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[ListedOffer]:
-    """The offers that are asked about."""
+def _asked_about(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[ListedOffer]:
+    """The newest offer of each product that is asked about."""
     kinds = KINDS_OF_TERM[term]
-    hosted = (*kinds, *HOSTED) if term == "on_demand" else kinds
-    for offer in catalog.price_rows.get(wanted.accelerator, ()):
-        if offer.price_kind in hosted and wanted.region in (UNSET, offer.region):
-            standing = standing_of(catalog, offer, listed=wanted.segment == "marketplace")
-            asked = _if_asked(catalog, wanted, standing)
+    seen: set[int] = set()
+    for kind in (*kinds, *HOSTED) if term == "on_demand" else kinds:
+        for listed in catalog.listed.get(f"{wanted.accelerator}/{kind}", ()):
+            if listed.product in seen or wanted.region not in (UNSET, listed.offer.region):
+                continue
+            seen.add(listed.product)
+            by_lister = wanted.segment == "marketplace" and listed.through
+            asked = _if_asked(catalog, wanted, _for_lister(listed) if by_lister else listed)
             if asked is not None and wanted.segment in (UNSET, asked.segment):
                 yield asked
 
 
-def standing_of(catalog: Catalog, offer: Offer, *, listed: bool = False) -> ListedOffer:
-    """For whom an offer votes: for who operates the machines, or, if `listed`, for who lists it.
+def _for_lister(listed: ListedOffer) -> ListedOffer:
+    """The same offer, as a vote of who lists it."""
+    return replace(listed, seller=listed.through, segment="marketplace", through="", resold=False)
+
+
+def listed_offers(
+    price_rows: Mapping[str, Sequence[Offer]],
+    providers: Mapping[str, Provider],
+    usd_by_offer: Mapping[str, float],
+) -> dict[str, tuple[ListedOffer, ...]]:
+    """For whom each offer votes, by `accelerator/kind of price`. Rows stay newest first."""
+    found: dict[str, list[ListedOffer]] = {}
+    products: dict[tuple[object, ...], int] = {}
+    days: dict[str, int] = {}
+    for accelerator, rows in price_rows.items():
+        for row in rows:
+            place = (row.provider, row.seller, row.region, row.instance_type)
+            sold = (row.min_devices, row.complete, row.multi_node, row.devices)
+            product = (accelerator, row.price_kind, *place, *sold)
+            if row.observed_on not in days:
+                days[row.observed_on] = day_of(row.observed_on).toordinal()
+            found.setdefault(f"{accelerator}/{row.price_kind}", []).append(
+                ListedOffer(
+                    offer=row,
+                    **_standing(row, providers),
+                    usd=usd_by_offer[row.id],
+                    day=days[row.observed_on],
+                    product=products.setdefault(product, len(products)),
+                )
+            )
+    return {key: tuple(rows) for key, rows in found.items()}
+
+
+class VotesFor(TypedDict):
+    """For whom an offer votes, in which segment, and through whom."""
+
+    seller: str
+    segment: Segment | None
+    through: str
+    resold: bool
+
+
+def _standing(offer: Offer, providers: Mapping[str, Provider]) -> VotesFor:
+    """An offer votes for who operates the machines.
 
     Prices of hosts on a marketplace stand for the marketplace.
     """
-    provider = catalog.providers[offer.provider]
+    provider = providers[offer.provider]
     segment = SEGMENT_OF_OPERATORS.get(provider.kind)
     through, resold = offer.seller, segment is None and bool(provider.operator)
     if resold:
         through = through or provider.id
-        segment = SEGMENT_OF_OPERATORS.get(catalog.providers[provider.operator].kind)
-    if segment is None or offer.price_kind in HOSTED or (listed and through):
-        name = offer.seller or provider.id
+        segment = SEGMENT_OF_OPERATORS.get(providers[provider.operator].kind)
+    if segment is None or offer.price_kind in HOSTED:
         nowhere = segment is None and provider.kind not in SELLERS_OF_OTHERS
-        return ListedOffer(offer=offer, seller=name, segment=None if nowhere else "marketplace")
-    return ListedOffer(
-        offer=offer,
-        seller=operator_of(provider),
-        segment=segment,
-        through=through,
-        resold=resold,
-    )
+        name = offer.seller or provider.id
+        hosts: Segment | None = None if nowhere else "marketplace"
+        return VotesFor(seller=name, segment=hosts, through="", resold=False)
+    return VotesFor(seller=operator_of(provider), segment=segment, through=through, resold=resold)
 
 
 def operator_of(provider: Provider) -> str:
@@ -293,7 +321,7 @@ def _if_asked(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> ListedOffer
         return one if one.seller == operator_of(named) and not hosted else None
     if named.id not in (one.offer.provider, one.offer.seller):
         return None
-    return ListedOffer(offer=one.offer, seller=named.id, segment="marketplace")
+    return replace(one, seller=named.id, segment="marketplace", through="", resold=False)
 
 
 def _why_not(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> LeftOutReason | None:
@@ -336,37 +364,35 @@ def _seat(catalog: Catalog, wanted: Wanted, of_seller: Sequence[ListedOffer]) ->
 
     It is one that surely makes it, else the newest, else the cheapest for this cluster.
     """
-    days = {one.offer.id: day_of(one.offer.observed_on) for one in of_seller}
-    newest = max(days.values())
-    usd = catalog.usd_by_offer
+    newest = max(one.day for one in of_seller)
 
     def order(one: ListedOffer) -> tuple[bool, int, float, int, str]:
-        offer = one.offer
-        age = (newest - days[offer.id]).days
+        offer, age = one.offer, newest - one.day
         unknown = makes(catalog, offer, wanted.devices) == "unknown"
-        cost = usd[offer.id] * math.ceil(wanted.devices / offer.devices) * offer.devices
+        cost = one.usd * math.ceil(wanted.devices / offer.devices) * offer.devices
         return age > SAME_LIST_DAYS or unknown, age, cost, -offer.devices, offer.id
 
-    best = min(of_seller, key=order)
+    best = min(of_seller, key=order) if len(of_seller) > 1 else of_seller[0]
     assert best.segment is not None
     return Seat(
         seller=best.seller,
         segment=best.segment,
         offer=best.offer,
+        usd=best.usd,
+        day=best.day,
         through=best.through,
         network_known=makes(catalog, best.offer, wanted.devices) == "yes",
     )
 
 
-def _screened(catalog: Catalog, panel: Panel) -> Panel:
+def _screened(panel: Panel) -> Panel:
     """A market without sellers whose price is far older than the newest, and without outliers."""
     if not panel.seats:
         return panel
-    days = {seat.seller: day_of(seat.offer.observed_on) for seat in panel.seats}
-    newest = max(days.values())
-    old = {name for name, day in days.items() if (newest - day).days > OLD_DAYS}
+    newest = max(seat.day for seat in panel.seats)
+    old = {seat.seller for seat in panel.seats if newest - seat.day > OLD_DAYS}
     recent = [seat for seat in panel.seats if seat.seller not in old]
-    outlying = _outliers(catalog.usd_by_offer, recent)
+    outlying = _outliers(recent)
     left_out = _with_reasons(panel.left_out, too_old=old, outlier=outlying)
     kept = tuple(seat for seat in recent if seat.seller not in outlying)
     return Panel(seats=kept, left_out=left_out)
@@ -383,11 +409,11 @@ def _with_reasons(
     return {reason: every[reason] for reason in LEFT_OUT if reason in every}
 
 
-def _outliers(usd: Mapping[str, float], seats: Iterable[Seat]) -> set[str]:
+def _outliers(seats: Iterable[Seat]) -> set[str]:
     """The sellers whose prices are outliers of their segment. None where a segment has few."""
     by_segment: dict[Segment, dict[str, float]] = {}
     for seat in seats:
-        by_segment.setdefault(seat.segment, {})[seat.seller] = math.log(usd[seat.offer.id])
+        by_segment.setdefault(seat.segment, {})[seat.seller] = math.log(seat.usd)
     found: set[str] = set()
     for logs in by_segment.values():
         if len(logs) >= LEAST_SCREENED:

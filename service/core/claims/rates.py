@@ -11,7 +11,6 @@ from service.core.argument import Argument
 from service.core.bills.lines import Priced, total_usd
 from service.core.catalog.catalog import PricePoint
 from service.core.catalog.dates import days_between
-from service.core.catalog.market import panel_of
 from service.core.claims import formulas
 from service.core.claims.readings import DraftReading, Readings
 from service.core.claims.subject import Subject
@@ -118,9 +117,8 @@ def _market(argument: Argument, cluster: Cluster) -> list[tuple[float, AsOf]]:
 
     They are compared with and enter no total, so no ledger keeps them.
     """
-    catalog = argument.catalog
-    seats = panel_of(catalog, wanted_of(cluster, Market())).seats
-    return [(catalog.usd_by_offer[seat.offer.id], seat.offer.observed_on) for seat in seats]
+    seats = argument.panel(wanted_of(cluster, Market())).seats
+    return [(seat.usd, seat.offer.observed_on) for seat in seats]
 
 
 def _history(argument: Argument, device: str, said_on: str) -> list[tuple[float, AsOf]]:

@@ -74,11 +74,7 @@ def _segments(catalog: Catalog, found: MarketPrice) -> Iterable[MarketSegment]:
         prices.setdefault(vote.segment, []).append(_usd(vote))
     if found.wanted.segment is UNSET and found.wanted.provider is UNSET:
         hosts = panel_of(catalog, replace(found.wanted, segment="marketplace")).seats
-        listed = [
-            (catalog.usd_by_offer[seat.offer.id], seat.offer.observed_on)
-            for seat in hosts
-            if seat.basis == "own_price"
-        ]
+        listed = [(seat.usd, seat.offer.observed_on) for seat in hosts if seat.basis == "own_price"]
         if listed:
             prices["marketplace"] = listed
     for segment, some in sorted(prices.items()):

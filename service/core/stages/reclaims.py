@@ -5,7 +5,6 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from service.core.catalog.catalog import SEGMENT_OF_OPERATORS, Offer, SpotReclaim
-from service.core.catalog.market import panel_of
 from service.core.cluster.failures import mean_reclaimed_share
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
@@ -52,7 +51,7 @@ def _shares(context: StageContext) -> dict[str, Term]:
     named = named_offer(supply.said, catalog, pointer=supply.pointer)
     if named is not None:
         return {named.provider: _share(context, named, named.region)}
-    seats = panel_of(catalog, wanted_of(cluster.said, supply.said)).seats
+    seats = context.argument.panel(wanted_of(cluster.said, supply.said)).seats
     region = supply.said.region
     found = {seat.seller: _share(context, seat.offer, region) for seat in seats}
     return found or {"nobody": context.argument.assume(f"{REGIONAL}.marketplace")}

@@ -9,7 +9,7 @@ from service.core.argument import Argument, Cursor
 from service.core.bills.prices.formulas import at_level, at_term
 from service.core.bills.prices.offered import usd_price
 from service.core.catalog.catalog import Segment
-from service.core.catalog.market import LEAST_SELLERS, Panel, PriceBasis, Seat, Wanted, panel_of
+from service.core.catalog.market import LEAST_SELLERS, Panel, PriceBasis, Seat, Wanted
 from service.core.figures.ledger import Term
 from service.core.figures.sources import AsOf
 from service.core.request.request import Cluster, Market
@@ -63,7 +63,7 @@ def price_on_the_market(
     """
     argument = cluster.argument
     wanted = wanted_of(cluster.said, terms)
-    panel = panel_of(argument.catalog, wanted)
+    panel = argument.panel(wanted)
     if not panel.seats:
         return None
     votes = tuple(_vote(argument, seat, terms, pointer=pointer) for seat in panel.seats)
