@@ -200,7 +200,14 @@ def test_4096_devices_are_not_made_of_single_instances():
     for vote in quoted.markets[0].votes:
         assert makes(embedded(), embedded().offers[vote.offer], 4096) != "no"
     assert "network_unknown" in codes(quoted)
-    assert "runpod" in codes(quoted)["network_unknown"].detail
+    warned = codes(quoted)["network_unknown"].detail
+    assert "runpod" in warned
+    sure = [
+        float(vote.usd_per_device_hour)
+        for vote in quoted.markets[0].votes
+        if vote.makes_cluster == "yes"
+    ]
+    assert f"of the {len(sure)} that do the median is {median(sure):.2f}" in warned
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ class MarketVote(Answer, frozen=True, kw_only=True):
     through: str | UnsetType = UNSET
 
 
-class MarketSegment(Answer, frozen=True, kw_only=True):
+class SegmentPrices(Answer, frozen=True, kw_only=True):
     """The prices of one part of a market. Those of marketplaces do not vote unless asked for."""
 
     segment: Segment
@@ -339,7 +339,7 @@ class MarketAnswer(Answer, frozen=True, kw_only=True):
     votes: Annotated[tuple[MarketVote, ...], Meta(min_length=1, description="Cheapest first.")]
     oldest: Annotated[AsOf, Meta(description="Date of the oldest vote.")]
     newest: Annotated[AsOf, Meta(description="Date of the newest vote.")]
-    segments: tuple[MarketSegment, ...]
+    segments: tuple[SegmentPrices, ...]
     left_out: tuple[LeftOutSellers, ...]
 
 

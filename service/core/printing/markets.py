@@ -6,7 +6,7 @@ from statistics import median
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from service.core.answer import LeftOutSellers, MarketAnswer, MarketSegment, MarketVote
+from service.core.answer import LeftOutSellers, MarketAnswer, MarketVote, SegmentPrices
 from service.core.bills.bills import PricedStage
 from service.core.bills.prices.panel import MarketPrice, Vote
 from service.core.bills.prices.price import Price
@@ -67,7 +67,7 @@ def _usd(vote: Vote) -> tuple[float, AsOf]:
     return vote.usd_per_device_hour.central, vote.observed_on
 
 
-def _segments(catalog: Catalog, found: MarketPrice) -> Iterable[MarketSegment]:
+def _segments(catalog: Catalog, found: MarketPrice) -> Iterable[SegmentPrices]:
     """The segments of those that vote, and beside them what marketplaces list at the same terms."""
     prices: dict[Segment, list[tuple[float, AsOf]]] = {}
     for vote in found.votes:
@@ -79,7 +79,7 @@ def _segments(catalog: Catalog, found: MarketPrice) -> Iterable[MarketSegment]:
             prices["marketplace"] = listed
     for segment, some in sorted(prices.items()):
         usd, dates = [price for price, _ in some], sorted(date for _, date in some)
-        yield MarketSegment(
+        yield SegmentPrices(
             segment=segment,
             count=len(some),
             lowest=printed_rate(round(min(usd), RATE_DECIMALS)),

@@ -1,6 +1,7 @@
 """The market of a cluster: the price of each seller that has a vote, and the level among them."""
 
 from collections.abc import Iterable
+from statistics import median
 from typing import Final
 
 from msgspec import UNSET, Struct
@@ -133,10 +134,13 @@ def _warn(argument: Argument, found: MarketPrice, *, pointer: str) -> None:
         )
     unknown = [vote.seller for vote in found.votes if not vote.seat.network_known]
     if unknown:
+        known = [v.usd_per_device_hour.central for v in found.votes if v.seat.network_known]
+        others = f"; of the {len(known)} that do the median is {median(known):.2f}" if known else ""
         argument.warn(
             "network_unknown",
             f"{wanted.accelerator}: {len(unknown)} of {count} sellers do not say whether their "
-            f"instances make {wanted.devices:g} devices on one fast network: {', '.join(unknown)}",
+            f"instances make {wanted.devices:g} devices on one fast network: "
+            f"{', '.join(unknown)}{others}",
             pointer=pointer,
         )
     derived = [vote for vote in found.votes if vote.seat.basis in NOT_THEIR_OWN]
