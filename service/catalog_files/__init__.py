@@ -81,7 +81,6 @@ def load_catalog(
         runs=runs,
         assumptions=error_figures(engine, as_of=files.edition.date) | assumptions,
         price_rows=price_rows,
-        listed=listed_offers(price_rows, providers, usd_by_offer),
         usd_by_offer=usd_by_offer,
         regions=frozenset(offer.region for offer in offers.values()),
         accelerator_aliases=aliases,
@@ -103,6 +102,9 @@ def load_catalog(
         policy=files.edition.policy,
     )
     files.raise_problems()
+    catalog = msgspec.structs.replace(
+        catalog, listed=listed_offers(price_rows, providers, usd_by_offer)
+    )
     return msgspec.structs.replace(
         catalog,
         observed=observed_in(catalog),

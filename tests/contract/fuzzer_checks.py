@@ -23,7 +23,12 @@ IMPOSSIBLE_SPEED = "speed_above_peak"
 """Which speeds a device cannot have follows from the catalog, so no schema can say it."""
 UNKNOWN_VALUE_OF_A_FILTER = "not_allowed"
 NOT_KEPT = frozenset(
-    {"/problems/quote-not-kept", "/problems/claim-not-kept", "/problems/base-quote-not-kept"}
+    {
+        "/problems/quote-not-kept",
+        "/problems/claim-not-kept",
+        "/problems/base-quote-not-kept",
+        "/problems/unknown-catalog",
+    }
 )
 
 

@@ -25,7 +25,7 @@ def every_datum(value: Any) -> Iterator[Datum]:
         yield value
     elif isinstance(value, msgspec.Struct):
         for name in value.__struct_fields__:
-            if name != "price_rows":
+            if name not in ("price_rows", "listed"):
                 yield from every_datum(getattr(value, name))
     elif isinstance(value, dict):
         for item in value.values():

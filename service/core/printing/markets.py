@@ -52,7 +52,7 @@ def _vote(vote: Vote) -> MarketVote:
     return MarketVote(
         seller=vote.seller,
         segment=vote.segment,
-        usd_per_device_hour=printed_rate(vote.usd_per_device_hour.central),
+        usd_per_device_hour=printed_rate(round(vote.usd_per_device_hour.central, RATE_DECIMALS)),
         figure=vote.usd_per_device_hour.name,
         basis=seat.basis,
         offer=seat.offer.id,

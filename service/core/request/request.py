@@ -150,7 +150,7 @@ CatalogVersion: TypeAlias = Annotated[
     Meta(
         pattern=r"^\d{4}-\d{2}-\d{2}(\.[1-9]\d{0,3})?$(?!\n)",
         description="An edition of the catalog, as `/readyz` lists them; without it, the current.",
-        examples=["2026-11-26"],
+        examples=["2026-11-28"],
     ),
 ]
 

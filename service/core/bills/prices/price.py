@@ -11,7 +11,7 @@ from service.core.bills.prices.panel import MarketPrice, price_on_the_market
 from service.core.catalog.catalog import Offer
 from service.core.figures.ledger import Term
 from service.core.request.request import BookRate, Cluster, Market, Owned, Rate
-from service.core.request.supplies import named_offer
+from service.core.request.supplies import named_offer, wanted_of
 
 
 class Price(Struct, frozen=True):
@@ -85,7 +85,11 @@ def _nobody(cluster: Cursor[Cluster], supply: Market) -> NoPrice:
         )
         if value is not UNSET
     )
+    panel = cluster.argument.panel(wanted_of(cluster.said, supply))
+    left_out = "; ".join(f"{why}: {', '.join(names)}" for why, names in panel.left_out.items())
     return NoPrice(
         "no_offer_under_these_terms",
-        f"the catalog has offers of {device}, but no {supply.term} price{where}",
+        f"the catalog has offers of {device}, but no {supply.term} price{where} for "
+        f"{cluster.said.devices:g} devices"
+        + (f"; left out are {left_out}" if left_out else ""),
     )
