@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from service.catalog_files.files import is_day
-from service.core.catalog.catalog import OUTSIDE_THE_MARKET, Catalog, Offer, PriceKind
+from service.core.catalog.catalog import Catalog, Offer, PriceKind
+from service.core.catalog.market import SELLERS_OF_OTHERS
 from service.refreshing.listing import LeftOut, Listing
 from service.refreshing.names.known import Known
 
@@ -58,6 +59,7 @@ class Prices:
 
     def __init__(self, catalog: Catalog) -> None:
         self.usd_per_eur = float(catalog.assumption(DOLLARS_PER_EURO)._value)  # noqa: SLF001 - not sealed for us
+        self._usd = catalog.usd_by_offer
         found: dict[tuple[str, ...], list[float]] = {}
         for offer in catalog.offers.values():
             usd = self.usd(offer)
@@ -67,9 +69,7 @@ class Prices:
 
     def usd(self, offer: Offer) -> float:
         """An offer's price of a device-hour in dollars."""
-        price = offer.price_per_device_hour
-        value: float = price._value  # noqa: SLF001 - not sealed for us
-        return value if price.unit.startswith("usd") else value * self.usd_per_eur
+        return self._usd[offer.id]
 
     def comparable(self, taken: Taken) -> tuple[str, Held] | None:
         """The nearest prices that there are, and whose they are. None if there are none."""
@@ -126,7 +126,7 @@ def kind_of(listing: Listing, seller: str) -> PriceKind:
     """The kind of a price. What a market of hosts asks is no list price, whatever it is called."""
     if seller == "auction_marketplace":
         return KIND_OF_AUCTIONS
-    if listing.price_kind == "on_demand" and seller in OUTSIDE_THE_MARKET:
+    if listing.price_kind == "on_demand" and seller in SELLERS_OF_OTHERS:
         return KIND_OF_HOSTS
     return listing.price_kind
 

@@ -19,7 +19,8 @@ from service.refreshing.listing import Origin, SourceName
 COLUMNS: Final = (
     "id", "provider", "seller", "region", "country", "instance_type", "accelerator", "devices",
     "form_factor", "vcpus", "ram_gb", "network_gbps", "price_kind", "price_per_hour",
-    "price_per_device_hour", "currency", "observed_on", "date_basis", "source", "recalled", "note",
+    "price_per_device_hour", "currency", "observed_on", "date_basis", "source", "recalled",
+    "complete", "multi_node", "min_devices", "note",
 )  # fmt: skip
 """The columns of an offer, in the order of the embedded files."""
 ONE_PRICE: Final = (
@@ -144,6 +145,9 @@ def offer_row(one: Taken, *, source: str) -> dict[str, str]:
         "date_basis": listing.date_basis,
         "source": source,
         "recalled": "false",
+        "complete": "" if known is None or known.complete else "false",
+        "multi_node": "" if known is None else known.multi_node,
+        "min_devices": "" if known is None or known.min_devices == 1 else known.min_devices,
         "note": listing.note,
     }  # fmt: skip
     return {column: str(facts.get(column, "")) for column in COLUMNS}

@@ -67,7 +67,8 @@ def test_timed_work_has_the_same_option():
 
 def test_figures_of_aws_are_for_aws_alone():
     assert rate_of(metered("added", provider="aws", **SPOT)).startswith("spot/aws:")
-    for seller, segment in (("gcp", "hyperscaler"), ("nebius", "neocloud"), ("tensordock", "marketplace")):
+    segments = {"gcp": "hyperscaler", "nebius": "neocloud", "tensordock": "marketplace"}
+    for seller, segment in segments.items():
         assert rate_of(metered("added", provider=seller, **SPOT)) == f"{REGIONAL}.{segment}"
 
 

@@ -30,6 +30,8 @@ KINDS: Final[tuple[DeviceKind, ...]] = ("gpu", "tpu")
 """What a device is of that is of no generation of the catalog."""
 MOST: Final = 0.5
 """A generation has a format if at least this share of its devices has a peak in it."""
+LEAST_SPREAD: Final = 0.05
+"""The least deviation of a logarithm within a generation."""
 
 
 class Number(NamedTuple):
@@ -170,10 +172,14 @@ class _Medians:
 
 
 def usual_spread(values: Values) -> float:
-    """The deviation of the logarithm within a generation, pooled over all with several devices."""
+    """The deviation of the logarithm within a generation, pooled over all with several devices.
+
+    It is never nothing: that few devices agree does not mean that another one does.
+    """
     logs = [[log(value) for value in rows] for rows in values.values() if len(rows) > 1]
     squares = sum((value - mean(rows)) ** 2 for rows in logs for value in rows)
-    return sqrt(squares / sum(len(rows) - 1 for rows in logs)) if logs else 0.0
+    pooled = sqrt(squares / sum(len(rows) - 1 for rows in logs)) if logs else 0.0
+    return max(pooled, LEAST_SPREAD)
 
 
 def _sold_complete(rows: Sequence[Accelerator], prices: Mapping[str, PurchasePrice]) -> bool:

@@ -41,11 +41,18 @@ class Known:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._sellers = {id: id for id in catalog.providers} | {
-            row["name"]: row["provider"]
-            for row in rows_of("sellers.csv")
-            if row["provider"] in catalog.providers
+        aliases = {
+            alias: seller.id for seller in catalog.providers.values() for alias in seller.aliases
         }
+        self._sellers = (
+            {id: id for id in catalog.providers}
+            | aliases
+            | {
+                row["name"]: row["provider"]
+                for row in rows_of("sellers.csv")
+                if row["provider"] in catalog.providers
+            }
+        )
         self._devices = device_rows()
         self._aliases = {plain(name): id for name, id in catalog.accelerator_aliases.items()}
         self._instances: dict[tuple[str, str], Offer] = {

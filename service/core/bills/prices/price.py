@@ -90,6 +90,5 @@ def _nobody(cluster: Cursor[Cluster], supply: Market) -> NoPrice:
     return NoPrice(
         "no_offer_under_these_terms",
         f"the catalog has offers of {device}, but no {supply.term} price{where} for "
-        f"{cluster.said.devices:g} devices"
-        + (f"; left out are {left_out}" if left_out else ""),
+        f"{cluster.said.devices:g} devices" + (f"; left out are {left_out}" if left_out else ""),
     )
