@@ -295,12 +295,13 @@ def test_the_dollars_of_gpt_oss_are_its_disclosed_hours_at_2_to_11_dollars():
 # Grok 4: $490M / 246,000,000 H100-hours = $1.992.
 
 
-def test_grok_4_at_490_million_lies_within_rental_and_owned_devices_of_the_final_run():
+def test_grok_4_at_490_million_lies_within_owned_devices_and_below_rental_of_the_final_run():
     id = "grok-4-490m"
     assert judged(id)["rate"]["implied"]["central"] == pytest.approx(490 / 246)
     assert total(id, "rental_market") == pytest.approx(246e6 * market_median(id))
     keys = ("rental_market", "owned_straight_line")
-    assert verdicts(id, *((basis, "final_run") for basis in keys)) == ["within", "within"]
+    # $1.992 is near the lowest price of an H100 today: the median of sellers is twice that.
+    assert verdicts(id, *((basis, "final_run") for basis in keys)) == ["below", "within"]
     assert reading(id, "rental_market", "with_staff")["verdict"] == "below"
     not_checkable = {one["what"]: one["why"] for one in judged(id)["not_checkable"]}
     assert "estimated by Epoch" in not_checkable["disclosed hours"]
