@@ -318,7 +318,7 @@ def test_a_reserved_supply_is_a_reading_of_its_own_and_leaves_the_market_on_dema
         assert paid == pytest.approx(512 * 8_766 * rate * tax, rel=1e-9)
         on_demand = judge(of_work(1e6, work, cluster=reserved | {"supply": {"kind": "market"}}))
         for one in (judged, on_demand):
-            assert reading(one, "rental_market", "final_run").total.amount == "329000.00"
+            assert reading(one, "rental_market", "final_run").total.amount == "386500.00"
 
 
 def test_past_prices_are_those_of_half_a_year_around_the_claim():

@@ -111,6 +111,12 @@ REQUESTS: Final[dict[str, Request]] = {
         support={"share": 0.03},
         uplifts=[VAT, MARGIN, NET],
     ),
+    "hours measured on demand, on spot of several sellers": asked(
+        metered(50000) | {"reclaims": "added"},
+        on=H100,
+        devices=64,
+        supply={"kind": "market", "term": "spot"},
+    ),
     "a minimum term and two discounts": asked(
         metered(9000),
         on=H200,

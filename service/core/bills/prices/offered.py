@@ -9,7 +9,7 @@ from service.core.catalog.market import makes
 from service.core.figures.ledger import Term
 from service.core.request.request import BookRate, Cluster
 
-DOLLARS: Final = "usd/device_hour"
+IN_DOLLARS: Final = "usd/device_hour"
 
 
 def usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
@@ -24,7 +24,7 @@ def usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
             pointer=pointer,
         )
     unit = offer.price_per_device_hour.unit
-    if unit == DOLLARS:
+    if unit == IN_DOLLARS:
         return native
     currency = unit.partition("/")[0]
     return ledger.derive_once(
