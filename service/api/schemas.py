@@ -11,7 +11,7 @@ changing what is valid:
 * bounds that are whole are printed as whole, and docstrings lose their indentation.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from inspect import cleandoc
 from typing import Annotated, Any, Final, TypeAlias, get_args, get_origin
 
@@ -84,6 +84,18 @@ def tidied(schema: Any, names: dict[str, str]) -> Any:
 def tidied_members(members: Schema, names: dict[str, str]) -> Schema:
     """The members of an object. Their names are not keywords of JSON Schema."""
     return {name: tidied(schema, names) for name, schema in members.items()}
+
+
+def references_in(node: Any) -> Iterator[str]:
+    """The components that a schema refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references_in(item)
+    elif isinstance(node, dict):
+        if isinstance(target := node.get("$ref"), str):
+            yield target.removeprefix(REFERENCE)
+        for inner in node.values():
+            yield from references_in(inner)
 
 
 def renamed(reference: str, names: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges, RuleName
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
 from service.core.catalog.catalog import FleetPue, Site, Slug
-from service.core.figures.sources import AsOf, Datum, Published
+from service.core.figures.sources import AsOf, Confidence, Datum, Published
 from service.core.figures.units import Unit
 
 Year = Annotated[str, Meta(pattern=r"^20\d{2}$(?!\n)")]
@@ -109,7 +109,7 @@ def read_fleet_pues(
         with suppress(RefusedError):
             name = f"fleet_pues/{row.provider}/{row.year}/{row.scope.replace(' ', '_')}"
             place.check_new(name, found)
-            confidence = LOW if row.recalled else HIGH
+            confidence: Confidence = LOW if row.recalled else HIGH
             source = sources.cite(
                 place, row.source, as_of=row.year, confidence=confidence, remark=row.scope
             )
@@ -257,7 +257,7 @@ def _tariff_rule(zone: GridRow) -> RuleName:
 
 def _tariff_source(place: Place, zone: GridRow, sources: Sources) -> Published:
     """The tariff's source, dated by the month in which its period began, with its confidence."""
-    confidence = HIGH
+    confidence: Confidence = HIGH
     if zone.price_recalled or any(word in zone.price_basis for word in ROUGH_TARIFFS):
         confidence = LOW
     elif any(word in zone.price_basis for word in SECOND_HAND_TARIFFS):

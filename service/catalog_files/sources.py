@@ -1,17 +1,19 @@
 """`sources.csv`: the sources that rows of other files cite by id."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct
 
 from service.catalog_files.files import DataFiles, Place
 from service.core.catalog.catalog import Slug
-from service.core.figures.sources import AsOf, Published
+from service.core.figures.sources import AsOf, Confidence, Published
 
 Text = Annotated[str, Meta(min_length=1)]
 Url = Annotated[str, Meta(pattern=r"^https?://\S+$(?!\n)")]
 
-HIGH, MEDIUM, LOW = "high", "medium", "low"
+HIGH: Final = "high"
+MEDIUM: Final = "medium"
+LOW: Final = "low"
 
 
 class SourceRow(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +41,7 @@ class Sources:
         source: str,
         *,
         as_of: str = "",
-        confidence: str = HIGH,
+        confidence: Confidence = HIGH,
         remark: str = "",
     ) -> Published:
         """A citation of one or more sources (ids apart by a blank), dated `as_of` if given.

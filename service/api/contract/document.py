@@ -10,6 +10,8 @@ from typing import Any, Final
 import yaml
 
 from service import __version__
+from service.api.contract.defaults import with_defaults_in_words
+from service.api.contract.flat_answers import with_flat_answers
 from service.api.contract.ids import name_schemas, refer_to_names
 from service.api.contract.open_answers import with_open_answers
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
@@ -29,6 +31,8 @@ INSTANTS: Final = (
     ("ClaimAnswer", "issued_at"),
     ("ClaimAnswer", "valid_until"),
 )
+LINE_DEPTH: Final = 3
+"""A line for each path and each component: the file is small, and a change of it can be seen."""
 ECHOED: Final = {"Quote": "QuoteRequest", "ClaimAnswer": "ClaimRequest"}
 """The answers that repeat their request."""
 
@@ -55,7 +59,8 @@ and the same bytes, on every replica and every day.
 * `options.currency` asks for euros, pounds, yen, yuan or rupees. The rate of exchange is a dated
   figure whose range is in the intervals. Members whose names have `usd` in them stay in dollars.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 if there is an `ETag`.
-* Members may be added to answers, and values to their closed lists. Requests stay strict."""
+* Members may be added to answers, and values to what `x-extensible-enum` lists. Requests stay
+  strict."""
 
 TAGS: Final = {
     "quotes": "What a run costs.",
@@ -83,12 +88,18 @@ def build_document() -> Schema:
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
         "paths": paths(),
         "components": {
-            "schemas": with_open_answers(shared(exact_schemas())),
+            "schemas": published_schemas(),
             "parameters": request_headers(),
             "headers": headers(),
             "responses": responses(),
         },
     }
+
+
+def published_schemas() -> dict[str, Schema]:
+    """All schemas as clients read them: shortened, and open where the service answers."""
+    schemas = with_open_answers(with_flat_answers(shared(exact_schemas())))
+    return {name: with_defaults_in_words(schema) for name, schema in schemas.items()}
 
 
 def exact_schemas() -> dict[str, Schema]:
@@ -129,13 +140,20 @@ def page_of(listing: CatalogList) -> Schema:
 def documents() -> dict[str, bytes]:
     """The published contract by file name: the same document in two notations."""
     document = build_document()
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return {
-        "openapi.json": (text + "\n").encode(),
+        "openapi.json": (in_lines(document, depth=LINE_DEPTH) + "\n").encode(),
         "openapi.yaml": yaml.dump(
             document, Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=100
         ).encode(),
     }
+
+
+def in_lines(node: Any, *, depth: int) -> str:
+    """JSON without spaces, and with a line for every member down to a depth."""
+    if depth == 0 or not isinstance(node, dict):
+        return json.dumps(node, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    members = (f"{json.dumps(name)}:{in_lines(one, depth=depth - 1)}" for name, one in node.items())
+    return "{\n" + ",\n".join(members) + "\n}"
 
 
 class PlainDumper(yaml.SafeDumper):

@@ -1,17 +1,19 @@
-"""Answers are open in the contract: an object of an answer may gain members.
+"""Answers are open in the contract: they may gain members, codes and alternatives.
 
 Schemas of requests stay strict: an unknown member is refused. Today's answers have exactly the
-members of their types, and tests hold them to it. A client must not do so. It would break with the
-first member that is added.
+members and values of their types, and tests hold them to it. A client must not do so. It would
+break with the first one that is added. So objects are open, and the values that a text may have
+are in `x-extensible-enum` and not in `enum`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from service.api.schemas import REFERENCE, Schema
+from service.api.schemas import REFERENCE, Schema, references_in
 
 ECHOES: Final = {"QuoteRequest": "EchoedRequest", "ClaimRequest": "EchoedClaim"}
 """Components, because `Quote` and `request` would name an inline one `QuoteRequest`."""
+KNOWN_VALUES: Final = "x-extensible-enum"
 
 
 def with_open_answers(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
@@ -60,20 +62,8 @@ def made_of(schemas: Mapping[str, Schema], component: str) -> set[str]:
     return found
 
 
-def references_in(node: Any) -> Iterator[str]:
-    """The components that a schema refers to."""
-    if isinstance(node, list):
-        for item in node:
-            yield from references_in(item)
-    elif isinstance(node, dict):
-        if isinstance(target := node.get("$ref"), str):
-            yield target.removeprefix(REFERENCE)
-        for inner in node.values():
-            yield from references_in(inner)
-
-
 def opened(node: Any) -> Any:
-    """A schema whose objects may have more members than those that are named."""
+    """A schema whose objects may have more members, and whose texts may have more values."""
     if isinstance(node, list):
         return [opened(item) for item in node]
     if not isinstance(node, dict):
@@ -81,4 +71,6 @@ def opened(node: Any) -> Any:
     schema = {key: opened(inner) for key, inner in node.items()}
     if schema.get("type") == "object" and not isinstance(schema.get("additionalProperties"), dict):
         schema["additionalProperties"] = True
+    if isinstance(values := schema.pop("enum", None), list):
+        schema[KNOWN_VALUES] = values
     return schema

@@ -14,6 +14,7 @@ from service.api.contract.examples import (
 )
 from service.api.contract.excerpt import CLAIM_EXCERPT, CLAIM_SUMMARY, QUOTE_EXCERPT, SUMMARY
 from service.api.contract.ids import NAMES_IN_QUERIES
+from service.api.contract.open_answers import KNOWN_VALUES
 from service.api.contract.parameters import (
     CATALOG_LISTS,
     OF_A_QUOTE,
@@ -308,7 +309,7 @@ def document_paths() -> dict[str, Schema]:
         "in": "path",
         "required": True,
         "description": "The last part of a problem's `type`.",
-        "schema": {"type": "string", "enum": list(KINDS)},
+        "schema": {"type": "string", KNOWN_VALUES: list(KINDS)},
         "example": "invalid-request",
     }
     page = {HTML: {"schema": {"type": "string"}}}
@@ -428,8 +429,9 @@ def query_parameter(parameter: Parameter) -> Schema:
             "type": "integer",
             "minimum": parameter.minimum,
             "maximum": parameter.maximum,
-            "default": parameter.default,
+            "x-default": parameter.default,
         }
+        description += f" Left out, it is {parameter.default}."
     else:
         shape = {"type": "string", "pattern": parameter.pattern}
     return {
@@ -605,5 +607,5 @@ def object_of(members: Schema) -> Schema:
 
 
 def one_text(text: str) -> Schema:
-    """A string that is always the same."""
-    return {"type": "string", "enum": [text]}
+    """A string that is the same in every answer of today."""
+    return {"type": "string", KNOWN_VALUES: [text]}

@@ -9,11 +9,9 @@ they are shortened without changing what is valid:
 * values that stand in many places, such as an amount, are components too,
 * numbers state the size that they need, because some generators assume 32 bits otherwise.
 
-Three forms were chosen because all generators of clients that were tried understand them.
+Two forms were chosen because all generators of clients that were tried understand them.
 Alternatives are `oneOf`, told apart by the closed list of their tag, without a discriminator.
-Bounds of intervals are in `dependentSchemas`, which generators ignore and validators do not. The
-default of a quantity is in words and in `x-default`, because a `default` beside alternatives does
-not compile in Go.
+Bounds of intervals are in `dependentSchemas`, which generators ignore and validators do not.
 """
 
 from collections.abc import Mapping
@@ -112,10 +110,7 @@ def number_or_interval(node: Schema) -> Schema:
     if "$ref" in first:
         return reference(choice_name(last["$ref"].removeprefix(REFERENCE)))
     schema = reference(quantity_name(last["$ref"].removeprefix(REFERENCE)))
-    if "default" in node:
-        schema["description"] = f"Left out, it is {node['default']}."
-        schema["x-default"] = node["default"]
-    return schema
+    return schema | {key: node[key] for key in node if key == "default"}
 
 
 def named_value(node: Schema, values: Mapping[str, Schema]) -> str:

@@ -12,7 +12,7 @@ from service.catalog_files.files import DataFiles, Place, RefusedError
 from service.catalog_files.ranges import Ranges
 from service.catalog_files.sources import LOW, Text, Url
 from service.core.catalog.catalog import PredictedHours, ReferenceRun, Slug
-from service.core.figures.sources import AsOf, Datum, Published
+from service.core.figures.sources import AsOf, Confidence, Datum, Published
 from service.core.figures.units import Unit
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._:-]{0,127}")
@@ -62,7 +62,7 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     date: AsOf
     kind: Literal["pretraining", "mid_training", "sft", "rl", "generation", "diffusion", "other"]
     benchmark_grade: Literal["A", "B", "C", "D"]
-    confidence: Literal["high", "medium", "low"]
+    confidence: Confidence
     memory: list[str] | Literal[False]
     source: Annotated[list[RunSource], Meta(min_length=1)]
     quote_basis: str | None = None

@@ -22,7 +22,7 @@ from service.core.catalog.catalog import (
     ProviderKind,
     Slug,
 )
-from service.core.figures.sources import AsOf, Datum
+from service.core.figures.sources import AsOf, Confidence, Datum
 from service.core.figures.units import Unit
 
 Price = Annotated[float, Meta(gt=0, le=1e6)]
@@ -139,7 +139,9 @@ def read_offers(
 
 def _offer(place: Place, row: OfferRow, sources: Sources, ranges: Ranges) -> Offer:
     check_per_device(place, row.price_per_hour, row.devices, row.price_per_device_hour)
-    confidence = LOW if row.recalled else MEDIUM if row.date_basis == "estimated" else HIGH
+    confidence: Confidence = (
+        LOW if row.recalled else MEDIUM if row.date_basis == "estimated" else HIGH
+    )
     return Offer(
         id=row.id,
         provider=row.provider,

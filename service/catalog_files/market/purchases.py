@@ -28,13 +28,12 @@ from service.catalog_files.ranges import Range, Ranges
 from service.catalog_files.sources import LOW, Text, Url
 from service.core.catalog.catalog import Accelerator, PastPurchase, PurchasePrice, Slug
 from service.core.catalog.dates import day_of, days_between
-from service.core.figures.sources import AsOf, Datum, Published
+from service.core.figures.sources import AsOf, Confidence, Datum, Published
 
 FILE: Final = "prices/purchase_prices.csv"
 WINDOW_DAYS: Final = 730
 Kind: TypeAlias = Literal["asked", "reported"]
 Usd = Annotated[float, Meta(ge=1.0, le=1e8)]
-Confidence: TypeAlias = Literal["high", "medium", "low"]
 CONFIDENCES: Final[tuple[Confidence, ...]] = ("high", "medium", "low")
 
 

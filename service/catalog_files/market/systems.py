@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -10,7 +10,7 @@ from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges
 from service.catalog_files.sources import Sources, Text
 from service.core.catalog.catalog import Accelerator, Slug, System
-from service.core.figures.sources import Datum
+from service.core.figures.sources import Confidence, Datum
 
 Kilowatts = Annotated[float, Meta(gt=0, le=1e5)]
 KILO = 3
@@ -27,7 +27,7 @@ class SystemRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     accelerator: Slug
     devices: Annotated[int, Meta(ge=1, le=100_000)]
     source: Text
-    confidence: Literal["high", "medium", "low"]
+    confidence: Confidence
     rated_kw: Kilowatts | UnsetType = UNSET
     rated_kw_low: Kilowatts | UnsetType = UNSET
     rated_kw_high: Kilowatts | UnsetType = UNSET

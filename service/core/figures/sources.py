@@ -1,6 +1,6 @@
 """A figure and its source: published, given, derived or judged."""
 
-from typing import Annotated, Protocol, TypeAlias
+from typing import Annotated, Literal, Protocol, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -22,6 +22,9 @@ FigureName: TypeAlias = Annotated[
 ]
 
 
+Confidence: TypeAlias = Literal["high", "medium", "low"]
+
+
 class Published(Struct, tag_field="kind", tag="published", frozen=True, kw_only=True):
     """Printed somewhere: where, and as of when."""
 
@@ -29,7 +32,7 @@ class Published(Struct, tag_field="kind", tag="published", frozen=True, kw_only=
     locator: str
     as_of: AsOf
     url: str | UnsetType = UNSET
-    confidence: Annotated[str, Meta(pattern="^(high|medium|low)$")] = "high"
+    confidence: Confidence = "high"
 
 
 class Given(Struct, tag_field="kind", tag="given", frozen=True, kw_only=True):
@@ -58,7 +61,7 @@ class Judged(Struct, tag_field="kind", tag="judged", frozen=True, kw_only=True):
 
     why: str
     as_of: AsOf
-    confidence: Annotated[str, Meta(pattern="^(high|medium|low)$")] = "low"
+    confidence: Confidence = "low"
 
 
 Source: TypeAlias = Published | Given | Derived | Judged
