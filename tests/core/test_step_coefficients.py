@@ -1,6 +1,8 @@
 """What the constants of the step-time engine come to for a machine, a format and a year."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.core.figures.constants import Constants
 from service.core.training.steptime import Machine, coefficients_of, traits_of
@@ -43,30 +45,80 @@ def stood(machine=GPU, **recipe) -> Coefficients:
         ("gemm_share_16_bit", VALUES["gemm_share_gpu"] * VALUES["gemm_ratio_2022"], None),
     ],
 )
-def test_flash_attention_and_its_frameworks_came_in_2023(member, before, since):
+def test_flash_attention_and_its_frameworks_came_from_2022_to_2023(member, before, since):
     expected = VALUES["gemm_share_gpu"] if since is None else since
-    assert getattr(stood(software_year=2022.9), member) == approx(before)
-    assert getattr(stood(software_year=2023.0), member) == approx(expected)
+    assert getattr(stood(software_year=2022.5), member) == approx(before)
+    assert getattr(stood(software_year=2023.0), member) == approx((before + expected) / 2)
+    assert getattr(stood(software_year=2023.5), member) == approx(expected)
 
 
 def test_the_first_flash_kernels_were_slower_on_gpus_until_2024():
     gpu, tpu = VALUES["attention_share_gpu"], VALUES["attention_share_tpu"]
-    assert stood(software_year=2023.9).attention_share == approx(
-        gpu * VALUES["attention_ratio_2023"]
+    ratio = VALUES["attention_ratio_2023"]
+    assert stood(software_year=2023.5).attention_share == approx(gpu * ratio)
+    assert stood(software_year=2023.875).attention_share == approx(gpu * (1 + ratio) / 2)
+    assert stood(software_year=2024.25).attention_share == approx(gpu)
+    assert stood(TPU, software_year=2023.5).attention_share == approx(tpu)
+
+
+@given(st.floats(2018.0, 2027.0))
+def test_no_day_changes_a_constant_by_more_than_two_percent(year):
+    today, tomorrow = (
+        stood(software_year=when, precision="mxfp8") for when in (year, year + 1 / 365)
     )
-    assert stood(software_year=2024.0).attention_share == gpu
-    assert stood(TPU, software_year=2023.9).attention_share == tpu
+    assert tomorrow == approx(today, rel=0.02, abs=0.02)
 
 
-def test_since_2025_stages_are_balanced_tokens_cross_once_and_gradients_travel_in_two_bytes():
-    before, since = stood(software_year=2024.9), stood(software_year=2025.0)
+@pytest.mark.parametrize(
+    ("kernel", "share", "unfused"),
+    [
+        ("unfused", 1.0, 1.0),
+        ("flash_1", VALUES["attention_ratio_2023"], 0.0),
+        ("flash_2", 1.0, 0.0),
+        ("flash_3", VALUES["attention_ratio_newest"], 0.0),
+    ],
+)
+def test_a_kernel_that_is_said_holds_in_any_year(kernel, share, unfused):
+    for year in (2021.0, 2023.7, 2026.5):
+        found = stood(software_year=year, attention_kernel=kernel)
+        assert found.attention_share == approx(VALUES["attention_share_gpu"] * share)
+        assert found.unfused_attention == unfused
+
+
+@pytest.mark.parametrize(
+    ("recipe", "host"),
+    [
+        ({"framework": "megatron"}, "layer_host_s"),
+        ({"framework": "megatron", "compiled": False}, "layer_host_s"),
+        ({"framework": "torch_compile"}, "layer_host_s_compiled"),
+        ({"framework": "torch_compile", "compiled": False}, "layer_host_s_eager"),
+        ({"framework": "hf_eager"}, "layer_host_s_eager"),
+        ({"framework": "hf_eager", "compiled": True}, "layer_host_s_compiled"),
+        ({"framework": "deepspeed"}, "layer_host_s_eager"),
+    ],
+)
+def test_the_host_takes_as_long_as_the_framework_lets_it(recipe, host):
+    assert stood(**recipe).layer_host_s == approx(VALUES[host])
+    assert stood(TPU, **recipe).layer_host_s == 0.0
+
+
+def test_adapters_take_more_host_time_and_passes_and_a_quantised_base_is_unpacked():
+    plain, tuned = stood(), stood(frozen_weights=True, quantised_base=True)
+    ratio = VALUES["adapter_host_ratio"]
+    assert tuned.layer_host_s == approx(plain.layer_host_s * ratio)
+    assert tuned.hidden_passes == approx(plain.hidden_passes * VALUES["adapter_pass_ratio"])
+    assert (plain.unpacked_bytes, tuned.unpacked_bytes) == (0.0, VALUES["unpacked_bytes"])
+
+
+def test_by_2025_stages_are_balanced_tokens_cross_once_and_gradients_travel_in_two_bytes():
+    before, since = stood(software_year=2024.5), stood(software_year=2025.25)
     assert since.stage_imbalance == before.stage_imbalance / 2 == VALUES["stage_imbalance"] / 2
     assert (before.expert_dedupes, since.expert_dedupes) == (0.0, 1.0)
     assert (before.data_bytes, since.data_bytes) == (6.0, 4.0)
 
 
 def test_a_tpu_has_constants_of_its_own_and_does_not_wait_for_its_host():
-    gpu, tpu = stood(), stood(TPU, stack="xla")
+    gpu, tpu = stood(), stood(TPU, framework="xla")
     assert tpu.gemm_share == VALUES["gemm_share_tpu"]
     assert tpu.narrow_head_ratio == VALUES["narrow_head_ratio_tpu"]
     assert tpu.selective_share == VALUES["selective_share_xla"]

@@ -80,6 +80,8 @@ COSTLESS = Coefficients(
             "expert_share",
             "mixer_share",
             "shard_slowdown",
+            "shard_host_ratio",
+            "trained_share",
         ),
         1.0,
     )

@@ -12,6 +12,7 @@ from service.core.figures.constants import Constants
 from service.core.model.flop import train_flop_per_token_causal
 from service.core.model.shape import architecture_of
 from service.core.request.transformer import Transformer
+from service.core.training.frameworks import FRAMEWORKS
 from service.core.training.parallelism import SCHEDULE_NAME, Layout, devices_of
 from service.core.training.steptime import (
     Machine,
@@ -47,7 +48,7 @@ machines = st.sampled_from([H100, TPU, H100._replace(generation="unheard-of", de
 recipes = st.builds(
     Recipe,
     precision=st.sampled_from(["bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]),
-    stack=st.sampled_from(["megatron", "xla"]),
+    framework=st.sampled_from(sorted(FRAMEWORKS)),
     software_year=st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
     trained_share=st.sampled_from([0.0, 0.01, 1.0]),
     gathered_bytes=st.sampled_from([0.5, 2.0]),

@@ -25,7 +25,7 @@ FEWEST_ROWS = 800
 
 def stack_of(row: Expressed) -> MemoryStack:
     """The software whose memory the model knows, by its kind and year."""
-    if row.recipe.stack == "xla":
+    if row.recipe.framework == "xla":
         return "xla"
     if row.recipe.software_year < 2023:
         return "megatron_2021"
@@ -35,7 +35,7 @@ def stack_of(row: Expressed) -> MemoryStack:
 def is_in_terms_of_a_layout(measured: Measurement, row: Expressed) -> bool:
     if measured.arch.hybrid:
         return False
-    return row.recipe.stack != "xla" or measured.activation_recompute in (None, "none", "full")
+    return row.recipe.framework != "xla" or measured.activation_recompute in (None, "none", "full")
 
 
 def layouts_of(measured: Measurement, row: Expressed, layers: float) -> list[Layout]:

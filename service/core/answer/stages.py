@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from service.core.answer.base import Answer, ClaimedEstimate, Estimate, EstimateWithOutcomes
 from service.core.figures.sources import FigureName
-from service.core.figures.vocabulary import PipelineSchedule, Recompute
+from service.core.figures.vocabulary import Framework, PipelineSchedule, Recompute
 
 
 class EnergyAnswer(Answer, frozen=True, kw_only=True):
@@ -102,6 +102,9 @@ class StepAnswer(Answer, frozen=True, kw_only=True):
     steps: Estimate
     parts: dict[str, float]
     predicted_s: float | UnsetType = UNSET
+    framework: Annotated[
+        Framework | UnsetType, Meta(description="The kind of software that the step is timed for.")
+    ] = UNSET
     binding: Annotated[str | UnsetType, Meta(description="The largest part.")] = UNSET
 
 

@@ -29,6 +29,40 @@ OptimizerName: TypeAlias = Literal[
 ]
 ExpertKernels: TypeAlias = Literal["grouped", "fused"]
 """How the products of routed experts run in scaled formats."""
+Framework: TypeAlias = Literal[
+    "megatron", "xla", "torch_compile", "fsdp_eager", "hf_eager", "hf_fused", "deepspeed"
+]
+"""The kinds of software that train, each with constants of its own."""
+FrameworkName: TypeAlias = Literal[
+    "megatron",
+    "megatron_lm",
+    "megatron_bridge",
+    "megatron_deepspeed",
+    "nemo",
+    "xla",
+    "maxtext",
+    "jax",
+    "torch_compile",
+    "torchtitan",
+    "torchtune",
+    "prime_rl",
+    "fsdp_eager",
+    "llm_foundry",
+    "litgpt",
+    "lightning",
+    "hf_eager",
+    "hf_trainer",
+    "trl",
+    "axolotl",
+    "llama_factory",
+    "hf_fused",
+    "unsloth",
+    "liger",
+    "deepspeed",
+]
+"""Kinds of frameworks, and stacks that are each of one kind."""
+AttentionKernel: TypeAlias = Literal["unfused", "flash_1", "flash_2", "flash_3", "flash_4"]
+"""How attention scores are computed: through memory, or by a generation of fused kernels."""
 Recompute: TypeAlias = Literal["none", "selective", "full"]
 """Which activations are computed again for the backward pass."""
 PipelineSchedule: TypeAlias = Literal["1f1b", "zero_bubble", "dualpipe"]

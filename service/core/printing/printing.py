@@ -268,6 +268,7 @@ def printed_step(step: Step, effort: Effort, spread: Spread) -> StepAnswer | Uns
         steps=steps,
         predicted_s=UNSET if step.predicted_s is None else step.predicted_s.central,
         parts=parts,
+        framework=step.framework,
         binding=max(parts, key=lambda name: parts[name]) if parts else UNSET,
     )
 

@@ -10,7 +10,9 @@ from msgspec import UNSET, Meta, UnsetType, field
 from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import (
     AdapterTarget,
+    AttentionKernel,
     ExpertKernels,
+    FrameworkName,
     OptimizerName,
     TrainingPrecision,
 )
@@ -165,6 +167,11 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     products of routed experts run, if that is known: in one `grouped` kernel after others that
     quantise, or all `fused`, which also keeps less in memory. By default they run as in the
     software stacks of the year.
+
+    `framework` is the software that trains: a kind, or a stack of that kind. The host of eager
+    stacks keeps small micro-batches waiting, and not every framework offers every layout. `compile`
+    says whether kernels are compiled, `attention_kernel` which kernels attention has; by default
+    both are as usual for the framework and the year.
     """
 
     model: Model
@@ -175,6 +182,9 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     optimizer: OptimizerName = "adamw"
     layout: LayoutTerms | UnsetType = UNSET
     software_year: Year | Interval[Year] | UnsetType = UNSET
+    framework: FrameworkName | UnsetType = UNSET
+    compile: bool | UnsetType = UNSET
+    attention_kernel: AttentionKernel | UnsetType = UNSET
     expert_kernels: ExpertKernels | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
     anchor: Anchor | UnsetType = UNSET
@@ -232,7 +242,8 @@ class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_onl
     """Tuning a model on examples. Memory, layout and step time follow from the method.
 
     `packed` examples nearly fill their sequences. A `padded` example takes a whole one. The wasted
-    tokens are `padding_share`; if it is not given, it is assumed or computed.
+    tokens are `padding_share`; if it is not given, it is assumed or computed. `framework`,
+    `compile` and `attention_kernel` are as in pre-training.
     """
 
     model: Model
@@ -246,6 +257,9 @@ class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_onl
     optimizer: OptimizerName = "adamw"
     layout: LayoutTerms | UnsetType = UNSET
     software_year: Year | Interval[Year] | UnsetType = UNSET
+    framework: FrameworkName | UnsetType = UNSET
+    compile: bool | UnsetType = UNSET
+    attention_kernel: AttentionKernel | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
 
 
@@ -344,6 +358,9 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     layout: LayoutTerms | UnsetType = UNSET
     serving: ServingTerms | UnsetType = UNSET
     software_year: Year | Interval[Year] | UnsetType = UNSET
+    framework: FrameworkName | UnsetType = UNSET
+    compile: bool | UnsetType = UNSET
+    attention_kernel: AttentionKernel | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
 
 

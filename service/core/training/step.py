@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of, hardware_of
 from service.core.figures.ledger import Term
+from service.core.figures.vocabulary import Framework
 from service.core.model.flop import train_flop_per_token_causal
 from service.core.plausible import MFU_CHECK, GivenNumber, warn_if_far
 from service.core.request.request import Cluster
@@ -43,6 +44,7 @@ class Step(Struct, frozen=True, kw_only=True):
     hfu: Term | None
     tokens_per_s_per_device: Term | None
     tokens_per_step: Term
+    framework: Framework
 
 
 def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | Unknown:
@@ -376,6 +378,7 @@ class StepBuilder:
             hfu=None if mfu is None or layout is None else self._hfu(mfu, layout),
             tokens_per_s_per_device=rate,
             tokens_per_step=self.tokens_per_step,
+            framework=self.inputs.recipe.framework,
         )
 
     def _mfu(self, seconds: Term) -> Term:

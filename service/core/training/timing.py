@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from service.core.cluster.hardware import Hardware
 from service.core.figures.constants import Constants
 from service.core.figures.ledger import Term
-from service.core.figures.vocabulary import TrainingPrecision
+from service.core.figures.vocabulary import Framework, TrainingPrecision
 from service.core.training.formats import OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe, MemoryStack
+from service.core.training.frameworks import FRAMEWORK_OF_STACK
 from service.core.training.step_spec import StepSpec
 from service.core.training.steptime import Machine, Recipe
 
@@ -77,16 +78,28 @@ def machine_of(hardware: Hardware) -> Machine:
     )
 
 
+def framework_of(spec: StepSpec, hardware: Hardware) -> Framework:
+    """The kind of framework that trains: the one that is said, or the usual one of the device."""
+    said = spec.work.said.framework
+    if said is not UNSET:
+        return FRAMEWORK_OF_STACK[said]
+    return "xla" if hardware.device.kind == "tpu" else "megatron"
+
+
 def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
-    """The recipe of the step, on the stack that is usual for the device."""
+    """The recipe of the step, on the framework that is said or usual for the device."""
+    said = spec.work.said
     return Recipe(
         precision=RECIPE_OF_PEAK[hardware.precision],
-        stack="xla" if hardware.device.kind == "tpu" else "megatron",
+        framework=framework_of(spec, hardware),
         gated_experts=spec.model.architecture.ffn_matrices > 2,
         expert_kernels=spec.expert_kernels,
         frozen_weights=spec.trainable.adapters,
         trained_share=spec.trainable.params_share if spec.trainable.adapters else 1.0,
         gathered_bytes=spec.trainable.weight_bytes or SIXTEEN_BIT_BYTES,
+        quantised_base=bool(spec.trainable.weight_bytes),
+        compiled=None if said.compile is UNSET else said.compile,
+        attention_kernel=said.attention_kernel or None,
     )
 
 

@@ -23,7 +23,8 @@ from service.core.request.transformer import LatentAttention, MixtureOfExperts, 
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
 from service.core.training.steptime import Machine, Recipe, StepWork, work_of
 from service.core.training.timing import RECIPE_OF_PEAK, machine_of
-from service.scoring.steps.measurements import Arch, Measurement, software_year
+from service.scoring.steps.measurements import Arch, Measurement
+from service.scoring.steps.software import framework_of, kernel_of, software_year
 
 UNKNOWN_ACCELERATOR = "nvidia-h100-sxm-80gb"
 # Devices that share the adapters of a server: where a row does not print them, and at most.
@@ -108,13 +109,16 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
         machine=_machine(row, hardware),
         recipe=Recipe(
             precision=RECIPE_OF_PEAK[hardware.precision],
-            stack="xla" if row.on_xla else "megatron",
+            framework=framework_of(row),
             software_year=year,
             rowwise_scales=_has_rowwise_scales(row),
             gated_experts=row.arch.gated_mlp is not False,
             frozen_weights=row.has_adapters,
             trained_share=_trained_share(row),
             gathered_bytes=(row.base_bits or 16.0) / 8.0,
+            quantised_base=(row.base_bits or 16.0) < 16.0,
+            compiled=row.compile,
+            attention_kernel=kernel_of(row),
         ),
         measured_s=seconds,
     )

@@ -3,7 +3,6 @@
 Any member may be null. It then takes the usual value for the software and its age.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,29 +10,14 @@ from msgspec import Struct, field
 
 from service.scoring.lines import rows_of
 
-ARXIV = re.compile(r"arXiv (\d\d)(\d\d)\.")
-NEMO = re.compile(r"NeMo(?:\D*)? (\d\d)\.(\d\d)")
-# Years of software without a date in its name, by words of its source.
-DATED: tuple[tuple[str, float], ...] = (
-    ("Narayanan et al. 2021", 2021.25),
-    ("Megatron-DeepSpeed", 2022.0),
-    ("llm-foundry", 2023.5),
-    ("r0.8", 2024.6),
-    ("TE 2.11", 2026.0),
-    ("TE 2.", 2025.5),
-    ("torchtitan", 2025.0),
-    ("NeMo RL", 2025.8),
-    ("Megatron-LM", 2024.5),
-)
-# Time from the release of a device until its frameworks are mature.
-YEARS_TO_MATURITY = 1.0
-
 
 class Source(Struct):
     """Where a row is printed."""
 
     title: str | None = None
     table: str | None = None
+    url: str | None = None
+    date: str | None = None
 
 
 class Arch(Struct):
@@ -116,6 +100,12 @@ class Measurement(Struct):
     excluded_from_eval: str | bool | None = None
     config_group: str | None = None
     source_family: str | None = None
+    date: str | None = None
+    framework: str | None = None
+    framework_version: str | None = None
+    software_date: str | None = None
+    compile: bool | None = None
+    attention_kernel: str | None = None
     peft: str | None = None
     base_bits: float | None = None
 
@@ -141,21 +131,3 @@ def read_measurements(path: Path) -> Iterator[Measurement]:
     for row in rows_of(path, Measurement, strict=False):
         if row.is_scored:
             yield row
-
-
-def software_year(row: Measurement, *, released: float) -> float:
-    """When the software of a row was released, as a year with its fraction.
-
-    It is taken from a version that is a date (NeMo YY.MM), the number of the paper (arXiv YYMM) or
-    a dated name. Otherwise it is one year after the device, when frameworks are mature. It is
-    never before the device.
-    """
-    software = row.software or ""
-    printed = f"{software} {row.source.title or ''} {row.source.table or ''}"
-    for pattern in (NEMO, ARXIV):
-        if found := pattern.search(printed):
-            return 2000 + int(found[1]) + (int(found[2]) - 1) / 12
-    for name, year in DATED:
-        if name.lower() in printed.lower():
-            return max(year, released)
-    return released + YEARS_TO_MATURITY

@@ -7,7 +7,7 @@ from service.core.training.steptime.constants import (
     effect_names,
     traits_of,
 )
-from service.core.training.steptime.machine import Machine, Recipe, Stack
+from service.core.training.steptime.machine import Machine, Recipe
 from service.core.training.steptime.parts import StepParts, parts_of, step_parts, step_seconds
 from service.core.training.steptime.work import StepWork, work_of
 
@@ -15,7 +15,6 @@ __all__ = [
     "Coefficients",
     "Machine",
     "Recipe",
-    "Stack",
     "StepParts",
     "StepWork",
     "Traits",

@@ -10,27 +10,15 @@ from typing import NamedTuple
 
 from service.core.figures.arrays import Real, exp, where
 from service.core.figures.constants import Constants
+from service.core.training.frameworks import FRAMEWORKS, HostPace
+from service.core.training.steptime.eras import (
+    FIRST_FLASH_ATTENTION,
+    QUANTISED_APART,
+    UNEVEN_STAGES,
+    UNFUSED_ATTENTION,
+    mixed,
+)
 from service.core.training.steptime.machine import Machine, Recipe
-
-# Years of software in which kernels and frameworks changed in kind. They are not fitted.
-FLASH_ATTENTION = 2023.0
-"""Before this year, attention scores stood in memory, and collectives were not overlapped.
-
-Source: FlashAttention (arXiv 2205.14135, 2022-05); that training stacks had it half a year later
-is judged.
-"""
-FLASH_ATTENTION_2 = 2024.0
-"""Before this year, stacks had the first flash kernels.
-
-Source: FlashAttention-2 (arXiv 2307.08691, 2023-07); half a year until stacks had it is judged.
-"""
-BALANCED_STAGES = 2025.0
-"""From this year on, pipeline stages are balanced around embedding and logits. Judged."""
-GROUPED_QUANTISED = 2026.4
-"""From this year on, one kernel quantises, multiplies and activates grouped products. Judged."""
-NEVER_FUSED = 9999.0
-"""A year after all software."""
-
 
 GATHERED_SHARE = 4.0 / 7.0
 """Of the bytes that ZeRO-3 moves for a trained parameter, those of the two gathers of its weight.
@@ -48,8 +36,18 @@ class Traits(NamedTuple):
     mxfp8: Real
     nvfp4: Real
     int8: Real
-    fused_experts_from: Real  # the year of software from which grouped products are fused
+    experts_fuse: Real  # since the kernels for it exist
+    experts_fused: Real  # in any year
     xla: Real
+    compiled: Real
+    eager: Real
+    expert_loop: Real
+    unfused_kernels: Real  # norms and rotary embedding in several kernels each
+    quantised_base: Real
+    kernel_stated: Real
+    kernel_unfused: Real
+    kernel_first: Real
+    kernel_newest: Real
     software_year: Real
     frozen_weights: Real
     trained_share: Real
@@ -69,10 +67,15 @@ class Coefficients(NamedTuple):
     attention_share: Real
     attention_backward: Real
     narrow_head_ratio: Real
-    unfused_attention: Real  # 1 if scores are computed for the whole square, else 0
+    unfused_attention: (
+        Real  # 1 if scores are computed for the whole square, else 0; between in part
+    )
     hidden_passes: Real
     ffn_passes: Real
+    unpacked_bytes: Real  # moved to unpack one quantised weight
     layer_host_s: Real
+    shard_host_ratio: Real  # under ZeRO-3
+    expert_host_s: Real  # of each expert that the host starts by itself
     step_host_s: Real
     logit_bytes: Real
     stage_imbalance: Real
@@ -90,12 +93,13 @@ class Coefficients(NamedTuple):
     shard_bytes: Real
     shard_sum: Real
     shard_slowdown: Real
+    shard_layer_s: Real  # fixed time of a layer's gathers and reductions
     expert_share: Real  # of the 16-bit peak
     odd_width_ratio: Real
     expert_tile_width: Real
     expert_exposed: Real
     expert_exposed_out: Real
-    expert_dedupes: Real  # 1 if a token crosses to each other domain once
+    expert_dedupes: Real  # share of stacks in which a token crosses to each other domain once
     mixer_share: Real
     scale_per_doubling: Real
 
@@ -111,7 +115,7 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
     def effect(of: str) -> float:
         return sum(constants.effects.get(name, 0.0) for name in effect_names(of, machine))
 
-    precision = recipe.precision
+    precision, pace = recipe.precision, _pace(recipe)
     return Traits(
         tpu=float(machine.kind == "tpu"),
         fp8=float(precision == "fp8" and not recipe.rowwise_scales),
@@ -119,8 +123,18 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         mxfp8=float(precision == "mxfp8"),
         nvfp4=float(precision == "nvfp4"),
         int8=float(precision == "int8"),
-        fused_experts_from=_fused_experts_from(recipe),
-        xla=float(recipe.stack == "xla"),
+        experts_fuse=float(_experts_fuse(recipe)),
+        experts_fused=float(recipe.expert_kernels == "fused"),
+        xla=float(recipe.framework == "xla"),
+        compiled=float(pace == "compiled"),
+        eager=float(pace == "eager"),
+        expert_loop=float(FRAMEWORKS[recipe.framework].expert_loop),
+        unfused_kernels=float(pace == "eager" and not FRAMEWORKS[recipe.framework].fused),
+        quantised_base=float(recipe.quantised_base),
+        kernel_stated=float(recipe.attention_kernel is not None),
+        kernel_unfused=float(recipe.attention_kernel == "unfused"),
+        kernel_first=float(recipe.attention_kernel == "flash_1"),
+        kernel_newest=float(recipe.attention_kernel in ("flash_3", "flash_4")),
         software_year=recipe.software_year,
         frozen_weights=float(recipe.frozen_weights),
         trained_share=recipe.trained_share,
@@ -130,12 +144,18 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
     )
 
 
-def _fused_experts_from(recipe: Recipe) -> float:
-    """The year from which products of experts are fused, unless the recipe says how they run."""
-    if recipe.expert_kernels is not None:
-        return 0.0 if recipe.expert_kernels == "fused" else NEVER_FUSED
+def _pace(recipe: Recipe) -> HostPace:
+    """How the host issues kernels: as the framework does, unless it is said whether it compiles."""
+    usual = FRAMEWORKS[recipe.framework].host
+    if recipe.compiled is None or usual == "captured":
+        return usual
+    return "compiled" if recipe.compiled else "eager"
+
+
+def _experts_fuse(recipe: Recipe) -> bool:
+    """Whether products of experts are fused once there are kernels for it."""
     scaled = recipe.precision in ("mxfp8", "nvfp4")
-    return GROUPED_QUANTISED if scaled and recipe.gated_experts else NEVER_FUSED
+    return recipe.expert_kernels is None and scaled and recipe.gated_experts
 
 
 def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficients:
@@ -145,56 +165,83 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         format
 
     Effects add in logarithms, so that a constant with few measurements stays near that of its kind.
+    Constants of two eras are mixed by how much of the older one remains.
     """
     v, tpu, year = values, traits.tpu > 0, traits.software_year
-    old = year < FLASH_ATTENTION
+    old, uneven = UNFUSED_ATTENTION.remains(year), UNEVEN_STAGES.remains(year)
     gemm = where(tpu, v["gemm_share_tpu"], v["gemm_share_gpu"]) * exp(traits.gemm_effect)
-    gemm = gemm * where(old, v["gemm_ratio_2022"], 1.0)
-    attention = where(tpu, v["attention_share_tpu"], v["attention_share_gpu"])
-    first_kernels = (year < FLASH_ATTENTION_2) & (traits.tpu == 0)
-    attention = attention * where(first_kernels, v["attention_ratio_2023"], 1.0)
+    gemm = gemm * mixed(v["gemm_ratio_2022"], 1.0, remains=old)
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
-    fused = year >= traits.fused_experts_from
-    eight_bit = 2 * where(fused, v["expert_ratio_fused"], v["expert_ratio_8_bit"])
+    fused = traits.experts_fused + traits.experts_fuse * (1.0 - QUANTISED_APART.remains(year))
+    eight_bit = 2 * mixed(v["expert_ratio_fused"], v["expert_ratio_8_bit"], remains=fused)
+    unfused = where(traits.kernel_stated > 0, traits.kernel_unfused, old)
     return Coefficients(
         gemm_share=gemm * _format_ratio(traits, v),
         gemm_share_16_bit=gemm,
         gemm_launch_s=where(tpu, 0.0, v["gemm_launch_s"]),
         tile_width=v["tile_width"],
         memory_share=v["memory_share"],
-        attention_share=attention * exp(traits.attention_effect),
-        attention_backward=where(old, 2.0, v["attention_backward"]),
+        attention_share=_attention_share(traits, v),
+        attention_backward=mixed(2.0, v["attention_backward"], remains=unfused),
         narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], 1.0),
-        unfused_attention=where(old, 1.0, 0.0),
-        hidden_passes=v["hidden_passes"],
-        ffn_passes=v["ffn_passes"],
-        layer_host_s=where(tpu, 0.0, where(old, v["layer_host_s_2022"], v["layer_host_s"])),
+        unfused_attention=unfused,
+        hidden_passes=v["hidden_passes"] * _passes(traits, v),
+        ffn_passes=v["ffn_passes"] * _passes(traits, v),
+        unpacked_bytes=traits.quantised_base * v["unpacked_bytes"],
+        layer_host_s=where(tpu, 0.0, _layer_host_s(traits, v, old=old)),
+        shard_host_ratio=1.0 + traits.eager * (v["shard_host_ratio"] - 1.0),
+        expert_host_s=traits.expert_loop * v["expert_host_s"],
         step_host_s=v["step_host_s"],
         logit_bytes=v["logit_bytes"],
-        stage_imbalance=v["stage_imbalance"] * where(year >= BALANCED_STAGES, 0.5, 1.0),
+        stage_imbalance=v["stage_imbalance"] * mixed(1.0, 0.5, remains=uneven),
         selective_share=where(traits.xla > 0, v["selective_share_xla"], v["selective_share"]),
         weight_gradient=2.0 - traits.frozen_weights,
         trained_share=traits.trained_share,
         scale_up_share=v["scale_up_share"],
         scale_out_share=v["scale_out_share"],
-        tensor_exposed=where(old, v["tensor_exposed_2022"], v["tensor_exposed"]),
+        tensor_exposed=mixed(v["tensor_exposed_2022"], v["tensor_exposed"], remains=old),
         collective_s=v["collective_s"],
         transfer_exposed=v["transfer_exposed"],
         context_exposed=v["context_exposed"],
-        data_exposed=where(old, v["data_exposed_2022"], v["data_exposed"]),
-        data_bytes=where(old | (year >= BALANCED_STAGES), 4.0, 6.0),
+        data_exposed=mixed(v["data_exposed_2022"], v["data_exposed"], remains=old),
+        data_bytes=4.0 + 2.0 * uneven * (1.0 - old),
         shard_bytes=v["shard_bytes"] * _sharded(traits),
         shard_sum=v["shard_sum"],
-        shard_slowdown=where(old, v["shard_slowdown_2022"], 1.0),
+        shard_slowdown=mixed(v["shard_slowdown_2022"], 1.0, remains=old),
+        shard_layer_s=where(tpu, 0.0, v["shard_layer_s"] * traits.eager),
         expert_share=gemm * where(low > 0, eight_bit, v["expert_ratio_16_bit"]),
         odd_width_ratio=v["odd_width_ratio"],
         expert_tile_width=v["expert_tile_width"],
         expert_exposed=v["expert_exposed"],
         expert_exposed_out=v["expert_exposed_out"],
-        expert_dedupes=where(year >= BALANCED_STAGES, 1.0, 0.0),
+        expert_dedupes=1.0 - uneven,
         mixer_share=v["mixer_ratio"],
         scale_per_doubling=v["scale_per_doubling"],
     )
+
+
+def _attention_share(traits: Traits, v: Mapping[str, float]) -> Real:
+    """Share of the 16-bit peak of fused attention, by the kernel as said or that of the year."""
+    share = where(traits.tpu > 0, v["attention_share_tpu"], v["attention_share_gpu"])
+    first = FIRST_FLASH_ATTENTION.remains(traits.software_year) * (1.0 - traits.tpu)
+    first = where(traits.kernel_stated > 0, traits.kernel_first, first)
+    share = share * mixed(v["attention_ratio_2023"], 1.0, remains=first)
+    share = share * mixed(v["attention_ratio_newest"], 1.0, remains=traits.kernel_newest)
+    return share * exp(traits.attention_effect)
+
+
+def _passes(traits: Traits, v: Mapping[str, float]) -> Real:
+    """Passes of activations through memory over those of fused kernels without adapters."""
+    eager = 1.0 + traits.unfused_kernels * (v["eager_pass_ratio"] - 1.0)
+    return eager * (1.0 + traits.frozen_weights * (v["adapter_pass_ratio"] - 1.0))
+
+
+def _layer_host_s(traits: Traits, v: Mapping[str, float], *, old: Real) -> Real:
+    """Seconds, forward, that the host needs to issue a layer's kernels."""
+    captured = mixed(v["layer_host_s_2022"], v["layer_host_s"], remains=old)
+    compiled, eager = v["layer_host_s_compiled"], v["layer_host_s_eager"]
+    host = captured + traits.compiled * (compiled - captured) + traits.eager * (eager - captured)
+    return host * (1.0 + traits.frozen_weights * (v["adapter_host_ratio"] - 1.0))
 
 
 def _sharded(traits: Traits) -> Real:

@@ -109,7 +109,7 @@ def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
     groups = at.work.expert_groups
     reached = at.work.groups_per_token * maximum(1.0, domains / groups)
     once = where(groups > 1, minimum(once, reached * elsewhere), once)
-    crossing = where(at.coefficients.expert_dedupes > 0, once, copies)
+    crossing = copies + at.coefficients.expert_dedupes * (once - copies)
     volume = 2 * at.tokens / at.layout.tensor_parallel * at.work.dispatch_width * PAYLOAD_BYTES
     inside = k * (ep - 1) / ep / domains * inside / at.scale_up_rate
     outside = crossing * outside / at.scale_out_rate

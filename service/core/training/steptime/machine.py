@@ -1,11 +1,15 @@
 """The device that runs the step, its links, and the software that drives it."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from service.core.figures.arrays import Real
-from service.core.figures.vocabulary import DeviceKind, ExpertKernels, TrainingPrecision
-
-Stack = Literal["megatron", "fsdp", "xla"]
+from service.core.figures.vocabulary import (
+    AttentionKernel,
+    DeviceKind,
+    ExpertKernels,
+    Framework,
+    TrainingPrecision,
+)
 
 
 class Machine(NamedTuple):
@@ -30,7 +34,7 @@ class Recipe(NamedTuple):
     """How the step is computed. The defaults are those of a current stack."""
 
     precision: TrainingPrecision = "bf16"
-    stack: Stack = "megatron"
+    framework: Framework = "megatron"
     software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
     gated_experts: bool = True  # the usual kind, for which kernels are written
@@ -38,3 +42,6 @@ class Recipe(NamedTuple):
     frozen_weights: bool = False  # only adapters are trained
     trained_share: float = 1.0  # parameters with gradients and an update, over the model's
     gathered_bytes: float = 2.0  # of a weight where ZeRO-3 gathers it
+    quantised_base: bool = False  # frozen weights are unpacked to 16 bits wherever they are used
+    compiled: bool | None = None  # None: as is usual for the framework
+    attention_kernel: AttentionKernel | None = None  # None: that of stacks in that year

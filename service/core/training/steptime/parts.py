@@ -213,7 +213,7 @@ def _layer(at: MicroBatch) -> _Layer:
         + exchange
         + 2 * context
     )
-    host = c.layer_host_s
+    host = _layer_host_s(at)
     forward_s = _norm4(forward, host)
     backward_s = _norm4(backward, BACKWARD_HOST * host)
     return _Layer(
@@ -227,6 +227,19 @@ def _layer(at: MicroBatch) -> _Layer:
         context_parallel=3 * context,
         expert_parallel=2 * exchange,
     )
+
+
+def _layer_host_s(at: MicroBatch) -> Real:
+    """Seconds, forward, that the host needs for a mean layer, with experts in a loop."""
+    c, layout = at.coefficients, at.layout
+    kernels = c.layer_host_s
+    loop = at.moe_share * at.work.experts / layout.expert_parallel * c.expert_host_s
+    return (kernels + loop) * where(layout.zero_stage >= SHARDED_WEIGHTS, c.shard_host_ratio, 1.0)
+
+
+def _unpacking_s(at: MicroBatch, *, params: Real) -> Real:
+    """Seconds to unpack quantised weights once, for the products of one pass."""
+    return params / at.layout.tensor_parallel * at.coefficients.unpacked_bytes / at.memory_rate
 
 
 def _dense_gemm_s(at: MicroBatch) -> Real:
@@ -250,7 +263,8 @@ def _dense_gemm_s(at: MicroBatch) -> Real:
     )
     mixer_flop = w.mixer_flop / at.coefficients.mixer_share
     mixer = _product_s(at, flop=mixer_flop, width=d, elements=4 * d, kernels=2.0)
-    return projection + mixer + (1 - moe) * ffn + moe * shared
+    unpacking = _unpacking_s(at, params=w.layer_params)
+    return projection + mixer + (1 - moe) * ffn + moe * shared + unpacking
 
 
 def _product_s(at: MicroBatch, *, flop: Real, width: Real, elements: Real, kernels: float) -> Real:
@@ -293,7 +307,7 @@ def _attention_s(at: MicroBatch) -> Real:
     narrow = where(w.head_dim <= NARROW_HEAD, c.narrow_head_ratio, 1.0)
     flash = core * narrow / c.attention_share
     unfused = 2 * core / c.gemm_share_16_bit
-    return where(c.unfused_attention > 0, unfused, flash)
+    return flash + c.unfused_attention * (unfused - flash)
 
 
 def _elementwise_s(at: MicroBatch) -> Real:
@@ -309,7 +323,8 @@ def _elementwise_s(at: MicroBatch) -> Real:
 def _recompute_s(at: MicroBatch, *, forward: Real, attention: Real) -> Real:
     """Seconds of recomputation: the layer forward, or the part that selective recompute drops."""
     layout, c = at.layout, at.coefficients
-    part = where(c.unfused_attention > 0, attention, c.selective_share * forward)
+    cheap = c.selective_share * forward
+    part = cheap + c.unfused_attention * (attention - cheap)
     some = where(layout.recompute >= RECOMPUTE_SELECTIVE, part, 0.0)
     again = where(layout.recompute >= RECOMPUTE_FULL, forward, some)
     return again * layout.recompute_share
@@ -343,7 +358,8 @@ def _sharding_s(at: MicroBatch, *, params: Real, stage: Real) -> Real:
     volume = c.shard_bytes * params * (ranks - 1) / ranks
     comm = volume / replica_rate(at) * c.shard_slowdown
     beside = np.cbrt(stage * stage * stage + comm * comm * comm) - stage
-    exposed = beside + c.shard_sum * minimum(stage, comm)
+    layers = at.work.layers / at.layout.pipeline_parallel
+    exposed = beside + c.shard_sum * minimum(stage, comm) + c.shard_layer_s * layers
     return where(at.layout.zero_stage >= SHARDED_WEIGHTS, exposed, 0.0)
 
 
