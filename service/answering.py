@@ -21,6 +21,7 @@ from service.core.figures.vocabulary import Currency
 from service.core.quote import check_names, quote
 from service.core.request.accounting import Accounting, BaseQuote
 from service.core.request.claim import ClaimedRuns, ClaimRequest
+from service.core.request.names import with_known_names
 from service.core.request.request import QuoteRequest
 from service.identity.canonical import (
     canonical_claim,
@@ -36,7 +37,7 @@ VALIDITY: Final = timedelta(days=30)
 
 
 class Question(Struct, frozen=True):
-    """A request as it was sent, its canonical form, and the id of its quote."""
+    """A request as it was sent, but for its names, its canonical form, and the id of its quote."""
 
     request: QuoteRequest
     canonical: bytes
@@ -59,7 +60,7 @@ class Question(Struct, frozen=True):
 
 
 class ClaimQuestion(Struct, frozen=True):
-    """A claim as it was sent, its canonical form, and the id of its judgement."""
+    """A claim as it was sent, but for its names, its canonical form and the id of its answer."""
 
     request: ClaimRequest
     canonical: bytes
@@ -110,7 +111,11 @@ class KeptQuote(Struct, frozen=True):
 
 
 def question_of(request: QuoteRequest, *, engine: EngineStamp, catalog: Catalog) -> Question:
-    """A request with its canonical form and the id of its quote by this engine and catalog."""
+    """A request with its canonical form and the id of its quote by this engine and catalog.
+
+    Names become those of the catalog, so that all spellings of a request have one quote.
+    """
+    request = with_known_names(request, catalog)
     canonical = canonical_request(request)
     id = quote_id(canonical, engine_digest=engine.digest, catalog_digest=catalog.digest)
     return Question(request, canonical, id)
@@ -120,6 +125,7 @@ def claim_question_of(
     claim: ClaimRequest, *, engine: EngineStamp, catalog: Catalog
 ) -> ClaimQuestion:
     """A claim with its canonical form and the id of its judgement by this engine and catalog."""
+    claim = with_known_names(claim, catalog)
     canonical = canonical_claim(claim)
     id = claim_id(canonical, engine_digest=engine.digest, catalog_digest=catalog.digest)
     return ClaimQuestion(claim, canonical, id)

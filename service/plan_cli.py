@@ -18,6 +18,7 @@ from service.api.refusing.problems import explain
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
 from service.core.catalog.errors import QuoteError
 from service.core.figures.units import HOURS_PER_DAY
+from service.core.request.names import with_known_names
 from service.core.request.request import Cluster, QuoteRequest, Run
 from service.core.training.parallelism import RECOMPUTE_NAME
 from service.core.training.plan import NothingToPlan, Plan, plans
@@ -109,13 +110,15 @@ def _plan(
         if body is None
         else decode_request(body)
     )
+    catalog = local_quoting().shelf.current.catalog
+    request = with_known_names(request, catalog)
     place = stage - 1
     if place >= len(request.run.stages):
         raise typer.BadParameter(f"the run has {len(request.run.stages)} stages")
     counts = _counts(devices) or (_cluster_of(request, place).devices,)
     found = plans(
         request,
-        local_quoting().shelf.current.catalog,
+        catalog,
         stage=place,
         devices=counts,
         runners_up=runners_up,

@@ -38,6 +38,7 @@ from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.ranges import read_ranges
 from service.catalog_files.sites import read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
+from service.catalog_files.spellings import read_spellings
 from service.catalog_files.texts import NOTHING, CatalogError, Problem, Texts
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.market import listed_offers
@@ -69,6 +70,20 @@ def load_catalog(
     aliases = read_aliases(files, accelerators)
     runs = read_runs(files, aliases, ranges)
     engine = read_engine(files, accelerators)
+    sites, models = read_sites(files, sources, ranges), read_models(files, ranges)
+    regions = frozenset(offer.region for offer in offers.values())
+    spellings = read_spellings(
+        files,
+        {
+            "accelerator": accelerators,
+            "model": models,
+            "provider": providers,
+            "region": sorted(regions),
+        },
+        aliases=aliases,
+        providers=providers,
+        sites=sites,
+    )
     catalog = Catalog(
         version=files.edition.version,
         published_at=files.edition.published_at,
@@ -76,14 +91,15 @@ def load_catalog(
         accelerators=accelerators,
         providers=providers,
         offers=offers,
-        sites=read_sites(files, sources, ranges),
-        models=read_models(files, ranges),
+        sites=sites,
+        models=models,
         runs=runs,
         assumptions=error_figures(engine, as_of=files.edition.date) | assumptions,
         price_rows=price_rows,
         usd_by_offer=usd_by_offer,
-        regions=frozenset(offer.region for offer in offers.values()),
+        regions=regions,
         accelerator_aliases=aliases,
+        spellings=spellings,
         fleet_pues=read_fleet_pues(files, sources, ranges),
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
         price_history=read_price_history(files, sources, accelerators),

@@ -14,7 +14,7 @@ from service.api.refusing.errors import Code, Fault, MethodNotAllowed, Refused
 from service.api.refusing.problems import DOMAIN, KINDS, Problem, kind_of, refusal_of, render
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownAccelerator, UnknownProvider
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 
 
 def every_subclass(of: type[Any]) -> set[type[Any]]:

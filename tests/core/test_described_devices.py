@@ -346,7 +346,7 @@ def test_a_claim_may_be_about_a_described_device():
 
 
 def test_every_generation_that_nothing_is_known_of_is_refused_at_once():
-    request = on({"name": "a", "generation": "cdna3", "memory_gb": 80}, "known hours")
+    request = on({"name": "a", "generation": "cdna-33", "memory_gb": 80}, "known hours")
     stage = request["run"]["stages"][0]
     stage["work"] = stage["work"] | {
         "measured_on": {"name": "b", "generation": "rubin", "memory_gb": 80}

@@ -225,7 +225,7 @@ def test_a_claim_in_json_is_what_the_service_answers(tmp_path):
 
 
 def test_a_claim_that_cannot_be_read_is_refused_with_its_pointers(tmp_path):
-    wrong = CLAIMS[0].request | {"said_on": "soon", "what": {"kind": "runs", "ids": ["no run"]}}
+    wrong = CLAIMS[0].request | {"said_on": "soon", "what": {"kind": "runs", "ids": ["a\nrun"]}}
     done = RUN.invoke(app, ["claim", file_of(tmp_path, wrong)])
     assert done.exit_code == 2
     assert "/said_on" in done.output

@@ -236,13 +236,75 @@ def test_every_error_is_reported_at_once_with_its_pointer(service):
 
 
 def test_an_unknown_accelerator_names_its_neighbours_and_is_never_guessed(service):
-    body = R1 | {"cluster": R1["cluster"] | {"accelerator": "nvidia-h800-sxm"}}
+    body = R1 | {"cluster": R1["cluster"] | {"accelerator": "nvidia-h800-nvl"}}
     answer = post(service, body)
     assert answer.status_code == 422
     problem = answer.json()
     assert problem["type"] == "/problems/unknown-accelerator"
     assert "nvidia-h800-sxm-80gb" in problem["detail"]
     assert problem["errors"][0]["pointer"] == "/cluster/accelerator"
+
+
+AS_WRITTEN = {
+    "case": {"accelerator": "NVIDIA-H800-SXM-80GB"},
+    "what print says": {"accelerator": "H800"},
+    "what a driver prints": {"accelerator": "NVIDIA H800 80GB HBM3"},
+}
+
+
+@pytest.mark.parametrize("cluster", AS_WRITTEN.values(), ids=AS_WRITTEN)
+def test_a_request_has_one_quote_however_its_names_are_spelled(service, cluster):
+    plain = post(service, R1)
+    spelled = post(service, R1 | {"cluster": R1["cluster"] | cluster})
+    assert spelled.status_code == 200
+    assert spelled.content == plain.content
+    assert spelled.headers["content-location"] == f"/quote/{plain.json()['id']}"
+
+
+def test_names_are_read_wherever_they_stand(service):
+    """A model, a seller, a region, a site, runs of a base and the device of a measurement."""
+
+    def body(*names):
+        model, seller, region, site, run, device = names
+        spot = {"kind": "market", "provider": seller, "region": region}
+        cluster = {"accelerator": device, "devices": 8, "supply": spot, "site": {"id": site}}
+        work = {"kind": "pretraining", "model": {"kind": "preset", "id": model}, "tokens": 1e10}
+        known = {"kind": "metered", "device_hours": 10, "measured_on": device}
+        return {
+            "run": {
+                "name": "a run",
+                "stages": [{"name": "a", "work": work}, {"name": "b", "work": known}],
+            },
+            "cluster": cluster,
+            "accounting": {"base_model": {"kind": "runs", "ids": [run]}},
+        }
+
+    plain = post(
+        service,
+        body(
+            "llama-3.1-8b",
+            "azure",
+            "eastus",
+            "azure:eastus",
+            "deepseek-v3-pretrain",
+            "nvidia-h100-sxm-80gb",
+        ),
+    )
+    assert plain.status_code == 200
+    assert (
+        plain.content
+        == post(
+            service,
+            body(
+                "meta-llama/Meta-Llama-3.1-8B-Instruct",
+                "Microsoft Azure",
+                "East US",
+                "Azure:East US",
+                "DeepSeek V3 pretrain",
+                "H100 SXM5",
+            ),
+        ).content
+    )
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/xml", "", "application/jsonx"])

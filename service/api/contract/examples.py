@@ -49,7 +49,7 @@ from service.core.catalog.errors import (
     UnknownSite,
     UnknownStage,
 )
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 
 REQUEST_ID: Final = "0b8f1a52-7d1e-4c39-9f43-6f2a8e0c5d17"
 QUOTE_ID: Final = "q_" + "0f" * 32
@@ -632,7 +632,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
         asked="2026-10-01", known=("2026-12-01", "2026-11-26"), pointer="/catalog"
     ),
     "unknown-generation": unknown(
-        UnknownGeneration, "cdna3", "cdna-3", "cdna-2", pointer="/cluster/accelerator/generation"
+        UnknownGeneration, "cdna-5", "cdna-3", "cdna-2", pointer="/cluster/accelerator/generation"
     ),
     "unknown-model": unknown(
         UnknownModel, "llama-3-70b", "llama-3.1-70b", "llama-3.1-8b", pointer="/model/id"

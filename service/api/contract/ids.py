@@ -1,7 +1,7 @@
 """Names of the catalog that a request may hold, as the contract prints them.
 
-They are strings: which names exist changes with the catalog, and the contract does not. A name of
-the right form that the catalog does not know is refused with the names that look most like it.
+They are strings: which names exist changes with the catalog, and the contract does not. Any usual
+spelling of a name is taken. What stands for no name is refused with those that it may mean.
 """
 
 from typing import Any, Final
@@ -10,7 +10,16 @@ from msgspec import Struct
 
 from service.api.schemas import REFERENCE, Schema, schema_of
 from service.core.catalog.catalog import Slug
-from service.core.request.request import Region
+from service.core.request.ids import (
+    AcceleratorName,
+    GenerationName,
+    ModelName,
+    OfferName,
+    ProviderName,
+    RegionName,
+    RunName,
+    SiteName,
+)
 
 
 class KnownName(Struct, frozen=True, kw_only=True):
@@ -20,7 +29,7 @@ class KnownName(Struct, frozen=True, kw_only=True):
     what: str
     listed: str
     example: str
-    form: Any = Slug
+    form: Any
 
 
 ACCELERATOR: Final = KnownName(
@@ -28,55 +37,63 @@ ACCELERATOR: Final = KnownName(
     what="The id of an accelerator",
     listed="the `id` of each row of /catalog/accelerators",
     example="nvidia-h100-sxm-80gb",
+    form=AcceleratorName,
 )
 GENERATION: Final = KnownName(
     component="GenerationName",
     what="A generation of accelerators, or `gpu` or `tpu`",
     listed="the `generation` of each row of /catalog/accelerators",
     example="hopper",
+    form=GenerationName,
 )
 OFFER: Final = KnownName(
     component="OfferId",
     what="The id of an offer",
     listed="the `id` of each row of /catalog/offers",
     example="azure-eastus-standard-nd96isr-h100-v5-on-demand-2026-06",
+    form=OfferName,
 )
 MODEL: Final = KnownName(
     component="ModelId",
     what="The id of a model",
     listed="the `id` of each row of /catalog/models",
     example="llama-3.1-8b",
+    form=ModelName,
 )
 SITE: Final = KnownName(
     component="SiteId",
     what="The id of a site",
     listed="the `id` of each row of /catalog/sites",
     example="grid:de",
+    form=SiteName,
 )
 RUN: Final = KnownName(
     component="RunId",
     what="The id of a reference run",
     listed="the `id` of each row of /catalog/runs",
     example="deepseek-v3-pretrain",
+    form=RunName,
 )
 CLAIM: Final = KnownName(
     component="PublishedClaimId",
     what="The id of a published claim",
     listed="the `id` of each row of /catalog/claims",
     example="deepseek-r1-294k",
+    form=Slug,
 )
 PROVIDER: Final = KnownName(
     component="ProviderId",
     what="The id of a seller of device-hours",
     listed="the `provider` of the rows of /catalog/offers",
     example="gcp",
+    form=ProviderName,
 )
 REGION: Final = KnownName(
     component="RegionCode",
     what="A region in its provider's own words",
     listed="the `region` of the rows of /catalog/offers",
     example="us-east-1",
-    form=Region,
+    form=RegionName,
 )
 KNOWN_NAMES: Final = (ACCELERATOR, GENERATION, OFFER, MODEL, SITE, RUN, CLAIM, PROVIDER, REGION)
 

@@ -19,7 +19,7 @@ from service.core.catalog.catalog import (
     ReferenceRun,
     Site,
 )
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 from service.core.request.envelope import START_PATTERN
 
 ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"

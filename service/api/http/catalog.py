@@ -20,7 +20,7 @@ from service.api.http.negotiation import JSON, check_accepts
 from service.api.refusing.errors import EntryNotFound
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 from service.editions.shelf import Shelf
 
 CACHE_CONTROL: Final = "public, max-age=300"

@@ -18,7 +18,7 @@ from service.api.http.pages import (
 )
 from service.api.refusing.errors import EntryNotFound
 from service.api.refusing.problems import KINDS
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 
 TEXT: Final = "text/plain"
 CACHE_CONTROL: Final = "public, max-age=300"

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.api.pointers import shown
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 
 MOST_FAULTS: Final = 100
 

@@ -4,7 +4,7 @@ The files under `service/data` are read into these structs by `service.catalog_f
 only looks things up. A lookup never guesses: an unknown id is an error that names its neighbours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
@@ -24,12 +24,14 @@ from service.core.catalog.errors import (
     UnknownSite,
 )
 from service.core.catalog.generation import DeviceGeneration
-from service.core.catalog.names import Names
 from service.core.catalog.observed import AskedPrice, Observed, ObservedName
 from service.core.figures.ledger import Ledger
 from service.core.figures.sources import AsOf, Datum, Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName, DeviceKind
+from service.core.names.kinds import NameKind
+from service.core.names.names import Names
+from service.core.names.spelling import Spelling
 
 Row = TypeVar("Row")
 
@@ -104,6 +106,19 @@ SEGMENT_OF_OPERATORS: Final[Mapping[ProviderKind, Segment]] = {
 
 BOOK_FIGURES: Final = "book/"
 """What the names of figures of a price book begin with."""
+
+UNKNOWN: Final[Mapping[NameKind, type[UnknownName]]] = {
+    "accelerator": UnknownAccelerator,
+    "generation": UnknownGeneration,
+    "offer": UnknownOffer,
+    "book_rate": UnknownBookRate,
+    "model": UnknownModel,
+    "site": UnknownSite,
+    "run": UnknownRun,
+    "provider": UnknownProvider,
+    "region": UnknownRegion,
+}
+"""The error of each kind of name."""
 
 ExcludedItem: TypeAlias = Literal[
     "base_model",
@@ -484,21 +499,21 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     """All that is known, as one value, with the version and the digest that every quote names.
 
-    `published_at` is the instant at which this edition was published (RFC 3339, UTC).
-    `price_rows` indexes offers by accelerator id, newest first and, within a date, cheapest first.
-    `regions` are the region codes that any offer names. `spot_reclaims` and `price_history` are
-    by accelerator too, `fleet_pues` by operator, `exchange_rates` by currency, oldest first.
-    `accelerator_aliases` maps names used in print to ids. `systems` are the servers and racks in
-    which devices are sold. `purchases` are what was asked or paid for each device,
-    `purchase_prices` what follows for it. `billing` is by `seller/kind of price`, or by `seller/`
-    for all other kinds. `commitments` are published discounts by `operator/term`,
-    `usual_commitments` what follows from those of a segment, by `segment/term`. `usd_by_offer` has
-    the prices of all offers in dollars, only to compare them. `listed` says for whom each offer
-    votes in a market, by `accelerator/kind of price`, newest first. `engine` has the constants of
-    the step-time engine. `observed` has the ranges that given numbers are compared with, and
-    `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is the index
-    of consumer prices by year, oldest first. `book` has the rates of a price book by name. They are
-    the caller's own: they are in none of the other members.
+    `published_at` is the instant at which this edition was published (RFC 3339, UTC). `price_rows`
+    indexes offers by accelerator id, newest first and, within a date, cheapest first. `regions` are
+    the region codes that any offer names. `spot_reclaims` and `price_history` are by accelerator
+    too, `fleet_pues` by operator, `exchange_rates` by currency, oldest first. `accelerator_aliases`
+    maps names used in print to ids, and `spellings` has all ways in which people write names.
+    `systems` are the servers and racks in which devices are sold. `purchases` are what was asked or
+    paid for each device, `purchase_prices` what follows for it. `billing` is by `seller/kind of
+    price`, or by `seller/` for all other kinds. `commitments` are published discounts by
+    `operator/term`, `usual_commitments` what follows from those of a segment, by `segment/term`.
+    `usd_by_offer` has the prices of all offers in dollars, only to compare them. `listed` says for
+    whom each offer votes in a market, by `accelerator/kind of price`, newest first. `engine` has
+    the constants of the step-time engine. `observed` has the ranges that given numbers are compared
+    with, and `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is
+    the index of consumer prices by year, oldest first. `book` has the rates of a price book by
+    name. They are the caller's own: they are in none of the other members.
     """
 
     version: str
@@ -515,6 +530,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     regions: frozenset[str]
     policy: Policy = field(default_factory=Policy)
     accelerator_aliases: dict[str, str] = field(default_factory=dict)
+    spellings: dict[NameKind, tuple[Spelling, ...]] = field(default_factory=dict)
     fleet_pues: dict[str, tuple[FleetPue, ...]] = field(default_factory=dict)
     spot_reclaims: dict[str, tuple[SpotReclaim, ...]] = field(default_factory=dict)
     price_history: dict[str, tuple[PricePoint, ...]] = field(default_factory=dict)
@@ -538,11 +554,11 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""
-        return self._look_up(self.accelerators, asked, pointer, UnknownAccelerator)
+        return self._look_up(self.accelerators, asked, pointer, "accelerator")
 
     def generation(self, asked: str, *, pointer: str) -> DeviceGeneration:
         """The generation of devices of this name, or `UnknownGeneration`."""
-        return self._look_up(self.generations, asked, pointer, UnknownGeneration)
+        return self._look_up(self.generations, asked, pointer, "generation")
 
     def label(self, accelerator: str) -> str:
         """What a reader knows a device by, whether or not the catalog has it."""
@@ -551,23 +567,23 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
 
     def offer(self, asked: str, *, pointer: str) -> Offer:
         """The offer of this id, or `UnknownOffer`."""
-        return self._look_up(self.offers, asked, pointer, UnknownOffer)
+        return self._look_up(self.offers, asked, pointer, "offer")
 
     def book_rate(self, asked: str, *, pointer: str) -> Offer:
         """The rate of this name in the price book, or `UnknownBookRate`."""
-        return self._look_up(self.book, asked, pointer, UnknownBookRate)
+        return self._look_up(self.book, asked, pointer, "book_rate")
 
     def model(self, asked: str, *, pointer: str) -> ModelPreset:
         """The model preset of this id, or `UnknownModel`."""
-        return self._look_up(self.models, asked, pointer, UnknownModel)
+        return self._look_up(self.models, asked, pointer, "model")
 
     def site(self, asked: str, *, pointer: str) -> Site:
         """The site of this id, or `UnknownSite`."""
-        return self._look_up(self.sites, asked, pointer, UnknownSite)
+        return self._look_up(self.sites, asked, pointer, "site")
 
     def run(self, asked: str, *, pointer: str) -> ReferenceRun:
         """The reference run of this id, or `UnknownRun`."""
-        return self._look_up(self.runs, asked, pointer, UnknownRun)
+        return self._look_up(self.runs, asked, pointer, "run")
 
     def billing_terms(self, provider: str, price_kind: str) -> BillingTerms | None:
         """How a seller counts time under a kind of price. None if that is not known."""
@@ -597,19 +613,27 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         return found
 
     @cached_property
-    def names(self) -> Mapping[type[UnknownName], Names]:
-        """What is known, by the error that says that something else is not."""
-        return {
-            UnknownAccelerator: Names(self.accelerators),
-            UnknownGeneration: Names(self.generations),
-            UnknownOffer: Names(self.offers),
-            UnknownBookRate: Names(self.book),
-            UnknownModel: Names(self.models),
-            UnknownSite: Names(self.sites),
-            UnknownRun: Names(self.runs),
-            UnknownProvider: Names(self.providers),
-            UnknownRegion: Names(self.regions),
+    def names(self) -> Mapping[NameKind, Names]:
+        """What is known of each kind, and how it is spelled."""
+        known: dict[NameKind, Iterable[str]] = {
+            "accelerator": self.accelerators,
+            "generation": self.generations,
+            "offer": self.offers,
+            "book_rate": self.book,
+            "model": self.models,
+            "site": self.sites,
+            "run": self.runs,
+            "provider": self.providers,
+            "region": self.regions,
         }
+        return {
+            kind: Names(ids, self.spellings.get(kind, ()), codes=kind in {"region", "site"})
+            for kind, ids in known.items()
+        }
+
+    def unknown(self, kind: NameKind, asked: str, *, pointer: str) -> UnknownName:
+        """The error that says that nothing of this kind has a name."""
+        return UNKNOWN[kind](asked=asked, known=self.names[kind], pointer=pointer)
 
     def beside(
         self,
@@ -629,10 +653,8 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         found.__dict__.update(shared)
         return found
 
-    def _look_up(
-        self, rows: dict[str, Row], asked: str, pointer: str, unknown: type[UnknownName]
-    ) -> Row:
+    def _look_up(self, rows: dict[str, Row], asked: str, pointer: str, kind: NameKind) -> Row:
         try:
             return rows[asked]
         except KeyError:
-            raise unknown(asked=asked, known=self.names[unknown], pointer=pointer) from None
+            raise self.unknown(kind, asked, pointer=pointer) from None

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from service.core.catalog.names import Names
+from service.core.names.names import Names
 
 
 class Portable(Exception):
@@ -38,9 +38,13 @@ class UnknownName(QuoteError):
     def __init__(self, *, asked: str, known: Names, pointer: str) -> None:
         self.asked = asked
         self.nearest = known.nearest(asked)
-        close = (
-            f"the nearest known are {', '.join(self.nearest)}" if self.nearest else "none is known"
-        )
+        meant = known.meant(asked)
+        if meant:
+            close = f"it may be {' or '.join(meant)}"
+        elif self.nearest:
+            close = f"the nearest known are {', '.join(self.nearest)}"
+        else:
+            close = "none is known"
         super().__init__(f"no {self.what} {asked!r}; {close}", pointer=pointer)
 
 

@@ -101,28 +101,12 @@ class Subject(Struct, frozen=True, kw_only=True):
 
 def check_claim(claim: ClaimRequest, catalog: Catalog) -> None:
     """Raises `NotQuotable` with every name of a claim that stands for nothing."""
-    what, errors = claim.what, list[QuoteError]()
+    what = claim.what
+    errors = unknown_names(claim, catalog)
     if isinstance(what, ClaimedRequest):
-        asked = quote_request(what)
-        errors += (*unknown_names(asked, catalog), *order_errors(what.run))
-        errors = [_at(error, f"/what{error.pointer}") for error in errors]
-    else:
-        for index, id in enumerate(what.ids):
-            errors += _unknown_run(catalog, id, pointer=f"/what/ids/{index}")
-        base = what.accounting.base_model
-        for index, id in enumerate(base.ids if isinstance(base, BaseRuns) else ()):
-            pointer = f"/what/accounting/base_model/ids/{index}"
-            errors += _unknown_run(catalog, id, pointer=pointer)
+        errors += tuple(_at(error, f"/what{error.pointer}") for error in order_errors(what.run))
     if errors:
-        raise NotQuotable(tuple(errors))
-
-
-def _unknown_run(catalog: Catalog, id: str, *, pointer: str) -> list[QuoteError]:
-    try:
-        catalog.run(id, pointer=pointer)
-    except QuoteError as error:
-        return [error]
-    return []
+        raise NotQuotable(errors)
 
 
 def _at(error: QuoteError, pointer: str) -> QuoteError:

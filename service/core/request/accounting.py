@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import BASES, BasisName, Currency
+from service.core.request.ids import RunName
 from service.core.request.quantities import Share
 from service.core.request.wire import Interval, Name, Unordered, Wire
 
@@ -144,7 +144,7 @@ class BaseRuns(Wire, frozen=True, kw_only=True, tag_field="kind", tag="runs"):
     with its experiments, staff and data.
     """
 
-    ids: Annotated[Unordered[Slug], Meta(min_length=1, max_length=16)]
+    ids: Annotated[Unordered[RunName], Meta(min_length=1, max_length=16)]
     scope: BaseScope = "fully_loaded"
 
 

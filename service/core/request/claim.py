@@ -4,10 +4,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import ClaimScope
 from service.core.request.accounting import Accounting
 from service.core.request.envelope import DAY_OF_ANY_YEAR
+from service.core.request.ids import RunName
 from service.core.request.quantities import ClaimedUsd, DeviceHours
 from service.core.request.request import CatalogVersion, Cluster, Run
 from service.core.request.wire import Interval, Unordered, Wire
@@ -34,7 +34,7 @@ class ClaimedRuns(Wire, tag_field="kind", tag="runs", frozen=True, kw_only=True)
     model is that of the runs, unless `accounting` states another.
     """
 
-    ids: Annotated[Unordered[Slug], Meta(min_length=1, max_length=16)]
+    ids: Annotated[Unordered[RunName], Meta(min_length=1, max_length=16)]
     accounting: Accounting = field(default_factory=Accounting)
 
 

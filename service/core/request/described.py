@@ -4,8 +4,8 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.catalog.catalog import Slug
 from service.core.request.accounting import UsdPerDevice
+from service.core.request.ids import GenerationName
 from service.core.request.quantities import (
     DeviceGigabytes,
     DeviceGigabytesPerSecond,
@@ -56,7 +56,7 @@ class DescribedAccelerator(Wire, frozen=True, kw_only=True):
     """
 
     name: Name
-    generation: Slug
+    generation: GenerationName
     memory_gb: DeviceGigabytes | Interval[DeviceGigabytes]
     memory_bandwidth_gb_per_s: (
         DeviceGigabytesPerSecond | Interval[DeviceGigabytesPerSecond] | UnsetType

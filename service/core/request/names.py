@@ -1,34 +1,34 @@
-"""The stages of a request with their places, and every id that it names.
+"""The stages of a request with their places, and every name in it: what each stands for.
 
-An id that the catalog does not hold is an error. All errors are found, not only the first.
+A name may be spelled as people write it. The request is answered as if the name of the catalog had
+been sent. A name that stands for nothing, or may stand for several, is an error. All errors are
+found, not only the first.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, inspect
+from msgspec.structs import replace
 
 from service.core.catalog.catalog import Catalog
-from service.core.catalog.errors import QuoteError, UnknownProvider, UnknownRegion
-from service.core.request.accounting import BaseRuns
+from service.core.catalog.errors import QuoteError
+from service.core.names.kinds import NameKind
+from service.core.request.claim import ClaimRequest
 from service.core.request.described import DescribedAccelerator
-from service.core.request.request import (
-    BookRate,
-    CatalogOffer,
-    Cluster,
-    Market,
-    QuoteRequest,
-    Stage,
-)
-from service.core.request.work import (
-    Finetuning,
-    Generation,
-    Metered,
-    Model,
-    PresetModel,
-    Pretraining,
-    Reinforcement,
-)
+from service.core.request.ids import NAMES
+from service.core.request.request import Cluster, QuoteRequest, Stage
+from service.core.request.work import Metered
+
+Asked = TypeVar("Asked", QuoteRequest, ClaimRequest)
+Read: TypeAlias = Callable[[NameKind, str, str], str]
+"""What a name of a kind stands for, by its pointer."""
+Reader: TypeAlias = Callable[[Any, str, Read], Any]
+"""A part of a request, by its pointer, with the names in it read."""
+Fields: TypeAlias = dict[str, tuple[str, Reader]]
+
+MOST_ERRORS: Final = 100
+"""More names that stand for nothing are not looked up: finding the nearest takes time."""
 
 
 class PlacedStage(Struct, frozen=True):
@@ -69,84 +69,100 @@ def described_devices(request: QuoteRequest) -> Iterator[PlacedDevice]:
             yield PlacedDevice(work.measured_on, f"{placed.pointer}/work/measured_on")
 
 
-def unknown_names(request: QuoteRequest, catalog: Catalog) -> tuple[QuoteError, ...]:
-    """An error for every id of the request that the catalog does not hold."""
+def with_known_names(request: Asked, catalog: Catalog) -> Asked:
+    """The request with the catalog's name for every spelling. Names that are unknown stay."""
+
+    def read(kind: NameKind, asked: str, _: str) -> str:
+        return catalog.names[kind].resolve(asked) or asked
+
+    found: Asked = _READERS[type(request)](request, "", read)
+    return found
+
+
+def unknown_names(request: QuoteRequest | ClaimRequest, catalog: Catalog) -> tuple[QuoteError, ...]:
+    """An error for every name of the request that stands for nothing in the catalog."""
     errors: list[QuoteError] = []
-    for pointer, cluster in _clusters(request).items():
-        errors += _unknown_in(cluster, catalog, pointer=pointer)
-    base = request.accounting.base_model
-    if isinstance(base, BaseRuns):
-        for index, run in enumerate(base.ids):
-            errors += _missing(catalog.run, run, pointer=f"/accounting/base_model/ids/{index}")
-    for placed in placed_stages(request):
-        work = placed.stage.work
-        if isinstance(work, Metered) and work.measured_on is not UNSET:
-            errors += _unknown_device(
-                work.measured_on, catalog, pointer=f"{placed.pointer}/work/measured_on"
-            )
-    for model, pointer in _models(request):
-        if isinstance(model, PresetModel):
-            errors += _missing(catalog.model, model.id, pointer=f"{pointer}/id")
+
+    def read(kind: NameKind, asked: str, pointer: str) -> str:
+        if len(errors) < MOST_ERRORS and catalog.names[kind].resolve(asked) is None:
+            errors.append(catalog.unknown(kind, asked, pointer=pointer))
+        return asked
+
+    _READERS[type(request)](request, "", read)
     return tuple(errors)
 
 
-def _unknown_in(cluster: Cluster, catalog: Catalog, *, pointer: str) -> Iterator[QuoteError]:
-    supply = cluster.supply
-    yield from _unknown_device(cluster.device, catalog, pointer=f"{pointer}/accelerator")
-    if cluster.site.id is not UNSET:
-        yield from _missing(catalog.site, cluster.site.id, pointer=f"{pointer}/site/id")
-    if isinstance(supply, CatalogOffer):
-        yield from _missing(catalog.offer, supply.id, pointer=f"{pointer}/supply/id")
-    if isinstance(supply, BookRate):
-        yield from _missing(catalog.book_rate, supply.name, pointer=f"{pointer}/supply/name")
-    if isinstance(supply, Market):
-        if supply.provider is not UNSET and supply.provider not in catalog.providers:
-            yield UnknownProvider(
-                asked=supply.provider,
-                known=catalog.names[UnknownProvider],
-                pointer=f"{pointer}/supply/provider",
-            )
-        if supply.region is not UNSET and supply.region not in catalog.regions:
-            yield UnknownRegion(
-                asked=supply.region,
-                known=catalog.names[UnknownRegion],
-                pointer=f"{pointer}/supply/region",
-            )
+def reader_of(kind: inspect.Type) -> Reader | None:
+    """How names are read in values of a type. None if there can be none in them."""
+    match kind:
+        case inspect.Metadata(extra=dict(said)) if NAMES in said:
+            return _name(said[NAMES])
+        case inspect.Metadata(type=inner):
+            return reader_of(inner)
+        case inspect.VarTupleType(item_type=item):
+            each = reader_of(item)
+            return each and _each(each)
+        case inspect.StructType():
+            return _members(_readers_of_fields(kind))
+        case inspect.UnionType(types=types):
+            return _alternatives(types)
+    return None
 
 
-def _unknown_device(
-    device: str | DescribedAccelerator, catalog: Catalog, *, pointer: str
-) -> Iterator[QuoteError]:
-    """The error of a device's id, or of the generation that a described one is said to be of."""
-    if isinstance(device, DescribedAccelerator):
-        at = f"{pointer}/generation"
-        yield from _missing(catalog.generation, device.generation, pointer=at)
-    else:
-        yield from _missing(catalog.accelerator, device, pointer=pointer)
+def _readers_of_fields(kind: inspect.StructType) -> Fields:
+    """The members in which there may be names: as Python calls them, and as the request does."""
+    readers = ((field, reader_of(field.type)) for field in kind.fields)
+    return {
+        field.name: (field.encode_name, reader) for field, reader in readers if reader is not None
+    }
 
 
-def _missing(look_up: Callable[..., object], asked: str, *, pointer: str) -> Iterator[QuoteError]:
-    """The error of a lookup, if it ends in one."""
-    try:
-        look_up(asked, pointer=pointer)
-    except QuoteError as error:
-        yield error
+def _name(kind: NameKind) -> Reader:
+    return lambda value, pointer, read: read(kind, value, pointer)
 
 
-def _models(request: QuoteRequest) -> Iterator[tuple[Model, str]]:
-    """Every model that the request names, with where it stands."""
-    for placed in placed_stages(request):
-        work, pointer = placed.stage.work, placed.pointer
-        if isinstance(work, Pretraining | Finetuning | Generation | Reinforcement):
-            yield work.model, f"{pointer}/work/model"
-        if isinstance(work, Reinforcement) and work.reward_model is not UNSET:
-            yield work.reward_model, f"{pointer}/work/reward_model"
-        anchor = work.anchor if isinstance(work, Pretraining) else UNSET
-        if anchor is not UNSET and anchor.model is not UNSET:
-            yield anchor.model, f"{pointer}/work/anchor/model"
+def _each(reader: Reader) -> Reader:
+    def read_each(values: Any, pointer: str, read: Read) -> Any:
+        return tuple(reader(one, f"{pointer}/{index}", read) for index, one in enumerate(values))
+
+    return read_each
 
 
-def _clusters(request: QuoteRequest) -> dict[str, Cluster]:
-    """Every cluster that the request describes, once, by its pointer."""
-    placed = {one.cluster_pointer: one.cluster for one in placed_stages(request)}
-    return {"/cluster": request.cluster} | placed
+def _members(readers: Fields) -> Reader | None:
+    """An object whose members are read where they can hold names."""
+    if not readers:
+        return None
+
+    def read_members(value: Any, pointer: str, read: Read) -> Any:
+        changed = {}
+        for name, (said, reader) in readers.items():
+            member = getattr(value, name)
+            if member is not UNSET:
+                found = reader(member, f"{pointer}/{said}", read)
+                if found != member:
+                    changed[name] = found
+        return replace(value, **changed) if changed else value
+
+    return read_members
+
+
+def _alternatives(types: tuple[inspect.Type, ...]) -> Reader | None:
+    """The reader of the alternative that a value is."""
+    readers = {
+        one.cls if isinstance(one, inspect.StructType) else str: reader
+        for one in types
+        if (reader := reader_of(one)) is not None
+    }
+
+    def read_alternative(value: Any, pointer: str, read: Read) -> Any:
+        reader = readers.get(type(value))
+        return value if reader is None else reader(value, pointer, read)
+
+    return read_alternative if readers else None
+
+
+_READERS: Final[dict[type, Reader]] = {
+    asked: reader
+    for asked in (QuoteRequest, ClaimRequest)
+    if (reader := reader_of(inspect.type_info(asked))) is not None
+}

@@ -7,10 +7,18 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.catalog.catalog import MarketTerm, Segment, Slug
+from service.core.catalog.catalog import MarketTerm, Segment
 from service.core.request.accounting import Accounting, Options, OwnedTerms
 from service.core.request.described import DescribedAccelerator
 from service.core.request.envelope import Envelope
+from service.core.request.ids import (
+    AcceleratorName,
+    BookRateName,
+    OfferName,
+    ProviderName,
+    RegionName,
+    SiteName,
+)
 from service.core.request.quantities import (
     CheckpointInterval,
     CheckpointSeconds,
@@ -45,18 +53,13 @@ class Rate(Wire, tag_field="kind", tag="rate", frozen=True, kw_only=True):
 class CatalogOffer(Wire, tag_field="kind", tag="offer", frozen=True, kw_only=True):
     """One dated offer of the catalog."""
 
-    id: Slug
+    id: OfferName
 
 
 class BookRate(Wire, tag_field="kind", tag="book", frozen=True, kw_only=True):
     """A negotiated rate of the price book that the service was started with."""
 
-    name: Slug
-
-
-Region: TypeAlias = Annotated[
-    str, Meta(min_length=1, max_length=64, description="A provider's own region code.")
-]
+    name: BookRateName
 
 
 class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
@@ -68,8 +71,8 @@ class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
     """
 
     term: MarketTerm = "on_demand"
-    provider: Slug | UnsetType = UNSET
-    region: Region | UnsetType = UNSET
+    provider: ProviderName | UnsetType = UNSET
+    region: RegionName | UnsetType = UNSET
     segment: Segment | UnsetType = UNSET
 
 
@@ -86,7 +89,7 @@ class ClusterSite(Wire, frozen=True, kw_only=True):
     A number given here overrides the site's. A number that neither has is assumed.
     """
 
-    id: Slug | UnsetType = UNSET
+    id: SiteName | UnsetType = UNSET
     pue: Pue | Interval[Pue] | UnsetType = UNSET
     usd_per_kwh: UsdPerKwh | Interval[UsdPerKwh] | UnsetType = UNSET
     carbon_kg_co2e_per_kwh: KgPerKwh | Interval[KgPerKwh] | UnsetType = UNSET
@@ -116,7 +119,7 @@ class Cluster(Wire, frozen=True, kw_only=True):
     `accelerator` is an id of the catalog, or an object that describes a device of your own.
     """
 
-    device: Slug | DescribedAccelerator = field(name="accelerator")
+    device: AcceleratorName | DescribedAccelerator = field(name="accelerator")
     devices: Devices
     supply: Supply = field(default_factory=Market)
     site: ClusterSite = field(default_factory=ClusterSite)

@@ -13,14 +13,19 @@ Unordered: TypeAlias = Annotated[
     tuple[T, ...], Meta(extra=UNORDERED, description="Order and repeats make no difference.")
 ]
 
+PRINTABLE: Final = Meta(
+    min_length=1,
+    max_length=128,
+    pattern=r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ufeff\ufff9-\ufffb]+$(?!\n)",
+)
+"""Text that prints as what it is: no control characters, no breaks of lines, and nothing that turns
+the direction of writing or cannot be seen."""
+
 Name: TypeAlias = Annotated[
     str,
-    Meta(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)",
-        description="A name of your own; printable, at most 128 characters.",
-    ),
+    PRINTABLE,
+    Meta(description="A name of your own; printable, at most 128 characters."),
 ]
 
 

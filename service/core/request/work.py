@@ -7,7 +7,6 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from service.core.catalog.catalog import Slug
 from service.core.figures.vocabulary import (
     AdapterTarget,
     AttentionKernel,
@@ -17,6 +16,7 @@ from service.core.figures.vocabulary import (
     TrainingPrecision,
 )
 from service.core.request.described import DescribedAccelerator
+from service.core.request.ids import AcceleratorName, ModelName
 from service.core.request.layout import LayoutRequest
 from service.core.request.quantities import (
     BatchTokens,
@@ -69,7 +69,7 @@ class Metered(Wire, tag_field="kind", tag="metered", frozen=True, kw_only=True):
     """
 
     device_hours: DeviceHours | Interval[DeviceHours]
-    measured_on: Slug | DescribedAccelerator | UnsetType = UNSET
+    measured_on: AcceleratorName | DescribedAccelerator | UnsetType = UNSET
     reclaims: Reclaims | UnsetType = UNSET
 
 
@@ -117,7 +117,7 @@ class Compute(Losses, tag_field="kind", tag="compute", frozen=True, kw_only=True
 class PresetModel(Wire, tag_field="kind", tag="preset", frozen=True, kw_only=True):
     """A model of the catalog."""
 
-    id: Slug
+    id: ModelName
 
 
 class TransformerModel(Transformer, tag_field="kind", tag="transformer", frozen=True, kw_only=True):

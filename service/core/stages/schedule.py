@@ -8,10 +8,10 @@ from msgspec import UNSET
 
 from service.core.argument import Argument
 from service.core.catalog.errors import QuoteError, StageCycle, UnknownStage
-from service.core.catalog.names import Names
 from service.core.figures.arrays import Real, maximum
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
+from service.core.names.names import Names
 from service.core.request.request import Run
 
 
