@@ -19,6 +19,8 @@ Format = Literal["fp32", "tf32", "fp16", "bf16", "fp8", "mxfp8", "fp4", "nvfp4",
 
 FAMILIES = "accelerator_families.toml"
 FAILURES = "reliability.failures_per_device_day"
+USABLE = "device-totals-2026-11"
+"""The source of what programs find on devices."""
 NETWORK = "network.byte_per_s_per_device"
 EPOCH_2024 = ("epoch_2024.server_overhead", "epoch_2024.server_power_ratio")
 """The assumptions of `epoch-2024` that have a value for each family."""
@@ -70,6 +72,7 @@ class AcceleratorRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     recalled: list[str]
     memory_gb: Positive | UnsetType = UNSET
     memory_gib: Positive | UnsetType = UNSET
+    usable_gib: Positive | UnsetType = UNSET
     memory_bandwidth_gb_per_s: Positive | UnsetType = UNSET
     tdp_w: Positive | UnsetType = UNSET
     spans: dict[str, tuple[Positive, Positive]] = {}
@@ -181,6 +184,15 @@ def _accelerator(
         form_factor=row.form_factor,
         released=row.released,
         memory_bytes=datum("memory_bytes", _memory_bytes(place, row), "byte", "memory_gb"),
+        usable_memory_bytes=UNSET
+        if row.usable_gib is UNSET
+        else Datum(
+            name=f"accelerators/{row.id}/usable_memory_bytes",
+            _value=row.usable_gib * BYTES_PER_GIB,
+            unit="byte",
+            source=sources.cite(place, USABLE, remark=f"of {row.name}"),
+            **ranges.exact("specification", row.usable_gib * BYTES_PER_GIB),
+        ),
         memory_type=row.memory_type,
         memory_bandwidth_byte_per_s=UNSET
         if bandwidth is UNSET

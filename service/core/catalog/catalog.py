@@ -152,8 +152,9 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Constants of the step-time engine are looked up by `generation` and `kind`, the failure rate
     by `fleet`, the default of the cluster network by `network_class`, and the numbers of the
-    convention `epoch-2024` by `epoch_2024_family`. `variant_of` is the device of which this one is
-    a variant for export, on the same board.
+    convention `epoch-2024` by `epoch_2024_family`. `usable_memory_bytes` are what a program finds
+    on it, if that is known: less than what is printed on its box. `variant_of` is the device of
+    which this one is a variant for export, on the same board.
     """
 
     id: Slug
@@ -168,6 +169,7 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
     form_factor: str
     released: AsOf
     memory_bytes: Datum
+    usable_memory_bytes: Datum | UnsetType = UNSET
     memory_type: str = ""
     memory_bandwidth_byte_per_s: Datum | UnsetType = UNSET
     peak_dense_flop_per_s: dict[str, Datum]

@@ -23,16 +23,17 @@ def bytes_per_s(*, gbit_per_s: Real) -> Real:
 
 
 @formula("capacity_bytes", unit="byte")
-def capacity_bytes(*, memory_bytes: Real) -> Real:
-    """Bytes that a device offers.
+def capacity_bytes(*, memory_bytes: Real, usable_share: Real) -> Real:
+    """Bytes that a device offers to a program.
 
-        memory_bytes / 1e9 * 2**30
+        memory_bytes / 1e9 * 2**30 * usable_share
 
-    Makers of memory print binary gigabytes as GB: a device of "80 GB" has 80 * 2**30 bytes.
+    Makers of memory print binary gigabytes as GB: a device of "80 GB" has 80 * 2**30 bytes. Error
+    correction, firmware and the driver take the rest.
 
     Source: the binary prefixes for memory of JEDEC JESD100B.01.
     """
-    return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY
+    return memory_bytes / BYTES_PER_GB * BYTES_PER_GB_OF_MEMORY * usable_share
 
 
 @formula("in_base_unit")

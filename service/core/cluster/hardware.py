@@ -94,9 +94,17 @@ def hardware_of(cluster: Cursor[Cluster], precision: Fixed) -> Hardware | Unknow
 
 
 def capacity_of(cluster: Cursor[Cluster], hardware: Hardware) -> Term:
-    """Bytes that a device offers: one figure for all places that ask for it."""
-    at = cluster.under(f"accelerators/{hardware.device.id}")
-    return at.derive_once(capacity_bytes, memory_bytes=hardware.memory_bytes)
+    """Bytes that a device offers to a program: as programs find them, or a share of its memory.
+
+    It is one figure for all places that ask for it.
+    """
+    device = hardware.device
+    if device.usable_memory_bytes is not UNSET:
+        return cluster.argument.ledger.take(device.usable_memory_bytes)
+    at = cluster.under(f"accelerators/{device.id}")
+    kind = "gddr" if device.memory_type.startswith("GDDR") else "hbm"
+    share = cluster.assume(f"hardware.usable_memory_share.{kind}")
+    return at.derive_once(capacity_bytes, memory_bytes=hardware.memory_bytes, usable_share=share)
 
 
 def peak_of(cluster: Cursor[Cluster], precision: Fixed) -> Peak | Unknown:
