@@ -13,7 +13,6 @@ from service.core.model.shape import architecture_of
 from service.core.request.transformer import LatentAttention, MixtureOfExperts, Transformer
 from service.core.training.formats import FORMAT_BYTES, OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe
 from service.core.training.memory import (
-    RESERVE_BYTES_TRAINING,
     DeviceMemory,
     activation_bytes_per_token_layer,
     bytes_per_device,
@@ -141,7 +140,7 @@ def ratio_to_measured(peak: Peak) -> float:
         expert_parallel=ep,
     )
     memory = held(model, layout, sequence_length=sequence, global_batch=batch)
-    return float(memory.total / 2**30 / gib)
+    return float((memory.total - memory.reserve) / 2**30 / gib)
 
 
 @pytest.mark.parametrize("peak", MEASURED_PEAKS)
@@ -245,7 +244,8 @@ def test_logits_stand_on_the_last_stage_only() -> None:
 def test_the_parts_add_up() -> None:
     memory = held(LLAMA_70B, Layout(tensor_parallel=8.0, pipeline_parallel=4.0))
     assert memory.total == sum(memory)
-    assert memory.reserve == RESERVE_BYTES_TRAINING
+    stack = STACK_BYTES["megatron_core"]
+    assert memory.reserve == stack.context + stack.collective
 
 
 degrees = st.sampled_from([1.0, 2.0, 4.0, 8.0])
@@ -292,6 +292,9 @@ def test_more_recompute_never_needs_more_memory(
 def test_a_higher_zero_stage_never_needs_more_memory(
     model: Transformer, layout: Layout, recipe: dict[str, Any]
 ) -> None:
+    """PyTorch's own sharding fragments what it gathers, and can cost a small model more."""
+    if recipe["stack"].sharded_fragmentation:
+        recipe = recipe | {"stack": STACK_BYTES["megatron_core"]}
     totals = [held(model, layout._replace(zero_stage=z), **recipe).total for z in (0, 1, 2, 3)]
     assert all(b <= a * SLACK for a, b in itertools.pairwise(totals))
 

@@ -135,7 +135,8 @@ def test_adapters_take_less_time_and_memory_than_full_training_in_the_same_layou
     full, lora, qlora = (
         TUNING | {"method": {"kind": kind}, "layout": layout} for kind in ("full", "lora", "qlora")
     )
-    assert hours(full) > hours(lora) == hours(qlora)
+    assert hours(full) > hours(lora)
+    assert hours(qlora) >= hours(lora), "a quantised base is expanded again and again"
     assert total_bytes(full) > total_bytes(lora) > total_bytes(qlora)
 
 
@@ -146,7 +147,9 @@ def test_adapters_keep_gradients_and_states_of_themselves_alone():
     of an adapter has 2 more for its own weight.
     """
     full, lora = (
-        stage_of(TUNING | {"method": method, "layout": {"zero_stage": 0}})[0].memory.parts
+        stage_of(TUNING | {"method": method, "layout": {"zero_stage": 0}, "framework": "megatron"})[
+            0
+        ].memory.parts
         for method in ({"kind": "full"}, {"kind": "lora", "rank": 16, "target": "all_linear"})
     )
     queries_and_output, keys_and_values = 2 * (4_096 + 4_096), 2 * (4_096 + 1_024)

@@ -182,7 +182,7 @@ def test_a_layout_of_the_caller_may_need_more_by_what_the_estimate_errs():
     }
     stated, quoted = stage_of(layout={**layout, "recompute": "selective"}, **work)
     assert stated.memory.total_bytes > stated.memory.capacity_bytes
-    assert stated.feasibility.status == "fits"
+    assert stated.feasibility.status == "tight"
     (warning,) = [each for each in told(quoted) if each.code == "memory_tight"]
     assert warning.pointer == "/run/stages/0/work/layout"
     open_, quoted = stage_of(layout=layout, **work)

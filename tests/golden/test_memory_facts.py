@@ -40,6 +40,14 @@ def scored(rows, tmp_path):
     return json.loads(done.stdout)
 
 
+def test_peaks_are_met_and_runs_that_ran_are_hardly_ever_refused(score):
+    """The limits that the estimate is held to. `tight` is neither a refusal nor a promise."""
+    assert score["median_abs_error"] <= 0.08
+    assert abs(score["median_bias"]) <= 0.02
+    assert score["ran_refused"] <= 0.03 * score["ran"]
+    assert score["died_fits"] <= 0.15 * score["died"]
+
+
 def test_rows_that_cannot_be_said_are_named_with_the_reason(score):
     assert score["expressed"] >= 0.9 * score["rows"]
     assert len(score["not_expressed"]) == score["rows"] - score["expressed"]

@@ -25,7 +25,13 @@ DeviceKind: TypeAlias = Literal["gpu", "tpu"]
 TrainingPrecision: TypeAlias = Literal["fp32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4", "int8"]
 """The format of the matrix products of a training step."""
 OptimizerName: TypeAlias = Literal[
-    "adamw", "adamw_bf16_states", "adamw_8bit", "adafactor", "muon", "sgd_momentum"
+    "adamw",
+    "adamw_bf16_states",
+    "adamw_pure_bf16",
+    "adamw_8bit",
+    "adafactor",
+    "muon",
+    "sgd_momentum",
 ]
 ExpertKernels: TypeAlias = Literal["grouped", "fused"]
 """How the products of routed experts run in scaled formats."""
@@ -63,6 +69,8 @@ FrameworkName: TypeAlias = Literal[
 """Kinds of frameworks, and stacks that are each of one kind."""
 AttentionKernel: TypeAlias = Literal["unfused", "flash_1", "flash_2", "flash_3", "flash_4"]
 """How attention scores are computed: through memory, or by a generation of fused kernels."""
+LossKernel: TypeAlias = Literal["unfused", "fused", "chunked"]
+"""How the loss is computed: on logits with copies of them, in their place, or slice by slice."""
 Recompute: TypeAlias = Literal["none", "selective", "full"]
 """Which activations are computed again for the backward pass."""
 PipelineSchedule: TypeAlias = Literal["1f1b", "zero_bubble", "dualpipe"]

@@ -240,11 +240,13 @@ def printed_stage(
 def feasibility(effort: Effort) -> Feasibility:
     """Whether the stage can run as described, if that was checked."""
     hours = effort.hours
-    placement = hours.step and hours.step.placement
+    placement = None if hours.step is None else hours.step.placement
     if isinstance(placement, Unplaced):
         return _infeasible(placement)
     if isinstance(hours.device_hours, Unknown):
         return _infeasible(hours.device_hours)
+    if placement is not None and placement.tight:
+        return Feasibility(status="tight", detail=placement.tight)
     if placement is not None or hours.written is not None:
         return Feasibility(status="fits")
     return Feasibility(status="not_checked")

@@ -12,6 +12,7 @@ from service.core.figures.vocabulary import (
     AttentionKernel,
     ExpertKernels,
     FrameworkName,
+    LossKernel,
     OptimizerName,
     TrainingPrecision,
 )
@@ -171,7 +172,8 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     `framework` is the software that trains: a kind, or a stack of that kind. The host of eager
     stacks keeps small micro-batches waiting, and not every framework offers every layout. `compile`
     says whether kernels are compiled, `attention_kernel` which kernels attention has; by default
-    both are as usual for the framework and the year.
+    both are as usual for the framework and the year. `loss_kernel` says whether the logits of a
+    micro-batch stand in memory with copies, once, or never as a whole.
     """
 
     model: Model
@@ -185,6 +187,7 @@ class Pretraining(Losses, tag_field="kind", tag="pretraining", frozen=True, kw_o
     framework: FrameworkName | UnsetType = UNSET
     compile: bool | UnsetType = UNSET
     attention_kernel: AttentionKernel | UnsetType = UNSET
+    loss_kernel: LossKernel | UnsetType = UNSET
     expert_kernels: ExpertKernels | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
     anchor: Anchor | UnsetType = UNSET
@@ -260,6 +263,7 @@ class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_onl
     framework: FrameworkName | UnsetType = UNSET
     compile: bool | UnsetType = UNSET
     attention_kernel: AttentionKernel | UnsetType = UNSET
+    loss_kernel: LossKernel | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
 
 
@@ -361,6 +365,7 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     framework: FrameworkName | UnsetType = UNSET
     compile: bool | UnsetType = UNSET
     attention_kernel: AttentionKernel | UnsetType = UNSET
+    loss_kernel: LossKernel | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
 
 

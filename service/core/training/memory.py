@@ -30,6 +30,7 @@ from service.core.training.parallelism import (
     RECOMPUTE_FULL,
     RECOMPUTE_NONE,
     Layout,
+    devices_of,
     expert_data_parallel,
     layers_per_stage,
     micro_batches,
@@ -37,8 +38,11 @@ from service.core.training.parallelism import (
     tokens_per_device,
 )
 
-# Device context, communicator buffers, library workspaces and the allocator's fragmentation.
-RESERVE_BYTES_TRAINING = 1.0e9
+FP32_BYTES = 4.0
+GATELESS_MATRICES = 2.0
+"""Matrices of a feed-forward that has no gate."""
+ALLOCATOR_SHARE = 0.985
+"""Share of the device that an allocator may take before it gives blocks back."""
 
 
 class DeviceMemory(NamedTuple):
@@ -67,11 +71,14 @@ def memory_per_device(
     sequence_length: Real,
     global_batch: Real,
     recipe: MemoryRecipe,
+    capacity_bytes: Real = 0.0,
 ) -> DeviceMemory:
-    """Bytes on the fullest device, by part. `global_batch` is in sequences.
+    """Bytes on the fullest device at its fullest moment, by part. `global_batch` is in sequences.
 
         states       of the stage's parameters, divided by tp, ep and what ZeRO shards
         activations  in flight * layers of the stage * bytes per layer + one layer's working set
+        reserve      context, communicators and fragments, and blocks that are kept while there is
+                     room for them in `capacity_bytes`
 
     Source: ZeRO (arXiv 1910.02054), Narayanan et al. 2021 (arXiv 2104.04473), Korthikanti et al.
     2022 (arXiv 2205.05198), generalised to grouped and latent attention, gated blocks and experts.
@@ -83,8 +90,9 @@ def memory_per_device(
         global_batch=global_batch,
         recipe=recipe,
     )
-    first_is_fuller = first.total >= last.total
-    return DeviceMemory(*(where(first_is_fuller, a, b) for a, b in zip(first, last, strict=True)))
+    ends = [_with_blocks(stage, capacity_bytes) for stage in (first, last)]
+    first_is_fuller = ends[0].total >= ends[1].total
+    return DeviceMemory(*(where(first_is_fuller, a, b) for a, b in zip(*ends, strict=True)))
 
 
 def bytes_per_device(
@@ -95,7 +103,7 @@ def bytes_per_device(
     global_batch: Real,
     recipe: MemoryRecipe,
 ) -> Real:
-    """The total of `memory_per_device` without its parts."""
+    """Bytes without which the layout cannot run: no block is kept that could be given back."""
     first, last = _first_and_last_stage(
         architecture=architecture,
         layout=layout,
@@ -103,7 +111,20 @@ def bytes_per_device(
         global_batch=global_batch,
         recipe=recipe,
     )
-    return maximum(first.total, last.total)
+    return maximum(first.memory.total, last.memory.total)
+
+
+class _Held(NamedTuple):
+    """What a device must hold, and blocks that its allocator keeps while there is room."""
+
+    memory: DeviceMemory
+    blocks: Real
+
+
+def _with_blocks(held: _Held, capacity_bytes: Real) -> DeviceMemory:
+    memory = held.memory
+    room = maximum(0.0, ALLOCATOR_SHARE * capacity_bytes - memory.total)
+    return memory._replace(reserve=memory.reserve + minimum(held.blocks, room))
 
 
 def _first_and_last_stage(
@@ -113,19 +134,22 @@ def _first_and_last_stage(
     sequence_length: Real,
     global_batch: Real,
     recipe: MemoryRecipe,
-) -> tuple[DeviceMemory, DeviceMemory]:
-    optimizer, format_bytes = recipe.optimizer, FORMAT_BYTES[recipe.precision]
+) -> tuple[_Held, _Held]:
+    stack, optimizer = recipe.stack, recipe.optimizer
+    format_bytes = FORMAT_BYTES[recipe.precision]
     if recipe.precision == "fp32":
         optimizer = optimizer._replace(master=0.0)
-    if recipe.weight_bytes:
-        format_bytes = format_bytes._replace(weight=recipe.weight_bytes)
-    scores = SCORE_BYTES * architecture.heads * sequence_length
+    if optimizer.pure:
+        stack = stack._replace(gradient=format_bytes.weight, casts_weights=False)
+    unfused = recipe.unfused_attention if stack.flash_attention else 1.0
+    scores = unfused * SCORE_BYTES * architecture.heads * sequence_length
     per_layer = activation_bytes_per_token_layer(
         architecture=architecture,
         layout=layout,
         format_bytes=format_bytes,
-        score_bytes=0.0 if recipe.stack.flash_attention else scores,
+        score_bytes=scores,
         fused_experts=recipe.fused_experts,
+        eager_copies=stack.eager_copies,
     )
     batches = micro_batches(layout=layout, global_batch=global_batch)
     stage = _Stage(
@@ -133,12 +157,13 @@ def _first_and_last_stage(
         layout=layout,
         format_bytes=format_bytes,
         optimizer=optimizer,
-        stack=recipe.stack,
-        trained_share=recipe.trained_share,
+        stack=stack,
+        recipe=recipe,
         tokens=tokens_per_device(layout=layout, sequence_length=sequence_length),
         micro_batches=maximum(1.0, batches),
         kept_per_token_layer=per_layer.kept,
-        working_per_token=per_layer.working,
+        working_per_token=stack.layer_at_work * per_layer.working
+        + stack.dispatch_copies * format_bytes.activation * dispatched_per_token(architecture),
     )
     ends_meet = (layout.pipeline_parallel <= 1) | (stage_copies(layout) > 1)
     only = where(ends_meet, 1.0, 0.0)
@@ -159,6 +184,7 @@ def activation_bytes_per_token_layer(
     format_bytes: FormatBytes,
     score_bytes: Real = 0.0,
     fused_experts: bool = False,
+    eager_copies: float = 0.0,
 ) -> ActivationBytes:
     """Activation bytes of a mean layer, per token of the micro-batch on a device.
 
@@ -170,8 +196,9 @@ def activation_bytes_per_token_layer(
     For a GPT (w = 4d, no flash attention) this is the 34 d + 5 H s of Korthikanti et al. 2022
     (arXiv 2205.05198, equation 1) less the dropout masks. Selective recompute drops the scores, the
     outputs of norms and activation functions and what MLA projects up; full recompute keeps the
-    layer's input only. Fused kernels keep the pre-activations of experts in the format of the
-    product (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
+    layer's input only. Eager kernels keep more: a copy in fp32 of what enters a root-mean-square
+    norm, and the activated gate beside its product. Fused kernels keep the pre-activations of
+    experts in the format of the product (DeepSeek-V3, arXiv 2412.19437, section 3.3.3).
     """
     a, tp = architecture, layout.tensor_parallel
     wide = 1 + (tp - 1) * layout.sequence_parallel  # ranks that share the residual stream
@@ -189,8 +216,19 @@ def activation_bytes_per_token_layer(
     activated = matmul * width.inner / tp
     dispatched = (matmul * width.dispatched + 8 * a.experts * a.moe_layers / a.layers) / tp
     scores = score_bytes / tp
+    gate = element * width.inner / tp if a.ffn_matrices > GATELESS_MATRICES else 0.0
+    whole_norms = a.norm_params <= a.hidden_size
+    norms = FP32_BYTES * a.norms_per_layer * a.hidden_size * whole_norms / wide
     whole = (
-        residual / wide + query + kv + output + scores + pre_activations + activated + dispatched
+        residual / wide
+        + query
+        + kv
+        + output
+        + scores
+        + pre_activations
+        + activated
+        + dispatched
+        + eager_copies * (gate + norms)
     )
     normed = 2 * matmul * a.hidden_size / wide
     dropped = scores + activated + normed + (query + kv if a.latent else 0.0)
@@ -227,6 +265,11 @@ def in_flight_last_stage(*, layout: Layout, micro_batches: Real) -> Real:
     return minimum(micro_batches, ((vp - 1) * pp + 1) / vp)
 
 
+def dispatched_per_token(a: Architecture) -> float:
+    """Elements of a token that a layer with experts sends to them. 0 without such layers."""
+    return a.experts_per_token * a.hidden_size if a.moe_layers else 0.0
+
+
 class _FfnElements(NamedTuple):
     inner: float  # elements between products of the feed-forward, mean over layers
     experts: float  # those of them in routed and shared experts
@@ -249,7 +292,7 @@ class _Stage(NamedTuple):
     format_bytes: FormatBytes
     optimizer: OptimizerBytes
     stack: StackBytes
-    trained_share: float
+    recipe: MemoryRecipe
     tokens: Real
     micro_batches: Real
     kept_per_token_layer: Real
@@ -263,14 +306,13 @@ class _Shard(NamedTuple):
     ranks: Real
 
 
-def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
+def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> _Held:
     """Memory of a device in a stage that holds the embedding (first), the head (last) or both.
 
     Under DualPipe, a device holds a stage from either end. Another device holds the same two.
     """
     a, layout = stage.architecture, stage.layout
     copies = stage_copies(layout)
-    weight, optimizer = stage.format_bytes.weight, stage.optimizer
     layers = layers_per_stage(layers=a.layers, pipeline_parallel=layout.pipeline_parallel)
     vocabulary = _vocabulary_params(a, layout, first=first, last=last)
     held = copies * layers
@@ -279,37 +321,131 @@ def _stage_memory(stage: _Stage, *, first: Real, last: Real) -> DeviceMemory:
     shared = _Shard(shared.params + vocabulary, copies * shared.ranks)
     routed = _routed_params(a, layout, moe_layers=moe_layers, last=last)
     routed = _Shard(routed.params, copies * routed.ranks)
-    sharded_weight = 0.0 if stage.stack.casts_weights else weight
+    states = _states(stage, shared=shared, routed=routed, vocabulary=vocabulary)
+    passes = _passes(stage, first=first, last=last, layers=layers)
+    buffers = _collective_bytes(stage) + _gathered_bytes(
+        stage, layers=held, vocabulary=vocabulary, shared=shared, routed=routed
+    )
+    return _at_its_fullest(stage, states, passes, buffers)
+
+
+def _gathers(layout: Layout) -> Real:
+    """1 where weights are gathered from other devices, 0 where each has its own."""
+    ranks = layout.data_parallel * layout.context_parallel
+    return where((layout.zero_stage >= 3) & (ranks > 1), 1.0, 0.0)
+
+
+class _States(NamedTuple):
+    """Bytes of a stage's parameters."""
+
+    weights: Real
+    gradients: Real
+    optimizer_states: Real
+    step_copies: Real  # while the optimizer runs
+
+
+def _states(stage: _Stage, *, shared: _Shard, routed: _Shard, vocabulary: Real) -> _States:
+    """Weights, gradients and optimizer states, with what ZeRO splits of them."""
+    stack, recipe, zero = stage.stack, stage.recipe, stage.layout.zero_stage
+    optimizer, weight = stage.optimizer, stage.format_bytes.weight
+    sharded_weight = _sharded_weight_bytes(stage)
+    narrowed = (recipe.weight_bytes or weight) - weight
     weights: Real = 0.0
     gradients: Real = 0.0
-    states: Real = 0.0
-    for part in (shared, routed):
+    updated: Real = 0.0
+    for part, wide in ((shared, vocabulary), (routed, 0.0)):
         split = part.params / part.ranks
-        weights = weights + where(
-            layout.zero_stage >= 3, sharded_weight * split, weight * part.params
-        )
-        gradients = gradients + stage.trained_share * stage.stack.gradient * where(
-            layout.zero_stage >= 2, split, part.params
-        )
-        states = states + stage.trained_share * (optimizer.master + optimizer.states) * where(
-            layout.zero_stage >= 1, split, part.params
-        )
+        weights = weights + where(zero >= 3, sharded_weight * split, weight * part.params)
+        if narrowed:
+            narrow = narrowed * (part.params - wide)
+            weights = weights + where(zero >= 3, narrow / part.ranks, narrow)
+        gradients = gradients + where(zero >= 2, split, part.params)
+        updated = updated + where(zero >= 1, split, part.params)
+    updated = recipe.trained_share * updated
+    return _States(
+        weights=weights,
+        gradients=recipe.trained_share * stack.gradient * gradients,
+        optimizer_states=(optimizer.master + optimizer.states) * updated,
+        step_copies=stack.step_copies * (optimizer.master or weight) * updated,
+    )
+
+
+def _sharded_weight_bytes(stage: _Stage) -> float:
+    """Bytes of a sharded weight besides its master, which may be all that is kept of it."""
+    stack, recipe, weight = stage.stack, stage.recipe, stage.format_bytes.weight
+    if not stack.casts_weights or recipe.weight_bytes:
+        return weight
+    frozen = 1.0 if recipe.adapters else 1.0 - recipe.trained_share
+    return (FP32_BYTES if stack.casts_frozen else weight) * frozen
+
+
+class _Passes(NamedTuple):
+    """Bytes of the forward and backward pass when they are most."""
+
+    activations: Real
+    logits: Real
+    kept_logits: Real  # blocks of the loss that no later tensor needs
+
+
+def _passes(stage: _Stage, *, first: Real, last: Real, layers: Real) -> _Passes:
+    """Activations and logits: both at once, or the fuller of loss and backward pass."""
+    a, layout, stack, tokens = stage.architecture, stage.layout, stage.stack, stage.tokens
     flight_first = in_flight_first_stage(layout=layout, micro_batches=stage.micro_batches)
     flight_last = in_flight_last_stage(layout=layout, micro_batches=stage.micro_batches)
     flight = where(first > 0, flight_first, flight_last)
-    mtp = a.mtp_layers * last
-    kept = stage.kept_per_token_layer * (flight * layers + mtp)
-    logits = stage.stack.logit * last * (1 + a.mtp_layers) * a.vocab_size / layout.tensor_parallel
-    return DeviceMemory(
-        weights=weights,
-        gradients=gradients,
-        optimizer_states=states,
-        activations=stage.tokens * (kept + stage.working_per_token),
-        logits=stage.tokens * logits,
-        buffers=_collective_bytes(stage)
-        + _gathered_bytes(stage, layers=held, vocabulary=vocabulary, shared=shared, routed=routed),
-        reserve=RESERVE_BYTES_TRAINING,
+    kept = tokens * stage.kept_per_token_layer * (flight * layers + a.mtp_layers * last)
+    heads = last * (1 + a.mtp_layers) * a.vocab_size / layout.tensor_parallel
+    logits = tokens * heads * stack.logit
+    kept_logits = tokens * heads * stack.logit_blocks if stack.logit_blocks else 0.0
+    working = tokens * stage.working_per_token
+    if not stack.loss_apart:
+        return _Passes(kept + working, logits, kept_logits)
+    inputs = stage.format_bytes.activation * a.hidden_size * layers * tokens
+    sharded = _gathers(layout) * stage.recipe.adapters
+    working = working + stack.adapter_gradients * sharded * inputs
+    loss_is_fuller = logits >= working
+    return _Passes(
+        activations=kept + where(loss_is_fuller, 0.0, working),
+        logits=where(loss_is_fuller, logits, 0.0),
+        kept_logits=kept_logits,
     )
+
+
+def _at_its_fullest(stage: _Stage, states: _States, passes: _Passes, buffers: Real) -> _Held:
+    """A device in the backward pass or in the optimizer's step, whichever needs more.
+
+    What the other needs stays in the allocator's blocks, unless it fits into those of the fuller.
+    """
+    stack = stage.stack
+    backward = passes.activations + passes.logits + buffers
+    fragments = stack.fragmentation + stack.sharded_fragmentation * _gathers(stage.layout)
+    reserve = stack.context + where(devices_of(stage.layout) > 1, stack.collective, 0.0)
+    if stack.standing_gradients and not stack.step_copies:
+        memory = DeviceMemory(
+            weights=states.weights,
+            gradients=states.gradients,
+            optimizer_states=states.optimizer_states,
+            activations=passes.activations,
+            logits=passes.logits,
+            buffers=buffers,
+            reserve=reserve + fragments * backward if stack.fragmentation else reserve,
+        )
+        return _Held(memory, passes.kept_logits)
+    accumulates = where(stage.micro_batches > 1, 1.0, 0.0)
+    standing = 1.0 if stack.standing_gradients else accumulates
+    unbuilt = (1.0 - standing) * states.gradients
+    step = unbuilt + states.step_copies
+    steps = step > backward
+    memory = DeviceMemory(
+        weights=states.weights,
+        gradients=standing * states.gradients + where(steps, unbuilt, 0.0),
+        optimizer_states=states.optimizer_states,
+        activations=where(steps, 0.0, passes.activations),
+        logits=where(steps, 0.0, passes.logits),
+        buffers=where(steps, states.step_copies, buffers),
+        reserve=reserve + fragments * maximum(step, backward),
+    )
+    return _Held(memory, passes.kept_logits + stack.block_share * minimum(step, backward))
 
 
 def _vocabulary_params(a: Architecture, layout: Layout, *, first: Real, last: Real) -> Real:
@@ -397,8 +533,10 @@ def _gathered_bytes(
     held = stage.stack.gathered_layers
     part = min(1.0, held)
     gradient = min(stage.format_bytes.weight, stage.stack.gradient)
-    gradients = stage.trained_share * gradient * part * (layer + vocabulary)
-    weights = stage.format_bytes.weight * (minimum(held, layers) * layer + part * vocabulary)
+    gradients = stage.recipe.trained_share * gradient * part * (layer + vocabulary)
+    weight = stage.recipe.weight_bytes or stage.format_bytes.weight
+    weights = weight * minimum(held, layers) * layer
+    weights = weights + stage.format_bytes.weight * part * vocabulary
     unreduced = where(stage.layout.zero_stage >= 2, gradients, 0.0)
     return unreduced + where(stage.layout.zero_stage >= 3, weights, 0.0)
 

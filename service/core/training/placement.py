@@ -14,19 +14,13 @@ from service.core.training.search import Candidate, Problem, Search
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30
-MEMORY_ERROR: Final = 0.07
-"""How much more memory a stated layout may need than there is.
-
-A stated layout was probably run. All sixteen peaks that SimuMax measured lie within 7% of those
-computed (tests/core/test_memory.py), so a layout is refused only if it needs more than that.
-"""
 
 
 class Placed(Struct, frozen=True, kw_only=True):
     """A layout that fits. If it was searched for, also the next best ones.
 
-    `tight` is set if the layout needs more memory than there is, by less than the error of the
-    estimate. It says in words how much.
+    `tight` is set if the layout needs about as much memory as there is: the difference, either way,
+    is smaller than the error of the estimate. It says in words how much.
     """
 
     layout: Layout
@@ -81,13 +75,29 @@ def _as_asked(asked: Cursor[LayoutTerms], *, problem: Problem, devices: float) -
     needed = 0.0
     for layout in layouts:
         needed = _bytes_needed(problem, layout)
-        if needed <= problem.memory_bytes:
+        if needed <= problem.safe_bytes:
             return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen)
-    layout = layouts[-1]
-    detail = f"the layout needs {_gib(needed)} of {_gib(problem.memory_bytes)} on a device"
-    if needed <= (1 + MEMORY_ERROR) * problem.memory_bytes:
-        return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen, tight=detail)
-    return Unplaced(reason="does_not_fit", detail=detail, pointer=asked.pointer, layout=layout)
+    layout, tight = layouts[-1], _tight(problem, needed)
+    if tight:
+        return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen, tight=tight)
+    return Unplaced(
+        reason="does_not_fit",
+        detail=f"the layout needs {_told(problem, needed)}",
+        pointer=asked.pointer,
+        layout=layout,
+    )
+
+
+def _tight(problem: Problem, needed: float) -> str:
+    """In words, that the bytes are as many as there are, within the error of the estimate."""
+    error = problem.recipe.stack.error
+    if not problem.safe_bytes < needed <= (1 + error) * problem.memory_bytes:
+        return ""
+    return f"the layout needs {_told(problem, needed)}"
+
+
+def _told(problem: Problem, needed: float) -> str:
+    return f"{_gib(needed)} of {_gib(problem.memory_bytes)} on a device"
 
 
 def _bytes_needed(problem: Problem, layout: Layout) -> float:
@@ -109,6 +119,7 @@ def _searched(found: Search, *, problem: Problem, pointer: str) -> Placed | Unpl
         return Placed(
             layout=best.layout,
             chosen=True,
+            tight=_tight(problem, _bytes_needed(problem, best.layout)),
             best_s=best.step_time_s or 0.0,
             runners_up=found.ranked[1:],
         )

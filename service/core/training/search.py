@@ -65,6 +65,17 @@ class Problem(NamedTuple):
     memory_bytes: float  # of one device
     recipe: MemoryRecipe = MemoryRecipe()
     max_tensor_parallel: float = MAX_TENSOR_PARALLEL
+    to_the_brim: bool = False  # layouts may need all that there is, whatever the estimate errs
+
+    @property
+    def safe_bytes(self) -> float:
+        """Bytes that surely fit, whatever the error of their estimate."""
+        return (1 - self.recipe.stack.error) * self.memory_bytes
+
+    @property
+    def room_bytes(self) -> float:
+        """Bytes that a layout may need to be chosen."""
+        return self.memory_bytes if self.to_the_brim else self.safe_bytes
 
 
 class Candidate(NamedTuple):
@@ -130,9 +141,31 @@ def search_range(
     runners_up: int = 9,
     reasons: bool = False,
 ) -> tuple[Search, ...]:
-    """One search per number of devices, all of them built and timed together."""
+    """One search per number of devices, all of them built and timed together.
+
+    A layout that surely fits comes first. Where there is none, the error of the estimate may decide
+    whether the layout that is found runs.
+    """
+    found = _searched(problem, devices, step_time, runners_up=runners_up, reasons=reasons)
+    unfound = [search.devices for search in found if search.best is None]
+    if not unfound or problem.to_the_brim:
+        return found
+    brim = problem._replace(to_the_brim=True)
+    again = _searched(brim, unfound, step_time, runners_up=runners_up, reasons=reasons)
+    tight = {search.devices: search for search in again}
+    return tuple(tight.get(search.devices, search) for search in found)
+
+
+def _searched(
+    problem: Problem,
+    devices: Sequence[float],
+    step_time: StepTime,
+    *,
+    runners_up: int,
+    reasons: bool,
+) -> tuple[Search, ...]:
     least = _degrees(problem, np.asarray(devices, dtype=np.float64))
-    fits_least = _bytes(problem, least) <= problem.memory_bytes
+    fits_least = _bytes(problem, least) <= problem.room_bytes
     blocks = _blocks(least.at(fits_least), TRIED_AT_ONCE)
     fitting, seconds, unfit = _together([_tried(problem, block, step_time) for block in blocks])
     unfit = _joined(least.at(~fits_least), unfit)
@@ -350,7 +383,7 @@ def _fitting(problem: Problem, rows: _Rows) -> tuple[_Rows, _Rows]:
     """
     stages, codes = np.array(ZERO_STAGES), np.array(RECOMPUTE_CODES)
     every = rows.layout._replace(zero_stage=stages[:, None, None], recompute=codes[None, :, None])
-    fits = np.asarray(_bytes_of(problem, every)) <= problem.memory_bytes
+    fits = np.asarray(_bytes_of(problem, every)) <= problem.room_bytes
     fits &= _zero_is_offered(rows.layout)[:, None, :]
     least = np.argmax(fits, axis=1)  # place in codes, by ZeRO stage and row
     chosen: Mask = np.any(fits, axis=1)
@@ -385,7 +418,7 @@ def _with_fewer_replicas(problem: Problem, rows: _Rows, seconds: Array) -> _Rows
     batches = micro_batches(layout=layout, global_batch=problem.global_batch)
     scheduled = (layout.virtual_stages == 1) | _interleaves(problem, layout)
     fewer = fewer.at((batches % 1 == 0) & scheduled & _experts_divide_ranks(layout))
-    return fewer.at(_bytes(problem, fewer) <= problem.memory_bytes)
+    return fewer.at(_bytes(problem, fewer) <= problem.room_bytes)
 
 
 def _search_of(
@@ -421,7 +454,7 @@ def _rejected(problem: Problem, unfit: _Rows) -> dict[Reason, int]:
     """How many layouts do not fit by their states alone, and how many with activations only."""
     memory = _memory(problem, unfit.layout)
     states = np.asarray(memory.weights + memory.gradients + memory.optimizer_states)
-    hopeless = int(np.count_nonzero(states > problem.memory_bytes))
+    hopeless = int(np.count_nonzero(states > problem.room_bytes))
     return {"states": hopeless, "activations": unfit.counts.size - hopeless}
 
 

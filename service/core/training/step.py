@@ -402,4 +402,5 @@ class StepBuilder:
             **self.shape,
             layout=layout,
             recipe=self.inputs.memory_recipe,
+            capacity_bytes=self.capacity,
         )

@@ -8,11 +8,22 @@ from msgspec import UNSET, Struct
 from service.core.cluster.hardware import Hardware
 from service.core.figures.constants import Constants
 from service.core.figures.ledger import Term
-from service.core.figures.vocabulary import Framework, TrainingPrecision
-from service.core.training.formats import OPTIMIZER_BYTES, STACK_BYTES, MemoryRecipe, MemoryStack
+from service.core.figures.vocabulary import AttentionKernel, Framework, TrainingPrecision
+from service.core.request.work import Finetuning
+from service.core.training.formats import (
+    LOSS_BYTES,
+    LOSS_OF_FRAMEWORK,
+    OPTIMIZER_BYTES,
+    STACK_BYTES,
+    STACK_OF_FRAMEWORK,
+    MemoryRecipe,
+    MemoryStack,
+    StackBytes,
+)
 from service.core.training.frameworks import FRAMEWORK_OF_STACK
 from service.core.training.step_spec import StepSpec
 from service.core.training.steptime import Machine, Recipe
+from service.core.training.steptime.eras import UNFUSED_ATTENTION
 
 RECIPE_OF_PEAK: Final[dict[str, TrainingPrecision]] = {
     "fp32": "fp32",
@@ -55,7 +66,7 @@ def step_inputs(spec: StepSpec, hardware: Hardware) -> StepInputs:
         },
         machine=machine_of(hardware),
         recipe=_recipe(hardware, spec),
-        memory_recipe=_memory_recipe(hardware, spec),
+        memory_recipe=_memory_recipe(hardware, spec, year.central),
         constants=spec.at.argument.catalog.engine.constants,
     )
 
@@ -103,17 +114,39 @@ def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
     )
 
 
-def _memory_recipe(hardware: Hardware, spec: StepSpec) -> MemoryRecipe:
-    """What memory depends on besides the layout, on the stack that is usual for the device."""
-    stack: MemoryStack = "xla" if hardware.device.kind == "tpu" else "megatron_core"
-    trainable, optimizer = spec.trainable, OPTIMIZER_BYTES[spec.work.said.optimizer]
+def _memory_recipe(hardware: Hardware, spec: StepSpec, year: float) -> MemoryRecipe:
+    """What memory depends on besides the layout, on the framework that is said or usual."""
+    trainable, said = spec.trainable, spec.work.said
+    optimizer = OPTIMIZER_BYTES[said.optimizer]
     if trainable.adapters:
         optimizer = optimizer._replace(master=optimizer.master + ADAPTER_WEIGHT_BYTES)
     return MemoryRecipe(
         precision=spec.precision.value,
         optimizer=optimizer,
-        stack=STACK_BYTES[stack],
+        stack=_memory_stack(hardware, spec),
         trained_share=trainable.params_share,
+        adapters=trainable.adapters,
         weight_bytes=trainable.weight_bytes,
         fused_experts=spec.expert_kernels == "fused",
+        unfused_attention=_unfused_attention(said.attention_kernel or None, year),
     )
+
+
+def _unfused_attention(kernel: AttentionKernel | None, year: float) -> float:
+    """The share of attention scores that stand in memory: as is said, or usual in the year."""
+    if kernel is None:
+        return float(UNFUSED_ATTENTION.remains(year))
+    return float(kernel == "unfused")
+
+
+def _memory_stack(hardware: Hardware, spec: StepSpec) -> StackBytes:
+    """What the framework keeps. Fine-tuning by a framework that is not said runs on PyTorch."""
+    said = spec.work.said
+    name: MemoryStack = STACK_OF_FRAMEWORK[framework_of(spec, hardware)]
+    if said.framework is UNSET and name != "xla" and isinstance(said, Finetuning):
+        name = "pytorch"
+    kernel = said.loss_kernel
+    if kernel is UNSET and said.framework is not UNSET:
+        kernel = LOSS_OF_FRAMEWORK.get(said.framework, UNSET)
+    stack = STACK_BYTES[name]
+    return stack if kernel is UNSET else stack._replace(**LOSS_BYTES[kernel]._asdict())

@@ -21,6 +21,7 @@ from service.core.training.step import Step, step_of
 from service.core.training.step_spec import spec_of
 from service.scoring.memory.facts import MemoryFact
 from service.scoring.names import accelerator_named, model_named
+from service.scoring.steps.software import framework_by_words
 
 Parts = dict[str, Any]
 
@@ -35,6 +36,19 @@ TARGETS: Final = (
     ("mlp", "mlp"),
 )
 """Which matrices have adapters, by the words of a row. Others are the usual query and value."""
+LOSSES: Final = (
+    (("liger", "cut.?cross", "chunked", "rl\\b", "linear.cross"), "chunked"),
+    (("foak", "unsloth", "fused.loss", "fused.cross"), "fused"),
+)
+"""How the loss is computed, by words. Trainers of reinforcement do without whole logits."""
+OPTIMIZERS: Final = (
+    (r"8.?bit|int8", "adamw_8bit"),
+    (r"adafactor", "adafactor"),
+    (r"muon", "muon"),
+    (r"sgd", "sgd_momentum"),
+    (r"pure|true|bf16 weights", "adamw_pure_bf16"),
+    (r"bf16 states", "adamw_bf16_states"),
+)
 FEW_PARAMETERS: Final = ("lora", "adapter", "dora", "ia3", "prefix")
 RANK: Final = re.compile(r"\br(\d+)\b")
 QUANTISED_BITS: Final = 4.0
@@ -84,6 +98,7 @@ def work_of(fact: MemoryFact, model: Any) -> Parts:
         "sequence_length": length,
         "global_batch_tokens": tokens,
         "precision": precision_of(fact),
+        "optimizer": optimizer_of(fact),
         "layout": {
             "tensor_parallel": tp,
             "pipeline_parallel": pp,
@@ -93,7 +108,28 @@ def work_of(fact: MemoryFact, model: Any) -> Parts:
             "zero_stage": zero_stage_of(fact),
         }
         | recompute_of(fact),
-    }
+    } | software_of(fact)
+
+
+def software_of(fact: MemoryFact) -> Parts:
+    """The framework, its date and its loss, as far as the row words them."""
+    words = f"{fact.framework or ''} {fact.framework_version or ''} {fact.notes or ''}".lower()
+    found: Parts = {}
+    if fact.framework:
+        found["framework"] = framework_by_words(words, otherwise="fsdp_eager")
+    for spelled, kernel in LOSSES:
+        if any(re.search(rf"\b{word}", words) for word in spelled):
+            found["loss_kernel"] = kernel
+            break
+    if dated := re.match(r"(20\d\d)(?:-(\d\d))?", fact.date or ""):
+        found["software_year"] = int(dated[1]) + (int(dated[2] or 7) - 1) / 12
+    return found
+
+
+def optimizer_of(fact: MemoryFact) -> str:
+    """The optimizer by the words of a row: Adam with states in fp32 unless another is said."""
+    said = f"{fact.optimizer or ''} {fact.precision or ''}".lower()
+    return next((name for pattern, name in OPTIMIZERS if re.search(pattern, said)), "adamw")
 
 
 def method_of(fact: MemoryFact) -> Parts:

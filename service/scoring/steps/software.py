@@ -47,11 +47,16 @@ def framework_of(row: Measurement) -> Framework:
     """The kind of framework that a row was measured with, by the words of its source."""
     if row.on_xla:
         return "xla"
-    named = f"{row.framework or ''} {row.software or ''} {row.notes or ''}".lower()
+    named = f"{row.framework or ''} {row.software or ''} {row.notes or ''}"
+    return framework_by_words(named, otherwise="megatron")
+
+
+def framework_by_words(named: str, *, otherwise: Framework) -> Framework:
+    """The kind of framework that these words name, if they name any."""
     for words, framework in FRAMEWORK_BY_WORDS:
-        if any(word in named for word in words):
+        if any(word in named.lower() for word in words):
             return framework
-    return "megatron"
+    return otherwise
 
 
 def kernel_of(row: Measurement) -> AttentionKernel | None:
