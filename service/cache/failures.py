@@ -3,6 +3,8 @@
 redis-py tells many of these apart by text only, or by what an exception was raised for.
 """
 
+import errno
+import re
 import socket
 import ssl
 import time
@@ -36,6 +38,12 @@ DEMOTED: Final = "The previous master is now a slave"
 """What redis-py says of a master that a Sentinel has replaced."""
 CLOSED: Final = ("Connection closed by server", "Error while reading from", "Error while writing")
 """How redis-py says that a connection ended before the reply did."""
+CONNECTING: Final = re.compile(r"Error (\d+) connecting to ")
+_BY_NUMBER: Final[dict[int, Reason]] = {
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "cut",
+    errno.EPIPE: "cut",
+}
 
 
 class Failure(NamedTuple):
@@ -99,14 +107,23 @@ def _reason_of(error: Exception) -> Reason:
             return reason
     if isinstance(error, ResponseError):
         return "wrong_type" if str(error).startswith("WRONGTYPE") else "refused_command"
-    if str(error).startswith(DEMOTED):
-        return "moved"
     for classes, reason in _BY_CAUSE:
         if any(isinstance(cause, classes) for cause in _causes(error)):
             return reason
-    if isinstance(error, RedisConnectionError) and str(error).startswith(CLOSED):
+    return _reason_in(str(error)) if isinstance(error, RedisConnectionError) else "other"
+
+
+def _reason_in(text: str) -> Reason:
+    """Why there is no connection, in redis-py's words.
+
+    A connection that is found closed is made anew. What then fails has only a number in its text.
+    """
+    if text.startswith(DEMOTED):
+        return "moved"
+    if text.startswith(CLOSED):
         return "cut"
-    return "other"
+    number = CONNECTING.match(text)
+    return "other" if number is None else _BY_NUMBER.get(int(number[1]), "unreachable")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

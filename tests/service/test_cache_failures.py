@@ -273,3 +273,14 @@ def test_what_nobody_foresaw_is_an_outage_for_another_reason():
     assert failure.reason == "other"
     assert failure.is_outage
     assert "other" in REASONS
+
+
+async def test_a_server_that_is_found_gone_refused_us(recorder):
+    """The connection that was kept is found closed, and the next one does not come about."""
+    with start_redis() as server:
+        async with a_cache(server.url, recorder) as cache:
+            assert await stored(cache, recorder) == "stored"
+            server.kill()
+            await asyncio.sleep(0.3)  # the end of the connection arrives
+            assert await cache.get("q_1") == UNASKED
+    assert recorder.failures == {"refused": 1}
