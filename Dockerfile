@@ -69,5 +69,5 @@ service = http.client.HTTPConnection('127.0.0.1', int(os.environ['RUNQUOTE_PORT'
 service.request('GET', '/livez')\n\
 sys.exit(service.getresponse().status != 200)"]
 
-ENTRYPOINT ["/opt/runquote/bin/python", "-I", "-m", "service.cli"]
+ENTRYPOINT ["/opt/runquote/bin/python", "-I", "-m", "service"]
 CMD ["serve"]

@@ -1,33 +1,73 @@
-"""Processes that a service has started, as Linux shows them."""
+"""Processes that a service has started, and what they take, as Linux shows it."""
 
 import contextlib
 import os
 from pathlib import Path
+from typing import NamedTuple
+
+MIB = 2**20
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def below(pid):
-    """The processes under this one, with their states."""
-    states, parents = {}, {}
+class Process(NamedTuple):
+    """A process: its parent, and whether it runs, waits or has ended."""
+
+    parent: int
+    state: str
+
+
+def processes() -> dict[int, Process]:
+    """All processes that there are."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            states[int(stat.parent.name)], parents[int(stat.parent.name)] = state, int(parent)
-
-    def is_below(one):
-        return one in parents and (parents[one] == pid or is_below(parents[one]))
-
-    return {one: state for one, state in states.items() if is_below(one)}
+            found[int(stat.parent.name)] = Process(int(parent), state)
+    return found
 
 
-def busiest_below(pid):
-    """The process under this one that computes. None as long as none has begun."""
-    return next((one for one, state in below(pid).items() if state == "R"), None)
+def below(pid: int) -> dict[int, Process]:
+    """The processes under this one."""
+    found = processes()
+
+    def is_below(one: int) -> bool:
+        return one in found and (found[one].parent == pid or is_below(found[one].parent))
+
+    return {one: process for one, process in found.items() if is_below(one)}
 
 
-def resident_bytes(pid):
+def busiest_below(pid: int) -> int | None:
+    """The worker of a service that computes. None as long as none has begun.
+
+    Workers are forked by a process of the service that runs as well, while it starts.
+    """
+    found = below(pid).items()
+    return next((one for one, (parent, state) in found if state == "R" and parent != pid), None)
+
+
+def resident_bytes(pid: int) -> int:
     """The memory that a process holds; 0 if it has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except OSError:
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def niceness(pid: int) -> int:
+    """How far a process stands back from others that want the CPU as well."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs, waits or is stopped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -9,12 +9,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import httpx
 
 from tests.redis_server import unused_port
 
-SERVE = (sys.executable, "-m", "service.cli", "serve")
+SERVE = (sys.executable, "-m", "service", "serve")
 START_TIMEOUT_S = 60.0
 SETTLE_TIMEOUT_S = 20.0
 """What is counted and logged of a request stands there soon after its answer, not before."""
@@ -75,6 +76,44 @@ def start_service(*, command: Sequence[str] = SERVE, **environment: str) -> Iter
             if service.process.poll() is None:
                 service.process.kill()
             service.process.wait()
+
+
+@contextlib.contextmanager
+def started_on(stderr: IO[bytes], **environment: str) -> Iterator[httpx.Client]:
+    """A service whose standard error goes to this file, and a client of it."""
+    port = unused_port()
+    more = {"RUNQUOTE_PORT": str(port), "RUNQUOTE_LOG_LEVEL": "debug"} | environment
+    with subprocess.Popen(
+        SERVE, env=_plain_environment() | more, stdout=subprocess.DEVNULL, stderr=stderr
+    ) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
+                deadline = time.monotonic() + START_TIMEOUT_S
+                while time.monotonic() < deadline and process.poll() is None:
+                    with contextlib.suppress(httpx.TransportError):
+                        client.get("/livez")
+                        break
+                    time.sleep(0.05)
+                yield client
+        finally:
+            process.kill()
+
+
+def run_to_the_end(
+    *, command: Sequence[str] = SERVE, cwd: Path | None = None, **environment: str
+) -> tuple[int, str]:
+    """Exit status and standard error of a service that cannot start."""
+    ended = subprocess.run(
+        command,
+        cwd=cwd,
+        env=_plain_environment() | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=START_TIMEOUT_S,
+        check=False,
+    )
+    return ended.returncode, ended.stderr.decode(errors="replace")
 
 
 def _start_anywhere(

@@ -19,8 +19,9 @@ from pebble import ProcessExpired, ProcessPool
 
 log = structlog.get_logger("runquote")
 
-PRELOADED: Final = ("service.computing.warm",)
-"""Imported once, in the process that workers are forked from."""
+PRELOADED: Final = ("service.cli", "service.computing.warm")
+"""Imported once, in the process that workers are forked from. The command is among them because a
+worker that is started by the script `runquote` runs that script again, which imports it."""
 T = TypeVar("T")
 
 

@@ -6,15 +6,17 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.processes import below, busiest_below
+from tests.processes import below, busiest_below, lives, niceness
 from tests.requests import R1, disaggregated_stages
-from tests.server import start_service
+from tests.server import SERVE, start_service
 
 COSTLY = {"lane": "apart"}
 PATIENT_S = 60.0
@@ -143,7 +145,9 @@ def test_a_worker_that_dies_is_replaced(service):
         lost = caller.submit(post, service, disaggregated_stages(9))
         assert service.settles(lambda: tasks(service) == 1)
         assert service.settles(lambda: busiest_below(service.process.pid) is not None)
-        os.kill(busiest_below(service.process.pid), signal.SIGKILL)
+        busiest = busiest_below(service.process.pid)
+        assert busiest is not None
+        os.kill(busiest, signal.SIGKILL)
         answer = lost.result()
         assert answer.status_code == 503
         assert answer.json()["type"] == "/problems/overloaded"
@@ -164,3 +168,40 @@ def test_a_pool_that_has_broken_is_renewed():
 
         assert service.settles(answered)
         assert set(answers) <= {200, 503}
+
+
+def test_a_worker_stands_back_from_the_process_that_answers(service):
+    with ThreadPoolExecutor(1) as caller:
+        costly = caller.submit(post, service, disaggregated_stages(32, stages=8))
+        assert service.settles(lambda: busiest_below(service.process.pid) is not None)
+        busiest = busiest_below(service.process.pid)
+        assert busiest is not None
+        least = min(niceness(service.process.pid) + 10, 19)
+        assert niceness(busiest) == least
+        assert costly.result().status_code == 200
+
+
+def workers_of(service):
+    """The processes that compute: those that another process below the service has forked."""
+    found = below(service.process.pid).items()
+    return [pid for pid, (parent, _) in found if parent != service.process.pid]
+
+
+def script():
+    """The command as it is installed."""
+    return str(Path(sys.executable).with_name("runquote"))
+
+
+@pytest.mark.parametrize("command", [SERVE, (script(), "serve")], ids=["module", "script"])
+def test_a_new_worker_imports_nothing_of_the_command_line(command):
+    """The service imports it, and so does the process that workers are forked from."""
+    settings = {"PYTHONPROFILEIMPORTTIME": "1", "RUNQUOTE_COMPUTE_BESIDE_S": "0.001"}
+    with start_service(command=command, **settings) as service:
+        for number in range(2):
+            body = disaggregated_stages(33 + number, stages=1)
+            assert post(service, body).status_code == 200
+            assert len(re.findall(r"\| +typer$", service.log(), re.MULTILINE)) == 2
+            workers = workers_of(service)
+            for pid in workers:
+                os.kill(pid, signal.SIGKILL)
+            assert service.settles(lambda workers=workers: not any(map(lives, workers)))
