@@ -76,6 +76,13 @@ def write_overlay(folder: Path, version: str, *rows: str, **files: str) -> Path:
     return write(folder / version, **(told | files))
 
 
+def put_edition(folder: Path, version: str, usd: float, *rows: str) -> None:
+    """Write an overlay beside the folder and rename it into its place, as a refresh does."""
+    row = offer_row(f"lambda-{version}", usd, observed_on=version)
+    write_overlay(folder / ".writing", version, row, *rows)
+    (folder / ".writing" / version).rename(folder / version)
+
+
 def write_book(directory: Path, *rows: str) -> Path:
     """A price book with these rates."""
     return write(

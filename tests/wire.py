@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -62,4 +63,4 @@ def chunked(body: bytes, *, size: int) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     """The status of each answer, for answers whose bodies hold no status line."""
-    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", answer)]

@@ -6,12 +6,11 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
-from http.client import HTTPConnection, HTTPException
 
 import pytest
 
+from tests.load import Caller, under_load
 from tests.redis_server import start_redis, unused_port
 from tests.requests import R1
 from tests.server import SERVE, start_service
@@ -20,61 +19,20 @@ from tests.wire import connected
 CLIENTS = 8
 DRAIN_S = "1"
 BODY = json.dumps(R1).encode()
-HEADERS = {"content-type": "application/json"}
-
-
-class Caller(threading.Thread):
-    """Posts quotes one after another, until nobody listens any more."""
-
-    def __init__(self, port, *, keep_alive):
-        super().__init__(daemon=True)
-        self.port = port
-        self.keep_alive = keep_alive
-        self.answered = 0
-        self.lost = []
-
-    def run(self):
-        """Count answers, and requests that were sent on an open connection without one."""
-        while True:
-            connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-            try:
-                connection.connect()
-            except OSError:
-                return
-            try:
-                while self._post(connection) and self.keep_alive:
-                    pass
-            except (OSError, HTTPException) as error:
-                self.lost.append(repr(error))
-            finally:
-                connection.close()
-
-    def _post(self, connection):
-        """Whether the connection may be used again."""
-        # A name of its own makes a quote that is not in the cache.
-        name = f"{self.name} {self.answered}"
-        body = json.dumps(R1 | {"run": R1["run"] | {"name": name}})
-        connection.request("POST", "/quote", body, HEADERS)
-        answer = connection.getresponse()
-        assert answer.status == 200
-        assert json.loads(answer.read())["id"]
-        self.answered += 1
-        return answer.getheader("connection") != "close"
 
 
 @pytest.mark.parametrize("keep_alive", [True, False], ids=["kept alive", "one request each"])
 def test_no_request_is_lost(keep_alive):
     with start_service(RUNQUOTE_DRAIN_S=DRAIN_S) as service:
         callers = [Caller(service.port, keep_alive=keep_alive) for _ in range(CLIENTS)]
-        for caller in callers:
-            caller.start()
-        time.sleep(1.0)
-        service.process.send_signal(signal.SIGTERM)
-        for caller in callers:
-            caller.join(timeout=60)
+        with under_load(callers) as load:
+            time.sleep(1.0)
+            service.process.send_signal(signal.SIGTERM)
+            load.join()
         assert service.process.wait(timeout=60) == 0
-        assert [lost for caller in callers for lost in caller.lost] == []
-        assert all(caller.answered for caller in callers)
+        assert load.lost == []
+        assert {one.status for one in load.answers} == {200}
+        assert all(caller.answers for caller in callers)
 
 
 def test_it_says_that_it_is_about_to_end_and_still_answers():

@@ -1,43 +1,16 @@
 """Logs never stop the service: not if nobody reads them, and not if their device is full."""
 
-import contextlib
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 from service.logs import LineWriter
-from tests.redis_server import unused_port
 from tests.requests import R1
-from tests.server import start_service
-
-
-@contextlib.contextmanager
-def started_on(stderr):
-    """A service whose standard error goes to this file, and a client of it."""
-    port = unused_port()
-    environment = os.environ | {"RUNQUOTE_PORT": str(port), "RUNQUOTE_LOG_LEVEL": "debug"}
-    command = (sys.executable, "-m", "service.cli", "serve")
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
-    ) as process:
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20.0) as client:
-                deadline = time.monotonic() + 60.0
-                while time.monotonic() < deadline and process.poll() is None:
-                    with contextlib.suppress(httpx.TransportError):
-                        client.get("/livez")
-                        break
-                    time.sleep(0.05)
-                yield client
-        finally:
-            process.kill()
+from tests.server import start_service, started_on
 
 
 def dropped(client):

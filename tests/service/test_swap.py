@@ -16,7 +16,7 @@ import pytest
 from service.api.refusing.decoding import decode_request
 from service.editions.shelf import Shelf, Sources, stocked_shelf
 from service.local import quoting_over
-from tests.layers import H100, day_after, offer_row, write_overlay
+from tests.layers import H100, day_after, offer_row, put_edition
 from tests.requests import disaggregated_stages
 from tests.server import Service, start_service
 from tests.worlds import embedded
@@ -82,13 +82,6 @@ def costly_quote(index: int) -> bytes:
     return json.dumps(request).encode()
 
 
-def put(folder: Path, version: str, usd: float, *rows: str) -> None:
-    """Write an overlay beside the folder and rename it into its place, as a refresh does."""
-    row = offer_row(f"lambda-{version}", usd, observed_on=version)
-    write_overlay(folder / ".writing", version, row, *rows)
-    (folder / ".writing" / version).rename(folder / version)
-
-
 def current(service: Service) -> str:
     version: str = service.client.get("/readyz").json()["catalog"]["version"]
     return version
@@ -112,7 +105,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def service(folder: Path) -> Iterator[Service]:
-    put(folder, VERSIONS[0], 3.0)
+    put_edition(folder, VERSIONS[0], 3.0)
     with start_service(RUNQUOTE_CATALOG_DIR=str(folder), RUNQUOTE_CATALOG_POLL_S=POLL_S) as one:
         yield one
 
@@ -133,10 +126,10 @@ def test_swaps_under_load_lose_no_request_and_mix_no_editions(folder, service):
 
     assert comes(30)
     for version, usd in zip(VERSIONS[1:3], (5.0, 9.0), strict=True):
-        put(folder, version, usd)
+        put_edition(folder, version, usd)
         assert service.settles(lambda version=version: current(service) == version)
         assert comes(30)
-    put(folder, VERSIONS[3], 11.0, offer_row("bad", 1.0, provider="nobody"))
+    put_edition(folder, VERSIONS[3], 11.0, offer_row("bad", 1.0, provider="nobody"))
     assert service.settles(lambda: service.metric("runquote_catalog_refused") == 1)
     assert current(service) == VERSIONS[2]
     assert comes(30)
@@ -172,7 +165,7 @@ def test_swaps_under_load_lose_no_request_and_mix_no_editions(folder, service):
 def test_a_quote_under_an_old_edition_is_given_again_byte_for_byte_after_the_swap(folder, service):
     bodies = [market_quote("filed"), costly_quote(1)]
     filed = [service.client.post("/quote", content=one, headers=HEADERS).content for one in bodies]
-    put(folder, VERSIONS[1], 5.0)
+    put_edition(folder, VERSIONS[1], 5.0)
     assert service.settles(lambda: current(service) == VERSIONS[1])
     for body, before in zip(bodies, filed, strict=True):
         assert service.client.post("/quote", content=body, headers=HEADERS).content != before
@@ -207,7 +200,7 @@ def test_an_edition_that_is_not_known_is_a_422_that_names_those_that_are(service
 
 def test_a_broken_edition_leaves_the_old_one_with_a_metric_and_a_line(folder, service):
     before = service.client.get("/readyz").json()["catalog"]
-    put(folder, VERSIONS[1], 5.0, offer_row("bad", 1.0, provider="nobody"))
+    put_edition(folder, VERSIONS[1], 5.0, offer_row("bad", 1.0, provider="nobody"))
     assert service.settles(lambda: service.metric("runquote_catalog_refused") == 1)
     looks = service.metric("runquote_catalog_looks_total", outcome="refused", reason="invalid")
     assert looks == 1
@@ -223,7 +216,7 @@ def test_a_broken_edition_leaves_the_old_one_with_a_metric_and_a_line(folder, se
 
 def test_lists_and_build_info_are_those_of_the_current_edition(folder, service):
     assert f"lambda-{VERSIONS[0]}" in _offers(service)
-    put(folder, VERSIONS[1], 5.0)
+    put_edition(folder, VERSIONS[1], 5.0)
     assert service.settles(lambda: current(service) == VERSIONS[1])
     assert _offers(service) == {f"lambda-{VERSIONS[1]}"}
     ready = service.client.get("/readyz").json()["catalog"]
