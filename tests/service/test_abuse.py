@@ -39,8 +39,8 @@ HEADS = {
     "a long address": (b"GET /" + b"x" * MIB, 414),
     "two hosts": (b"GET /livez HTTP/1.1\r\n" + HOST * 2 + b"\r\n", 400),
     "no host": (b"GET /livez HTTP/1.1\r\n\r\n", 400),
-    "no version": (b"GET /livez\r\n\r\n", 505),
-    "another version": (b"GET /livez HTTP/2.0\r\n" + HOST + b"\r\n", 505),
+    "no version": (b"GET /livez\r\n\r\n", 400),
+    "another version": (b"GET /livez HTTP/2.0\r\n" + HOST + b"\r\n", 400),
     "two lengths": (
         b"POST /quote HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n",

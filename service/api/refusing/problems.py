@@ -376,7 +376,7 @@ EDGE: Final = (
     ),
     Kind(
         slug="http-version",
-        status=505,
+        status=400,
         title="This version of HTTP is not spoken",
         meaning="The request line names another version than HTTP/1.1 or HTTP/1.0.",
         remedy="Speak HTTP/1.1.",
