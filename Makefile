@@ -83,6 +83,14 @@ regenerate: $(VENV)/dev.stamp ## make generated files anew, in order, where what
 bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure CPU time per request, and print it
 	$(BIN)/python -m tests.bench
 
+.PHONY: faults
+faults: $(VENV)/dev.stamp ## mistreat the service and all that it works with, and write docs/faults.md; ROWS=word picks
+	$(BIN)/python -m tests.faults $(ROWS)
+
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## ten minutes of mixed traffic, or other ones: make soak SECONDS=60
+	$(BIN)/python -m tests.soak $(SECONDS)
+
 .PHONY: contract
 contract: $(VENV)/project.stamp ## write openapi/ anew from the types
 	$(BIN)/runquote openapi --write openapi

@@ -60,6 +60,11 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def open_files(pid: int) -> int:
+    """How many files and connections a process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
 def niceness(pid: int) -> int:
     """How far a process stands back from others that want the CPU as well."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[16])

@@ -1,6 +1,7 @@
 """One costly request makes no other wait, ends in time, and is given up when its client leaves."""
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -187,6 +188,11 @@ def workers_of(service):
     return [pid for pid, (parent, _) in found if parent != service.process.pid]
 
 
+def all_ended(pids):
+    """Whether none of these processes lives."""
+    return not any(map(lives, pids))
+
+
 def script():
     """The command as it is installed."""
     return str(Path(sys.executable).with_name("runquote"))
@@ -204,4 +210,4 @@ def test_a_new_worker_imports_nothing_of_the_command_line(command):
             workers = workers_of(service)
             for pid in workers:
                 os.kill(pid, signal.SIGKILL)
-            assert service.settles(lambda workers=workers: not any(map(lives, workers)))
+            assert service.settles(functools.partial(all_ended, workers))

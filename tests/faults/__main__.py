@@ -1,0 +1,38 @@
+"""`make faults`: try every fault, print what was seen, and write docs/faults.md."""
+
+import sys
+import time
+
+from rich.console import Console
+
+from tests.faults import catalogs, clients, clocks, processes, redis_faults, work  # noqa: F401
+from tests.faults.page import PAGE, page, rows_of
+from tests.faults.rows import FAULTS, measured, recovery, tried
+
+out = Console(highlight=False)
+
+
+def main(words: list[str]) -> int:
+    """Try all faults, or those in whose group or name one of the words stands."""
+    chosen = [
+        one
+        for one in FAULTS
+        if not words or any(word in f"{one.group}: {one.name}" for word in words)
+    ]
+    results = {}
+    for one in chosen:
+        start = time.monotonic()
+        seen, differences = results[one.name] = tried(one)
+        verdict = "[red]DIFFERS[/red]" if differences else "[green]as expected[/green]"
+        facts = "; ".join([*differences, *measured(one, seen), recovery(seen.recovered_s)])
+        took = f"[dim]{time.monotonic() - start:.0f} s[/dim]"
+        out.print(f"{verdict} {one.group}: {one.name} {took}\n    {facts}", soft_wrap=True)
+    differing = sum(bool(differences) for _, differences in results.values())
+    out.print(f"{len(results)} faults, {differing} differ")
+    before = rows_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
+    PAGE.write_text(page(results, FAULTS, before=before), encoding="utf-8")
+    return 1 if differing or not results else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
