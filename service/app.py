@@ -12,6 +12,7 @@ from litestar.di import Provide
 from litestar.types import ASGIApp
 
 from service.api.http.catalog import catalog_routes
+from service.api.http.cors import Cors
 from service.api.http.documents import document_routes
 from service.api.http.encodings import Copies
 from service.api.http.middleware import Edge
@@ -134,6 +135,7 @@ def build_app(
         copies=copies,
         repeats=Repeats(quoting, copies),
         request_log=request_log,
+        cors=Cors(tuple(settings.cors_origins.split())),
     )
 
 

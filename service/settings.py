@@ -116,6 +116,15 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[int, Meta(ge=1, le=36500)] | None,
         Meta(description="Age from which a price gets a warning; by default the catalog's."),
     ] = None
+    cors_origins: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\*|https?://[^\s,/*]+( https?://[^\s,/*]+)*)?$(?!\n)",
+            max_length=4096,
+            description="Origins whose pages may read answers, with spaces between them, or *; "
+            "empty means none.",
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Lowest level that is logged."),

@@ -353,7 +353,7 @@ def test_every_generation_that_nothing_is_known_of_is_refused_at_once():
     }
     with pytest.raises(NotQuotable) as caught:
         quoted(request)
-    first, second = caught.value.errors
+    second, first = caught.value.errors
     assert first.pointer == "/cluster/accelerator/generation"
     assert isinstance(first, UnknownGeneration)
     assert first.nearest[0] == "cdna-3"

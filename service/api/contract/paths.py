@@ -91,7 +91,8 @@ def create_quote() -> Schema:
         "parameters": [component("parameters", "X-Request-ID")],
         "requestBody": {
             "required": True,
-            "description": "The run and the cluster. At most 1 MiB.",
+            "description": "The run and the cluster. At most 1 MiB, also once unpacked if it "
+            "comes with a `Content-Encoding` of zstd or gzip.",
             "content": {
                 JSON: {
                     "schema": schema("QuoteRequest"),

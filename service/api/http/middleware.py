@@ -25,6 +25,7 @@ from litestar.types import (
     Send,
 )
 
+from service.api.http.cors import Cors
 from service.api.http.encodings import (
     LEAST_BYTES,
     LONGEST_HEADER,
@@ -50,6 +51,7 @@ PROBED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """Routes that orchestrators and scrapers ask every few seconds: their success is no news."""
 NO_ANSWER: Final = 499
 """The status that is counted and logged where a client has left before its answer."""
+REQUESTED_METHOD: Final = b"access-control-request-method"
 BODILESS: Final = (b"content-length", b"content-type")
 
 
@@ -72,8 +74,10 @@ class Edge:
         copies: Copies | None = None,
         repeats: Repeats | None = None,
         request_log: RequestLog | None = None,
+        cors: Cors | None = None,
     ) -> None:
         self.app = app
+        self._cors = Cors(()) if cors is None else cors
         self.metrics = metrics
         self._copies = Copies() if copies is None else copies
         self._repeats = repeats
@@ -107,7 +111,7 @@ class Edge:
             return False
         issued, headers, body = answer
         request_id = request_id_of(plain.request_id)
-        headers += common_headers(request_id)
+        headers += common_headers(request_id) + self._cors.of_answer(plain.origin)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
         noted = {"quote": issued.id, "cache": issued.origin}
@@ -117,7 +121,7 @@ class Edge:
 
     async def _exchange(self, scope: HTTPScope, receive: Receive, send: Send, start: float) -> None:
         """Let the application answer."""
-        exchange = Exchange(scope, send, self._copies)
+        exchange = Exchange(scope, send, self._copies, self._cors)
         app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         try:
             await app(exchange.scope, receive, exchange.send)
@@ -177,7 +181,7 @@ class Done(NamedTuple):
 class Exchange:
     """One request on its way in and its answer on its way out."""
 
-    def __init__(self, scope: HTTPScope, send: Send, copies: Copies) -> None:
+    def __init__(self, scope: HTTPScope, send: Send, copies: Copies, cors: Cors) -> None:
         headers = dict(scope["headers"])
         self.method: str = scope["method"]
         self.client = client_of(scope)
@@ -196,6 +200,9 @@ class Exchange:
             self.scope["method"] = "GET"
         self._send = send
         self._copies = copies
+        self._cors = cors
+        self._origin = headers.get(b"origin")
+        self._preflight = self.method == "OPTIONS" and REQUESTED_METHOD in headers
         self._bodiless = self.method == "HEAD"
         self._held: HTTPResponseStartEvent | None = None
 
@@ -227,9 +234,23 @@ class Exchange:
         if self._not_modified(etag, plain):
             self.status, self._bodiless = 304, True
             headers = [pair for pair in headers if pair[0] not in BODILESS]
-        headers += common_headers(self.request_id)
+        if self.method == "OPTIONS":
+            headers = self._options(headers)
+        headers += common_headers(self.request_id) + self._cors.of_answer(self._origin)
         await self._send({**start, "status": self.status, "headers": headers})
         return body
+
+    def _options(self, headers: Headers) -> Headers:
+        """The headers of an answer to OPTIONS: HEAD works wherever GET does."""
+        allow = next((value for name, value in headers if name == b"allow"), b"")
+        methods = {method.strip() for method in allow.split(b",")} - {b""}
+        if b"GET" in methods:
+            methods.add(b"HEAD")
+        allow = b", ".join(sorted(methods))
+        headers = [pair for pair in headers if pair[0] != b"allow"]
+        if self._preflight:
+            headers += self._cors.of_preflight(self._origin, allow)
+        return [*headers, (b"allow", allow)] if allow else headers
 
     def _encoded(self, body: bytes, etag: bytes, headers: Headers) -> tuple[bytes, bytes, Headers]:
         """An answer in the encoding that its client likes best, with its tag and headers."""

@@ -3,7 +3,6 @@
 What the envelope of a request adds is made anew for each answer, and is not stored.
 """
 
-import asyncio
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
@@ -16,19 +15,13 @@ from litestar.types import HTTPScope, Receive, Send
 from msgspec import Struct
 
 from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
-from service.api.http.negotiation import (
-    JSON,
-    check_accepts,
-    check_content_encoding,
-    check_content_type,
-)
+from service.api.http.bodies import CODINGS, coding_of, read_body, unpacked
+from service.api.http.negotiation import JSON, check_accepts, check_content_type
 from service.api.http.repeats import CACHE_CONTROL, CLAIM_PREFIX, QUOTE_PREFIX, answer_headers
 from service.api.refusing.decoding import decode_claim, decode_request
 from service.api.refusing.errors import (
-    BodyTimeout,
     ClaimNotKept,
     MethodNotAllowed,
-    PayloadTooLarge,
     QuoteNotKept,
 )
 from service.api.refusing.problems import send_problem
@@ -75,13 +68,14 @@ def post_route(
             headers = Headers.from_scope(scope)
             check_accepts(headers.get("accept"), JSON)
             check_content_type(headers.get("content-type"))
-            check_content_encoding(headers.get("content-encoding"))
-            body = await read_body(
+            coding = coding_of(headers.get("content-encoding"))
+            sent = await read_body(
                 receive,
                 stated=headers.get("content-length"),
                 body_max_bytes=body_max_bytes,
                 body_timeout_s=body_timeout_s,
             )
+            body = unpacked(sent, coding, body_max_bytes=body_max_bytes)
             start = perf_counter()
             issued = quoting.recall(body, asked=post.asked)
             decoded = perf_counter()
@@ -109,8 +103,12 @@ def post_route(
 
 
 async def send_allowed(send: Send) -> None:
-    """The methods that the route takes, and no content."""
-    headers = [(b"allow", ", ".join(ALLOWED).encode())]
+    """The methods and bodies that the route takes, and no content."""
+    headers = [
+        (b"allow", ", ".join(ALLOWED).encode()),
+        (b"accept-post", JSON.encode()),
+        (b"accept-encoding", ", ".join(CODINGS).encode()),
+    ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -127,35 +125,6 @@ async def send_issued(issued: Issued, send: Send, *, timing: str) -> None:
     headers.append((b"content-length", b"%d" % len(issued.body)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": issued.body, "more_body": False})
-
-
-async def read_body(
-    receive: Receive, *, stated: str | None, body_max_bytes: int, body_timeout_s: float
-) -> bytes:
-    """The whole body.
-
-    Raises `PayloadTooLarge` as soon as it is too large, `BodyTimeout`, or `ClientGone`.
-    """
-    if stated is not None and stated.isdigit() and int(stated) > body_max_bytes:
-        raise PayloadTooLarge(body_max_bytes)
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(body_timeout_s):
-            more = True
-            while more:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise ClientGone
-                chunk = message.get("body", b"")
-                size += len(chunk)
-                if size > body_max_bytes:
-                    raise PayloadTooLarge(body_max_bytes)
-                chunks.append(chunk)
-                more = message.get("more_body", False)
-    except TimeoutError:
-        raise BodyTimeout(body_timeout_s) from None
-    return b"".join(chunks)
 
 
 @get("/quote/{id:str}")

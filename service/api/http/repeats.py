@@ -44,6 +44,7 @@ class Plain(NamedTuple):
 
     request_id: bytes | None
     encoding: Encoding | None
+    origin: bytes | None
 
 
 def plain_request(scope: HTTPScope) -> Plain | None:
@@ -65,7 +66,7 @@ def plain_request(scope: HTTPScope) -> Plain | None:
     )
     if not usual:
         return None
-    return Plain(headers.get(b"x-request-id"), accepted_encoding(accepts))
+    return Plain(headers.get(b"x-request-id"), accepted_encoding(accepts), headers.get(b"origin"))
 
 
 class Repeats:

@@ -247,13 +247,26 @@ class UnsupportedMediaType(Refused):
 
 
 class UnknownContentCoding(Refused):
-    """The body is compressed"""
+    """The body is in a coding that is not unpacked"""
 
-    def __init__(self, got: str | None) -> None:
+    def __init__(self, got: str | None, *, known: Sequence[str]) -> None:
         super().__init__(
             "unsupported-media-type",
-            f"the body comes with Content-Encoding {shown(got or '')}; send it as it is",
-            headers={"Accept-Encoding": "identity"},
+            f"the body comes with Content-Encoding {shown(got or '')}; send it as it is, or in"
+            f" {' or '.join(known)}",
+            headers={"Accept-Encoding": ", ".join(known)},
+        )
+
+
+class BrokenContentCoding(Refused):
+    """The body is not in the coding that it is said to be in"""
+
+    def __init__(self, coding: str, *, known: Sequence[str]) -> None:
+        super().__init__(
+            "unsupported-media-type",
+            f"the body comes with Content-Encoding {coding} and cannot be unpacked as {coding}:"
+            " it is not, it is cut short, or something follows its end",
+            headers={"Accept-Encoding": ", ".join(known)},
         )
 
 

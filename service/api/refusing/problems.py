@@ -292,7 +292,8 @@ EDGE: Final = (
         slug="payload-too-large",
         status=413,
         title="The body is too large",
-        meaning="A request body may have up to 1 MiB, unless the operator chose otherwise.",
+        meaning="A request body may have up to 1 MiB, unless the operator chose otherwise. So may "
+        "a packed one once it is unpacked.",
         remedy="A run of 64 stages needs a tenth of that. Look for padding and for repetition.",
     ),
     Kind(
@@ -307,9 +308,11 @@ EDGE: Final = (
         slug="unsupported-media-type",
         status=415,
         title="The body is of another media type",
-        meaning="A quote is asked for in JSON in UTF-8, which is not compressed. The header "
-        "`Content-Type` or `Content-Encoding` says otherwise, or `Content-Type` is missing.",
-        remedy="Send `Content-Type: application/json` and no `Content-Encoding`.",
+        meaning="A quote is asked for in JSON in UTF-8, as it is or packed by zstd or gzip. The "
+        "header `Content-Type` or `Content-Encoding` says otherwise, `Content-Type` is missing, or "
+        "the body cannot be unpacked.",
+        remedy="Send `Content-Type: application/json`, and no `Content-Encoding` but one that "
+        "`Accept-Encoding` of this answer lists.",
     ),
     Kind(
         slug="expectation-failed",
