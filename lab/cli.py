@@ -22,10 +22,12 @@ steps = typer.Typer(help="Measured training steps: the step-time engine.", no_ar
 runs = typer.Typer(help="Published runs: device-hours.", no_args_is_help=True)
 post_training = typer.Typer(help="Published reinforcement runs.", no_args_is_help=True)
 ranges = typer.Typer(help="Catalog figures without a printed range.", no_args_is_help=True)
+prices = typer.Typer(help="Dated prices: how far they move by their age.", no_args_is_help=True)
 app.add_typer(steps, name="steps")
 app.add_typer(runs, name="runs")
 app.add_typer(post_training, name="post-training")
 app.add_typer(ranges, name="ranges")
+app.add_typer(prices, name="prices")
 
 out = Console()
 Names = Annotated[
@@ -137,3 +139,15 @@ def fit_post_training(*, dry: Dry = False) -> None:
 def measure(*, dry: Dry = False) -> None:
     """Measure how far figures without a printed range are off; write ranges/measured.toml."""
     make("ranges measure", dry=dry)
+
+
+@prices.command("fit")
+def fit_prices(*, dry: Dry = False) -> None:
+    """Read off dated prices how far they move by age; write assumptions/price_moves_fitted.toml."""
+    make("prices fit", dry=dry)
+
+
+@prices.command("report")
+def report_prices(*, dry: Dry = False) -> None:
+    """Predict the prices of the newest quarter from older ones; write it into docs/market.md."""
+    make("prices report", dry=dry)

@@ -8,7 +8,7 @@ its kind are alike: two numbers at most, read off all the rows that bear on it.
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +19,11 @@ from lab.files import Texts
 from service.catalog_files import DATA_DIRECTORY
 from service.catalog_files.files import DataFiles
 from service.catalog_files.market.purchases import chosen_usd, counted_of, rows_by_board
-from service.catalog_files.ranges import LISTED, RangeRow, RuleName, Scale, on_scale
-from service.core.catalog.catalog import Catalog, PricePoint, Site
-from service.core.catalog.dates import days_between
+from service.catalog_files.ranges import RangeRow, RuleName, Scale, on_scale
+from service.core.catalog.catalog import Catalog, Site
 from service.core.figures.ledger import Ledger
 from service.core.figures.sources import Datum, Published
-from service.core.figures.units import DAYS_PER_YEAR, Z_90
+from service.core.figures.units import Z_90
 
 FILE: Final = DATA_DIRECTORY / "ranges" / "measured.toml"
 TARIFFS_BY_YEAR: Final = DATA_DIRECTORY / "prices" / "epoch_energy_prices.csv"
@@ -53,8 +52,6 @@ def made(catalog: Catalog) -> Texts:
 def measured(catalog: Catalog) -> tuple[RangeRow, ...]:
     """Every rule, in the order of the file."""
     return (
-        list_price(catalog),
-        dynamic_price(catalog),
         *tariffs(catalog),
         carbon_of_region(catalog),
         carbon_of_zone(catalog),
@@ -78,60 +75,6 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         return msgspec.json.encode(value).decode()
     return f"{value:.{DIGITS}g}" if isinstance(value, float) else repr(value)
-
-
-def list_price(catalog: Catalog) -> RangeRow:
-    """From the first to the last price of each listed series: 5% and 95% of the changes.
-
-    They are as large over a month as over years, because a list price stands still and then jumps;
-    so age does not enter. The halves differ because list prices fall more than they rise.
-    """
-    changes = [change for change, _ in _changes(catalog, LISTED)]
-    low, high = np.quantile(changes, (0.05, 0.95)).tolist()
-    fell, rose = (sum(sign * change > 0.0 for change in changes) for sign in (-1.0, 1.0))
-    return RangeRow(
-        name="list_price",
-        scale="log",
-        below=-low / Z_90,
-        above=high / Z_90,
-        rows=len(changes),
-        basis=f"{len(changes)} series of dated list prices, weeks to years long, of which {fell} "
-        f"fell and {rose} rose, whatever their length: the price as listed may since have moved "
-        "so far; discounts that are not listed are not in it",
-    )
-
-
-def dynamic_price(catalog: Catalog) -> RangeRow:
-    """What prices that follow demand move in a year; so few series do not tell falls from rises."""
-    changes = _changes(catalog, ("spot",))
-    years = sum(time for _, time in changes)
-    deviation = math.sqrt(sum(change**2 for change, _ in changes) / years)
-    return RangeRow(
-        name="dynamic_price",
-        scale="log",
-        below_per_root_year=deviation,
-        above_per_root_year=deviation,
-        rows=len(changes),
-        basis=f"{len(changes)} series of dated spot prices, {years:.1f} years in all, by the time "
-        "since this price was read",
-    )
-
-
-def _changes(catalog: Catalog, kinds: Sequence[str]) -> list[tuple[float, float]]:
-    """Log of the last over the first price of each series of one product, and the years between."""
-    series: dict[tuple[str, ...], list[PricePoint]] = defaultdict(list)
-    for points in catalog.price_history.values():
-        for point in points:
-            if point.price_kind in kinds:
-                series[point.accelerator, point.price_kind, point.scope].append(point)
-    found = []
-    for points_of_one in series.values():
-        first, last = points_of_one[0], points_of_one[-1]
-        days = days_between(first.date, last.date)
-        if days > 0:
-            ratio = _opened(last.price_per_device_hour) / _opened(first.price_per_device_hour)
-            found.append((math.log(ratio), days / DAYS_PER_YEAR))
-    return found
 
 
 def tariffs(catalog: Catalog) -> tuple[RangeRow, ...]:

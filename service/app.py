@@ -70,6 +70,7 @@ def build_app(
         metrics=metrics,
         apart=apart_of(settings) if catalog is None and settings.compute_workers else None,
         most_waiting_s=settings.compute_queue_s,
+        stale_price_days=settings.stale_price_days,
     )
     metrics.watch_lanes(quoting.lanes)
     engine = quoting.engine
@@ -158,5 +159,4 @@ def sources_of(settings: Settings) -> Sources:
     return Sources(
         folder=Path(settings.catalog_dir) if settings.catalog_dir else None,
         book=Path(settings.price_book) if settings.price_book else None,
-        stale_price_days=settings.stale_price_days,
     )

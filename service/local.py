@@ -29,15 +29,22 @@ def quoting_over(shelf: Shelf) -> Quoting:
     return Quoting(shelf=shelf, cache=QuoteCache(memory_bytes=0), memo=Memo(), metrics=Metrics())
 
 
-def quote_bytes(body: bytes, *, start: str | None = None, sources: Sources = EMBEDDED) -> bytes:
+def quote_bytes(
+    body: bytes,
+    *,
+    start: str | None = None,
+    today: str | None = None,
+    sources: Sources = EMBEDDED,
+) -> bytes:
     """The answer to a request in JSON. Raises what `decode_request` and `quote` raise.
 
-    `start` is the day on which the run starts. It goes before that of the request.
+    `start` is the day on which the run starts, `today` that on which the answer is read. They go
+    before those of the request.
     """
     request = decode_request(body)
-    envelope = envelope_of(request)
-    if start is not None:
-        envelope = msgspec.structs.replace(envelope, start=start)
+    said = {"start": start, "today": today}
+    stated = {name: day for name, day in said.items() if day is not None}
+    envelope = msgspec.structs.replace(envelope_of(request), **stated)
     return enveloped(_answered(request, sources), envelope)
 
 

@@ -31,6 +31,8 @@ PHASE_BUCKETS_S: Final = (
     0.05, 0.1, 0.25,
 )  # fmt: skip
 
+PRICE_AGE_BUCKETS_DAYS: Final = (7, 14, 30, 60, 90, 120, 180, 270, 365, 548, 730)
+
 
 class CacheCounts:
     """Counts what the cache does and what Redis fails in, and shows the state of the breakers."""
@@ -221,6 +223,14 @@ class Metrics:
             "runquote_claims",
             "Judged claims, by the verdict of the best reading; cached ones are not counted again.",
             ("verdict",),
+            registry=self.registry,
+        )
+        self.price_age = Histogram(
+            "runquote_quote_price_age_days",
+            "Days today since the middle one of the prices behind a quote was read, by family of "
+            "its accelerator; each quote once a day.",
+            ("family",),
+            buckets=PRICE_AGE_BUCKETS_DAYS,
             registry=self.registry,
         )
         self.problems = Counter(

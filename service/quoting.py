@@ -20,7 +20,7 @@ from service.computing.flights import SingleFlight, unless_gone
 from service.computing.heap import Heap
 from service.computing.lanes import Lane, Pool, Turns
 from service.computing.worker import Computed, EditionMissing, computed, computed_apart
-from service.core.answer import EngineStamp
+from service.core.answer import EngineStamp, Today
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
 from service.core.claims.subject import check_claim
 from service.core.draws.memo import Memo
@@ -30,7 +30,9 @@ from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
 from service.editions.edition import Edition
 from service.editions.shelf import Shelf, opened
-from service.envelope.splice import envelope_of, enveloped
+from service.envelope.splice import entity_tag, envelope_of, enveloped
+from service.envelope.today import STALE_PRICE_DAYS
+from service.freshness import Freshness, utc_today
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
 
@@ -46,12 +48,14 @@ NO_ENVELOPE: Final = Envelope()
 
 
 class Issued(Struct, frozen=True):
-    """An answer as bytes, its id, where it came from, and its envelope."""
+    """An answer as bytes, its id, where it came from, its envelope, and what today says of it."""
 
     id: str
     body: bytes
     origin: str
     envelope: Envelope
+    tag: str
+    freshness: bytes
 
 
 class Spelling(Struct, frozen=True, array_like=True):
@@ -59,11 +63,6 @@ class Spelling(Struct, frozen=True, array_like=True):
 
     id: str
     envelope: Envelope
-
-
-def issued(known: Spelling, kept: bytes, origin: str) -> Issued:
-    """The answer to a request: the bytes that are kept, with what its envelope adds."""
-    return Issued(known.id, enveloped(kept, known.envelope), origin, known.envelope)
 
 
 class Found(NamedTuple):
@@ -124,6 +123,8 @@ class Quoting:
         engine: EngineStamp | None = None,
         apart: Apart | None = None,
         most_waiting_s: float = 5.0,
+        stale_price_days: int = STALE_PRICE_DAYS,
+        today: Callable[[], str] = utc_today,
     ) -> None:
         self.shelf = shelf
         self.cache = cache
@@ -136,6 +137,9 @@ class Quoting:
         self._look_ups: SingleFlight[Answer] = SingleFlight()
         self._openings: SingleFlight[Edition] = SingleFlight()
         self._heap = Heap()
+        self.freshness = Freshness(
+            stale_price_days=stale_price_days, today=today, seen=self._seen_on_a_day
+        )
         self._spellings = MemoryTier(max_bytes=SPELLINGS_MAX_BYTES)
 
     @property
@@ -151,7 +155,7 @@ class Quoting:
             return None
         known = msgspec.json.decode(spelled, type=Spelling)
         kept = self.cache.get_memory(known.id)
-        return None if kept is None else issued(known, kept, "memory")
+        return None if kept is None else self._issued(known, kept, "memory")
 
     def posed(self, request: QuoteRequest | ClaimRequest, edition: Edition) -> Posed:
         """A request as a question to an edition, with the id of its answer."""
@@ -200,14 +204,41 @@ class Quoting:
         self._spellings.put(spelling(asked, spelled, mark=mark), msgspec.json.encode(known))
         body = self.cache.get_memory(posed.id)
         if body is not None:
-            return issued(known, body, "memory")
+            return self._issued(known, body, "memory")
         seconds = estimated_cpu_s(posed.question, posed.edition.catalog)
         if seconds < ASK_REDIS_FROM_S and self._fits_beside(seconds):
             found = await self._computed(posed, seconds)
         else:
             flight = self._flights.run(posed.id, lambda: self._shared_or_computed(posed, seconds))
             found = await unless_gone(flight, leaves)
-        return issued(known, found.body, found.origin)
+        return self._issued(known, found.body, found.origin)
+
+    def enveloped(self, body: bytes, envelope: Envelope) -> bytes:
+        """The kept bytes of an answer, with what its envelope adds."""
+        return enveloped(body, envelope, stale_price_days=self.freshness.stale_price_days)
+
+    def entity_tag(self, id: str, envelope: Envelope) -> str:
+        """What tells the answers of one quote apart."""
+        return entity_tag(id, envelope, stale_price_days=self.freshness.stale_price_days)
+
+    def _issued(self, known: Spelling, kept: bytes, origin: str) -> Issued:
+        """The answer to a request: the bytes that are kept, with what its envelope adds."""
+        return Issued(
+            id=known.id,
+            body=self.enveloped(kept, known.envelope),
+            origin=origin,
+            envelope=known.envelope,
+            tag=self.entity_tag(known.id, known.envelope),
+            freshness=self.freshness.header(known.id, kept),
+        )
+
+    def _seen_on_a_day(self, today: Today) -> None:
+        """Observe how old the prices behind an answer are, by the family of their accelerator."""
+        known = self.shelf.current.catalog.accelerators
+        for one in today.prices:
+            if one.accelerator in known:
+                family = known[one.accelerator].generation
+                self.metrics.price_age.labels(family).observe(one.median_days)
 
     async def kept(self, id: str) -> Answer:
         """An answer issued before, as long as it is kept. Raises `CacheUnavailable`."""

@@ -113,9 +113,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="Directory of negotiated rates; empty means there are none.")
     ] = ""
     stale_price_days: Annotated[
-        Annotated[int, Meta(ge=1, le=36500)] | None,
-        Meta(description="Age from which a price gets a warning; by default the catalog's."),
-    ] = None
+        int,
+        Meta(
+            ge=1,
+            le=36500,
+            description="Age today from which a price is called stale, in headers and `today`.",
+        ),
+    ] = 90
     cors_origins: Annotated[
         str,
         Meta(

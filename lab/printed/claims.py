@@ -188,7 +188,8 @@ def _rate(answer: ClaimAnswer) -> Iterator[str]:
     if answer.rate is UNSET:
         return
     found = [f"${answer.rate.implied.central:,.2f}"]
-    found += (f"{_standing(near)} of today are below it" for near in answer.rate.market)
+    day = answer.rate.priced_for
+    found += (f"{_standing(near)} known on {day} are below it" for near in answer.rate.market)
     found += (f"{_standing(near)} of then are" for near in answer.rate.history)
     yield f"- a device-hour: {'; '.join(found)}"
 

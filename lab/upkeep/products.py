@@ -107,6 +107,7 @@ DATA: Final = (
 )
 HOURS: Final = (
     *DATA,
+    "!service/data/assumptions/price_moves*",
     "!service/data/catalog.toml",
     "!service/data/claims.toml",
     "!service/data/currencies.toml",
@@ -161,6 +162,13 @@ PRODUCTS: Final = (
         writes=("service/data/ranges/measured.toml",),
     ),
     Product(
+        name="prices fit",
+        module="lab.prices.fit",
+        reads=DATA,
+        writes=("service/data/assumptions/price_moves_fitted.toml",),
+        tolerance=Tolerance(relative=0.01),
+    ),
+    Product(
         name="runs calibrate",
         module="lab.runs.calibration",
         reads=HOURS,
@@ -208,6 +216,12 @@ PRODUCTS: Final = (
         module="lab.printed.claims",
         reads=DATA,
         writes=("docs/judged-claims.md",),
+    ),
+    Product(
+        name="prices report",
+        module="lab.prices.report",
+        reads=(*DATA, "docs/market.md"),
+        writes=("docs/market.md",),
     ),
     Product(
         name="formulas",

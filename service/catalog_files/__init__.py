@@ -3,7 +3,7 @@
 All problems of all files are reported at once, each with its file and row.
 """
 
-from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -41,9 +41,10 @@ from service.catalog_files.sources import read_sources
 from service.catalog_files.spellings import read_spellings
 from service.catalog_files.texts import NOTHING, CatalogError, Problem, Texts
 from service.core.catalog.catalog import Catalog
+from service.core.catalog.known import past_offers
 from service.core.catalog.market import listed_offers
 
-__all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog", "under_policy"]
+__all__ = ["DATA_DIRECTORY", "CatalogError", "Problem", "load_catalog"]
 
 DATA_DIRECTORY = Path(__file__).resolve().parent.parent / "data"
 
@@ -63,7 +64,9 @@ def load_catalog(
     accelerators = read_accelerators(files, sources, ranges, assumptions)
     providers = read_providers(files)
     offers = read_offers(files, sources, accelerators, providers, ranges)
-    usd_by_offer = in_dollars(offers, assumptions)
+    history = read_price_history(files, sources, ranges, accelerators, providers)
+    past = {row.id: row for row in past_offers(chain.from_iterable(history.values()))}
+    usd_by_offer = in_dollars(offers | past, assumptions)
     price_rows = by_accelerator(offers, usd_by_offer)
     commitments = read_commitments(files, sources, accelerators, providers, ranges)
     boards = rows_by_board(files, accelerators)
@@ -102,7 +105,7 @@ def load_catalog(
         spellings=spellings,
         fleet_pues=read_fleet_pues(files, sources, ranges),
         spot_reclaims=read_spot_reclaims(files, sources, accelerators, providers),
-        price_history=read_price_history(files, sources, accelerators),
+        price_history=history,
         billing=read_billing(files, sources, providers, ranges),
         commitments=commitments,
         usual_commitments=usual_commitments(commitments, providers),
@@ -129,16 +132,3 @@ def load_catalog(
             accelerators, catalog.purchase_prices, as_of=files.edition.date
         ),
     )
-
-
-def under_policy(catalog: Catalog, *, stale_price_days: int | None) -> Catalog:
-    """The catalog with an operator's own limit for prices, and a digest that says so.
-
-    The digest is part of every quote's id, so replicas with another policy issue other ids.
-    """
-    if stale_price_days is None or stale_price_days == catalog.policy.stale_price_days:
-        return catalog
-    policy = msgspec.structs.replace(catalog.policy, stale_price_days=stale_price_days)
-    told = f"{catalog.digest}\nstale_price_days={stale_price_days}\n"
-    digest = f"sha256:{sha256(told.encode()).hexdigest()}"
-    return msgspec.structs.replace(catalog, policy=policy, digest=digest)

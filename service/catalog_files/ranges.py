@@ -12,8 +12,6 @@ from service.core.catalog.dates import days_between
 from service.core.figures.units import DAYS_PER_YEAR, Z_90
 
 RuleName = Literal[
-    "list_price",
-    "dynamic_price",
     "tariff_of_zone",
     "tariff_of_country",
     "tariff_stand_in",
@@ -35,9 +33,9 @@ ExactName = Literal[
     "price_index",
     "published_discount",
     "reference_rate_of_exchange",
+    "listed_price",
+    "measured_width",
 ]
-LISTED: Final = ("on_demand", "reserved_1y", "reserved_3y", "reserved_3m", "reserved_6m")
-"""Kinds of price that are listed until the seller changes them. The others follow demand."""
 Scale = Literal["log", "log_excess", "root_gram"]
 Deviation = Annotated[float, Meta(ge=0, le=5)]
 GRAM_PER_KG: Final = 1000.0

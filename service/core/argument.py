@@ -75,21 +75,25 @@ class Argument:
     """State of one quote. It lives as long as the computation of that quote.
 
     `found` keeps what was searched for, by the numbers that it depends on. Stages of one model on
-    one cluster search once.
+    one cluster search once. `priced_for` is the day up to which prices age: by default that of the
+    catalog's edition.
     """
 
-    __slots__ = ("_cautions", "catalog", "found", "ledger")
+    __slots__ = ("_cautions", "catalog", "found", "ledger", "priced_for")
 
-    def __init__(self, catalog: Catalog, *, told: tuple[Caution, ...] = ()) -> None:
+    def __init__(
+        self, catalog: Catalog, *, priced_for: str = "", told: tuple[Caution, ...] = ()
+    ) -> None:
         """An empty argument over a catalog. `told` is what was warned of before it began."""
         self.catalog = catalog
         self.ledger = Ledger()
         self.found: dict[Hashable, Any] = {}
+        self.priced_for = priced_for or catalog.day
         self._cautions: dict[Caution, None] = dict.fromkeys(told)
 
     def aside(self) -> "Argument":
         """An argument of the same quote that is tried and thrown away, with its warnings."""
-        tried = Argument(self.catalog)
+        tried = Argument(self.catalog, priced_for=self.priced_for)
         tried.found = self.found
         return tried
 

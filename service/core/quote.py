@@ -8,10 +8,10 @@ clock, a file, the network or the environment.
 
 from itertools import chain
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from service.core.answer import CatalogStamp, EngineStamp, Quote
-from service.core.argument import Argument
+from service.core.argument import Argument, Caution
 from service.core.bills.bills import bills_of, priced_stages
 from service.core.bills.currency import in_currency_of
 from service.core.bills.fully_loaded.bill import BaseTotals
@@ -19,12 +19,14 @@ from service.core.bills.market import given_rates
 from service.core.bills.power import totals_of
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
+from service.core.catalog.known import known_on
 from service.core.cluster.described import Named, with_ids
 from service.core.draws.memo import Memo
 from service.core.plausible import warn_of_implausible
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
 from service.core.printing.markets import markets_of
+from service.core.printing.prices import prices_behind
 from service.core.printing.printing import (
     estimate_with_outcomes,
     printed_bill,
@@ -38,7 +40,7 @@ from service.core.printing.printing import (
 from service.core.printing.summary import as_asked
 from service.core.printing.warnings import told
 from service.core.request.names import unknown_names
-from service.core.request.request import QuoteRequest
+from service.core.request.request import QuoteRequest, devices_of_run
 from service.core.stages.effort import efforts_of
 from service.core.stages.schedule import order_errors, schedule_of
 from service.core.training.anchors import anchor_errors
@@ -63,7 +65,7 @@ def quote(
     """
     named = checked(request, catalog)
     request, catalog = named.request, named.catalog
-    argument = Argument(catalog, told=named.cautions)
+    argument = argument_of(request, catalog, told=named.cautions)
     warn_of_implausible(argument, request, described=named.devices)
     accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
     stages = priced_stages(efforts_of(argument, request), accounting)
@@ -100,7 +102,7 @@ def quote(
             printed_ownership(one, spread, currency=currency) for one in bills.ownerships
         ),
         rate_versus_market=tuple(printed_rate_position(one) for one in rates),
-        markets=markets_of(catalog, stages),
+        markets=markets_of(argument.catalog, stages),
         stages=tuple(
             printed_stage(
                 stage.effort,
@@ -112,6 +114,7 @@ def quote(
             for place, stage in enumerate(stages)
         ),
         totals=printed_totals(totals, spread),
+        prices_behind=prices_behind(argument, bills.drafts),
         wall_clock_hours=estimate_with_outcomes(ends, spread),
         critical_path=()
         if schedule is None
@@ -121,6 +124,24 @@ def quote(
         notes=found.notes,
     )
     return as_asked(answer, request)
+
+
+def argument_of(
+    request: QuoteRequest, catalog: Catalog, *, told: tuple[Caution, ...] = ()
+) -> Argument:
+    """The state in which a request is quoted: over what was known on the day that it names."""
+    day = request.as_of
+    if day is UNSET:
+        return Argument(catalog, told=told)
+    devices = devices_of_run(request.run, request.cluster)
+    argument = Argument(known_on(catalog, day, devices), priced_for=day, told=told)
+    argument.warn(
+        "priced_as_of",
+        f"prices of device-hours are those known on {day}; those of hardware and power, and rates "
+        f"of exchange, are those of the edition of {catalog.version}",
+        pointer="/as_of",
+    )
+    return argument
 
 
 def check_names(request: QuoteRequest, catalog: Catalog) -> None:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from service.catalog_files import load_catalog, under_policy
+from service.catalog_files import load_catalog
 from service.catalog_files.texts import NOTHING, Texts
 from service.core.catalog.catalog import Catalog
 
@@ -12,13 +12,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
     overlay: Texts = NOTHING
     book: Texts = NOTHING
-    stale_price_days: int | None = None
-    """An operator's own limit for prices."""
 
     def made(self) -> Catalog:
         """The catalog. Raises `CatalogError`."""
-        catalog = load_catalog(overlay=self.overlay, book=self.book)
-        return under_policy(catalog, stale_price_days=self.stale_price_days)
+        return load_catalog(overlay=self.overlay, book=self.book)
 
 
 class Edition(Struct, frozen=True):

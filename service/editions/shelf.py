@@ -36,11 +36,10 @@ FOLDER_NAME: Final = "folder"
 
 
 class Sources(Struct, frozen=True, kw_only=True):
-    """Where editions come from besides the embedded files, and under which policy."""
+    """Where editions come from besides the embedded files."""
 
     folder: Path | None = None
     book: Path | None = None
-    stale_price_days: int | None = None
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -170,7 +169,7 @@ def stocked_shelf(sources: Sources) -> Shelf:
     not: an older edition is used, and the refusal is among those that stand.
     """
     book = NOTHING if sources.book is None else read_layer(sources.book)
-    embedded = made_of(Recipe(book=book, stale_price_days=sources.stale_price_days))
+    embedded = made_of(Recipe(book=book))
     seen = seen_now(sources, embedded=embedded)
     bare = Standing(current=embedded, embedded=embedded, seen=Seen(book=seen.book))
     return Shelf(sources, with_newest(bare, seen))

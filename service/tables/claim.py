@@ -127,7 +127,7 @@ def rate_words(rate: ClaimedRate | object) -> list[str]:
         return []
     stated = "" if rate.stated is UNSET else f", stated ${rate.stated.central:,.2f}"
     words = [f"rate: ${rate.implied.central:,.2f} a device-hour implied{stated}"]
-    words += [prices_words("today", near) for near in rate.market]
+    words += [prices_words(f"known on {rate.priced_for}", near) for near in rate.market]
     words += [prices_words("of its time", near) for near in rate.history]
     return words
 

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalog_files import under_policy
 from service.core.catalog.dates import days_between
 from service.core.figures.sources import Published
 from tests.requests import R1
-from tests.worlds import answer, embedded, priced, run_of, told
+from tests.worlds import answer, device, embedded, offer, priced, run_of, told, world
 
 RENTAL = {"options": {"bases": ["rental"]}}
 
@@ -34,32 +33,33 @@ def test_a_cut_date_is_the_last_day_that_it_can_be(cut, last):
     assert days_between(cut, last) == 0
 
 
-def priced_on(as_of):
-    """A quote on an offer of the catalog whose price is of another date."""
-    row = next(row for row in embedded().offers.values() if row.price_kind == "on_demand")
-    source = Published(title="list", locator="row", as_of=as_of)
-    price = msgspec.structs.replace(row.price_per_device_hour, source=source)
-    offers = {row.id: msgspec.structs.replace(row, price_per_device_hour=price)}
-    cluster = {
-        "accelerator": row.accelerator,
-        "devices": 8,
-        "supply": {"kind": "offer", "id": row.id},
-    }
+def priced_on(*dates, **more):
+    """A quote at the market's price, of one seller with a price of each date."""
+    rows = []
+    for place, as_of in enumerate(dates):
+        row = offer(f"o{place}", f"s{place}", "d1", 2.0, observed_on=as_of)
+        source = Published(title="list", locator="row", as_of=as_of)
+        price = msgspec.structs.replace(row.price_per_device_hour, source=source)
+        rows.append(msgspec.structs.replace(row, price_per_device_hour=price))
+    cluster = {"accelerator": "d1", "devices": 1}
     request = run_of({"work": {"kind": "timed", "hours": 10}}, cluster=cluster)
-    catalog = msgspec.structs.replace(embedded(), offers=offers)
-    return answer(request | {"options": {"bases": ["rental"]}}, catalog)
+    return answer(request | more, world(device("d1"), offers=tuple(rows)))
 
 
-def test_a_price_is_stale_by_the_catalogs_date_and_policy():
-    assert "stale_price" in codes(priced_on("2020-01-01"))
-    assert "stale_price" not in codes(priced_on("2025-12-01"))
+def test_a_price_is_stale_from_90_days_before_the_day_that_is_priced_for():
+    """The edition of a test world is of 2026-01-01; 2025-10-03 is 90 days before it."""
+    assert "stale_price" in codes(priced_on("2025-10-03"))
+    assert "stale_price" not in codes(priced_on("2025-10-04"))
+    assert "stale_price" not in codes(priced_on("2025-10-03", as_of="2025-12-31"))
+    assert "stale_price" in codes(priced_on("2025-10-04", as_of="2026-01-02"))
 
 
-def test_another_policy_is_another_digest_so_that_one_id_has_one_answer():
-    strict = under_policy(embedded(), stale_price_days=1)
-    assert strict.digest != embedded().digest
-    assert under_policy(embedded(), stale_price_days=None).digest == embedded().digest
-    assert strict.policy.stale_price_days == 1
+def test_a_market_is_stale_if_half_of_its_prices_are_and_the_oldest_is_named():
+    old, fresh = ("2025-03-01", "2025-06-01"), ("2025-12-01", "2025-12-20")
+    assert "stale_price" not in codes(priced_on(old[0], *fresh))
+    stale = [one for one in told(priced_on(*old, *fresh)) if one.code == "stale_price"]
+    assert ["offers/o0/" in one.detail for one in stale] == [True]
+    assert "of 2025-03-01, 306 days before 2026-01-01" in stale[0].detail
 
 
 def test_a_judged_figure_that_drives_a_total_is_named():

@@ -108,7 +108,9 @@ def test_an_offer_is_quoted_after_two_edits(tmp_path: Path) -> None:
     catalog = load_catalog(carried_out(edits_of(text), tmp_path))
     quote = quoted(text, catalog)
     assert rental(quote).total.amount == "2990.00"
-    (price,) = (figure for name, figure in quote.figures.items() if name.startswith("offers/"))
+    (behind,) = quote.prices_behind
+    (read,) = behind.prices
+    price = quote.figures[read.figure]
     assert isinstance(price.source, Published)
     assert (price.source.title, price.source.as_of) == ("Lambda price page", "2026-11-26")
 

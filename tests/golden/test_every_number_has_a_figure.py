@@ -155,7 +155,7 @@ def test_what_sellers_ask_moves_a_market_quote_and_a_given_rate_has_no_spread():
     by_basis = {bill["basis"]: bill for bill in quoted(asked)["bases"]}
     drivers = [driver["figure"] for driver in by_basis["rental"]["drivers"]]
     assert drivers[0] == "assumptions/rental.market_level"
-    assert any(name.startswith("offers/") for name in drivers)
+    assert any(name.startswith("price_moves/") for name in drivers)
     asked["cluster"]["supply"] = {"kind": "rate", "usd_per_device_hour": 2.0}
     rental = next(bill for bill in quoted(asked)["bases"] if bill["basis"] == "rental")
     assert set(rental["interval"].values()) == {rental["total"]["amount"]} == {"8192.00"}

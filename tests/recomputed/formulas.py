@@ -33,6 +33,18 @@ def _market(inputs: Inputs) -> float:
     return median(value for name, value in inputs.items() if name != "market_level")
 
 
+def _move(inputs: Inputs) -> float:
+    """The median of a price's move: neither the device nor its seller has moved."""
+    assert inputs["device_move"] == inputs["seller_move"] == 0.0
+    return 0.0
+
+
+def _unmoved(inputs: Inputs) -> float:
+    """The median of what a price is on another day is the price as it was read."""
+    assert inputs["move"] == 0.0
+    return inputs["usd_per_device_hour"]
+
+
 def _purchase_rates(inputs: Inputs) -> dict[str, float]:
     """Straight line, over the hours that are used."""
     bought = _acquisition(inputs | {"devices": 1.0})
@@ -154,16 +166,19 @@ WHOLE: Final[dict[str, Callable[[Inputs], float]]] = {
     "operational_kg_co2e": _product,
     "owned_device_hour_usd": _sum,
     "person_months": _product,
+    "listed_price_at_age": _unmoved,
     "price_at_market_level": _market,
     "price_at_term": lambda at: (
         at["on_demand_usd_per_device_hour"] * min(at["price_over_on_demand"], 1)
     ),
     "price_in_usd": _product,
+    "price_move": _move,
     "rounding_device_hours": _rounding,
     "server_w": _product,
     "share_beyond_final_run": lambda at: at["experiment_factor"] - 1,
     "staff_over_compute": lambda at: at["staff_share"] / (1 - at["staff_share"]),
     "staff_over_compute_by_size": lambda at: staff_by_size(**at),
+    "spot_price_at_age": _unmoved,
     "stage_kwh": _product,
     "sum": _sum,
     "system_w_per_device": lambda at: at["system_w"] / at["devices"],
@@ -193,6 +208,9 @@ def _is_bare_card(quote: Json, stands: str) -> bool:
     return not said
 
 
+OF_A_PURCHASE: Final = "price_includes_server"
+
+
 def recomputed(quote: Json) -> Iterator[tuple[str, str, float]]:
     """Each derived figure that these formulas give: its name, its formula and its value here.
 
@@ -203,11 +221,11 @@ def recomputed(quote: Json) -> Iterator[tuple[str, str, float]]:
         source = figure["source"]
         formula = source.get("formula", "")
         structure = source.get("structure", {})
-        if source["kind"] != "derived" or not structure.keys() <= {"price_includes_server"}:
+        if source["kind"] != "derived" or not structure.keys() <= {OF_A_PURCHASE, "age_days"}:
             continue
         inputs = {key: float(figures[one]["value"]) for key, one in source["inputs"].items()}
-        for stands in structure.values():
-            inputs["is_bare_card"] = _is_bare_card(quote, stands)
+        if OF_A_PURCHASE in structure:
+            inputs["is_bare_card"] = _is_bare_card(quote, structure[OF_A_PURCHASE])
         if formula in WHOLE:
             yield name, formula, WHOLE[formula](inputs)
         elif formula in PARTS:

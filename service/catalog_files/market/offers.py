@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.catalog_files.files import DataFiles, Place, RefusedError
-from service.catalog_files.ranges import LISTED, Range, Ranges, RuleName
+from service.catalog_files.ranges import ExactName, Range, Ranges
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
 from service.core.catalog.catalog import (
     SEGMENT_OF_OPERATORS,
@@ -186,12 +186,9 @@ def check_per_device(place: Place, per_hour: float, devices: int, per_device_hou
 
 
 def _range(row: OfferRow, ranges: Ranges) -> Range:
-    """The range into which a price may have moved since it was read, by kind of price."""
-    price = row.price_per_device_hour
-    if row.price_kind == "reference":
-        return ranges.exact("reference_rate", price)
-    rule: RuleName = "list_price" if row.price_kind in LISTED else "dynamic_price"
-    return ranges.of(rule, price, as_of=row.observed_on)
+    """A price is exact as it was read. What it may be on another day is no matter of the row."""
+    kind: ExactName = "reference_rate" if row.price_kind == "reference" else "listed_price"
+    return ranges.exact(kind, row.price_per_device_hour)
 
 
 def in_dollars(offers: Mapping[str, Offer], assumptions: Mapping[str, Datum]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar, get_args
 
 from msgspec import Meta, Struct
 
@@ -15,12 +15,16 @@ from service.core.catalog.catalog import (
     IndexKind,
     PriceKind,
     PricePoint,
+    Provider,
     Slug,
     SpotReclaim,
 )
 from service.core.figures.sources import AsOf, Datum
 from service.core.figures.units import Unit
 
+INDICES: Final[tuple[str, ...]] = get_args(IndexKind)
+RESTATED: Final = "(restated)"
+"""What the scope of a price says that was brought to other terms than it was listed at."""
 Indexed = TypeVar("Indexed", PricePoint, SpotReclaim)
 Percent = Annotated[float, Meta(ge=-100, le=100)]
 Band = Literal["<5%", "5-10%", "10-15%", "15-20%", ">20%"]
@@ -132,9 +136,14 @@ def read_exchange_rates(
 
 
 def read_price_history(
-    files: DataFiles, sources: Sources, accelerators: Container[str]
+    files: DataFiles,
+    sources: Sources,
+    ranges: Ranges,
+    accelerators: Container[str],
+    providers: Mapping[str, Provider],
 ) -> dict[str, tuple[PricePoint, ...]]:
     """Past prices by accelerator, oldest first."""
+    sellers = {name: row.id for row in providers.values() for name in (row.id, *row.aliases)}
     found: dict[str, PricePoint] = {}
     for place, row in files.csv_rows("prices/price_history.csv", HistoryRow):
         with suppress(RefusedError):
@@ -148,15 +157,24 @@ def read_price_history(
                 date=row.date,
                 price_kind=row.price_kind,
                 scope=row.scope,
+                restated=RESTATED in row.scope,
+                provider="" if row.price_kind in INDICES else _seller(row.scope, sellers),
                 price_per_device_hour=Datum(
                     name=name,
                     _value=row.price_per_device_hour,
                     unit=PRICE_UNITS[row.currency],
                     source=source,
+                    **ranges.exact("listed_price", row.price_per_device_hour),
                 ),
                 note=row.note,
             )
     return _by_accelerator(sorted(found.values(), key=lambda point: point.date))
+
+
+def _seller(scope: str, sellers: Mapping[str, str]) -> str:
+    """The seller that a scope begins with, by its id or by another of its names."""
+    first, *_ = scope.lower().split()
+    return sellers.get(first.rstrip(","), "")
 
 
 def read_spot_reclaims(

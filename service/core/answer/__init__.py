@@ -56,6 +56,7 @@ from service.core.answer.claim import (
     StageClaim,
     Verdict,
 )
+from service.core.answer.prices import AgedPrices, DatedPrice, PricesBehind, Today, TodayCaution
 from service.core.answer.quote import (
     CatalogStamp,
     EngineStamp,
@@ -88,6 +89,7 @@ from service.core.answer.warnings import (
 __all__ = [
     "WARNINGS",
     "Acquisition",
+    "AgedPrices",
     "Amount",
     "AmountInterval",
     "Answer",
@@ -105,6 +107,7 @@ __all__ = [
     "ClaimedEstimate",
     "ClaimedHours",
     "ClaimedRate",
+    "DatedPrice",
     "Dollars",
     "Driver",
     "EnergyAnswer",
@@ -137,6 +140,7 @@ __all__ = [
     "PowerAnswer",
     "PricedBill",
     "PricedLine",
+    "PricesBehind",
     "PricesNear",
     "Quote",
     "QuoteId",
@@ -151,6 +155,8 @@ __all__ = [
     "StageClaim",
     "StageName",
     "StepAnswer",
+    "Today",
+    "TodayCaution",
     "UnitRate",
     "UnpricedBill",
     "UnpricedLine",

@@ -24,6 +24,7 @@ UnpricedReason: TypeAlias = Literal[
     "no_offer_for_device",
     "no_offer_under_these_terms",
     "offer_is_for_another_device",
+    "price_not_known_then",
     "device_hours_unknown",
     "no_purchase_price",
     "power_unknown",

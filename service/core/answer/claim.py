@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from service.core.answer.base import Amount, AmountInterval, Answer, Estimate, Money
 from service.core.answer.bills import Item, Magnitude
+from service.core.answer.calendar import Day
 from service.core.answer.quote import CatalogStamp, EngineStamp
 from service.core.answer.warnings import QuoteWarning
 from service.core.catalog.catalog import ExcludedItem
@@ -20,6 +21,7 @@ Position: TypeAlias = Annotated[
     Meta(ge=0.0, le=1.0, description="Share of the draws below the number, ties counted half."),
 ]
 Probability: TypeAlias = Annotated[float, Meta(ge=0.0, le=1.0)]
+JudgedAt: TypeAlias = Literal["said_on", "as_of", "edition"]
 Verdict: TypeAlias = Literal["exact", "within", "below", "above"]
 Holds: TypeAlias = Literal["yes", "no", "open"]
 
@@ -67,7 +69,7 @@ class PricesNear(Answer, frozen=True, kw_only=True):
 class ClaimedRate(Answer, frozen=True, kw_only=True):
     """Dollars for one device-hour: what the claim implies, what was stated, what others ask.
 
-    `market` holds the newest price on demand of each provider in this edition of the catalog. The
+    `market` holds the price on demand of each seller that was known on the day `priced_for`. The
     readings are judged at these. `history` holds the prices on demand that the catalog knows from
     half a year around the date of the claim.
     """
@@ -77,7 +79,14 @@ class ClaimedRate(Answer, frozen=True, kw_only=True):
         Estimate | UnsetType,
         Meta(description="The rate disclosed or assumed, on average over the hours."),
     ] = UNSET
-    judged_at: Annotated[str, Meta(description="`today`: prices of the catalog's edition.")]
+    judged_at: Annotated[
+        JudgedAt,
+        Meta(
+            description="Whose day the prices of the market are of: the claim's `said_on`, the "
+            "request's `as_of`, or the catalog's `edition`, where too few are known of the others."
+        ),
+    ]
+    priced_for: Annotated[Day, Meta(description="That day. Prices known by then count.")]
     market: tuple[PricesNear, ...]
     history: tuple[PricesNear, ...]
 

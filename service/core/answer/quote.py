@@ -14,6 +14,7 @@ from service.core.answer.bills import (
     RateVersusMarket,
 )
 from service.core.answer.calendar import Calendar
+from service.core.answer.prices import PricesBehind, Today
 from service.core.answer.stages import RunTotals, StageAnswer
 from service.core.answer.warnings import QuoteWarning
 from service.core.figures.sources import Figure
@@ -89,10 +90,24 @@ class Quote(Answer, frozen=True, kw_only=True):
         tuple[QuoteWarning, ...],
         Meta(description="What is good to know, such as defaults that were taken; same order."),
     ]
+    prices_behind: Annotated[
+        tuple[PricesBehind, ...],
+        Meta(
+            description="Prices of the catalog for device-hours that the totals rest on, with "
+            "their dates; of accelerators whose price is given there are none."
+        ),
+    ] = ()
     calendar: Annotated[
         Calendar | UnsetType,
         Meta(
             description="Days and months, for a `start` in the request or in the address. It is "
             "no part of what is kept under the id."
+        ),
+    ] = UNSET
+    today: Annotated[
+        Today | UnsetType,
+        Meta(
+            description="Validity and ages of prices on a day, for `today` in the request or in "
+            "the address. It is no part of what is kept under the id."
         ),
     ] = UNSET

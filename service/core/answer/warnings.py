@@ -48,6 +48,7 @@ WarningCode: TypeAlias = Literal[
     "precision_emulated",
     "precision_substituted",
     "reclaims_not_counted",
+    "priced_as_of",
     "site_elsewhere",
     "rate_outside_market",
     "stale_price",
@@ -224,7 +225,8 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     ),
     "stale_price": WarningKind(
         "check",
-        "A total rests on prices older than the policy allows.",
+        "Half of the prices at a member, or more, are older than the policy allows on the day that "
+        "is priced for. Their intervals are the wider for it.",
         "Give a price of today.",
     ),
     "term_derived": WarningKind(
@@ -312,6 +314,11 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "note",
         "A rate does not say how many devices an instance has; the devices are billed as given.",
         "Give `devices_per_instance`.",
+    ),
+    "priced_as_of": WarningKind(
+        "note",
+        "The quote is priced for a day that the request names.",
+        "Leave `as_of` out for the prices of this edition.",
     ),
     "market_price_used": WarningKind(
         "note",

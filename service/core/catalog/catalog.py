@@ -34,6 +34,7 @@ from service.core.names.names import Names
 from service.core.names.spelling import Spelling
 
 Row = TypeVar("Row")
+DATE_LENGTH: Final = len("2026-01-01")
 
 Slug: TypeAlias = Annotated[
     str,
@@ -373,12 +374,18 @@ class ExchangeRate(Struct, frozen=True, kw_only=True):
 
 
 class PricePoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One past price of a device-hour; rows of different `scope` are different products."""
+    """One past price of a device-hour; rows of different `scope` are different products.
+
+    `provider` is the seller, which the scope begins with; it is empty for an index. A `restated`
+    price was brought to other terms than it was listed at, so only its changes are the seller's.
+    """
 
     accelerator: Slug
     date: AsOf
     price_kind: PriceKind | IndexKind
     scope: str
+    provider: str = ""
+    restated: bool = False
     price_per_device_hour: Datum
     note: str = ""
 
@@ -484,6 +491,9 @@ class ExcludedCost(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits beyond which a quote warns: age of a price, width of an interval, share of a driver.
 
+    `stale_price_days` is for prices of device-hours, and `stale_other_price_days` for those of
+    hardware and of power, which move slower. Both count up to the day that is priced for.
+
     A given number is implausible if it lies beyond the range of the catalog's rows by more than
     `implausible_factor`. Of a share that is the factor of its odds, and `implausible_odds` above.
 
@@ -491,7 +501,8 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     has one answer under each policy.
     """
 
-    stale_price_days: Annotated[int, Meta(ge=1, le=36500)] = 548
+    stale_price_days: Annotated[int, Meta(ge=1, le=36500)] = 90
+    stale_other_price_days: Annotated[int, Meta(ge=1, le=36500)] = 548
     wide_interval_ratio: Annotated[float, Meta(gt=1.0, le=1e6)] = 5.0
     driving_share: Annotated[float, Meta(gt=0.0, le=1.0)] = 0.15
     implausible_factor: Annotated[float, Meta(ge=1.0, le=1e6)] = 3.0
@@ -553,6 +564,11 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     asked_prices: dict[str, tuple[AskedPrice, ...]] = field(default_factory=dict)
     generations: dict[str, DeviceGeneration] = field(default_factory=dict)
     book: dict[str, Offer] = field(default_factory=dict)
+
+    @property
+    def day(self) -> str:
+        """The day of this edition. A version may have more than a date."""
+        return self.version[:DATE_LENGTH]
 
     def accelerator(self, asked: str, *, pointer: str) -> Accelerator:
         """The accelerator of this id, or `UnknownAccelerator`."""

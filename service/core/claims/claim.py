@@ -42,6 +42,7 @@ from service.core.claims.judging import (
     judged,
 )
 from service.core.claims.pointers import Pointers
+from service.core.claims.priced_day import argument_on, priced_day
 from service.core.claims.rates import RatesOfClaim, printed_rates, rates_of, sources_of_history
 from service.core.claims.readings import DraftReading, ReadingBuilder, Readings
 from service.core.claims.subject import Subject, check_claim, subject_of, with_named_devices
@@ -76,7 +77,8 @@ def judgement(
     """
     check_claim(claim, catalog)
     claim, catalog, cautions = with_named_devices(claim, catalog)
-    argument = Argument(catalog, told=cautions)
+    priced = priced_day(claim, catalog)
+    argument = argument_on(priced, claim, catalog, told=cautions)
     amount = argument.quantity(claimed_usd(claim), pointer="/amount", unit="usd")
     subject = subject_of(argument, claim)
     readings = ReadingBuilder(argument, subject, base_quote=base_quote).readings()
@@ -88,7 +90,9 @@ def judgement(
     spread = Spread(argument.ledger, memo, outcomes=positioned(readings, hours))
     claimed = claimed_of(claim, amount.central)
     ordered = ordered_readings(readings, claimed, claim, subject, spread)
-    words = wording_of(subject, stated=None if rates is None else rates.stated)
+    words = wording_of(
+        subject, stated=None if rates is None else rates.stated, priced_for=priced.day
+    )
     at = Pointers(claim)
     named = [*sums.values(), *(one.usd for one in left_out)]
     printed = named_figures(readings, hours, rates, named, dollars)
@@ -102,7 +106,9 @@ def judgement(
         amount=money(as_amount(decimal_of(claimed.usd))),
         verdict=overall(ordered, words),
         hours=printed_hours(subject, hours, spread),
-        rate=printed_rates(argument, subject, rates, spread=spread, said_on=claim.said_on),
+        rate=printed_rates(
+            argument, subject, rates, spread=spread, said_on=claim.said_on, priced=priced
+        ),
         readings=tuple(printed_reading(one, words) for one in ordered),
         omissions=printed_omissions(left_out, subject, ordered, sums=sums, spread=spread),
         bridge=claim_bridge(readings, ordered, claimed.usd) or UNSET,

@@ -9,7 +9,7 @@ from service.core.answer import QuoteWarning
 from service.core.figures.sources import Derived, Figure, Given, Source
 from service.core.request.claim import ClaimedRuns, ClaimRequest
 
-OF_THE_CLAIM = "/amount"
+OF_THE_CLAIM = ("/amount", "/said_on", "/as_of")
 OF_STAGES = "/run/stages/"
 
 

@@ -12,6 +12,7 @@ from service.core.bills.lines import Priced, total_usd
 from service.core.catalog.catalog import PricePoint
 from service.core.catalog.dates import days_between
 from service.core.claims import formulas
+from service.core.claims.priced_day import PricedDay
 from service.core.claims.readings import DraftReading, Readings
 from service.core.claims.subject import Subject
 from service.core.draws.spread import Spread
@@ -76,15 +77,17 @@ def printed_rates(
     *,
     spread: Spread,
     said_on: str,
+    priced: PricedDay,
 ) -> ClaimedRate | UnsetType:
-    """The implied rate beside the stated one, the market's of today and those of the time."""
+    """The implied rate beside the stated one, the market's, and prices of half a year around it."""
     if rates is None:
         return UNSET
     clusters = clusters_named(subject)
     return ClaimedRate(
         implied=known(rates.implied, spread),
         stated=estimate(rates.stated, spread),
-        judged_at="today",
+        judged_at=priced.judged_at,
+        priced_for=priced.day,
         market=_among(
             {device: _market(argument, one) for device, one in clusters.items()}, rates.implied
         ),
@@ -131,7 +134,9 @@ def points_near(points: Iterable[PricePoint], said_on: str) -> list[PricePoint]:
     return [
         point
         for point in points
-        if point.price_kind == "on_demand" and abs(days_between(point.date, said_on)) <= NEAR_DAYS
+        if point.price_kind == "on_demand"
+        and not point.restated
+        and abs(days_between(point.date, said_on)) <= NEAR_DAYS
     ]
 
 

@@ -32,6 +32,8 @@ class Wording(Struct, frozen=True, kw_only=True):
     hours_disclosed: bool
     rate: str
     """The stated rate in words, or the supply of the request."""
+    market: str
+    """The market's price in words."""
 
     def scope(self, scope: ClaimScope) -> str:
         """What a scope covers."""
@@ -56,7 +58,7 @@ class Wording(Struct, frozen=True, kw_only=True):
         what = self.scope(reading.scope)
         costs: Mapping[ClaimBasis, str] = {
             "rental_stated": f"the rental of {what} at {self.rate}",
-            "rental_market": f"the rental of {what} at today's market price",
+            "rental_market": f"the rental of {what} at {self.market}",
             "owned_straight_line": f"the cost of {what} on owned devices (straight line)",
             "owned_epoch_2024": f"the amortised capital and energy of {what} (epoch-2024)",
         }
@@ -66,14 +68,14 @@ class Wording(Struct, frozen=True, kw_only=True):
         """How the devices of a whole development are paid for."""
         ways: Mapping[ClaimBasis, str] = {
             "rental_stated": f"with devices rented at {self.rate}",
-            "rental_market": "with devices rented at today's market price",
+            "rental_market": f"with devices rented at {self.market}",
             "owned_straight_line": "with owned devices (straight line)",
             "owned_epoch_2024": "with owned devices (epoch-2024)",
         }
         return ways[basis]
 
 
-def wording_of(subject: Subject, *, stated: Term | None) -> Wording:
+def wording_of(subject: Subject, *, stated: Term | None, priced_for: str) -> Wording:
     """The words for a subject. `stated` is the stated rate on average."""
     rate = "the stated rate"
     if stated is not None:
@@ -83,6 +85,7 @@ def wording_of(subject: Subject, *, stated: Term | None) -> Wording:
         has_base=subject.has_base,
         hours_disclosed=subject.discloses_hours,
         rate=rate,
+        market=f"the market price of {priced_for}",
     )
 
 

@@ -92,7 +92,8 @@ def quantiles(
     sign. If f is linear in the scores, the answer is exact for any sample. Between two draws a
     quantile is interpolated linearly, or by logarithms for numbers of one sign. `draws` have shape
     `[1024]`, over the columns of `sample`. `ends` have shape `[numbers, 2 figures]`: low and high
-    of one figure after the other.
+    of one figure after the other. A quantile where neighbouring draws are equal is not corrected: a
+    price that has not moved is what it was, and not a little more.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
@@ -105,6 +106,7 @@ def quantiles(
     heights[geometric] = np.log(np.abs(ends[geometric]))
     excess = _excess(_slopes(heights), sample, levels)
     excess[negative] = excess[negative, ::-1]
+    excess[below == above] = 0.0
     found = below + levels.beyond * (above - below) - excess
     factor = (above[geometric] / below[geometric]) ** levels.beyond * np.exp(-excess[geometric])
     found[geometric] = below[geometric] * factor

@@ -175,11 +175,20 @@ class Ledger:
         name: str,
         inputs: Mapping[str, Term],
         unit: Unit | None = None,
+        fixed: Mapping[str, Any] | None = None,
+        structure_sources: Mapping[str, str] | None = None,
     ) -> Term:
         """The term of this name, derived unless it is written already. For shared figures."""
         if name in self._entries:
             return self.term(name)
-        return self.derive(formula, name=name, unit=unit, inputs=inputs)
+        return self.derive(
+            formula,
+            name=name,
+            unit=unit,
+            inputs=inputs,
+            fixed=fixed,
+            structure_sources=structure_sources,
+        )
 
     def derive_parts(
         self,

@@ -10,6 +10,7 @@ from service.core.figures.vocabulary import Currency
 Unit: TypeAlias = Literal[
     "ratio",
     "share",
+    "standard_deviation",
     "count",
     "token",
     "flop",

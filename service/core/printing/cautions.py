@@ -27,15 +27,17 @@ PRICE_UNITS: Final[frozenset[Unit]] = frozenset(
         "gbp/kwh",
     )
 )
-DATE_LENGTH: Final = len("2026-01-01")
+OF_DEVICE_HOURS: Final = "/device_hour"
+"""What the units of prices of device-hours end with."""
 
 
 class OldPrice(NamedTuple):
-    """A price that enters a total, and its age when the catalog was published."""
+    """A price that enters a total, its age on the day that is priced for, and when it is stale."""
 
     entry: Entry
     as_of: str
     days: int
+    limit_days: int
 
 
 def caution(argument: Argument, bills: Sequence[DraftBill], spread: Spread) -> None:
@@ -95,23 +97,25 @@ def _caution_of_width(argument: Argument, totals: Mapping[BasisName, str], sprea
 
 
 def _caution_of_old_prices(argument: Argument, totals: Sequence[str]) -> None:
-    """One warning for each member of the request that leads to old prices."""
-    limit = argument.catalog.policy.stale_price_days
-    oldest: dict[str, OldPrice] = {}
+    """One warning for each member of the request at least half of whose prices are old."""
+    by_member: dict[str, list[OldPrice]] = {}
     for price in prices_of(argument, totals):
-        pointer = price.entry.pointer or ""
-        if price.days > limit and (pointer not in oldest or price.days > oldest[pointer].days):
-            oldest[pointer] = price
+        by_member.setdefault(price.entry.pointer or "", []).append(price)
+    oldest: dict[str, OldPrice] = {}
+    for pointer, prices in by_member.items():
+        old = [price for price in prices if price.days >= price.limit_days]
+        if 2 * len(old) >= len(prices):
+            oldest[pointer] = max(old, key=lambda price: price.days)
     if oldest:
-        _warn_of_old(argument, oldest, limit_days=limit)
+        _warn_of_old(argument, oldest)
 
 
-def _warn_of_old(argument: Argument, oldest: Mapping[str, OldPrice], *, limit_days: int) -> None:
+def _warn_of_old(argument: Argument, oldest: Mapping[str, OldPrice]) -> None:
     """One warning that names the oldest price, with all members that lead to old ones."""
     eldest = max(oldest.values(), key=lambda price: price.days)
     words = (
-        f"the oldest, {eldest.entry.name}, is of {eldest.as_of}, {eldest.days} days before this"
-        f" catalog; prices are called stale after {limit_days}"
+        f"the oldest, {eldest.entry.name}, is of {eldest.as_of}, {eldest.days} days before "
+        f"{argument.priced_for}; such prices are called stale from {eldest.limit_days} on"
     )
     for pointer, price in oldest.items():
         argument.warn("stale_price", words, pointer=pointer, figures=(price.entry.name,))
@@ -122,11 +126,17 @@ def prices_of(argument: Argument, totals: Sequence[str]) -> Iterator[OldPrice]:
 
     A negotiated rate holds as it was agreed, so it has no age.
     """
-    upstream = argument.ledger.upstream_of(totals)
-    today = argument.catalog.published_at[:DATE_LENGTH]
+    upstream, policy = argument.ledger.upstream_of(totals), argument.catalog.policy
     for entry in argument.ledger:
         source = entry.source
         if not isinstance(source, Published) or entry.name.startswith(BOOK_FIGURES):
             continue
         if entry.unit in PRICE_UNITS and entry.name in upstream:
-            yield OldPrice(entry, source.as_of, days_between(source.as_of, today))
+            yield OldPrice(
+                entry=entry,
+                as_of=source.as_of,
+                days=days_between(source.as_of, argument.priced_for),
+                limit_days=policy.stale_price_days
+                if entry.unit.endswith(OF_DEVICE_HOURS)
+                else policy.stale_other_price_days,
+            )

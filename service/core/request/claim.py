@@ -9,7 +9,7 @@ from service.core.request.accounting import Accounting
 from service.core.request.envelope import DAY_OF_ANY_YEAR
 from service.core.request.ids import RunName
 from service.core.request.quantities import ClaimedUsd, DeviceHours
-from service.core.request.request import CatalogVersion, Cluster, Run
+from service.core.request.request import CatalogVersion, Cluster, PricedOn, Run
 from service.core.request.wire import Interval, Unordered, Wire
 
 ClaimBound: TypeAlias = Literal["about", "at_least", "at_most"]
@@ -60,7 +60,9 @@ class ClaimRequest(Wire, frozen=True, kw_only=True):
     `bound` says whether the amount itself was claimed, or that it was at least or at most as much.
     An interval with `at_least` counts from its low end, and one with `at_most` up to its high end.
     `scope` is what the claim itself says that it covers. Readings of that scope come first.
-    `catalog` is the edition that the claim is judged by, as in a quote.
+    `catalog` is the edition that the claim is judged by, as in a quote. `as_of` is the day at whose
+    prices it is judged: by default that of `said_on`, where the catalog knows the market of that
+    day, and otherwise that of the edition.
     """
 
     catalog: CatalogVersion | UnsetType = UNSET
@@ -71,3 +73,4 @@ class ClaimRequest(Wire, frozen=True, kw_only=True):
     said_on: SaidOn
     scope: ClaimScope | UnsetType = UNSET
     what: ClaimSubject
+    as_of: PricedOn | UnsetType = UNSET

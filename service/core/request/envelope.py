@@ -27,9 +27,19 @@ StartDate: TypeAlias = Annotated[
         examples=["2027-01-15"],
     ),
 ]
+ReadOn: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=START_PATTERN,
+        description="The day on which the answer is read, against which validity and the age of "
+        "prices are judged: an ISO date from 2000-01-01 to 2199-12-31. It is outside the id.",
+        examples=["2026-12-01"],
+    ),
+]
 
 
 class Envelope(Wire, frozen=True, kw_only=True):
     """What is said beside the question. No member of it is part of the id."""
 
     start: StartDate | UnsetType = UNSET
+    today: ReadOn | UnsetType = UNSET

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from service.core.catalog.catalog import MarketTerm, Segment
 from service.core.request.accounting import Accounting, Options, OwnedTerms
 from service.core.request.described import DescribedAccelerator
-from service.core.request.envelope import Envelope
+from service.core.request.envelope import START_PATTERN, Envelope
 from service.core.request.ids import (
     AcceleratorName,
     BookRateName,
@@ -37,6 +37,18 @@ from service.core.request.work import Work
 
 InstanceDevices: TypeAlias = Annotated[
     float, Meta(ge=1, le=1e5, multiple_of=1, description="Devices of one instance.")
+]
+
+
+PricedOn: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=START_PATTERN,
+        description="The day that is priced for, by default that of the catalog's edition: only "
+        "prices that had been read by then count, and they are as sure as their age up to it "
+        "leaves them. An ISO date from 2000-01-01 to 2199-12-31.",
+        examples=["2025-01-15"],
+    ),
 ]
 
 
@@ -168,9 +180,11 @@ class Run(Wire, frozen=True, kw_only=True):
 class QuoteRequest(Envelope, frozen=True, kw_only=True):
     """One run on one cluster, what its bills hold, and which bases are wanted.
 
-    `start` is outside the id: the same request on another day has the same quote. With it the
-    answer has a `calendar`. `catalog` is in the id through the digest of the edition alone: the
-    quote of an older edition keeps the id and the bytes that it had when that edition was current.
+    `start` and `today` are outside the id: the same request on another day has the same quote. With
+    them the answer has a `calendar`, and says how old its prices are. `as_of` is part of the id: it
+    prices for a day, with what was known on it. `catalog` is in the id through the digest of the
+    edition alone: the quote of an older edition keeps the id and the bytes that it had when that
+    edition was current.
     """
 
     catalog: CatalogVersion | UnsetType = UNSET
@@ -179,3 +193,10 @@ class QuoteRequest(Envelope, frozen=True, kw_only=True):
     cluster: Cluster
     accounting: Accounting = field(default_factory=Accounting)
     options: Options = field(default_factory=Options)
+    as_of: PricedOn | UnsetType = UNSET
+
+
+def devices_of_run(run: Run, cluster: Cluster) -> tuple[Slug, ...]:
+    """The accelerators that a run is on, each once."""
+    clusters = (cluster, *(stage.cluster for stage in run.stages))
+    return tuple(dict.fromkeys(one.accelerator for one in clusters if one is not UNSET))

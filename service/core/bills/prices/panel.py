@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import UNSET, Struct
 
 from service.core.argument import Argument, Cursor
+from service.core.bills.aging.aged import aged
 from service.core.bills.prices.formulas import at_level, at_term
 from service.core.bills.prices.offered import usd_price
 from service.core.catalog.catalog import Segment
@@ -80,7 +81,8 @@ def price_on_the_market(
 
 
 def _vote(argument: Argument, seat: Seat, terms: Market, *, pointer: str) -> Vote:
-    price = usd_price(argument, seat.offer, pointer=pointer)
+    listed = usd_price(argument, seat.offer, pointer=pointer)
+    price = aged(argument, seat.offer, listed, pointer=pointer)
     if seat.over_on_demand is not None:
         price = argument.ledger.derive_once(
             at_term,

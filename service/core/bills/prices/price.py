@@ -6,9 +6,11 @@ from msgspec import UNSET, Struct
 
 from service.core.answer import UnpricedReason
 from service.core.argument import Cursor
+from service.core.bills.aging.aged import aged
 from service.core.bills.prices.offered import pointer_of_name, usd_price, warn_of_size
 from service.core.bills.prices.panel import MarketPrice, price_on_the_market
 from service.core.catalog.catalog import Offer
+from service.core.catalog.known import is_by
 from service.core.figures.ledger import Term
 from service.core.request.request import BookRate, Cluster, Market, Owned, Rate
 from service.core.request.supplies import named_offer, wanted_of
@@ -57,13 +59,20 @@ def _offered(cluster: Cursor[Cluster], supply: Cursor[Any], offer: Offer) -> Pri
             f"{what} {offer.id} is for {offer.accelerator}, the cluster is "
             f"{supply.argument.catalog.label(accelerator)}",
         )
+    day, pointer = supply.argument.priced_for, pointer_of_name(supply)
+    if not own and not is_by(offer.observed_on, day):
+        return NoPrice(
+            "price_not_known_then",
+            f"the price of {offer.id} is of {offer.observed_on}, which is after {day}",
+        )
     warn_of_size(cluster, offer)
-    price = usd_price(supply.argument, offer, pointer=pointer_of_name(supply))
+    price = usd_price(supply.argument, offer, pointer=pointer)
     detail = f"{offer.price_kind} price of {offer.provider}"
     if own:
         return Price(
             price, f"{detail}, rate {offer.id} of your price book, agreed {offer.observed_on}"
         )
+    price = aged(supply.argument, offer, price, pointer=pointer)
     return Price(price, f"{detail}, observed {offer.observed_on}")
 
 

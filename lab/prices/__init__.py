@@ -1,0 +1,1 @@
+"""How list prices moved, and how well that says what they are some days later."""

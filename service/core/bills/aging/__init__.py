@@ -1,0 +1,1 @@
+"""How far a price may have moved since it was read; see docs/market.md."""

@@ -1,0 +1,47 @@
+"""What today says of the answers that are sent, kept for the day: a repeat costs nothing."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from service.core.answer.prices import Today
+from service.envelope.today import STALE_PRICE_DAYS, header_of, kept_prices, today_of
+
+MOST_ANSWERS: Final = 20_000
+"""Answers whose headers are kept. Each takes some 200 bytes."""
+
+
+def utc_today() -> str:
+    """The day in UTC."""
+    return datetime.now(UTC).date().isoformat()
+
+
+class Freshness:
+    """The header that says how old an answer's prices are today, by the answer's id."""
+
+    def __init__(
+        self,
+        *,
+        stale_price_days: int = STALE_PRICE_DAYS,
+        today: Callable[[], str] = utc_today,
+        seen: Callable[[Today], None] | None = None,
+    ) -> None:
+        """`seen` is told of each answer that is sent on a day, once."""
+        self.stale_price_days = stale_price_days
+        self._today = today
+        self._seen = seen
+        self._day = ""
+        self._headers: dict[str, bytes] = {}
+
+    def header(self, id: str, body: bytes) -> bytes:
+        """The header of the answer with this id, whose kept bytes are `body`."""
+        day = self._today()
+        if day != self._day or len(self._headers) >= MOST_ANSWERS:
+            self._day, self._headers = day, {}
+        found = self._headers.get(id)
+        if found is None:
+            said = today_of(kept_prices(body), day, stale_from_days=self.stale_price_days)
+            found = self._headers[id] = header_of(said)
+            if self._seen is not None:
+                self._seen(said)
+        return found
