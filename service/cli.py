@@ -23,6 +23,7 @@ from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
 from service.tables.claim import claimed_in, print_claim
 from service.tables.quote import currency_of, print_quote
+from service.tables.today import print_today
 
 app = typer.Typer(
     name="runquote",
@@ -117,18 +118,30 @@ def quote(
         str | None,
         typer.Option(help="Day on which the run starts: adds its calendar.", metavar="DATE"),
     ] = None,
+    today: Annotated[
+        str | None,
+        typer.Option(
+            help="Day on which the quote is read: adds the ages of its prices. A table has those "
+            "of today without it.",
+            metavar="DATE",
+        ),
+    ] = None,
     catalog_dir: CatalogDirectory = None,
     price_book: PriceBook = None,
 ) -> None:
     """Quote the request in FILE without a server; the same bytes as POST /quote."""
     from service.editions.shelf import Sources  # noqa: PLC0415
+    from service.freshness import utc_today  # noqa: PLC0415
     from service.local import quote_bytes  # noqa: PLC0415
 
-    if start is not None and not re.search(START_PATTERN, start):
-        fail(f"--start is a date from 2000-01-01 to 2199-12-31, not {start!r}", status=2)
+    for option, day in (("--start", start), ("--today", today)):
+        if day is not None and not re.search(START_PATTERN, day):
+            fail(f"{option} is a date from 2000-01-01 to 2199-12-31, not {day!r}", status=2)
+    if form is Form.TABLE and today is None:
+        today = utc_today()
     try:
         sources = Sources(folder=catalog_dir, book=price_book)
-        body = quote_bytes(file.read(), start=start, sources=sources)
+        body = quote_bytes(file.read(), start=start, today=today, sources=sources)
     except Exception as error:  # noqa: BLE001
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
@@ -140,6 +153,8 @@ def quote(
     print_quote(out, answer, figures=figures)
     if answer.calendar is not msgspec.UNSET:
         print_calendar(out, answer.calendar, currency=currency_of(answer))
+    if answer.today is not msgspec.UNSET:
+        print_today(out, answer.today)
 
 
 @app.command()

@@ -144,7 +144,8 @@ CLAIM_EXCERPT: Final[dict[str, Any]] = {
     "rate": {
         "implied": certain(2.0, "claim/implied_usd_per_device_hour"),
         "stated": certain(2.0, "claim/stated_usd_per_device_hour"),
-        "judged_at": "today",
+        "judged_at": "said_on",
+        "priced_for": "2025-09-17",
         "market": [],
         "history": [],
     },

@@ -120,6 +120,12 @@ OF_A_QUOTE: Final[tuple[Parameter, ...]] = (
         "quote, as `start` in its request does.",
         pattern=START_PATTERN,
     ),
+    Day(
+        name="today",
+        description="The day on which the quote is read, as an ISO date: adds `today`, with its "
+        "validity and the ages of its prices, as `today` in its request does.",
+        pattern=START_PATTERN,
+    ),
 )
 """Members of the envelope of a request that may stand in the address of its quote."""
 

@@ -106,7 +106,9 @@ def create_quote() -> Schema:
         "responses": {
             "200": {
                 "description": "The quote.",
-                "headers": header_references(*READ_AGAIN, "Content-Location", "Server-Timing"),
+                "headers": header_references(
+                    *READ_AGAIN, "Content-Location", "Server-Timing", "RunQuote-Prices"
+                ),
                 "content": {
                     JSON: {
                         "schema": schema("Quote"),
@@ -157,6 +159,7 @@ def get_quote() -> Schema:
                 "calendar, which is no part of what is kept.",
                 {JSON: {"schema": schema("Quote")}},
                 "Server-Timing",
+                "RunQuote-Prices",
             ),
             **problem_references(
                 "invalid-query", "quote-not-kept", *EVERYWHERE, "cache-unavailable"
@@ -191,7 +194,9 @@ def create_claim() -> Schema:
         "responses": {
             "200": {
                 "description": "The judged claim.",
-                "headers": header_references(*READ_AGAIN, "Content-Location", "Server-Timing"),
+                "headers": header_references(
+                    *READ_AGAIN, "Content-Location", "Server-Timing", "RunQuote-Prices"
+                ),
                 "content": {
                     JSON: {
                         "schema": schema("ClaimAnswer"),
@@ -235,6 +240,7 @@ def get_claim() -> Schema:
                 "The very bytes that were answered when it was judged.",
                 {JSON: {"schema": schema("ClaimAnswer")}},
                 "Server-Timing",
+                "RunQuote-Prices",
             ),
             **problem_references("claim-not-kept", *EVERYWHERE, "cache-unavailable"),
         },
@@ -493,6 +499,13 @@ def headers() -> dict[str, Schema]:
             },
         ),
         "Server-Timing": header("Milliseconds by phase.", text),
+        "RunQuote-Prices": header(
+            "How the answer stands today (UTC), as a dictionary of structured fields (RFC 9651): "
+            "`on`, the day; `valid`, whether its prices still count as current; and of prices of "
+            "the catalog for device-hours `median-days` and `oldest-days`, the ages of the middle "
+            "and the oldest one, and `stale`, how many are older than the operator allows.",
+            text,
+        ),
         "Allow": header("The methods that this address takes.", text),
         "Accept": header("The media type that this operation reads.", text),
         "Retry-After": header("Seconds to wait.", {"type": "integer", "minimum": 0}),

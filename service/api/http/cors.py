@@ -8,7 +8,10 @@ ANY: Final = "*"
 PREFLIGHT_MAX_AGE_S: Final = 600
 SENT: Final = b"content-type, content-encoding, if-none-match, x-request-id"
 """Headers that such a page may send."""
-READ: Final = b"allow, content-location, etag, link, retry-after, server-timing, x-request-id"
+READ: Final = (
+    b"allow, content-location, etag, link, retry-after, runquote-prices, server-timing, "
+    b"x-request-id"
+)
 """Headers that such a page may read."""
 
 

@@ -17,7 +17,13 @@ from msgspec import Struct
 from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
 from service.api.http.bodies import CODINGS, coding_of, read_body, unpacked
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
-from service.api.http.repeats import CACHE_CONTROL, CLAIM_PREFIX, QUOTE_PREFIX, answer_headers
+from service.api.http.repeats import (
+    CACHE_CONTROL,
+    CLAIM_PREFIX,
+    FRESHNESS,
+    QUOTE_PREFIX,
+    answer_headers,
+)
 from service.api.refusing.decoding import decode_claim, decode_request
 from service.api.refusing.errors import (
     ClaimNotKept,
@@ -29,7 +35,6 @@ from service.computing.flights import ClientGone
 from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
-from service.envelope.splice import entity_tag, enveloped
 from service.quoting import NO_ENVELOPE, Asked, Issued, Quoting
 
 
@@ -139,7 +144,7 @@ async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) 
         raise QuoteNotKept(id)
     request.scope["state"]["noted"].update({"quote": id, "cache": kept.origin})
     timing = f"{kept.origin};dur={(perf_counter() - start) * 1000:.3f}"
-    return kept_answer(id, kept.body, envelope, timing=timing)
+    return kept_answer(quoting, id, kept.body, envelope, timing=timing)
 
 
 @get("/claim/{id:str}")
@@ -152,18 +157,21 @@ async def get_claim(id: str, request: Request[Any, Any, Any], quoting: Quoting) 
         raise ClaimNotKept(id)
     request.scope["state"]["noted"].update({"claim": id, "cache": kept.origin})
     timing = f"{kept.origin};dur={(perf_counter() - start) * 1000:.3f}"
-    return kept_answer(id, kept.body, NO_ENVELOPE, timing=timing)
+    return kept_answer(quoting, id, kept.body, NO_ENVELOPE, timing=timing)
 
 
-def kept_answer(id: str, body: bytes, envelope: Envelope, *, timing: str) -> Response[bytes]:
+def kept_answer(
+    quoting: Quoting, id: str, body: bytes, envelope: Envelope, *, timing: str
+) -> Response[bytes]:
     """The bytes of an answer issued before, with what its envelope adds."""
     return Response(
-        enveloped(body, envelope),
+        quoting.enveloped(body, envelope),
         media_type=JSON,
         headers={
-            "ETag": f'"{entity_tag(id, envelope)}"',
+            "ETag": f'"{quoting.entity_tag(id, envelope)}"',
             "Cache-Control": CACHE_CONTROL.decode(),
             "Server-Timing": timing,
             "Vary": "accept",
+            FRESHNESS.decode(): quoting.freshness.header(id, body).decode(),
         },
     )

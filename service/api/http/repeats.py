@@ -19,7 +19,6 @@ from service.api.http.encodings import (
     tagged,
 )
 from service.core.request.envelope import Envelope
-from service.envelope.splice import entity_tag
 from service.quoting import Issued, Quoting
 
 QUOTE_PREFIX: Final = "q_"
@@ -33,6 +32,8 @@ MOST_DIGITS: Final = 5
 JSON: Final = b"application/json"
 PLAIN_ACCEPT: Final = frozenset({b"*/*", JSON})
 VARY: Final = b"accept, accept-encoding"
+FRESHNESS: Final = b"runquote-prices"
+"""The header that says how old an answer is today: it is no part of the answer."""
 
 NO_ENVELOPE: Final = Envelope()
 
@@ -110,11 +111,12 @@ def answer_headers(issued: Issued, *, timing: str) -> Headers:
     """The headers of an answer, but for its length. The second one is its entity tag."""
     return [
         (b"content-type", JSON),
-        (b"etag", f'"{entity_tag(issued.id, issued.envelope)}"'.encode()),
+        (b"etag", f'"{issued.tag}"'.encode()),
         (b"content-location", address_of(issued).encode()),
         (b"cache-control", CACHE_CONTROL),
         (b"server-timing", timing.encode()),
         (b"vary", VARY),
+        (FRESHNESS, issued.freshness),
     ]
 
 

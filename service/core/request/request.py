@@ -196,7 +196,7 @@ class QuoteRequest(Envelope, frozen=True, kw_only=True):
     as_of: PricedOn | UnsetType = UNSET
 
 
-def devices_of_run(run: Run, cluster: Cluster) -> tuple[Slug, ...]:
+def devices_of_run(run: Run, cluster: Cluster) -> tuple[str, ...]:
     """The accelerators that a run is on, each once."""
     clusters = (cluster, *(stage.cluster for stage in run.stages))
     return tuple(dict.fromkeys(one.accelerator for one in clusters if one is not UNSET))
