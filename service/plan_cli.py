@@ -15,6 +15,7 @@ from rich.text import Text
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import Refused
 from service.api.refusing.problems import explain
+from service.api.refusing.written import number_in
 from service.core.answer import Bill, PricedBill, Quote, StageAnswer
 from service.core.catalog.errors import QuoteError
 from service.core.figures.units import HOURS_PER_DAY
@@ -49,6 +50,14 @@ out = Console()
 err = Console(stderr=True)
 
 
+def count(text: str | float) -> float:
+    """A number as people write it: 2T, 15.6e12, 8k. Raises `typer.BadParameter`."""
+    found = number_in(str(text))
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is not a number, such as 2T, 15.6e12 or 8k")
+    return found
+
+
 def plan(
     file: Annotated[
         typer.FileBinaryRead | None,
@@ -60,9 +69,15 @@ def plan(
     devices: Annotated[
         str, typer.Option(help="Numbers of devices, with commas between them.")
     ] = "",
-    tokens: Annotated[float, typer.Option(help="Tokens of the run.")] = 1e12,
-    sequence_length: Annotated[float, typer.Option(help="Tokens of one sequence.")] = 4096.0,
-    global_batch_tokens: Annotated[float, typer.Option(help="Tokens of one step.")] = 4_194_304.0,
+    tokens: Annotated[
+        float, typer.Option(parser=count, metavar="NUMBER", help="Tokens of the run.")
+    ] = 1e12,
+    sequence_length: Annotated[
+        float, typer.Option(parser=count, metavar="NUMBER", help="Tokens of one sequence.")
+    ] = 4096.0,
+    global_batch_tokens: Annotated[
+        float, typer.Option(parser=count, metavar="NUMBER", help="Tokens of one step.")
+    ] = 4_194_304.0,
     precision: Annotated[str, typer.Option(help="bf16, fp8, mxfp8, ...")] = "bf16",
     stage: Annotated[int, typer.Option(min=1, help="Which stage of FILE.")] = 1,
     runners_up: Annotated[int, typer.Option(min=0, max=50, help="How many more layouts.")] = 5,
@@ -157,8 +172,8 @@ def _named(model: str, accelerator: str, *, tokens: float, **work: Any) -> Quote
 
 def _counts(devices: str) -> tuple[float, ...]:
     try:
-        counts = tuple(float(word) for word in devices.split(",") if word.strip())
-    except ValueError:
+        counts = tuple(count(word) for word in devices.split(",") if word.strip())
+    except typer.BadParameter:
         raise typer.BadParameter(f"{devices!r} is not numbers with commas between them") from None
     if any(not 1 <= count <= MOST_DEVICES or count % 1 for count in counts):
         raise typer.BadParameter(f"devices are whole numbers from 1 to {MOST_DEVICES:.0f}")

@@ -1,11 +1,15 @@
 """JSON pointers (RFC 6901), and texts of callers as answers repeat them."""
 
+import re
 import sys
 from typing import Any, Final, TypeAlias
+
+from service.core.request.wire import UNPRINTABLE
 
 Pointer: TypeAlias = tuple[str | int, ...]
 
 LONGEST_ECHO_CHARACTERS: Final = 80
+NOT_PRINTED: Final = re.compile(f"[{UNPRINTABLE}]")
 
 
 def pointer_of(path: Pointer) -> str:
@@ -25,10 +29,15 @@ def shown(value: Any) -> str:
         return "an array"
     if not isinstance(value, str):
         return f"{value:g}" if abs(value) <= sys.float_info.max else "a number beyond all range"
-    text = speakable(value)
+    text = printable(speakable(value))
     if len(text) <= LONGEST_ECHO_CHARACTERS:
         return f'"{text}"'
     return f'"{text[:LONGEST_ECHO_CHARACTERS]}..." ({len(value)} characters)'
+
+
+def printable(text: str) -> str:
+    """Text with escapes for characters that do not print as what they are."""
+    return NOT_PRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def speakable(text: str) -> str:

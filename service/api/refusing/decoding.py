@@ -20,6 +20,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from service.api.pointers import Pointer, pointer_of, shown
+from service.api.refusing.decimals import with_numbers
 from service.api.refusing.errors import MOST_FAULTS, Code, Fault, Refused, summary_of
 from service.api.refusing.schema_errors import faults_of
 from service.core.request.claim import ClaimRequest
@@ -54,10 +55,19 @@ def _decoded(body: bytes, decode: Callable[[bytes], Asked], *, asked: type[Asked
         request = decode(body)
         repeated = has_repeated_members(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        refuse(body, str(error), asked=asked)
+        return _with_numbers(body, str(error), asked=asked)
     if repeated:
-        refuse(body, "a member occurs twice", asked=asked)
+        refuse(read(body), "a member occurs twice", asked=asked)
     return request
+
+
+def _with_numbers(body: bytes, reason: str, *, asked: type[Asked]) -> Asked:
+    """The request, if nothing else is wrong with it than that amounts are decimal strings."""
+    document = with_numbers(read(body), asked=asked)
+    try:
+        return msgspec.convert(document, asked)
+    except (msgspec.MsgspecError, OverflowError):
+        refuse(document, reason, asked=asked)
 
 
 def has_repeated_members(body: bytes) -> bool:
@@ -82,9 +92,8 @@ def member_count(body: bytes) -> int:
     return b"".join(unescaped.split(b'"')[::2]).count(b":")
 
 
-def refuse(body: bytes, reason: str, *, asked: type = QuoteRequest) -> NoReturn:
+def refuse(document: Any, reason: str, *, asked: type = QuoteRequest) -> NoReturn:
     """Raise `Refused` with all that is wrong with a body. `reason` is that of the fast pass."""
-    document = read(body)
     faults = faults_of(document, asked=asked) or [
         # The two passes disagree. That is our mistake, but the caller still learns a reason.
         Fault(code="unreadable_member", detail=reason, pointer="")

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap, Scope, Send
 from msgspec import UNSET, Meta, Struct
 
+from service.api.pointers import printable
 from service.api.refusing.errors import (
     MOST_FAULTS,
     CacheAway,
@@ -493,7 +494,7 @@ def explain(error: Exception) -> str:
     if refusal.slug == "internal-error":
         raise error
     lines = [f"{fault.pointer or 'the request'}: {fault.detail}" for fault in refusal.errors]
-    return "\n".join([KINDS[refusal.slug].title, *(lines or [refusal.detail])])
+    return "\n".join(map(printable, (KINDS[refusal.slug].title, *(lines or [refusal.detail]))))
 
 
 async def send_problem(error: Exception, scope: Scope, send: Send, *, metrics: Metrics) -> None:

@@ -8,7 +8,6 @@ not looked at.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -17,11 +16,14 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 from msgspec import UNSET
 
-from service.api.pointers import pointer_of, shown
+from service.api.pointers import NOT_PRINTED, pointer_of, shown
 from service.api.refusing.errors import MOST_FAULTS, Code, Fault
+from service.api.refusing.member_names import advice_on, alike
+from service.api.refusing.written import number_in
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
+from service.core.request.wire import PRINTABLE
 
 Mistakes: TypeAlias = Iterator[ValidationError]
 PERCENT: Final = 100
@@ -139,8 +141,12 @@ def missing_member(mistake: ValidationError, name: str) -> Fault:
 def unknown_member(mistake: ValidationError, known: list[str]) -> Fault:
     """An unknown member, with the known ones that look most like it."""
     name = str(mistake.instance)
-    nearest = get_close_matches(name[:LONGEST_COMPARED_CHARACTERS], known)
-    hint = f"; did you mean {shown(nearest[0])}?" if nearest else ""
+    compared = name[:LONGEST_COMPARED_CHARACTERS]
+    nearest = alike(compared, known)
+    advice = advice_on(compared)
+    hint = f": {advice}" if advice else ""
+    if nearest:
+        hint = f"; did you mean {shown(nearest[0])}?"
     return fault(
         mistake,
         "unknown_member",
@@ -165,17 +171,31 @@ def wrong_type(mistake: ValidationError, expected: str) -> Fault:
     value = mistake.instance
     if expected == "integer" and isinstance(value, float):
         return fault(mistake, "not_a_whole_number", f"{shown(value)} is not a whole number")
-    return fault(mistake, "wrong_type", f"{shown(value)} is not {NOUN_OF_JSON_TYPE[expected]}")
+    detail = f"{shown(value)} is not {NOUN_OF_JSON_TYPE[expected]}"
+    if expected in {"number", "integer"} and isinstance(value, str):
+        written = number_in(value)
+        detail += f"; write {written:.15g} without quotes" if written is not None else ""
+    return fault(mistake, "wrong_type", detail)
 
 
 def pattern_mismatch(mistake: ValidationError, pattern: str) -> Fault:
     """A text that does not match the pattern of the contract, told by an example if it has one."""
     detail = f"{shown(mistake.instance)} does not match {pattern}"
     schema = mistake.schema
-    if isinstance(schema, Mapping) and (examples := schema.get("examples")):
+    if pattern == PRINTABLE.pattern:
+        detail = f"{shown(mistake.instance)} {what_does_not_print(str(mistake.instance))}"
+    elif isinstance(schema, Mapping) and (examples := schema.get("examples")):
         words = schema["description"].rstrip(".")
         detail = f"{shown(mistake.instance)} is not valid here. Write {shown(examples[0])}: {words}"
     return fault(mistake, "pattern_mismatch", detail)
+
+
+def what_does_not_print(text: str) -> str:
+    """What a name has that does not print as what it is."""
+    found = dict.fromkeys(f"U+{ord(one):04X}" for one in NOT_PRINTED.findall(text))
+    if not found:
+        return "has nothing to see"
+    return f"has {', '.join(found)}: controls and marks that cannot be seen are not allowed"
 
 
 def bound(code: Code, words: str, fact: str) -> Rule:

@@ -2,9 +2,27 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from service.core.names.names import Names
+from service.core.names.spelling import APART, dashed
+
+BEYOND_TEXT: Final = frozenset(
+    (
+        "vl",
+        "vision",
+        "omni",
+        "audio",
+        "multimodal",
+        "llava",
+        "whisper",
+        "clip",
+        "vit",
+        "sdxl",
+        "flux",
+    )
+)
+"""Words in the names of models that see, hear or draw."""
 
 
 class Portable(Exception):
@@ -45,7 +63,11 @@ class UnknownName(QuoteError):
             close = f"the nearest known are {', '.join(self.nearest)}"
         else:
             close = "none is known"
-        super().__init__(f"no {self.what} {asked!r}; {close}", pointer=pointer)
+        super().__init__(f"no {self.what} {asked!r}{self.apart(asked)}; {close}", pointer=pointer)
+
+    def apart(self, asked: str) -> str:  # noqa: ARG002 - some kinds of names say more
+        """What is said of the asked name alone."""
+        return ""
 
 
 class UnknownAccelerator(UnknownName):
@@ -76,6 +98,11 @@ class UnknownModel(UnknownName):
     """The catalog has no model of this id"""
 
     what = "model"
+
+    def apart(self, asked: str) -> str:
+        """That it sees or hears, if its name says so."""
+        words = set(dashed(asked).split(APART))
+        return ", and none of images, video or sound" if words & BEYOND_TEXT else ""
 
 
 class UnknownSite(UnknownName):

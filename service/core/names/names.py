@@ -65,15 +65,24 @@ class Names:
         if len(asked) > LONGEST_READ:
             return ()
         text = folded(asked)
-        completed = [one.name for one in self._spellings if one.completes(text)]
-        held = [one.name for one in self._spellings if one.words and one.holds(text)]
-        return tuple(dict.fromkeys(completed + held))[:MEANT_LISTED]
+        completed = (one.name for one in self._spellings if one.completes(text))
+        return tuple(dict.fromkeys(completed))[:MEANT_LISTED]
 
     def nearest(self, asked: str) -> tuple[str, ...]:
-        """Those that may be meant, and then the few that look most like the asked name."""
-        meant = self.meant(asked)
+        """Those that may be meant, and then the few that look most like the asked name.
+
+        Names of which all words stand in what was asked look most like it.
+        """
+        meant = self.meant(asked) or self._held(asked)
         alike = self.alike(asked)
         return tuple(dict.fromkeys(meant + alike))[: max(NEAREST_LISTED, len(meant))]
+
+    def _held(self, asked: str) -> tuple[str, ...]:
+        if len(asked) > LONGEST_READ:
+            return ()
+        text = folded(asked)
+        held = (one.name for one in self._spellings if one.words and one.holds(text))
+        return tuple(dict.fromkeys(held))[:MEANT_LISTED]
 
     @cached_property
     def _known(self) -> frozenset[str]:

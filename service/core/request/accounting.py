@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from service.core.figures.vocabulary import BASES, BasisName, Currency
 from service.core.request.ids import RunName
 from service.core.request.quantities import Share
-from service.core.request.wire import Interval, Name, Unordered, Wire
+from service.core.request.wire import DECIMAL, Interval, Name, Unordered, Wire
 
 OpenShare: TypeAlias = Annotated[
     float, Meta(ge=0.01, le=1.0, description="A share, from 0.01 to 1.")
@@ -18,9 +18,9 @@ OpenShare: TypeAlias = Annotated[
 BelowOne: TypeAlias = Annotated[
     float, Meta(ge=0.0, le=0.95, description="A share of the whole, at most 0.95.")
 ]
-Usd: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e15, description="US dollars.")]
+Usd: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e15, description="US dollars.", extra=DECIMAL)]
 UsdPerDevice: TypeAlias = Annotated[
-    float, Meta(ge=1.0, le=1e8, description="US dollars for one device, new.")
+    float, Meta(ge=1.0, le=1e8, description="US dollars for one device, new.", extra=DECIMAL)
 ]
 Years: TypeAlias = Annotated[float, Meta(ge=0.25, le=30.0, description="Years of use.")]
 AgeYears: TypeAlias = Annotated[
@@ -30,7 +30,13 @@ YearlyShare: TypeAlias = Annotated[
     float, Meta(ge=0.0, le=1.0, description="Share of an amount for one year.")
 ]
 UsdPerKilowattMonth: TypeAlias = Annotated[
-    float, Meta(ge=0.0, le=1e5, description="US dollars for hosting one rated kilowatt a month.")
+    float,
+    Meta(
+        ge=0.0,
+        le=1e5,
+        description="US dollars for hosting one rated kilowatt a month.",
+        extra=DECIMAL,
+    ),
 ]
 CommittedHours: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e7, description="Least number of hours that is paid for.")
@@ -38,11 +44,17 @@ CommittedHours: TypeAlias = Annotated[
 Gigabytes: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e12, description="Gigabytes (10^9).")]
 Months: TypeAlias = Annotated[float, Meta(ge=0.0, le=600.0, description="Months.")]
 UsdPerGigabyte: TypeAlias = Annotated[
-    float, Meta(ge=0.0, le=1e4, description="US dollars for one gigabyte.")
+    float, Meta(ge=0.0, le=1e4, description="US dollars for one gigabyte.", extra=DECIMAL)
 ]
 People: TypeAlias = Annotated[float, Meta(ge=0.0, le=1e6, description="Full-time equivalents.")]
 UsdPerYear: TypeAlias = Annotated[
-    float, Meta(ge=0.0, le=1e9, description="US dollars for one person-year, equity included.")
+    float,
+    Meta(
+        ge=0.0,
+        le=1e9,
+        description="US dollars for one person-year, equity included.",
+        extra=DECIMAL,
+    ),
 ]
 Overhead: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=10.0, description="Employer's cost over pay.")

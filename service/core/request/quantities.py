@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
+from service.core.request.wire import DECIMAL
+
 DeviceHours: TypeAlias = Annotated[
     float, Meta(ge=1e-6, le=1e12, description="Devices times hours held, busy or not.")
 ]
@@ -35,7 +37,8 @@ GoodputShare: TypeAlias = Annotated[
     Meta(ge=0.01, le=1.0, description="Share of held time that moves training forward."),
 ]
 UsdPerDeviceHour: TypeAlias = Annotated[
-    float, Meta(ge=1e-6, le=1e6, description="US dollars for one device for one hour.")
+    float,
+    Meta(ge=1e-6, le=1e6, description="US dollars for one device for one hour.", extra=DECIMAL),
 ]
 Tokens: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=1e18, description="Tokens seen in training, repeats counted.")
@@ -142,13 +145,13 @@ Pue: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=5.0, description="Power usage effectiveness: facility over IT energy.")
 ]
 UsdPerKwh: TypeAlias = Annotated[
-    float, Meta(ge=0.0, le=100.0, description="US dollars for one kilowatt-hour.")
+    float, Meta(ge=0.0, le=100.0, description="US dollars for one kilowatt-hour.", extra=DECIMAL)
 ]
 KgPerKwh: TypeAlias = Annotated[
     float, Meta(ge=0.0, le=10.0, description="Kilograms of CO2 equivalent per kilowatt-hour.")
 ]
 ClaimedUsd: TypeAlias = Annotated[
-    float, Meta(ge=0.01, le=1e15, description="US dollars that were claimed.")
+    float, Meta(ge=0.01, le=1e15, description="US dollars that were claimed.", extra=DECIMAL)
 ]
 DeviceGigabytes: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=1e5, description="Gigabytes (10^9) of memory of one device.")

@@ -13,14 +13,21 @@ Unordered: TypeAlias = Annotated[
     tuple[T, ...], Meta(extra=UNORDERED, description="Order and repeats make no difference.")
 ]
 
+DECIMAL: Final[dict[str, Any]] = {"written": "decimal"}
+"""Marks a number that may come as a decimal string, as our own answers print amounts."""
+
+UNPRINTABLE: Final = (
+    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f"
+    r"\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+)
+"""Characters that do not print as what they are, as a regular expression names them: controls,
+breaks of lines, and what turns the direction of writing or cannot be seen."""
 PRINTABLE: Final = Meta(
     min_length=1,
     max_length=128,
-    pattern=r"^(?!\s*$)[^\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e"
-    r"\u2060-\u206f\ufeff\ufff9-\ufffb]+$(?!\n)",
+    pattern=rf"^(?!\s*$)[^{UNPRINTABLE}]+$(?!\n)",
 )
-"""Text that prints as what it is: no control characters, no breaks of lines, and nothing that turns
-the direction of writing or cannot be seen."""
+"""Text that prints as what it is, and not only a space."""
 
 Name: TypeAlias = Annotated[
     str,
