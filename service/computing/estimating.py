@@ -161,7 +161,7 @@ def _decides_a_step(work: Training, cluster: Cluster) -> Hashable:
     """Where this is alike, a quote searches once."""
     members = tuple(getattr(work, member, None) for member in DECIDES_A_STEP)
     network = cluster.network_gbit_per_s_per_device
-    return type(work), members, cluster.accelerator, cluster.devices, network
+    return type(work), members, cluster.device, cluster.devices, network
 
 
 def _count_stage(counts: Parts, stage: Stage) -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from service.api.contract.examples import REQUESTS
 from service.computing.estimating import estimated_cpu_s
+from service.formula_reference.requests import MORE_REQUESTS
 from service.settings import Settings
 from tests.bench.estimates import all_requests, asked, digest_of, estimated, off, recorded
 from tests.requests import around, metered
@@ -50,6 +52,12 @@ def test_no_text_of_a_caller_counts_as_an_interval():
     plain = metered("a name", {"stage": 1000.0}, devices=8)
     odd = metered('"low":1,"low":2', {'"low":': 1000.0}, devices=8)
     assert seconds(odd) == seconds(plain)
+
+
+@pytest.mark.parametrize("example", [*REQUESTS, *MORE_REQUESTS], ids=lambda one: one.name)
+def test_every_example_is_estimated(example):
+    """One of them describes its device, which has no id yet."""
+    assert seconds(example.request) > 0.0
 
 
 def test_what_names_nothing_known_is_estimated_too():
