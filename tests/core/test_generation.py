@@ -19,8 +19,10 @@ from service.core.serving.decoding import (
     cache_bytes_per_sequence,
     decode_step,
     experts_touched,
+    head_params_read,
     most_concurrent,
     prefill_seconds,
+    serving_memory,
     weight_params_read,
 )
 from service.core.serving.length_formulas import lengths_of, mean_tokens_so_far
@@ -143,6 +145,7 @@ def test_more_tokens_touch_no_fewer_experts(few, many):
 def test_a_batch_of_one_reads_every_weight_once_but_the_input_embedding():
     architecture = architecture_of(LLAMA_3_8B)
     read = weight_params_read(architecture=architecture, serving=ONE, active=1.0)
+    read += head_params_read(architecture=architecture, serving=ONE)
     assert read == params_total(architecture=architecture) - 128_256 * 4_096
 
 
@@ -298,7 +301,8 @@ def test_a_step_reads_common_weights_by_the_group_and_experts_by_the_replica():
         formats=Formats(weight_bytes=1.0),
     )
     met = 16 * (1 - (1 - 2 / 16) ** 32)
-    read = MIXTURE_WITHOUT_EXPERTS / 2 + 4 * met * MIXTURE_EXPERT / 8
+    head = 512 * 1000  # in 16 bits: once more than the others
+    read = (MIXTURE_WITHOUT_EXPERTS + head) / 2 + 4 * met * MIXTURE_EXPERT / 8
     assert step.weights == pytest.approx(read / 5e8)
     assert step.weights_bound_by_flop == 0.0
 
@@ -376,7 +380,8 @@ def test_every_group_holds_sequences_of_its_own_beside_its_part_of_the_weights()
         server=BOUNDLESS._replace(memory_bytes=8e9),
         formats=Formats(weight_bytes=1.0, cache_bytes=1.0),
     )
-    held = (MIXTURE_WITHOUT_EXPERTS + 512 * 1000) / 2 + 4 * 16 * MIXTURE_EXPERT / 8
+    ends = 2 * 512 * 1000  # embedding and head, which stay in 16 bits
+    held = (MIXTURE_WITHOUT_EXPERTS - ends / 2 + 2 * ends) / 2 + 4 * 16 * MIXTURE_EXPERT / 8
     cache = 1_000 * 6 * 2 * (64 + 64)
     room = 4 * (0.5 * 8e9 - held - 2e9) * 2 / cache
     assert most_concurrent(replica=one, context_tokens=1_000.0) == pytest.approx(room)
@@ -420,3 +425,44 @@ def test_a_full_batch_steps_at_the_length_at_which_its_sequences_are_met():
     assert found.longest_seconds == pytest.approx(found.longest_tokens * step)
     room = most_concurrent(replica=replica(), context_tokens=100.0 + 1_000.0)
     assert found.concurrent == pytest.approx(room)
+
+
+def test_stages_of_a_pipeline_work_on_batches_of_their_own():
+    """Two stages run 64 sequences in the time that one device runs 32, and hold half the layers."""
+    staged = Serving(tensor_parallel=1.0, devices=2.0, pipeline_parallel=2.0)
+    both = decode_step(replica=replica(serving=staged), active=64.0, context_tokens=500.0)
+    one = decode_step(replica=replica(), active=32.0, context_tokens=500.0)
+    assert both.seconds == pytest.approx(one.seconds)
+    alone = decode_step(replica=replica(serving=staged), active=1.0, context_tokens=500.0)
+    assert alone.seconds == pytest.approx(
+        decode_step(replica=replica(), active=1.0, context_tokens=500.0).seconds
+    )
+    room, roomier = (
+        most_concurrent(replica=replica(serving=serving), context_tokens=1_000.0)
+        for serving in (ONE, staged)
+    )
+    assert roomier > 2 * room
+
+
+def test_a_cache_of_eight_bits_holds_twice_the_sequences():
+    wide, narrow = (
+        most_concurrent(replica=replica(formats=Formats(cache_bytes=each)), context_tokens=1_000.0)
+        for each in (2.0, 1.0)
+    )
+    assert narrow == pytest.approx(2 * wide)
+
+
+def test_memory_of_a_server_is_its_weights_and_the_caches_of_all_sequences():
+    """Llama 3 8B in 16 bits, 10 sequences of 1,000 tokens, 128 KiB a token."""
+    architecture = architecture_of(LLAMA_3_8B)
+    memory = serving_memory(
+        concurrent=10.0,
+        prompt_tokens=200.0,
+        response_tokens=800.0,
+        architecture=architecture,
+        serving=ONE,
+        formats=Formats(),
+    )
+    assert memory.weights == pytest.approx(2 * params_total(architecture=architecture))
+    assert memory.cache == 10 * 1_000 * 128 * 1024
+    assert memory.total == memory.weights + memory.cache + memory.reserve

@@ -71,6 +71,12 @@ AttentionKernel: TypeAlias = Literal["unfused", "flash_1", "flash_2", "flash_3",
 """How attention scores are computed: through memory, or by a generation of fused kernels."""
 LossKernel: TypeAlias = Literal["unfused", "fused", "chunked"]
 """How the loss is computed: on logits with copies of them, in their place, or slice by slice."""
+ServingPrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8", "int4", "nvfp4"]
+"""The format of the weights of a model that generates."""
+CachePrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8"]
+"""The format of cached keys and values."""
+ServingEngine: TypeAlias = Literal["tensorrt_llm", "vllm", "sglang", "gpt_fast", "transformers"]
+"""The software that generates."""
 Recompute: TypeAlias = Literal["none", "selective", "full"]
 """Which activations are computed again for the backward pass."""
 PipelineSchedule: TypeAlias = Literal["1f1b", "zero_bubble", "dualpipe"]

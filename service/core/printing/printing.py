@@ -229,7 +229,7 @@ def printed_stage(
             None if step is None else step.tokens_per_s_per_device, spread
         ),
         step=UNSET if step is None else printed_step(step, effort, spread),
-        memory=UNSET if step is None else printed_memory(step),
+        memory=printed_serving_memory(hours.written) if step is None else printed_memory(step),
         layout=UNSET
         if step is None or step.placement.layout is None
         else printed_layout(step.placement.layout),
@@ -313,15 +313,26 @@ def _known(term: Term, spread: Spread) -> Estimate:
 
 def printed_memory(step: Step) -> MemoryAnswer | UnsetType:
     """The bytes on the fullest device. The total is the sum of the parts."""
-    if not step.memory:
+    return _memory(step.memory, step.capacity)
+
+
+def printed_serving_memory(written: Written | None) -> MemoryAnswer | UnsetType:
+    """The bytes on a device that generates, if only that is known of the stage."""
+    if written is None or written.capacity is None:
         return UNSET
-    total = step.memory["total"]
+    return _memory(written.memory, written.capacity)
+
+
+def _memory(memory: Mapping[str, Term], capacity: Term) -> MemoryAnswer | UnsetType:
+    if not memory:
+        return UNSET
+    total = memory["total"]
     return MemoryAnswer(
         total_bytes=total.central,
-        capacity_bytes=step.capacity.central,
+        capacity_bytes=capacity.central,
         parts={
             name: term.central
-            for name, term in step.memory.items()
+            for name, term in memory.items()
             if name != "total" and term.central > 0.0
         },
         figure=total.name,

@@ -10,10 +10,13 @@ from msgspec import UNSET, Meta, UnsetType, field
 from service.core.figures.vocabulary import (
     AdapterTarget,
     AttentionKernel,
+    CachePrecision,
     ExpertKernels,
     FrameworkName,
     LossKernel,
     OptimizerName,
+    ServingEngine,
+    ServingPrecision,
     TrainingPrecision,
 )
 from service.core.request.described import DescribedAccelerator
@@ -280,18 +283,31 @@ class Responses(Wire, frozen=True, kw_only=True):
     between_tokens: Interval[MeanTokens] | UnsetType = UNSET
 
 
-ServingPrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8", "int4"]
-
-
 class ServingTerms(Wire, frozen=True, kw_only=True):
-    """How one replica that generates is spread over devices.
+    """How one replica that generates is spread over devices, and how its engine is set.
 
-    Attention is split over `tensor_parallel` devices. The experts of a mixture are split over all
-    `devices_per_replica`.
+    Attention is split over `tensor_parallel` devices, layers over `pipeline_parallel` groups of
+    them. The experts of a mixture are split over all devices of a group: `devices_per_replica` over
+    `pipeline_parallel`. Without either number of devices, the fastest layout that fits is chosen.
+
+    `memory_share` is the share of a device's memory that the engine takes for weights and cache:
+    90% of a server, less beside a trainer. `cache_precision` is that of keys and values, by default
+    16 bits, or 8 where the engine keeps them so for weights of 8 bits and fewer. `most_sequences`
+    bounds how many one attention group runs at once. `engine` is the software.
     """
 
-    tensor_parallel: Few
-    devices_per_replica: Few
+    tensor_parallel: Few | UnsetType = UNSET
+    devices_per_replica: Few | UnsetType = UNSET
+    pipeline_parallel: Few = 1.0
+    memory_share: KeptShare | Interval[KeptShare] | UnsetType = UNSET
+    cache_precision: CachePrecision | UnsetType = UNSET
+    most_sequences: Few | UnsetType = UNSET
+    engine: ServingEngine | UnsetType = UNSET
+
+    @property
+    def states_layout(self) -> bool:
+        """Whether it says how many devices a replica has."""
+        return not (self.tensor_parallel is UNSET and self.devices_per_replica is UNSET)
 
 
 class Generation(Losses, tag_field="kind", tag="generation", frozen=True, kw_only=True):

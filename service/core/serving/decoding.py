@@ -72,18 +72,22 @@ class Serving(NamedTuple):
     """How one replica is spread over devices: one layout, or many as arrays.
 
     Attention is split over `tensor_parallel` ranks, and each such group has its own sequences.
-    Experts are split over all `devices` of the replica.
+    Experts are split over all `devices` of the replica. Layers are split over `pipeline_parallel`
+    groups of its devices, which work on batches of their own.
     """
 
     tensor_parallel: Real
     devices: Real
+    pipeline_parallel: Real = 1.0
 
 
 class Formats(NamedTuple):
-    """Bytes per weight and per cached element."""
+    """Bytes per weight and per cached element. Embedding and head are not quantised."""
 
     weight_bytes: Real = 2.0
     cache_bytes: Real = 2.0
+    vocabulary_bytes: Real = 2.0
+    cache_copies: Real = 1.0  # in memory, where a cache grows by being copied
 
 
 class Replica(NamedTuple):
@@ -167,28 +171,43 @@ def experts_touched(*, experts: float, experts_per_token: float, tokens: Real) -
 
 
 def weight_params_read(*, architecture: Architecture, serving: Serving, active: Real) -> Real:
-    """Parameters that one device reads in a decoding step of its replica.
+    """Parameters that one device reads in a decoding step of its replica, besides the head.
 
-        (attention, dense, shared, head) / t + touched experts / n
+        (attention, dense, shared) / t + touched experts / n
 
-    The input embedding is looked up, not read.
+    The input embedding is looked up, not read. Under pipeline parallelism, it is all that the
+    stages read one after another.
     """
     a = architecture
     routed = a.moe_layers * layer_params(architecture=a).expert
     touched = experts_touched(
         experts=a.experts, experts_per_token=a.experts_per_token, tokens=active
     )
-    embedding = a.vocab_size * a.hidden_size if params_head(architecture=a) else 0.0
-    rest = params_total(architecture=a) - routed * a.experts - embedding
-    return rest / serving.tensor_parallel + routed * touched / serving.devices
+    rest = params_total(architecture=a) - routed * a.experts - _ends_params(a)
+    spread = serving.devices / serving.pipeline_parallel
+    return rest / serving.tensor_parallel + routed * touched / spread
 
 
-def weight_params_held(*, architecture: Architecture, serving: Serving) -> Real:
-    """Parameters that one device of a replica keeps."""
-    a = architecture
+def _ends_params(a: Architecture) -> float:
+    """Parameters of the embedding and the head."""
+    return a.vocab_size * a.hidden_size * (2.0 if params_head(architecture=a) else 1.0)
+
+
+def head_params_read(*, architecture: Architecture, serving: Serving) -> Real:
+    """Parameters of the head that one device reads in a decoding step."""
+    return architecture.vocab_size * architecture.hidden_size / serving.tensor_parallel
+
+
+def weight_bytes_held(*, architecture: Architecture, serving: Serving, formats: Formats) -> Real:
+    """Bytes of weights that one device of a replica keeps."""
+    a, stages = architecture, serving.pipeline_parallel
     routed = a.moe_layers * a.experts * layer_params(architecture=a).expert
-    rest = params_total(architecture=a) - routed
-    return rest / serving.tensor_parallel + routed / serving.devices
+    ends = _ends_params(a)
+    rest = params_total(architecture=a) - routed - ends
+    matrices = rest / serving.tensor_parallel / stages + routed / serving.devices
+    # The first stage holds the embedding and the last one the head: a stage holds one of them.
+    vocabulary = where(stages > 1.0, a.vocab_size * a.hidden_size, ends) / serving.tensor_parallel
+    return matrices * formats.weight_bytes + vocabulary * formats.vocabulary_bytes
 
 
 def cache_split(*, architecture: Architecture, serving: Serving) -> Real:
@@ -206,7 +225,7 @@ def most_concurrent(*, replica: Replica, context_tokens: Real) -> Real:
     groups * min(most_sequences, split * (memory - weights - reserve) / cache of a sequence)
     """
     a, serving = replica.architecture, replica.serving
-    weights = weight_params_held(architecture=a, serving=serving) * replica.formats.weight_bytes
+    weights = weight_bytes_held(architecture=a, serving=serving, formats=replica.formats)
     free = (
         replica.server.memory_bytes * replica.speed.memory_share - weights - RESERVE_BYTES_SERVING
     )
@@ -215,9 +234,52 @@ def most_concurrent(*, replica: Replica, context_tokens: Real) -> Real:
         context_tokens=context_tokens,
         cache_bytes=replica.formats.cache_bytes,
     )
-    groups = serving.devices / serving.tensor_parallel
-    held = maximum(0.0, free) * cache_split(architecture=a, serving=serving) / cache
+    groups = serving.devices / (serving.tensor_parallel * serving.pipeline_parallel)
+    split = cache_split(architecture=a, serving=serving) * serving.pipeline_parallel
+    held = maximum(0.0, free) * split / (cache * replica.formats.cache_copies)
     return groups * minimum(replica.speed.most_sequences, held)
+
+
+class ServingMemory(NamedTuple):
+    """Bytes on a device of a replica, by part, and all together."""
+
+    weights: Real
+    cache: Real
+    reserve: Real
+    total: Real
+
+
+@formula("serving_memory", parts=dict.fromkeys(ServingMemory._fields, "byte"))
+def serving_memory(
+    *,
+    concurrent: Real,
+    prompt_tokens: Real,
+    response_tokens: Real,
+    architecture: Architecture,
+    serving: Serving,
+    formats: Formats,
+) -> ServingMemory:
+    """Bytes on a device of a replica that runs this many sequences of mean length at once.
+
+        weights + concurrent * cache of a sequence / devices that share it + reserve
+
+    Source: definition; see `cache_bytes_per_sequence`.
+    """
+    cache = cache_bytes_per_sequence(
+        architecture=architecture,
+        context_tokens=prompt_tokens + response_tokens,
+        cache_bytes=formats.cache_bytes,
+    )
+    groups = serving.devices / (serving.tensor_parallel * serving.pipeline_parallel)
+    split = cache_split(architecture=architecture, serving=serving) * serving.pipeline_parallel
+    weights = weight_bytes_held(architecture=architecture, serving=serving, formats=formats)
+    cached = concurrent / groups * cache * formats.cache_copies / split
+    return ServingMemory(
+        weights=weights,
+        cache=cached,
+        reserve=RESERVE_BYTES_SERVING,
+        total=weights + cached + RESERVE_BYTES_SERVING,
+    )
 
 
 def attention_flop_per_token(*, architecture: Architecture, context_tokens: Real) -> Real:
@@ -242,6 +304,9 @@ def decode_step(*, replica: Replica, active: Real, context_tokens: Real) -> Deco
         exchange   two collectives per layer under tensor parallelism, two per expert layer
         overhead   seconds per layer and per step
 
+    Stages of a pipeline each work on a batch of their own: a step takes as long as that of one
+    stage's share of the sequences through all stages.
+
     Source: the roofline of decoding as in Pope et al. 2022 (arXiv 2211.05102).
     """
     a, server, speed, serving = (
@@ -252,16 +317,21 @@ def decode_step(*, replica: Replica, active: Real, context_tokens: Real) -> Deco
     )
     bandwidth = server.memory_byte_per_s * speed.bandwidth_share
     rate = server.peak_flop_per_s * speed.flop_share
+    active = maximum(minimum(active, 1.0), active / serving.pipeline_parallel)
+    spread = serving.devices / serving.pipeline_parallel
     alone = forward_flop_per_token_causal(architecture=a, sequence_length=1.0)
     read = weight_params_read(architecture=a, serving=serving, active=active)
-    weights_memory = read * replica.formats.weight_bytes / bandwidth
-    weights_flop = active * (alone.total - alone.mtp) / serving.devices / rate
+    head = head_params_read(architecture=a, serving=serving)
+    formats = replica.formats
+    weights_memory = read * formats.weight_bytes + head * formats.vocabulary_bytes
+    weights_memory = weights_memory / bandwidth
+    weights_flop = active * (alone.total - alone.mtp) / spread / rate
     cache = cache_bytes_per_sequence(
         architecture=a,
         context_tokens=context_tokens,
         cache_bytes=replica.formats.cache_bytes,
     )
-    per_group = maximum(1.0, active * serving.tensor_parallel / serving.devices)
+    per_group = maximum(1.0, active * serving.tensor_parallel / spread)
     split = cache_split(architecture=a, serving=serving)
     attention_memory = per_group * cache / split / bandwidth
     attention_flop = (
@@ -297,7 +367,7 @@ def _exchange_seconds(replica: Replica, *, per_group: Real) -> Real:
         rate = where(far, server.network_byte_per_s, server.link_byte_per_s)
         return where(ranks > 1.0, latency + bytes_sent / rate, 0.0)
 
-    t, n = serving.tensor_parallel, serving.devices
+    t, n = serving.tensor_parallel, serving.devices / serving.pipeline_parallel
     stream = ACTIVATION_BYTES * per_group * a.hidden_size
     reduced = one(t, 2.0 * stream * (t - 1.0) / t)
     sent = one(n, stream * a.experts_per_token / t)

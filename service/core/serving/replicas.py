@@ -12,10 +12,11 @@ from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of
 from service.core.figures.arrays import Array, Real
 from service.core.figures.ledger import Term
+from service.core.figures.vocabulary import ServingPrecision
 from service.core.model.architecture import Architecture
 from service.core.model.named import NamedModel
 from service.core.request.request import Cluster
-from service.core.request.work import Generation, Reinforcement, ServingPrecision, ServingTerms
+from service.core.request.work import Generation, Reinforcement, ServingTerms
 from service.core.serving.decoding import (
     Batch,
     DecodeStep,
@@ -28,26 +29,19 @@ from service.core.serving.decoding import (
     decode_step,
     most_concurrent,
 )
+from service.core.serving.engines import SPEEDS, engine_speed_of, formats_of, serving_terms
 from service.core.serving.lengths import TokenLengths
 
-# Bytes per weight; four-bit weights carry their scales. Caches stay in 16 bits.
-FORMATS: Final[dict[ServingPrecision, Formats]] = {
-    "bf16": Formats(),
-    "fp16": Formats(),
-    "fp8": Formats(weight_bytes=1.0),
-    "int8": Formats(weight_bytes=1.0),
-    "int4": Formats(weight_bytes=0.53),
-}
 PEAK_PRECISION: Final[dict[ServingPrecision, str]] = {
     "bf16": "bf16",
     "fp16": "fp16",
     "fp8": "fp8",
     "int8": "int8",
     "int4": "bf16",
+    "nvfp4": "nvfp4",
 }
-"""Products of four-bit weights run in 16 bits."""
+"""Products of int4 weights run in 16 bits, those of nvfp4 in nvfp4 where the device has it."""
 Bound: TypeAlias = Literal["memory_bandwidth", "flop", "exchange", "overhead"]
-SPEEDS: Final = ServingSpeed._fields
 MOST_TENSOR_PARALLEL: Final = 64.0
 MOST_DEVICES: Final = 512.0
 
@@ -82,25 +76,29 @@ class Server(Struct, frozen=True, kw_only=True):
 
     model: NamedModel
     hardware: Hardware
-    precision: ServingPrecision
+    formats: Formats
     figures: Mapping[str, Term]
 
 
 def server_of(
-    cluster: Cursor[Cluster], model: NamedModel, hardware: Hardware, precision: ServingPrecision
+    cluster: Cursor[Cluster],
+    work: Cursor[Generation] | Cursor[Reinforcement],
+    model: NamedModel,
+    hardware: Hardware,
+    precision: ServingPrecision,
 ) -> Server:
     """All that serving depends on, except the batch and the layout."""
     return Server(
         model=model,
         hardware=hardware,
-        precision=precision,
+        formats=formats_of(serving_terms(work), precision),
         figures={
             "peak_flop_per_s": hardware.peak_flop_per_s,
             "memory_bytes": capacity_of(cluster, hardware),
             "memory_byte_per_s": hardware.memory_bandwidth_byte_per_s,
             "link_byte_per_s": hardware.scale_up_byte_per_s,
             "network_byte_per_s": hardware.scale_out_byte_per_s,
-            **{name: cluster.assume(f"inference.{name}") for name in SPEEDS},
+            **engine_speed_of(cluster, work, hardware, precision),
         },
     )
 
@@ -118,7 +116,7 @@ def served(
         return serving
     replicas = math.floor(devices / float(serving.devices))
     fixed = _fixed(server, requests, serving, replicas)
-    asked = work.states("serving")
+    asked = serving_terms(work).states_layout
     batch = work.derive_parts(
         batch_of_figures,
         "generation",
@@ -162,12 +160,11 @@ def servings_on_each(
     `times` is as in `RequestBatch`, one number for each number of devices or one for all. None if
     none serves.
     """
-    asked = work.said.serving
-    if asked is not UNSET:
-        t, n = np.array([asked.tensor_parallel]), np.array([asked.devices_per_replica])
-        if _faults(asked, server, devices=float(devices.max())):
-            t = n = np.zeros(0)
-        every = Serving(tensor_parallel=t, devices=n)
+    asked = serving_terms(work)
+    if asked.states_layout:
+        stated = layout_of(asked)
+        kept = 0 if _faults(asked, server, devices=float(devices.max())) else 1
+        every = Serving(*(np.full(kept, field) for field in stated))
     else:
         every = servings(server.model.architecture, devices=float(devices.max()))
     return _fastest(server, requests, _that_fit(server, requests, every), devices, times)
@@ -176,19 +173,17 @@ def servings_on_each(
 def _that_fit(server: Server, requests: RequestBatch, every: Serving) -> Serving:
     """The layouts of a replica, of these, that hold one sequence."""
     fits = _room(server, requests, every) >= 1.0
-    t, n = (np.asarray(field)[fits] for field in every)
-    return Serving(tensor_parallel=t, devices=n)
+    return Serving(*(np.broadcast_to(field, fits.shape)[fits] for field in every))
 
 
 def _fastest(
     server: Server, requests: RequestBatch, every: Serving, devices: Array, times: Real
 ) -> Servings | None:
     """The fastest of some layouts on each number of devices. All pairs are timed together."""
-    t, n = (np.asarray(field) for field in every)
-    place, row = np.nonzero(n <= devices[:, np.newaxis])
+    place, row = np.nonzero(np.asarray(every.devices) <= devices[:, np.newaxis])
     if not place.size:
         return None
-    pairs = Serving(tensor_parallel=t[row], devices=n[row])
+    pairs = Serving(*(np.asarray(field)[row] for field in every))
     numbers: dict[str, Any] = _central(server.figures) | _central(requests.inputs)
     numbers |= _fixed(server, requests, pairs, np.floor(devices[place] / pairs.devices))
     numbers["times"] = np.broadcast_to(times, devices.shape)[place]
@@ -215,7 +210,7 @@ def _fixed(
     return {
         "architecture": server.model.architecture,
         "serving": serving,
-        "formats": FORMATS[server.precision],
+        "formats": server.formats,
         "domain_devices": server.hardware.scale_up_domain,
         "replicas": replicas,
         "batches": requests.batches,
@@ -237,7 +232,7 @@ def replica_of(server: Server, serving: Serving) -> Replica:
         ),
         speed=ServingSpeed(**{name: numbers[name] for name in SPEEDS}),
         serving=serving,
-        formats=FORMATS[server.precision],
+        formats=server.formats,
     )
 
 
@@ -259,7 +254,18 @@ def servings(architecture: Architecture, *, devices: float) -> Serving:
     spread = 2.0 ** np.arange(0, math.floor(math.log2(most)) + 1)
     t, n = (grid.ravel() for grid in np.meshgrid(tensor, spread))
     legal = (n >= t) & ((n == t) | (architecture.moe_layers > 0))
-    return Serving(tensor_parallel=t[legal], devices=n[legal])
+    return Serving(t[legal], n[legal], np.ones(int(np.count_nonzero(legal))))
+
+
+def layout_of(asked: ServingTerms) -> Serving:
+    """The stated layout of a replica. What it leaves open follows from the rest."""
+    stages, tensor = asked.pipeline_parallel, asked.tensor_parallel
+    devices = asked.devices_per_replica
+    if tensor is UNSET:
+        tensor = 1.0
+    if devices is UNSET:
+        devices = tensor * stages
+    return Serving(tensor_parallel=tensor, devices=devices, pipeline_parallel=stages)
 
 
 def _serving_of(
@@ -269,7 +275,7 @@ def _serving_of(
     *,
     devices: float,
 ) -> Serving | Unknown:
-    if work.states("serving"):
+    if serving_terms(work).states_layout:
         return _as_asked(work.at("serving"), server, requests, devices=devices)
     every = servings(server.model.architecture, devices=devices)
     times = 1.0 if requests.times is None else requests.times.central
@@ -289,8 +295,7 @@ def _as_asked(
 ) -> Serving | Unknown:
     for member, why in _faults(asked.said, server, devices=devices):
         return asked.unknown("contradictory", f"{member} {why}", member=member)
-    said = asked.said
-    serving = Serving(tensor_parallel=said.tensor_parallel, devices=said.devices_per_replica)
+    serving = layout_of(asked.said)
     if float(_room(server, requests, serving)) < 1.0:
         return asked.unknown(
             "does_not_fit", "weights and one sequence do not fit the devices of a replica"
@@ -300,14 +305,16 @@ def _as_asked(
 
 def _faults(asked: ServingTerms, server: Server, *, devices: float) -> tuple[tuple[str, str], ...]:
     """Why a stated layout of a replica cannot be, as (member, why). Empty for one that can."""
-    t, n = asked.tensor_parallel, asked.devices_per_replica
+    t, n, stages = (float(field) for field in layout_of(asked))
     architecture = server.model.architecture
     checks = (
         ("devices_per_replica", "needs more devices than there are", n > devices),
-        ("devices_per_replica", "must be a multiple of tensor_parallel", n % t != 0),
-        ("devices_per_replica", "only experts spread beyond tensor_parallel",
-         n > t and not architecture.moe_layers),
+        ("devices_per_replica",
+         "must be a multiple of tensor_parallel x pipeline_parallel", n % (t * stages) != 0),
+        ("devices_per_replica", "only experts spread beyond tensor_parallel x pipeline_parallel",
+         n > t * stages and not architecture.moe_layers),
         ("tensor_parallel", "must divide the heads", architecture.heads % t != 0),
+        ("pipeline_parallel", "must not exceed the layers", stages > architecture.layers),
     )  # fmt: skip
     return tuple((member, why) for member, why, broken in checks if broken)
 

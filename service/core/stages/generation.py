@@ -1,12 +1,17 @@
 """Generation: the time that responses take on a cluster."""
 
-from service.core.argument import Unknown
+from collections.abc import Mapping
+
+from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
+from service.core.figures.ledger import Term
 from service.core.figures.units import SECONDS_PER_HOUR
-from service.core.serving.decoding import Serving
+from service.core.request.work import Generation
+from service.core.serving.decoding import Serving, serving_memory
+from service.core.serving.engines import error_of, serving_terms
 from service.core.serving.lengths import token_lengths_of
-from service.core.serving.replicas import RequestBatch
+from service.core.serving.replicas import RequestBatch, Server
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.losses import held_hours, time_shares
 from service.core.stages.responses import (
@@ -30,6 +35,17 @@ def device_hours_generating(*, seconds: Real, devices: Real, kept_share: Real) -
     return seconds * devices / kept_share / SECONDS_PER_HOUR
 
 
+@formula("seconds_of_batch", unit="second")
+def seconds_of_batch(*, predicted_s: Real, measured_over_predicted: Real) -> Real:
+    """Seconds of a batch with the error that the service has on measured ones.
+
+        predicted_s * measured_over_predicted
+
+    Source: definition.
+    """
+    return predicted_s * measured_over_predicted
+
+
 @formula("devices_of_replica", unit="count")
 def devices_of_replica(*, serving: Serving) -> Real:
     """Devices that one failure stops.
@@ -39,6 +55,26 @@ def devices_of_replica(*, serving: Serving) -> Real:
     Source: replicas generate independently, so a failure stops only its own.
     """
     return serving.devices
+
+
+def memory_of_server(
+    work: Cursor[Generation],
+    server: Server,
+    serving: Serving,
+    requests: RequestBatch,
+    batch: Mapping[str, Term],
+) -> dict[str, Term]:
+    """Bytes on a device of a replica while it runs as many sequences as it does at most."""
+    return work.derive_parts(
+        serving_memory,
+        "memory",
+        concurrent=batch["concurrent"],
+        prompt_tokens=requests.lengths.prompt_tokens,
+        response_tokens=requests.lengths.mean_tokens,
+        architecture=server.model.fixed,
+        serving=serving,
+        formats=server.formats,
+    )
 
 
 def generation_hours(context: StageContext) -> Hours:
@@ -59,7 +95,12 @@ def generation_hours(context: StageContext) -> Hours:
         return Hours(device_hours=found, tokens=tokens)
     replica = work.derive(devices_of_replica, serving=found.serving)
     shares = time_shares(context, synchronous_devices=replica)
-    seconds = found.batch["seconds"]
+    seconds = work.derive(
+        seconds_of_batch,
+        "generation/seconds_expected",
+        predicted_s=found.batch["seconds"],
+        measured_over_predicted=error_of(context.cluster, serving_terms(work)),
+    )
     useful = work.derive(
         device_hours_generating,
         "device_hours_useful",
@@ -72,6 +113,14 @@ def generation_hours(context: StageContext) -> Hours:
         device_hours=held_hours(context, useful, shares, startup=startup),
         shares=shares,
         startup=startup,
-        written=written_of(work, found, requests, seconds=seconds, devices=context.devices),
+        written=written_of(
+            work,
+            found,
+            requests,
+            seconds=seconds,
+            devices=context.devices,
+            memory=memory_of_server(work, server, found.serving, requests, found.batch),
+            capacity=server.figures["memory_bytes"],
+        ),
         tokens=tokens,
     )

@@ -54,6 +54,8 @@ class Written(Struct, frozen=True, kw_only=True):
     longest_tokens: Term
     tokens_per_s_per_device: Term
     bound: Bound
+    memory: Mapping[str, Term] = {}
+    capacity: Term | None = None
 
 
 class Hours(Struct, frozen=True, kw_only=True):

@@ -3,13 +3,17 @@
 Generation and reinforcement learning share this.
 """
 
+from collections.abc import Mapping
+
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import hardware_of
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
+from service.core.figures.vocabulary import ServingPrecision
 from service.core.model.named import NamedModel, named_model, warn_of_context
-from service.core.request.work import Generation, Reinforcement, ServingPrecision
+from service.core.request.work import Generation, Reinforcement
+from service.core.serving.engines import serving_terms
 from service.core.serving.lengths import TokenLengths
 from service.core.serving.replicas import (
     PEAK_PRECISION,
@@ -104,7 +108,7 @@ def serving_server(
     hardware = hardware_of(context.cluster, peak)
     if isinstance(hardware, Unknown):
         return hardware
-    return server_of(context.cluster, model, hardware, precision)
+    return server_of(context.cluster, work, model, hardware, precision)
 
 
 def _warn_of_lengths(
@@ -127,7 +131,7 @@ def written_on(
 ) -> Served | Unknown:
     """A batch on these devices, with a warning if the serving layout was chosen here."""
     found = served(work, server, requests, devices=devices.central)
-    if isinstance(found, Served) and not work.states("serving"):
+    if isinstance(found, Served) and not serving_terms(work).states_layout:
         work.warn(
             "assumed_serving",
             "no serving layout is given; the fastest that fits was chosen",
@@ -143,6 +147,8 @@ def written_of(
     *,
     seconds: Term,
     devices: Term,
+    memory: Mapping[str, Term] | None = None,
+    capacity: Term | None = None,
 ) -> Written:
     """How a stage generates, as the quote shows it, for a batch that takes `seconds`."""
     return Written(
@@ -159,4 +165,6 @@ def written_of(
             devices=devices,
         ),
         bound=found.bound,
+        memory=memory or {},
+        capacity=capacity,
     )

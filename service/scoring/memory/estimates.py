@@ -9,12 +9,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from service.core.argument import Argument, Unknown
+from service.core.argument import Argument, Fixed, Unknown
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
+from service.core.cluster.hardware import hardware_of
 from service.core.model.named import named_model
 from service.core.request.request import Cluster
-from service.core.request.work import Finetuning
+from service.core.request.work import Finetuning, Generation
+from service.core.serving.decoding import serving_memory
+from service.core.serving.engines import serving_terms
+from service.core.serving.lengths import token_lengths_of
+from service.core.serving.replicas import PEAK_PRECISION, layout_of, server_of
 from service.core.stages.finetuning import trainable_share
 from service.core.training.placement import Placed
 from service.core.training.step import Step, step_of
@@ -28,6 +33,9 @@ Parts = dict[str, Any]
 STEP_TOKENS: Final = 16
 """Micro-batches of a step. Memory hardly depends on it, once there is more than one."""
 DEFAULT_LENGTH: Final = 2048.0
+GENERATED_TOKENS: Final = 512.0
+WHOLE_SHARE: Final = 0.98
+"""What a server may take of a device that runs nothing else, as a share of its memory."""
 PRECISIONS: Final = (("nvfp4", "nvfp4"), ("fp8", "fp8"), ("bf16", "bf16"), ("fp16", "fp16"))
 TARGETS: Final = (
     ("all linear", "all_linear"),
@@ -68,15 +76,14 @@ def estimate_of(fact: MemoryFact, catalog: Catalog) -> Estimate | str:
     device = accelerator_named(fact.accelerator or "", catalog)
     if device is None:
         return f"the accelerator {fact.accelerator!r} is not in the catalog"
-    if fact.serves:
-        return "memory of serving is not estimated"
     model = model_named(fact, fact.model or "", catalog)
     if model is None:
         return f"the model {fact.model!r} is not described"
+    cluster = Cluster(device=device.id, devices=fact.devices or 1.0)
     try:
-        work = msgspec.convert(work_of(fact, model), Finetuning)
-        cluster = Cluster(device=device.id, devices=fact.devices or 1.0)
-        return _estimated(work, cluster, catalog)
+        if fact.serves:
+            return _served(msgspec.convert(served_of(fact, model), Generation), cluster, catalog)
+        return _estimated(msgspec.convert(work_of(fact, model), Finetuning), cluster, catalog)
     except (msgspec.ValidationError, NotQuotable) as error:
         return f"no request says this: {error}"
 
@@ -111,6 +118,28 @@ def work_of(fact: MemoryFact, model: Any) -> Parts:
     } | software_of(fact)
 
 
+def served_of(fact: MemoryFact, model: Any) -> Parts:
+    """A run that generates as the work of a request: whole lengths are those of responses."""
+    words = f"{fact.framework or ''} {fact.notes or ''}".lower()
+    degrees, devices = fact.parallelism, fact.devices or 1.0
+    tensor = (degrees.tp if degrees else None) or devices
+    serving: Parts = {"tensor_parallel": tensor, "memory_share": WHOLE_SHARE}
+    if "transformers" in words:
+        serving["engine"] = "transformers"
+    if re.search(r"(int8|fp8|8.bit) kv", words):
+        serving["cache_precision"] = "int8"
+    bits = {4.0: "int4", 8.0: "int8"}
+    return {
+        "kind": "generation",
+        "model": msgspec.to_builtins(model),
+        "requests": fact.micro_batch or 1.0,
+        "prompt_tokens": 1.0,
+        "responses": {"mean_tokens": fact.sequence_length or GENERATED_TOKENS},
+        "precision": bits.get(fact.base_bits or 0.0) or precision_of(fact),
+        "serving": serving,
+    }
+
+
 def software_of(fact: MemoryFact) -> Parts:
     """The framework, its date and its loss, as far as the row words them."""
     words = f"{fact.framework or ''} {fact.framework_version or ''} {fact.notes or ''}".lower()
@@ -118,7 +147,7 @@ def software_of(fact: MemoryFact) -> Parts:
     if fact.framework:
         found["framework"] = framework_by_words(words, otherwise="fsdp_eager")
     for spelled, kernel in LOSSES:
-        if any(re.search(rf"\b{word}", words) for word in spelled):
+        if any(re.search(rf"(?<![\w-]){word}", words) for word in spelled):
             found["loss_kernel"] = kernel
             break
     if dated := re.match(r"(20\d\d)(?:-(\d\d))?", fact.date or ""):
@@ -197,4 +226,36 @@ def _of_step(step: Step) -> Estimate | str:
         allocated_bytes=numbers["total"] - numbers["reserve"],
         capacity_bytes=step.capacity.central,
         status=status,
+    )
+
+
+def _served(work: Generation, cluster: Cluster, catalog: Catalog) -> Estimate | str:
+    """What a device of a server holds. One that holds no sequence does not fit."""
+    argument = Argument(catalog)
+    at = argument.at(work, pointer="/work", prefix="stage")
+    place = argument.at(cluster, pointer="/cluster", prefix="cluster")
+    model = named_model(at.at("model"))
+    if isinstance(model, Unknown):
+        return model.detail
+    hardware = hardware_of(place, Fixed(PEAK_PRECISION[work.precision], "/work/precision"))
+    if isinstance(hardware, Unknown):
+        return hardware.detail
+    server = server_of(place, at, model, hardware, work.precision)
+    lengths = token_lengths_of(at)
+    serving = layout_of(serving_terms(at))
+    memory = serving_memory(
+        concurrent=work.requests if isinstance(work.requests, float) else 1.0,
+        prompt_tokens=lengths.prompt_tokens.central,
+        response_tokens=lengths.mean_tokens.central,
+        architecture=model.architecture,
+        serving=serving,
+        formats=server.formats,
+    )
+    capacity = server.figures["memory_bytes"].central
+    fits = memory.total <= WHOLE_SHARE * capacity
+    return Estimate(
+        reserved_bytes=float(memory.total),
+        allocated_bytes=float(memory.total - memory.reserve),
+        capacity_bytes=capacity,
+        status="fits" if fits else "does_not_fit",
     )

@@ -7,7 +7,7 @@ from service.core.argument import Cursor, Unknown
 from service.core.figures.ledger import Term
 from service.core.model.named import named_model
 from service.core.request.work import Disaggregated, Reinforcement
-from service.core.serving.replicas import FORMATS
+from service.core.serving.engines import SERVED_WEIGHT_BYTES
 from service.core.stages.reinforcement.formulas import (
     decoding_seconds,
     forward_seconds,
@@ -104,7 +104,7 @@ def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
     weights = phases.derive(
         weight_bytes,
         architecture=policy.fixed,
-        bytes_per_weight=float(FORMATS[said.serving_precision].weight_bytes),
+        bytes_per_weight=SERVED_WEIGHT_BYTES[said.serving_precision],
     )
     placement = said.placement.__struct_config__.tag
     return phases.derive(
