@@ -43,10 +43,16 @@ err = Console(stderr=True)
 
 
 class Form(StrEnum):
-    """How an answer is printed."""
+    """How an answer is printed: as a table, as the bytes of the API, or as JSON in lines."""
 
     TABLE = "table"
     JSON = "json"
+    LINES = "lines"
+
+
+def in_form(body: bytes, form: Form) -> bytes:
+    """An answer as it is: the very bytes of the API; or in lines, for people."""
+    return body if form is Form.JSON else msgspec.json.format(body) + b"\n"
 
 
 def fail(message: str, *, status: int = 1) -> NoReturn:
@@ -111,7 +117,9 @@ def quote(
     file: Annotated[
         typer.FileBinaryRead, typer.Argument(help="A request as JSON; - reads standard input.")
     ],
-    form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+    form: Annotated[
+        Form, typer.Option("--format", "-f", help="Table, the bytes of the API, or JSON in lines.")
+    ] = Form.TABLE,
     *,
     figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
     start: Annotated[
@@ -146,8 +154,8 @@ def quote(
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
         fail(explain(error), status=2)
-    if form is Form.JSON:
-        sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
+    if form is not Form.TABLE:
+        sys.stdout.buffer.write(in_form(body, form))
         return
     answer = msgspec.json.decode(body, type=Quote)
     print_quote(out, answer, figures=figures)
@@ -162,7 +170,9 @@ def claim(
     file: Annotated[
         typer.FileBinaryRead, typer.Argument(help="A claim as JSON; - reads standard input.")
     ],
-    form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+    form: Annotated[
+        Form, typer.Option("--format", "-f", help="Table, the bytes of the API, or JSON in lines.")
+    ] = Form.TABLE,
     *,
     figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
     catalog_dir: CatalogDirectory = None,
@@ -179,8 +189,8 @@ def claim(
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
         fail(explain(error), status=2)
-    if form is Form.JSON:
-        sys.stdout.buffer.write(msgspec.json.format(body) + b"\n")
+    if form is not Form.TABLE:
+        sys.stdout.buffer.write(in_form(body, form))
         return
     answer = msgspec.json.decode(body, type=ClaimAnswer)
     claimed = claimed_in(msgspec.json.decode(answer.request), float(answer.amount.amount))
@@ -251,14 +261,16 @@ class Rows(StrEnum):
 def list_rows(
     rows: Annotated[Rows, typer.Argument(help="Which kind of rows.")],
     match: Annotated[str, typer.Option(help="Only ids that contain this.")] = "",
-    form: Annotated[Form, typer.Option("--format", "-f", help="Table or JSON.")] = Form.TABLE,
+    form: Annotated[
+        Form, typer.Option("--format", "-f", help="Table, the bytes of the API, or JSON in lines.")
+    ] = Form.TABLE,
 ) -> None:
     """List the rows of one kind, with the date of each."""
     from service.catalog_files import load_catalog  # noqa: PLC0415
 
     known = getattr(load_catalog(), rows.value)
     chosen = {id: row for id, row in sorted(known.items()) if match.lower() in id}
-    if form is Form.JSON:
+    if form is not Form.TABLE:
         for row in chosen.values():
             sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
         return

@@ -1,6 +1,7 @@
 """A running service answers as the contract says: its documents, its examples, its refusals."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from service.api.contract.document import exact_schemas
 from service.api.contract.examples import CLAIMS, REQUESTS
+from service.api.contract.parameters import CATALOG_LISTS
 from service.api.http.pages import ASSETS, CONTENT_SECURITY_POLICY
 from service.api.refusing.problems import KINDS
 from service.core.figures.vocabulary import BASES
@@ -101,7 +103,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "unknown member": ("invalid-request", {"json": R1 | {"a": 1}}),
     "unknown accelerator": (
         "unknown-accelerator",
-        {"json": R1 | {"cluster": R1["cluster"] | {"accelerator": "h100"}}},
+        {"json": R1 | {"cluster": R1["cluster"] | {"accelerator": "h1000"}}},
     ),
     "unknown provider": (
         "unknown-provider",
@@ -114,7 +116,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
             "json": R1
             | {
                 "cluster": {
-                    "accelerator": "h100",
+                    "accelerator": "h1000",
                     "devices": 1,
                     "supply": {"kind": "offer", "id": "x"},
                 }
@@ -140,8 +142,8 @@ def test_every_refusal_of_a_quote_is_a_problem_of_the_contract(service, name):
         ("/catalog/offers?provider=x", "invalid-query", "/catalog/offers"),
         ("/catalog/sites?page=1", "invalid-query", "/catalog/sites"),
         ("/catalog/offers/x?a=1", "invalid-query", "/catalog/offers/{id}"),
-        ("/catalog/accelerators/h100", "not-found", "/catalog/accelerators/{id}"),
-        ("/problems/x", "not-found", "/problems/{slug}"),
+        ("/catalog/accelerators/h1000", "unknown-entry", "/catalog/accelerators/{id}"),
+        ("/problems/x", "unknown-entry", "/problems/{slug}"),
         ("/quote/x", "quote-not-kept", "/quote/{id}"),
     ],
     ids=lambda value: value,
@@ -249,3 +251,95 @@ def test_every_provider_can_be_asked_for_a_price():
     ]
     for some in in_runs(clusters):
         assert len(quoted_on(some, ("rental",))["stages"]) == len(some)
+
+
+def read_all(service, path, **query):
+    """All rows of a list, from the first page on by the links between pages."""
+    rows = []
+    answer = service.client.get(path, params=query)
+    total = answer.json()["total"]
+    while True:
+        assert answer.json()["total"] == total
+        rows += answer.json()["items"]
+        if "next" not in answer.links:
+            assert "next_cursor" not in answer.json()
+            assert len(rows) == total
+            return rows
+        answer = service.client.get(answer.links["next"]["url"])
+
+
+@pytest.mark.parametrize("listing", CATALOG_LISTS, ids=lambda one: one.path)
+def test_a_list_is_sorted_as_asked_and_each_row_stands_in_it_once(service, listing):
+    path = f"/catalog/{listing.path}"
+    rows = read_all(service, path, limit="200")
+    for name in listing.sorts:
+        if name == "price_per_device_hour":
+            continue  # compared in dollars, whatever the currency of an offer
+        for sign in ("", "-"):
+            found = read_all(service, path, limit="200", sort=sign + name)
+            assert sorted(row["id"] for row in found) == [row["id"] for row in rows]
+            values = [row.get(name) for row in found]
+            values = [one["value"] if isinstance(one, dict) else one for one in values]
+            having = [one for one in values if one is not None]
+            assert having == sorted(having, reverse=bool(sign))
+            assert all(one is None for one in values[len(having) :])
+
+
+def test_prices_are_sorted_in_dollars(service):
+    found = read_all(
+        service, "/catalog/offers", limit="200", accelerator="H200", sort="price_per_device_hour"
+    )
+    usd = [catalog().usd_by_offer[row["id"]] for row in found]
+    assert usd == sorted(usd)
+    assert {row["accelerator"] for row in found} == {"nvidia-h200-sxm-141gb"}
+
+
+def test_a_filter_takes_what_people_write(service):
+    plain = service.client.get("/catalog/offers", params={"provider": "gcp"})
+    spelled = service.client.get("/catalog/offers", params={"provider": "Google Cloud"})
+    assert spelled.content == plain.content
+    makers = service.client.get("/catalog/accelerators", params={"vendor": "nvidia"}).json()
+    assert makers["total"] > 1
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"sort": "-id"}, {"provider": "aws"}], ids=["list", "order", "filter"]
+)
+def test_a_cursor_holds_for_its_own_list_alone(service, other):
+    page = service.client.get("/catalog/offers", params={"provider": "gcp", "limit": "1"}).json()
+    path = "/catalog/offers" if other else "/catalog/sites"
+    query = {"provider": "gcp"} | other | {"cursor": page["next_cursor"]}
+    answer = service.client.get(path, params=query)
+    assert answer.status_code == 400
+    (fault,) = answer.json()["errors"]
+    assert (fault["code"], fault["parameter"]) == ("unknown_cursor", "cursor")
+    conforms(answer, path, "get")
+
+
+@pytest.mark.parametrize(
+    ("path", "id"),
+    [
+        ("accelerators/H100", "nvidia-h100-sxm-80gb"),
+        ("models/meta-llama/Llama-3.1-8B", "llama-3.1-8b"),
+        ("models/meta-llama%2FLlama-3.1-8B", "llama-3.1-8b"),
+        ("sites/Germany", "grid:de"),
+    ],
+)
+def test_an_entry_is_found_by_what_people_call_it(service, path, id):
+    answer = service.client.get(f"/catalog/{path}")
+    assert answer.json()["id"] == id
+    plain = service.client.get(answer.headers["content-location"])
+    assert plain.content == answer.content
+
+
+def test_the_index_and_the_start_page_lead_to_all_there_is(service):
+    answer = service.client.get("/catalog")
+    conforms(answer, "/catalog", "get")
+    lists = answer.json()["lists"]
+    assert [one["name"] for one in lists] == [one.path for one in CATALOG_LISTS]
+    for one in lists:
+        assert service.client.get(one["href"]).json()["total"] == one["total"]
+    page = service.client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    for path in re.findall(r'<dt><a href="(.*?)"', page.text):
+        assert service.client.get(f"/{path}").status_code == 200

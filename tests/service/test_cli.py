@@ -38,10 +38,13 @@ def test_every_example_is_shown_with_its_bases_and_bridges(example, tmp_path):
     assert answer["id"] in done.output
 
 
-def test_json_is_what_the_service_answers(tmp_path):
+def test_json_is_the_bytes_that_the_service_answers(tmp_path):
     request = REQUESTS[0].request
     done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--format", "json"])
-    assert json.loads(done.stdout) == json.loads(quote_bytes(json.dumps(request).encode()))
+    assert done.stdout_bytes == quote_bytes(json.dumps(request).encode())
+    lines = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--format", "lines"])
+    assert json.loads(lines.stdout) == json.loads(done.stdout)
+    assert lines.stdout.count("\n") > 100
 
 
 def test_what_is_below_a_cent_or_an_hour_is_shown_with_its_digits(tmp_path):
@@ -221,7 +224,7 @@ def test_an_interval_is_drawn_as_two_lines_and_a_bound_as_one(tmp_path):
 def test_a_claim_in_json_is_what_the_service_answers(tmp_path):
     request = CLAIMS[0].request
     done = RUN.invoke(app, ["claim", file_of(tmp_path, request), "--format", "json"])
-    assert json.loads(done.stdout) == json.loads(claim_bytes(json.dumps(request).encode()))
+    assert done.stdout_bytes == claim_bytes(json.dumps(request).encode())
 
 
 def test_a_claim_that_cannot_be_read_is_refused_with_its_pointers(tmp_path):

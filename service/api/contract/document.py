@@ -123,16 +123,17 @@ def page_of(listing: CatalogList) -> Schema:
     """The answer of a list."""
     return {
         "type": "object",
-        "description": f"Some {listing.path} in the order of their ids.",
+        "description": f"Some {listing.path}.",
         "properties": {
             "items": {"type": "array", "items": reference(listing.row.__name__)},
+            "total": {"type": "integer", "description": "How many rows pass the filters."},
             "catalog": reference("CatalogStamp"),
             "next_cursor": {
                 "type": "string",
                 "description": "The `cursor` of the next page; absent on the last one.",
             },
         },
-        "required": ["items", "catalog"],
+        "required": ["items", "total", "catalog"],
         "additionalProperties": False,
     }
 

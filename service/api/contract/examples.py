@@ -602,7 +602,8 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "unreadable-request": Refused("unreadable-request", "the address cannot be decoded"),
     "unreadable-json": raised_by(decode_request, b'{"run": {"name": "DeepSeek-R1", "stages": [NaN'),
     "invalid-query": raised_by(read_query, [("limit", "1000"), ("page", "2")], PAGING),
-    "not-found": EntryNotFound(
+    "not-found": Refused("not-found", "There is nothing at this address"),
+    "unknown-entry": EntryNotFound(
         "nvidia-h100", listing="/catalog/accelerators", known=Names(SOME_ACCELERATORS)
     ),
     "quote-not-kept": QuoteNotKept(QUOTE_ID),

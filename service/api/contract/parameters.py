@@ -19,13 +19,15 @@ from service.core.catalog.catalog import (
     ReferenceRun,
     Site,
 )
+from service.core.names.kinds import NameKind
 from service.core.names.names import Names
 from service.core.request.envelope import START_PATTERN
 
-ID_PATTERN: Final = r"^[a-z0-9][a-z0-9._:-]{0,127}$(?!\n)"
+CURSOR_PATTERN: Final = r"^[0-9a-f]{16}\.[A-Za-z0-9_-]{1,172}$(?!\n)"
 MOST_ROWS: Final = 200
 USUAL_ROWS: Final = 50
 SHOWN_VALUES: Final = 20
+NO_NAMES: Final[Mapping[NameKind, Names]] = {}
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -39,11 +41,15 @@ class Choice(Struct, frozen=True, kw_only=True):
     description: str
     values: tuple[str, ...] = ()
     closed: bool = False
+    spelled: Names | None = None
+    """How the values are spelled. Those of a closed list are only ever spelled as they are."""
 
     def read(self, text: str) -> str | Fault:
         """The value, or why it is not allowed."""
         if text in self.values:
             return text
+        if self.spelled is not None and (meant := self.spelled.resolve(text)) in self.values:
+            return str(meant)
         few = len(self.values) <= SHOWN_VALUES
         detail = f"{self.name} {shown(text)} is not one of the {len(self.values)} known values"
         return Fault(
@@ -90,10 +96,16 @@ class Mark(Struct, frozen=True, kw_only=True):
 
     def read(self, text: str) -> str | Fault:
         """The mark, or why it is not allowed."""
-        if re.search(self.pattern, text):
-            return text
-        detail = f"{self.name} {shown(text)} is not what an earlier page handed out"
-        return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
+        return text if re.search(self.pattern, text) else unknown_mark(self.name, text)
+
+
+def unknown_mark(name: str, text: str) -> Fault:
+    """A mark that was not handed out by this list, filtered and sorted like this."""
+    detail = (
+        f"{name} {shown(text)} is not what an earlier page of this list, with these filters and in"
+        " this order, handed out; begin without it"
+    )
+    return Fault(code="unknown_cursor", detail=detail, parameter=name)
 
 
 class Day(Struct, frozen=True, kw_only=True):
@@ -140,7 +152,7 @@ PAGING: Final[tuple[Parameter, ...]] = (
     Mark(
         name="cursor",
         description="Where to go on: `next_cursor` of the page before.",
-        pattern=ID_PATTERN,
+        pattern=CURSOR_PATTERN,
     ),
 )
 
@@ -158,19 +170,49 @@ class CatalogList(Struct, frozen=True, kw_only=True):
     row: type
     entries: KnownName
     filters: Mapping[str, str]
+    sorts: tuple[str, ...] = ()
 
-    def parameters(self, rows: Sequence[Any] = ()) -> tuple[Parameter, ...]:
-        """The parameters of this list. Filters that are not closed take the values of the rows."""
+    def parameters(
+        self, rows: Sequence[Any] = (), names: Mapping[NameKind, Names] = NO_NAMES
+    ) -> tuple[Parameter, ...]:
+        """The parameters of this list. Filters that are not closed take the values of the rows.
+
+        `names` are those of the catalog, by which values are spelled.
+        """
         types = get_type_hints(self.row)
         filters = (
             Choice(name=name, description=words, values=closed, closed=True)
             if (closed := tuple(sorted(get_args(types[name]))))
-            else Choice(name=name, description=words, values=values_of(rows, name))
+            else open_choice(name, words, values_of(rows, name), names)
             for name, words in self.filters.items()
         )
-        return (*filters, *PAGING)
+        orders = tuple(sign + name for name in ("id", *self.sorts) for sign in ("", "-"))
+        order = Choice(
+            name="sort",
+            description="The member that rows are ordered by, the largest first with a minus. Rows "
+            "without it come last.",
+            values=orders,
+            closed=True,
+        )
+        return (*filters, order, *PAGING)
 
 
+def open_choice(
+    name: str, words: str, values: tuple[str, ...], names: Mapping[NameKind, Names]
+) -> Choice:
+    """A filter that takes the values of the rows, as people spell them."""
+    kind: NameKind | None = FILTERED_NAMES.get(name)
+    spelled = names[kind] if kind is not None and names else Names(values)
+    return Choice(name=name, description=words, values=values, spelled=spelled)
+
+
+FILTERED_NAMES: Final[Mapping[str, NameKind]] = {
+    "accelerator": "accelerator",
+    "provider": "provider",
+    "region": "region",
+    "model": "model",
+}
+"""The filters that take a name of the catalog."""
 CATALOG_LISTS: Final = (
     CatalogList(
         path="accelerators",
@@ -183,6 +225,7 @@ CATALOG_LISTS: Final = (
             "architecture": "Only devices of this architecture.",
             "form_factor": "Only devices of this form.",
         },
+        sorts=("name", "released", "memory_bytes"),
     ),
     CatalogList(
         path="offers",
@@ -196,6 +239,7 @@ CATALOG_LISTS: Final = (
             "price_kind": "Only prices of this kind.",
             "region": "Only offers in this region; the codes are the providers' own.",
         },
+        sorts=("price_per_device_hour", "observed_on", "devices"),
     ),
     CatalogList(
         path="models",
@@ -204,6 +248,7 @@ CATALOG_LISTS: Final = (
         row=ModelPreset,
         entries=ids.MODEL,
         filters={"organisation": "Only models of this organisation."},
+        sorts=("name", "released", "params_total"),
     ),
     CatalogList(
         path="sites",
@@ -216,6 +261,7 @@ CATALOG_LISTS: Final = (
             "provider": "Only regions of this provider.",
             "country": "Only sites in this country.",
         },
+        sorts=("name", "carbon_kg_co2e_per_kwh"),
     ),
     CatalogList(
         path="runs",
@@ -229,6 +275,7 @@ CATALOG_LISTS: Final = (
             "accelerator": "Only runs on this accelerator.",
             "benchmark_grade": "Only runs disclosed this well: A is best.",
         },
+        sorts=("date", "device_hours"),
     ),
     CatalogList(
         path="claims",

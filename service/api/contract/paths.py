@@ -66,6 +66,7 @@ def paths() -> dict[str, Schema]:
         "/quote/{id}": {"get": get_quote()},
         "/claim": {"post": create_claim()},
         "/claim/{id}": {"get": get_claim()},
+        "/catalog": catalog_index(),
         **{
             path: operation
             for listing in CATALOG_LISTS
@@ -247,6 +248,27 @@ def get_claim() -> Schema:
     }
 
 
+def catalog_index() -> Schema:
+    """GET /catalog."""
+    listed = {
+        "name": {"type": "string"},
+        "href": {"type": "string"},
+        "total": {"type": "integer"},
+        "filters": {"type": "array", "items": {"type": "string"}},
+    }
+    index = {
+        "lists": {"type": "array", "items": object_of(listed)},
+        "catalog": schema("CatalogStamp"),
+    }
+    return plain(
+        "getCatalog",
+        "catalog",
+        "The lists of the catalog",
+        {JSON: {"schema": object_of(index)}},
+        problems=("invalid-query",),
+    )
+
+
 def list_rows(listing: CatalogList) -> Schema:
     """GET /catalog/..."""
     row = listing.row.__name__
@@ -257,9 +279,10 @@ def list_rows(listing: CatalogList) -> Schema:
         "parameters": [*map(query_parameter, listing.parameters()), *conditional()],
         "responses": {
             **answer(
-                f"Some {listing.path} in the order of their ids; the last page has no "
+                f"Some {listing.path}, by id unless `sort` says otherwise; the last page has no "
                 "`next_cursor`.",
                 {JSON: {"schema": schema(f"{row}Page")}},
+                "Link",
                 links={
                     getter(listing): {
                         "operationId": getter(listing),
@@ -303,8 +326,9 @@ def get_row(listing: CatalogList) -> Schema:
             **answer(
                 f"The {listing.noun}, every number with its source.",
                 {JSON: {"schema": schema(listing.row.__name__)}},
+                "Content-Location",
             ),
-            **problem_references("invalid-query", "not-found", *EVERYWHERE),
+            **problem_references("invalid-query", "unknown-entry", *EVERYWHERE),
         },
     }
 
@@ -321,6 +345,7 @@ def document_paths() -> dict[str, Schema]:
     }
     page = {HTML: {"schema": {"type": "string"}}}
     return {
+        "/": plain("getStart", "documents", "A page to begin at", page),
         "/openapi.json": plain(
             "getContractAsJson",
             "documents",
@@ -341,7 +366,7 @@ def document_paths() -> dict[str, Schema]:
             "What a kind of problem means, and what to do about it",
             {**page, TEXT: {"schema": {"type": "string"}}},
             parameters=[slug],
-            problems=("not-found",),
+            problems=("unknown-entry",),
         ),
     }
 
@@ -495,10 +520,11 @@ def headers() -> dict[str, Schema]:
             "Where the answer can be had again.",
             {
                 "type": "string",
-                "pattern": "^/(quote/q|claim/c)_[0-9a-f]{64}(\\?.+)?$(?!\\n)",
+                "pattern": "^/(quote/q_|claim/c_|catalog/).+$(?!\\n)",
             },
         ),
         "Server-Timing": header("Milliseconds by phase.", text),
+        "Link": header("The first page and the next one (RFC 8288).", text),
         "RunQuote-Prices": header(
             "How the answer stands today (UTC), as a dictionary of structured fields (RFC 9651): "
             "`on`, the day; `valid`, whether its prices still count as current; and of prices of "
@@ -530,7 +556,7 @@ def responses() -> dict[str, Schema]:
         **{
             response_name(slugs): problem_response(slugs)
             for slugs in (
-                ("not-found",),
+                ("unknown-entry",),
                 ("quote-not-kept",),
                 ("claim-not-kept",),
                 ("unreadable-json",),

@@ -1,8 +1,11 @@
 """GET /catalog/...: what the service knows, filtered and paged, with sources."""
 
-from collections.abc import Mapping
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Request, Response, get
@@ -15,21 +18,37 @@ from service.api.contract.parameters import (
     Parameter,
     query_items,
     read_query,
+    unknown_mark,
 )
 from service.api.http.negotiation import JSON, check_accepts
-from service.api.refusing.errors import EntryNotFound
+from service.api.refusing.errors import EntryNotFound, InvalidQuery
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
+from service.core.figures.ledger import Ledger
+from service.core.figures.sources import Datum
+from service.core.names.kinds import NameKind
 from service.core.names.names import Names
 from service.editions.shelf import Shelf
 
 CACHE_CONTROL: Final = "public, max-age=300"
+DESCENDING: Final = "-"
+PRICE: Final = "price_per_device_hour"
+CHECK_DIGITS: Final = 16
+KIND_OF_ROWS: Final[Mapping[str, NameKind]] = {
+    "accelerators": "accelerator",
+    "offers": "offer",
+    "models": "model",
+    "sites": "site",
+    "runs": "run",
+}
+"""The kind of names that the ids of each list are."""
 
 
 class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Some rows of a list, and where the next ones begin."""
+    """Some rows of a list, how many pass the filters, and where the next ones begin."""
 
     items: tuple[Any, ...]
+    total: int
     catalog: CatalogStamp
     next_cursor: str | UnsetType = UNSET
 
@@ -41,26 +60,85 @@ class Listed(Struct, frozen=True):
     parameters: tuple[Parameter, ...]
     known: Names
     stamp: CatalogStamp
+    orders: Callable[[str], tuple[str, ...]]
+    """The ids in the order that a `sort` asks for."""
 
 
 def catalog_routes(shelf: Shelf) -> list[HTTPRouteHandler]:
-    """A list and an entry route for each kind of row, over the edition that is current."""
-    return [route for listing in CATALOG_LISTS for route in _routes_of(shelf, listing)]
+    """The index, and a list and an entry route for each kind of row, over the current edition."""
+    return [
+        index_route(shelf),
+        *(one for listing in CATALOG_LISTS for one in _routes(shelf, listing)),
+    ]
+
+
+def index_route(shelf: Shelf) -> HTTPRouteHandler:
+    """GET /catalog: the lists that there are."""
+
+    @get("/catalog", sync_to_thread=False)
+    def index(request: Request[Any, Any, Any]) -> Response[bytes]:
+        check_accepts(request.headers.get("accept"), JSON)
+        read_query(query_items(request.scope["query_string"]), ())
+        catalog = shelf.current.catalog
+        lists = [
+            {
+                "name": one.path,
+                "href": f"/catalog/{one.path}",
+                "total": len(getattr(catalog, one.rows)),
+                "filters": tuple(one.filters),
+            }
+            for one in CATALOG_LISTS
+        ]
+        stamp = CatalogStamp(version=catalog.version, digest=catalog.digest)
+        return _answer(msgspec.json.encode({"lists": lists, "catalog": stamp}))
+
+    return index
 
 
 def listed_in(catalog: Catalog, listing: CatalogList) -> Listed:
     """A list of the catalog."""
     rows: dict[str, Any] = getattr(catalog, listing.rows)
+    kind = KIND_OF_ROWS.get(listing.path)
+
+    @cache
+    def orders(sort: str) -> tuple[str, ...]:
+        return sorted_ids(rows, sort, usd=catalog.usd_by_offer)
+
     return Listed(
         rows=rows,
-        parameters=listing.parameters(tuple(rows.values())),
-        known=Names(rows),
+        parameters=listing.parameters(tuple(rows.values()), catalog.names),
+        known=Names(rows) if kind is None else catalog.names[kind],
         stamp=CatalogStamp(version=catalog.version, digest=catalog.digest),
+        orders=orders,
     )
 
 
-def _routes_of(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
+def sorted_ids(rows: Mapping[str, Any], sort: str, *, usd: Mapping[str, float]) -> tuple[str, ...]:
+    """The ids of rows by a member, and by id where it is the same. Rows without it come last.
+
+    `usd` has the prices of offers in dollars, by which those in other currencies are compared.
+    """
+    name = sort.removeprefix(DESCENDING)
+    ids = sorted(rows, reverse=sort.startswith(DESCENDING))
+    if name == "id":
+        return tuple(ids)
+    values = {id: usd.get(id) if name == PRICE else value_of(rows[id], name) for id in rows}
+    having = [id for id in ids if values[id] is not None]
+    having.sort(key=values.__getitem__, reverse=sort.startswith(DESCENDING))  # type: ignore[arg-type]
+    return (*having, *(id for id in sorted(rows) if values[id] is None))
+
+
+def value_of(row: Any, name: str) -> float | str | None:
+    """The value of a member that rows are sorted by. None if the row has none."""
+    value = getattr(row, name)
+    if isinstance(value, Datum):
+        return Ledger().take(value).central
+    return None if value is UNSET or value == "" else value
+
+
+def _routes(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
     made = {"": listed_in(shelf.current.catalog, listing)}
+    path = f"/catalog/{listing.path}"
 
     def current() -> Listed:
         """The list of the current edition. It is made once, when that edition is first asked."""
@@ -69,51 +147,86 @@ def _routes_of(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ..
             made[""] = listed_in(catalog, listing)
         return made[""]
 
-    @get(f"/catalog/{listing.path}", sync_to_thread=False)
+    @get(path, sync_to_thread=False)
     def list_rows(request: Request[Any, Any, Any]) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
         listed = current()
         query = read_query(query_items(request.scope["query_string"]), listed.parameters)
-        page = page_of(listed.rows, query, listing=listing, stamp=listed.stamp)
-        return _answer(msgspec.json.encode(page))
+        page = page_of(listed, query, listing=listing)
+        return _answer(msgspec.json.encode(page), links=links_of(path, query, page.next_cursor))
 
-    @get(f"/catalog/{listing.path}/{{id:str}}", sync_to_thread=False)
+    @get(f"{path}/{{id:path}}", sync_to_thread=False)
     def one_row(request: Request[Any, Any, Any], id: str) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
         read_query(query_items(request.scope["query_string"]), ())
-        listed = current()
-        if id not in listed.rows:
-            raise EntryNotFound(id, listing=f"/catalog/{listing.path}", known=listed.known)
-        return _answer(msgspec.json.encode(listed.rows[id]))
+        listed, asked = current(), id.removeprefix("/")
+        meant = listed.known.resolve(asked)
+        if meant is None:
+            raise EntryNotFound(asked, listing=path, known=listed.known)
+        return _answer(msgspec.json.encode(listed.rows[meant]), location=f"{path}/{meant}")
 
     return list_rows, one_row
 
 
-def page_of(
-    rows: Mapping[str, Any], query: Mapping[str, Any], *, listing: CatalogList, stamp: CatalogStamp
-) -> Page:
-    """The rows that pass the filters, in the order of their ids, from the cursor on."""
+def page_of(listed: Listed, query: Mapping[str, Any], *, listing: CatalogList) -> Page:
+    """The rows that pass the filters, in the order that is asked for, from the cursor on.
+
+    Raises `InvalidQuery` for a cursor of another list.
+    """
     wanted = {name: query[name] for name in listing.filters if name in query}
-    ids = sorted(id for id, row in rows.items() if _passes(row, wanted))
-    after = query.get("cursor", "")
-    rest = [id for id in ids if id > after]
-    limit = int(query["limit"])
-    page = rest[:limit]
+    sort = query.get("sort", "id")
+    ids = [id for id in listed.orders(sort) if _passes(listed.rows[id], wanted)]
+    question = msgspec.json.encode([listing.path, sort, wanted], order="sorted")
+    begin = _after(query["cursor"], ids, question) if "cursor" in query else 0
+    end = begin + int(query["limit"])
     return Page(
-        items=tuple(rows[id] for id in page),
-        catalog=stamp,
-        next_cursor=page[-1] if len(rest) > limit else UNSET,
+        items=tuple(listed.rows[id] for id in ids[begin:end]),
+        total=len(ids),
+        catalog=listed.stamp,
+        next_cursor=cursor_of(ids[end - 1], question) if end < len(ids) else UNSET,
     )
+
+
+def cursor_of(id: str, question: bytes) -> str:
+    """The mark of the last row of a page, which holds for this list, filtered and sorted so."""
+    check = sha256(question + b"\n" + id.encode()).hexdigest()[:CHECK_DIGITS]
+    return f"{check}.{urlsafe_b64encode(id.encode()).decode().rstrip('=')}"
+
+
+def _after(cursor: str, ids: Sequence[str], question: bytes) -> int:
+    """The place after the row that a cursor marks. Raises `InvalidQuery` if it marks none."""
+    try:
+        coded = cursor.partition(".")[2]
+        id = urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode()
+        place = ids.index(id)
+    except ValueError:
+        raise InvalidQuery([unknown_mark("cursor", cursor)]) from None
+    if cursor_of(id, question) != cursor:
+        raise InvalidQuery([unknown_mark("cursor", cursor)])
+    return place + 1
+
+
+def links_of(path: str, query: Mapping[str, Any], next_cursor: str | UnsetType) -> str:
+    """The `Link` header of a page (RFC 8288): the first page, and the next if there is one."""
+    same = {name: value for name, value in query.items() if name != "cursor"}
+    links = [f'<{path}?{urlencode(same)}>; rel="first"']
+    if next_cursor is not UNSET:
+        links.append(f'<{path}?{urlencode({**same, "cursor": next_cursor})}>; rel="next"')
+    return ", ".join(links)
 
 
 def _passes(row: Any, wanted: Mapping[str, str]) -> bool:
     return all(getattr(row, name) == value for name, value in wanted.items())
 
 
-def _answer(body: bytes) -> Response[bytes]:
+def _answer(body: bytes, *, links: str = "", location: str = "") -> Response[bytes]:
     headers = {
         "ETag": f'"{sha256(body).hexdigest()[:32]}"',
         "Cache-Control": CACHE_CONTROL,
         "Vary": "accept",
     }
+    if links:
+        headers["Link"] = links
+    if location:
+        headers["Content-Location"] = quote(location)
     return Response(body, media_type=JSON, headers=headers)

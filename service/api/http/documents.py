@@ -15,6 +15,7 @@ from service.api.http.pages import (
     problem_page,
     problem_text,
     problems_page,
+    start_page,
 )
 from service.api.refusing.errors import EntryNotFound
 from service.api.refusing.problems import KINDS
@@ -62,6 +63,7 @@ def document_routes() -> list[HTTPRouteHandler]:
         one_document("/openapi.json", published("openapi.json"), JSON),
         one_document("/openapi.yaml", published("openapi.yaml"), YAML),
         one_document("/docs", docs_page(), HTML),
+        one_document("/", start_page().encode(), HTML),
         one_document("/problems", problems_page().encode(), HTML),
         asset,
         problem,

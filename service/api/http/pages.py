@@ -88,6 +88,32 @@ def problems_page() -> str:
     return framed("Problems", f"<dl>{rows}</dl>", root="")
 
 
+START: Final = (
+    ("docs", "The contract", "Every operation, with examples to try."),
+    ("catalog", "The catalog", "What is known: devices, offers, models, sites, published runs."),
+    ("problems", "Problems", "What each refusal means, and what to do about it."),
+    ("openapi.json", "OpenAPI as JSON", "The contract for programs."),
+    ("openapi.yaml", "OpenAPI as YAML", "The same to read."),
+    ("readyz", "Readiness", "The engine and the editions of the catalog that answer."),
+)
+"""Where the start page leads: address, title and what is there."""
+
+
+def start_page() -> str:
+    """What the service does, and where to go on, as HTML."""
+    rows = "".join(
+        f'<dt><a href="{path}">{escape(title)}</a></dt><dd>{escape(words)}</dd>'
+        for path, title, words in START
+    )
+    return framed(
+        "What an AI training run costs",
+        "<p>Post a description of a run and of its cluster to <code>/quote</code>, and get a bill "
+        "line by line, with an interval and with the source of every figure. Put a published "
+        f"figure to the test at <code>/claim</code>.</p><dl>{rows}</dl>",
+        root="",
+    )
+
+
 def framed(title: str, content: str, *, root: str) -> str:
     """A page around this content. `root` leads from its address to that of the service."""
     return (

@@ -34,6 +34,7 @@ Code: TypeAlias = Literal[
     "unknown_accelerator",
     "unknown_book_rate",
     "unknown_catalog",
+    "unknown_cursor",
     "unknown_entry",
     "unknown_generation",
     "unknown_kind",
@@ -110,7 +111,7 @@ class EntryNotFound(Refused):
         detail = f"{listing} has no entry {shown(entry_id)}"
         close = known.nearest(entry_id[:LONGEST_COMPARED_CHARACTERS])
         fault = Fault(code="unknown_entry", detail=detail, nearest=close)
-        super().__init__("not-found", detail, errors=[fault])
+        super().__init__("unknown-entry", detail, errors=[fault])
 
 
 class QuoteNotKept(Refused):

@@ -230,6 +230,7 @@ EDGE: Final = (
             "out_of_bounds",
             "pattern_mismatch",
             "repeated_parameter",
+            "unknown_cursor",
             "unknown_parameter",
         ),
     ),
@@ -237,9 +238,15 @@ EDGE: Final = (
         slug="not-found",
         status=404,
         title="There is nothing at this address",
-        meaning="No operation has this path, or the catalog has no entry of this id.",
-        remedy="The contract at /openapi.json lists all paths, the lists under /catalog all ids. "
-        "`nearest` names ids that look alike.",
+        meaning="No operation has this path.",
+        remedy="The contract at /openapi.json lists all paths.",
+    ),
+    Kind(
+        slug="unknown-entry",
+        status=404,
+        title="The list has no entry of this id",
+        meaning="The address is that of an entry of a list, and the list has none of this id.",
+        remedy="Take one of `nearest`, which are ids that look alike, or one that the list has.",
         codes=("unknown_entry",),
     ),
     Kind(
@@ -405,6 +412,7 @@ BEFORE_ANY_OPERATION: Final = frozenset(
         "head-timeout",
         "head-too-large",
         "http-version",
+        "not-found",
         "unreadable-request",
     )
 )
