@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTRACT_LINT := tests/contract/lint
 REDOCLY := $(CONTRACT_LINT)/node_modules/@redocly/cli/bin/cli.js
+CLIENTS_NODE := tests/clients/node
+TSC := $(CLIENTS_NODE)/node_modules/typescript/bin/tsc
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
@@ -55,9 +57,13 @@ check: static ## check format, lint, types, import contracts and the core: befor
 	$(BIN)/pytest tests/core
 
 .PHONY: test
-test: static check-generated $(REDOCLY) ## run every check but the fits
+test: static check-generated $(REDOCLY) $(VENV)/clients.stamp ## run every check but the fits and compiled clients
 	@$(NODE) $(REDOCLY) lint --config $(CONTRACT_LINT)/redocly.yaml openapi/openapi.yaml
 	$(BIN)/pytest
+
+.PHONY: clients
+clients: $(VENV)/clients.stamp $(TSC) ## generate clients in other languages, compile and use them, in minutes
+	$(BIN)/pytest tests/clients -m toolchain
 
 .PHONY: static
 static: $(VENV)/dev.stamp
@@ -120,12 +126,14 @@ lock: $(VENV)/dev.stamp ## resolve the dependencies anew and lock them by hash
 	$(LOCK) --upgrade --output-file requirements/dev.txt pyproject.toml --group dev \
 		--constraint requirements/run.txt --constraint requirements/build.txt
 	$(LOCK) --upgrade --output-file requirements/peers.txt --group peers
+	$(LOCK) --upgrade --output-file requirements/clients.txt --group clients
 	cd $(CONTRACT_LINT) && $(NPM) update --package-lock-only
-	@! grep -nE '"resolved"|://[^"]*/-/|^--|^[^#]*://' requirements/*.txt $(CONTRACT_LINT)/package-lock.json || { echo "a lock names a host" >&2; exit 1; }
+	cd $(CLIENTS_NODE) && $(NPM) update --package-lock-only
+	@! grep -nE '"resolved"|://[^"]*/-/|^--|^[^#]*://' requirements/*.txt $(CONTRACT_LINT)/package-lock.json $(CLIENTS_NODE)/package-lock.json || { echo "a lock names a host" >&2; exit 1; }
 
 .PHONY: clean
 clean: ## forget the environment and everything remembered
-	rm -rf $(VENV) .cache .hypothesis $(CONTRACT_LINT)/node_modules build dist
+	rm -rf $(VENV) .cache .hypothesis $(CONTRACT_LINT)/node_modules $(CLIENTS_NODE)/node_modules build dist
 
 # The private environment. A change of a lock builds it anew, so nothing lingers in it.
 
@@ -153,6 +161,18 @@ $(VENV)/peers.stamp: $(VENV)/dev.stamp requirements/peers.txt
 	@"$(PYTHON)" -m venv --clear $(VENV)/peers
 	@$(VENV)/peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
 		--require-hashes --requirement requirements/peers.txt
+	@touch $@
+
+$(VENV)/clients.stamp: $(VENV)/dev.stamp requirements/clients.txt
+	@echo "Adding the generators of clients"
+	@"$(PYTHON)" -m venv --clear $(VENV)/clients
+	@$(VENV)/clients/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+		--require-hashes --requirement requirements/clients.txt
+	@touch $@
+
+$(TSC): $(CLIENTS_NODE)/package-lock.json | $(VENV)/dev.stamp
+	@echo "Adding the generators of clients in TypeScript"
+	@cd $(CLIENTS_NODE) && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
 $(REDOCLY): $(CONTRACT_LINT)/package-lock.json | $(VENV)/dev.stamp

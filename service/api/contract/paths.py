@@ -36,7 +36,11 @@ EVERYWHERE: Final = ("method-not-allowed", "not-acceptable", "internal-error")
 UNKNOWN_NAMES: Final = {
     kind.slug for error, kind in DOMAIN.items() if issubclass(error, UnknownName)
 }
-ALIKE: Final = UNKNOWN_NAMES - {"unknown-accelerator"}
+ALIKE: Final = (UNKNOWN_NAMES - {"unknown-accelerator"}) | {
+    "speed-above-peak",
+    "stage-cycle",
+    "too-much-to-compute",
+}
 """Problems that look like that of an unknown accelerator; their own pages show each."""
 
 UNKNOWN_VALUE: Final = " A value that no row has is refused with the nearest ones."
