@@ -232,7 +232,10 @@ def java(at: Path) -> list[str]:
     compiler = program("javac", "apt-get install default-jdk-headless")
     packages = "apt-get install libgeronimo-annotation-1.3-spec-java libjsr305-java"
     jars = [there(DEBIAN_JARS / name, packages) for name in ANNOTATIONS]
-    options = ("--additional-properties", "openApiNullable=false,library=native")
+    # Otherwise the client sends empty lists for those that are left out, and an empty `after` says
+    # that a stage waits for none.
+    choices = "library=native,openApiNullable=false,containerDefaultToNull=true"
+    options = ("--additional-properties", choices)
     generated("java", at, *options, "--type-mappings", "OffsetDateTime=String")
     sources = at / "src" / "main" / "java"
     for dated in sources.rglob("RFC3339*.java"):

@@ -332,11 +332,20 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
 
 def printed_meanings() -> str:
     """The codes in words, as the contract describes them."""
+    rows = (f"* `{code}` ({kind.severity}): {kind.meaning}" for code, kind in WARNINGS.items())
+    first = "What was found; codes may be added. docs/warnings.md says what to do about each."
+    return "\n".join((first, "", *rows))
+
+
+def advice_table() -> str:
+    """The codes with what to do about each, as docs/warnings.md prints them."""
     rows = (
-        f"* `{code}` ({kind.severity}): {kind.meaning} {kind.advice}"
+        f"| `{code}` | {kind.severity} | {kind.meaning} | {kind.advice} |"
         for code, kind in WARNINGS.items()
     )
-    return "\n".join(("What was found; codes may be added.", "", *rows))
+    return "\n".join(
+        ("| code | severity | what was found | what to do |", "| --- | --- | --- | --- |", *rows)
+    )
 
 
 class LikelyMistake(Answer, frozen=True, kw_only=True):
