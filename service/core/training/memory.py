@@ -216,20 +216,14 @@ def activation_bytes_per_token_layer(
     activated = matmul * width.inner / tp
     dispatched = (matmul * width.dispatched + 8 * a.experts * a.moe_layers / a.layers) / tp
     scores = score_bytes / tp
-    gate = element * width.inner / tp if a.ffn_matrices > GATELESS_MATRICES else 0.0
-    whole_norms = a.norm_params <= a.hidden_size
-    norms = FP32_BYTES * a.norms_per_layer * a.hidden_size * whole_norms / wide
     whole = (
-        residual / wide
-        + query
-        + kv
-        + output
-        + scores
-        + pre_activations
-        + activated
-        + dispatched
-        + eager_copies * (gate + norms)
+        residual / wide + query + kv + output + scores + pre_activations + activated + dispatched
     )
+    if eager_copies:
+        gate = element * width.inner / tp if a.ffn_matrices > GATELESS_MATRICES else 0.0
+        whole_norms = a.norm_params <= a.hidden_size
+        norms = FP32_BYTES * a.norms_per_layer * a.hidden_size * whole_norms / wide
+        whole = whole + eager_copies * (gate + norms)
     normed = 2 * matmul * a.hidden_size / wide
     dropped = scores + activated + normed + (query + kv if a.latent else 0.0)
     full = element * a.hidden_size / wide
@@ -417,10 +411,8 @@ def _at_its_fullest(stage: _Stage, states: _States, passes: _Passes, buffers: Re
     What the other needs stays in the allocator's blocks, unless it fits into those of the fuller.
     """
     stack = stage.stack
-    backward = passes.activations + passes.logits + buffers
-    fragments = stack.fragmentation + stack.sharded_fragmentation * _gathers(stage.layout)
-    reserve = stack.context + where(devices_of(stage.layout) > 1, stack.collective, 0.0)
-    if stack.standing_gradients and not stack.step_copies:
+    reserve = stack.context + minimum(devices_of(stage.layout) - 1.0, 1.0) * stack.collective
+    if stack.standing_gradients and not stack.step_copies and not stack.fragmentation:
         memory = DeviceMemory(
             weights=states.weights,
             gradients=states.gradients,
@@ -428,9 +420,11 @@ def _at_its_fullest(stage: _Stage, states: _States, passes: _Passes, buffers: Re
             activations=passes.activations,
             logits=passes.logits,
             buffers=buffers,
-            reserve=reserve + fragments * backward if stack.fragmentation else reserve,
+            reserve=reserve,
         )
         return _Held(memory, passes.kept_logits)
+    backward = passes.activations + passes.logits + buffers
+    fragments = stack.fragmentation + stack.sharded_fragmentation * _gathers(stage.layout)
     accumulates = where(stage.micro_batches > 1, 1.0, 0.0)
     standing = 1.0 if stack.standing_gradients else accumulates
     unbuilt = (1.0 - standing) * states.gradients
