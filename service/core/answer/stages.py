@@ -69,6 +69,8 @@ class LayoutAnswer(Answer, frozen=True, kw_only=True):
     recompute: Recompute
     recompute_share: float
     offload_share: float
+    optimizer_offload: bool
+    weight_offload: bool
     pipeline_schedule: PipelineSchedule
     expert_overlap: bool
     devices_used: int

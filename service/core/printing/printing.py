@@ -354,6 +354,8 @@ def printed_layout(layout: Layout) -> LayoutAnswer:
         recompute=RECOMPUTE_NAME[float(layout.recompute)],
         recompute_share=float(layout.recompute_share),
         offload_share=float(layout.offload_share),
+        optimizer_offload=bool(layout.optimizer_offload),
+        weight_offload=bool(layout.weight_offload),
         pipeline_schedule=SCHEDULE_NAME[float(layout.pipeline_schedule)],
         expert_overlap=bool(layout.expert_overlap),
         devices_used=int(devices_of(layout)),

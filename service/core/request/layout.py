@@ -24,5 +24,7 @@ class LayoutRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     recompute: Recompute | UnsetType = UNSET  # the least that fits
     recompute_share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     offload_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    optimizer_offload: bool = False  # optimizer states live in the host's memory
+    weight_offload: bool = False  # sharded weights too, until they are gathered
     pipeline_schedule: PipelineSchedule = "1f1b"  # interleaved where virtual_stages is above 1
     expert_overlap: bool | UnsetType = UNSET  # on under dualpipe

@@ -234,10 +234,11 @@ class LoraTuning(Wire, tag_field="kind", tag="lora", frozen=True, kw_only=True):
 
 
 class QloraTuning(Wire, tag_field="kind", tag="qlora", frozen=True, kw_only=True):
-    """Low-rank adapters are trained beside frozen weights of four bits."""
+    """Low-rank adapters are trained beside frozen weights of four bits, or of eight."""
 
     rank: Rank = 16.0
     target: AdapterTarget = "all_linear"
+    bits: Literal[4, 8] = 4
 
 
 TuningMethod: TypeAlias = FullTuning | FrozenTuning | LoraTuning | QloraTuning

@@ -185,7 +185,9 @@ def trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableSha
             trained_share_of_adapters(architecture=model.architecture, rank=rank, target=target)
         ),
         adapters=True,
-        weight_bytes=QLORA_BYTES_PER_WEIGHT if isinstance(method.said, QloraTuning) else 0.0,
+        weight_bytes=QLORA_BYTES_PER_WEIGHT[method.said.bits]
+        if isinstance(method.said, QloraTuning)
+        else 0.0,
         flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **structure, **adapters),
         flop_per_token=work.derive(
             adapter_flop_per_token, "flop_per_token", **structure, **adapters

@@ -355,9 +355,11 @@ def _states(stage: _Stage, *, shared: _Shard, routed: _Shard, vocabulary: Real) 
             weights = weights + where(zero >= 3, narrow / part.ranks, narrow)
         gradients = gradients + where(zero >= 2, split, part.params)
         updated = updated + where(zero >= 1, split, part.params)
-    updated = recipe.trained_share * updated
+    here, layout = 1.0 - stage.layout.optimizer_offload, stage.layout
+    updated = recipe.trained_share * updated * here
+    gradients = gradients * where(zero >= 2, here, 1.0)
     return _States(
-        weights=weights,
+        weights=weights * (1.0 - layout.weight_offload),
         gradients=recipe.trained_share * stack.gradient * gradients,
         optimizer_states=(optimizer.master + optimizer.states) * updated,
         step_copies=stack.step_copies * (optimizer.master or weight) * updated,

@@ -55,6 +55,8 @@ class Layout(NamedTuple):
     recompute: Real = 0.0  # 0 none, 1 selective, 2 full
     recompute_share: Real = 1.0  # of the layers, those to which `recompute` applies
     offload_share: Real = 0.0  # of the kept activations that are moved to host memory
+    optimizer_offload: Real = 0.0  # 1: optimizer states, and gradients from ZeRO-2 on, on the host
+    weight_offload: Real = 0.0  # 1: weights that ZeRO-3 splits are on the host
     expert_tensor_parallel: Real = 1.0  # ranks over which one expert's matrices are split
     shard_ranks: Real = (
         0.0  # ranks over which ZeRO splits states; 0: all data- and context-parallel ones
@@ -228,6 +230,7 @@ def illegalities(
             "must divide the sequence",
             sequence_length % layout.context_parallel != 0,
         ),
+        ("weight_offload", "needs zero_stage 3", layout.weight_offload > layout.zero_stage / 3),
         ("expert_parallel", "must divide the experts", max(1.0, a.experts) % owners != 0),
         ("expert_parallel", "must divide tensor x context x data parallel", ranks % owners != 0),
         ("data_parallel", "must divide the global batch", sequences % 1 != 0),

@@ -165,6 +165,8 @@ def _layout_of(request: LayoutRequest, *, devices: float) -> Layout:
         sequence_parallel=float(sequence_parallel),
         recompute_share=request.recompute_share,
         offload_share=request.offload_share,
+        optimizer_offload=float(request.optimizer_offload or request.weight_offload),
+        weight_offload=float(request.weight_offload),
         pipeline_schedule=SCHEDULE_CODE[request.pipeline_schedule],
         expert_overlap=float(expert_overlap),
     )

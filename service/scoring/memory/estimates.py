@@ -30,6 +30,8 @@ from service.scoring.steps.software import framework_by_words
 
 Parts = dict[str, Any]
 
+WEIGHTS_SHARDED: Final = 3.0
+"""The ZeRO stage from which weights are split."""
 STEP_TOKENS: Final = 16
 """Micro-batches of a step. Memory hardly depends on it, once there is more than one."""
 DEFAULT_LENGTH: Final = 2048.0
@@ -59,7 +61,7 @@ OPTIMIZERS: Final = (
 )
 FEW_PARAMETERS: Final = ("lora", "adapter", "dora", "ia3", "prefix")
 RANK: Final = re.compile(r"\br(\d+)\b")
-QUANTISED_BITS: Final = 4.0
+QUANTISED_BITS: Final = (4.0, 8.0)
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
@@ -114,7 +116,8 @@ def work_of(fact: MemoryFact, model: Any) -> Parts:
             "micro_batch": micro,
             "zero_stage": zero_stage_of(fact),
         }
-        | recompute_of(fact),
+        | recompute_of(fact)
+        | offload_of(fact),
     } | software_of(fact)
 
 
@@ -168,8 +171,10 @@ def method_of(fact: MemoryFact) -> Parts:
         return {"kind": "full"}
     rank = RANK.search(said)
     target = next((name for word, name in TARGETS if word in said), "query_value")
-    kind = "qlora" if fact.base_bits == QUANTISED_BITS else "lora"
-    return {"kind": kind, "target": target} | ({"rank": float(rank[1])} if rank else {})
+    found: Parts = {"kind": "lora", "target": target}
+    if fact.base_bits in QUANTISED_BITS:
+        found |= {"kind": "qlora", "bits": int(fact.base_bits or 0)}
+    return found | ({"rank": float(rank[1])} if rank else {})
 
 
 def precision_of(fact: MemoryFact) -> str:
@@ -181,10 +186,21 @@ def precision_of(fact: MemoryFact) -> str:
 def zero_stage_of(fact: MemoryFact) -> float:
     """The ZeRO stage: as printed, 3 for fully sharded data parallelism, 0 for replicas."""
     said = str(fact.zero or "").lower()
+    if "grad_op" in said or "grad op" in said:
+        return 2.0
     stage = re.search(r"[0-3]", said.replace("fsdp2", "fsdp"))
     if stage:
         return float(stage[0])
     return 3.0 if "fsdp" in said else 0.0
+
+
+def offload_of(fact: MemoryFact) -> Parts:
+    """What lives in the host's memory, if the row says so: with FSDP the weights too."""
+    sharding, optimizer = str(fact.zero or "").lower(), (fact.optimizer or "").lower()
+    if "offload" in sharding and zero_stage_of(fact) >= WEIGHTS_SHARDED:
+        return {"weight_offload": True}
+    offloads = "offload" in sharding or "cpu" in optimizer or "offload" in optimizer
+    return {"optimizer_offload": True} if offloads else {}
 
 
 def recompute_of(fact: MemoryFact) -> Parts:

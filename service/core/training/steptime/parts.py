@@ -36,6 +36,16 @@ from service.core.training.steptime.machine import Machine, Recipe
 from service.core.training.steptime.work import StepWork, work_of
 
 WEIGHT_BYTES = 2.0
+HOST_BYTE_PER_S = 20e9
+"""What a device's link to its host carries, one way. Source: PCIe 4.0 x16, at two thirds."""
+HOST_UPDATE_BYTES = 4.0
+"""Of a parameter, to the host and back: 16 bits of gradient, 16 of weight."""
+HOST_UPDATE_S = 2.5e-10
+"""Of a parameter's update on a host that does nothing else.
+
+Source: ZeRO-Offload (arXiv 2101.06840, table 4): 0.2 to 0.3 s for a billion parameters.
+"""
+DEVICES_OF_HOST = 8.0
 UPDATE_BYTES = 50.0
 """Bytes that an update reads and writes for each parameter: states, master, gradient and weight.
 
@@ -360,7 +370,8 @@ def _sharding_s(at: MicroBatch, *, params: Real, stage: Real) -> Real:
     beside = np.cbrt(stage * stage * stage + comm * comm * comm) - stage
     layers = at.work.layers / at.layout.pipeline_parallel
     exposed = beside + c.shard_sum * minimum(stage, comm) + c.shard_layer_s * layers
-    return where(at.layout.zero_stage >= SHARDED_WEIGHTS, exposed, 0.0)
+    fetched = c.shard_bytes * params / ranks / HOST_BYTE_PER_S * at.layout.weight_offload
+    return where(at.layout.zero_stage >= SHARDED_WEIGHTS, exposed + fetched, 0.0)
 
 
 def _replicas_s(at: MicroBatch, *, params: Real) -> Real:
@@ -373,10 +384,12 @@ def _replicas_s(at: MicroBatch, *, params: Real) -> Real:
 
 
 def _optimizer_s(at: MicroBatch, *, params: Real) -> Real:
-    """Seconds to update the parameters of a device, through memory."""
+    """Seconds to update the parameters of a device, through its memory or on the host."""
     ranks = at.layout.data_parallel * at.layout.context_parallel
     mine = params / where(at.layout.zero_stage >= 1, ranks, 1 / stage_copies(at.layout))
-    return UPDATE_BYTES * mine / at.memory_rate
+    sharing = minimum(ranks, DEVICES_OF_HOST)
+    host = (HOST_UPDATE_S * sharing + HOST_UPDATE_BYTES / HOST_BYTE_PER_S) * mine
+    return where(at.layout.optimizer_offload > 0, host, UPDATE_BYTES * mine / at.memory_rate)
 
 
 def _norm4(a: Real, b: Real) -> Real:
