@@ -8,14 +8,16 @@ they can do in some seconds.
 
 import asyncio
 import multiprocessing
+import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import CancelledError as FutureCancelled
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
 from math import ceil
 from typing import Final, TypeVar
 
 import structlog
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 log = structlog.get_logger("runquote")
 
@@ -85,7 +87,7 @@ class Pool:
     """Worker processes for costly work, each task with a deadline.
 
     Tasks are functions of modules, with arguments that can be pickled. A pool belongs to one event
-    loop.
+    loop, which never waits while processes start or end: threads do that.
     """
 
     def __init__(self, *, workers: int, most_waiting_s: float, deadline_s: float) -> None:
@@ -96,67 +98,90 @@ class Pool:
         self._deadline_s = deadline_s
         self._pool = self._new()
         self._starting: asyncio.Future[bool] | None = None
+        self._ended = 0
 
     def _new(self) -> ProcessPool:
         return ProcessPool(max_workers=self._workers, context=self._context)
 
-    async def _started(self) -> bool:
-        """Whether the workers run. They are started when they are first needed, beside the loop.
-
-        That takes a second: the process that they are forked from imports the engine, and warms up.
-        """
-        if self._starting is None:
-            self._starting = asyncio.ensure_future(asyncio.to_thread(_runs, self._pool))
-        return await asyncio.shield(self._starting) and self._pool.active
-
     async def run(self, task: Callable[..., T], *arguments: object, seconds: float) -> T:
         """The result of a task that takes about so many seconds.
 
-        Raises `Busy` if too much waits, or if the task is late, and what the task raises. If the
-        caller is cancelled, the task is, too. A pool that has broken, as when the process that
-        workers are forked from was killed, makes place for a new one.
+        Raises `Busy` if too much waits, or if the result is not there by the deadline, and what the
+        task raises. If the caller is cancelled, the task is, too. A pool that has broken, as when
+        the process that workers are forked from was killed, makes place for a new one.
         """
+        end = asyncio.get_running_loop().time() + self._deadline_s
         async with self.lane.taken(seconds):
-            broken = self._pool
-            if not await self._started():
-                if self._pool is broken:
-                    self._renew()
-                await self._started()
-            pool = self._pool
             try:
+                pool = await asyncio.wait_for(self._started(), self._deadline_s)
                 future = pool.schedule(task, args=list(arguments), timeout=self._deadline_s)
-                return await asyncio.wrap_future(future)
+                return await self._by(end, future, pool)
             except TimeoutError:
                 raise Busy(f"it took more than {self._deadline_s:g} seconds") from None
             except (ProcessExpired, FutureCancelled) as error:
                 raise Busy("the process that computed it has ended") from error
             except RuntimeError as error:
-                if pool.active:
+                if _lives(self._pool):
                     raise
                 raise Busy("the processes that compute have ended") from error
 
-    def _renew(self) -> None:
+    async def _started(self) -> ProcessPool:
+        """The pool, or another in its place if it has broken. Raises `Busy` if that breaks, too.
+
+        A start takes a second: the process that workers are forked from imports the engine, and
+        warms up.
+        """
+        for _ in range(2):
+            pool = self._pool
+            if self._starting is None:
+                self._starting = asyncio.ensure_future(asyncio.to_thread(_lives, pool))
+            if await asyncio.shield(self._starting) and _lives(pool):
+                return pool
+            self._renew(pool)
+        raise Busy("the processes that compute have ended")
+
+    async def _by(self, end: float, future: ProcessFuture[T], pool: ProcessPool) -> T:
+        """What a task gives by a time of the loop's clock. Raises `TimeoutError`.
+
+        A worker that is killed while it takes a task keeps the others from taking any. A pool in
+        which none begins and none ends has broken.
+        """
+        ended = self._ended
+        waiting = asyncio.wrap_future(future)
+        try:
+            left_s = end - asyncio.get_running_loop().time()
+            if not (await asyncio.wait({waiting}, timeout=left_s))[0]:
+                if not future.running() and self._ended == ended:
+                    self._renew(pool)
+                raise TimeoutError
+            self._ended += 1
+            return waiting.result()
+        finally:
+            waiting.cancel()
+
+    def _renew(self, broken: ProcessPool) -> None:
         """Take a new pool in the place of one that has broken."""
-        log.warning("worker pool renewed")
-        self._end()
-        self._pool = self._new()
-        self._starting = None
+        if self._pool is broken:
+            log.warning("worker pool renewed")
+            self._pool, self._starting = self._new(), None
+            threading.Thread(target=_end, args=(broken,), daemon=True).start()
 
     async def stop(self) -> None:
         """End all workers, whatever they do."""
         if self._starting is not None:
             await asyncio.wait({self._starting})
-        self._end()
-
-    def _end(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        _end(self._pool)
 
 
-def _runs(pool: ProcessPool) -> bool:
-    """Whether a pool runs, which starts it if it is new."""
+def _lives(pool: ProcessPool) -> bool:
+    """Whether a pool takes tasks. One that is new starts its processes."""
     try:
         return pool.active
-    except OSError as error:
+    except (OSError, BrokenProcessPool) as error:
         log.warning("workers not started", reason=str(error))
         return False
+
+
+def _end(pool: ProcessPool) -> None:
+    pool.stop()  # type: ignore[no-untyped-call]
+    pool.join()

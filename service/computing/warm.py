@@ -11,8 +11,9 @@ from typing import Final
 from service.computing.warming import warm_up
 from service.computing.worker import embedded_workshop
 
-NICENESS: Final = 10
-"""With it, a worker gets a tenth of a core that somebody else wants as well."""
+NICENESS: Final = 5
+"""With it, a worker gets a quarter of a core that somebody else wants as well: a busy neighbour
+slows costly quotes, but does not stop them."""
 
 os.nice(NICENESS)
 own = embedded_workshop()
