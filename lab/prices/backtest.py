@@ -53,7 +53,7 @@ def interval_of(constants: Constants, mover: Mover, days: int) -> tuple[float, f
     """p10 and p90 of a price of some days, over the price as it was read."""
     by: Any = spot_at_age if mover == "spot" else listed_at_age
     low, high = (
-        by(usd_per_device_hour=1.0, move=move, age_days=float(days), **constants[mover])
+        by(price_per_device_hour=1.0, move=move, age_days=float(days), **constants[mover])
         for move in (-Z_80, Z_80)
     )
     return float(low), float(high)

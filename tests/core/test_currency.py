@@ -156,6 +156,26 @@ def test_a_price_in_euros_is_not_converted_there_and_back(micro_euros, hours):
     assert "currencies/usd_per_eur" not in upstream(figures, bill.figure)
 
 
+@pytest.mark.parametrize("supply", [{"kind": "offer", "id": "o"}, {"kind": "market"}])
+def test_an_old_price_in_euros_stands_or_moves_in_euros(supply):
+    """Read on 2026-01-01, priced for half a year later; one seller is a thin market besides."""
+    catalog = msgspec.structs.replace(
+        world(device("d"), offers=(euros(1.23),)), version="2026-07-01"
+    )
+    request = run_of(
+        {"work": {"kind": "metered", "device_hours": 100}},
+        cluster={"accelerator": "d", "devices": 1, "supply": supply},
+    )
+    request["options"]["currency"] = "EUR"
+    found: Any = answer(request, catalog)
+    bill = rental(found)
+    assert bill.total.amount == "123.00"
+    figures = found.figures
+    assert figures["offers/o/price_per_device_hour/on/2026-07-01"].unit == "eur/device_hour"
+    assert "currencies/usd_per_eur" not in upstream(figures, bill.figure)
+    assert float(bill.interval.p90) > 123.0
+
+
 def printed_rate_of(price: float) -> str:
     text = format(Decimal(repr(price)), "f")
     return text if len(text.partition(".")[2]) >= 2 else f"{price:.2f}"

@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 import pytest
@@ -166,3 +167,33 @@ def test_a_market_price_is_as_uncertain_as_its_sellers_differ():
     assert middle == pytest.approx(20.0, rel=0.03)
     assert 30.0 < high <= 80.0
     assert [driver.figure for driver in bill.drivers] == ["assumptions/rental.market_level"]
+
+
+@pytest.mark.parametrize("sellers", [1, 2, 3, 4])
+def test_few_sellers_do_not_show_what_others_ask(sellers):
+    """All ask 2. A single one is 1.869 off at p95, so 1.869^(1.2816 / 1.6449) = 1.628 at p90.
+
+    Of four sellers the spread among them speaks.
+    """
+    offers = tuple(offer(f"o{n}", f"p{n}", "d1", 2.0) for n in range(sellers))
+    bill = priced(answer(Case(None).request(), world(device("d1"), offers=offers)).bases[0])
+    low, high = float(bill.interval.p10), float(bill.interval.p90)
+    if sellers < 4:
+        assert high / 20.0 == pytest.approx(1.628 ** (1 / sqrt(sellers)), rel=0.01)
+        assert 20.0 / low == pytest.approx(1.628 ** (1 / sqrt(sellers)), rel=0.01)
+    else:
+        assert low == high == 20.0
+
+
+@pytest.mark.parametrize(
+    ("supply", "kind"),
+    [
+        ({"kind": "market"}, "hyperscaler"),
+        ({"kind": "market", "provider": "p"}, "gpu_cloud"),
+        ({"kind": "offer", "id": "o"}, "gpu_cloud"),
+    ],
+)
+def test_a_seller_that_is_asked_for_and_hyperscalers_stand_for_themselves(supply, kind):
+    catalog = world(device("d1"), offers=(offer("o", "p", "d1", 2.0),), p=kind)
+    bill = priced(answer(Case(supply).request(), catalog).bases[0])
+    assert bill.interval.p10 == bill.interval.p90 == "20.00"

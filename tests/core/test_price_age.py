@@ -13,7 +13,7 @@ from service.core.answer import PricedLine
 from service.core.bills.aging.aged import mover_of
 from service.core.bills.aging.formulas import listed_at_age, price_move, spot_at_age
 from service.core.draws.columns import column_of
-from tests.worlds import MEMO, answer, device, embedded, offer, priced, run_of, world
+from tests.worlds import MEMO, answer, device, embedded, number, offer, priced, run_of, world
 
 DAYS = st.floats(1.0, 4000.0)
 SCORES = st.floats(-4.0, 4.0)
@@ -33,7 +33,7 @@ SPOT = {
 
 
 def listed(move, days, usd=1.0):
-    return listed_at_age(usd_per_device_hour=usd, move=move, age_days=days, **LISTED)
+    return listed_at_age(price_per_device_hour=usd, move=move, age_days=days, **LISTED)
 
 
 def test_a_list_price_of_a_year_rises_by_what_its_move_exceeds_the_threshold():
@@ -70,7 +70,7 @@ def test_the_middle_of_what_a_price_may_be_is_the_price_as_it_was_read(days):
 
 
 def spot(move, days):
-    return spot_at_age(usd_per_device_hour=1.0, move=move, age_days=days, **SPOT)
+    return spot_at_age(price_per_device_hour=1.0, move=move, age_days=days, **SPOT)
 
 
 def test_a_spot_price_moves_at_once_and_settles():
@@ -230,3 +230,57 @@ def test_every_kind_of_price_has_its_constants():
         for name in LISTED:
             assert f"prices.{mover}.{name}" in embedded().assumptions
     assert all(f"prices.spot.{name}" in embedded().assumptions for name in SPOT)
+
+
+def notes(quote, code):
+    return [one.detail for one in quote.notes if one.code == code]
+
+
+def test_a_price_that_seldom_moves_is_told_in_words_and_its_steps_stay_in_the_outcomes():
+    """At a year a rise takes a move above 2.05 (2.0% of them), a fall one below -1.88 (3.0%)."""
+    quote = quoted(ONE, offer("a", "a", "d1", 2.0), version="2027-01-01", a="hyperscaler")
+    (note,) = notes(quote, "price_seldom_moves")
+    assert note == (
+        "a: of list prices like this one 2% have risen and 3% have fallen between 2026-01-01 and "
+        "2027-01-01; p10 and p90 are the price as it was read"
+    )
+    assert span(quote) == (160.0, 160.0)
+    assert float(priced(quote.bases[0]).outcomes[0]) < 160.0
+
+
+def test_rarer_steps_than_were_seen_are_told_as_such():
+    """After 36.5 days the thresholds are 0.92 higher: 0.15% and 0.26%."""
+    quote = quoted(ONE, offer("a", "a", "d1", 2.0), version="2026-02-06", a="hyperscaler")
+    (note,) = notes(quote, "price_seldom_moves")
+    assert "under 1% have risen and under 1% have fallen" in note
+
+
+@pytest.mark.parametrize(
+    ("supply", "version", "kind"),
+    [
+        (ONE, "2026-04-01", "neocloud"),
+        (ONE, "2026-01-01", "hyperscaler"),
+        ({"kind": "rate", "usd_per_device_hour": 2.0}, "2027-01-01", "hyperscaler"),
+        ({"kind": "market"}, "2027-01-01", "neocloud"),
+    ],
+)
+def test_a_price_that_moves_or_is_of_the_day_or_is_given_is_not_said_to_stand(
+    supply, version, kind
+):
+    quote = quoted(supply, offer("a", "a", "d1", 2.0), version=version, a=kind)
+    assert notes(quote, "price_seldom_moves") == []
+
+
+def test_prices_rose_in_2026_as_far_as_those_of_may_leave_room_for():
+    """Three prices that lay above the interval that expected falling prices, 140 days on.
+
+    DigitalOcean's H100 from 3.39 to 4.41 lies within p10 and p90, Verda's from 2.29 to 3.63 within
+    p5 and p95, and its A100 40GB from 0.72 to 1.29, the farthest of 23, within p2 and p98.
+    """
+    known = embedded().assumption
+    constants = {part: number(known(f"prices.listed.{part}")) for part in LISTED}
+    for before, after, level in ((3.39, 4.41, 0.9), (2.29, 3.63, 0.95), (0.72, 1.29, 0.98)):
+        move = NormalDist().inv_cdf(level)
+        assert after < listed_at_age(
+            price_per_device_hour=before, move=move, age_days=140.0, **constants
+        )

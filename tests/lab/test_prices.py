@@ -87,7 +87,7 @@ def test_the_ends_of_an_interval_hold_a_tenth_each(shipped: Constants) -> None:
     """A million moves through the formula that quotes use."""
     moves = np.random.default_rng(1).standard_normal(1_000_000)
     by = listed_at_age
-    drawn = by(usd_per_device_hour=1.0, move=moves, age_days=180.0, **shipped["listed"])
+    drawn = by(price_per_device_hour=1.0, move=moves, age_days=180.0, **shipped["listed"])
     low, high = interval_of(shipped, "listed", 180)
     assert np.mean(drawn < low) == pytest.approx(0.1, abs=0.002)
     assert np.mean(drawn > high) == pytest.approx(0.1, abs=0.002)

@@ -42,7 +42,7 @@ def _move(inputs: Inputs) -> float:
 def _unmoved(inputs: Inputs) -> float:
     """The median of what a price is on another day is the price as it was read."""
     assert inputs["move"] == 0.0
-    return inputs["usd_per_device_hour"]
+    return inputs["price_per_device_hour"]
 
 
 def _purchase_rates(inputs: Inputs) -> dict[str, float]:

@@ -48,6 +48,7 @@ WarningCode: TypeAlias = Literal[
     "precision_emulated",
     "precision_substituted",
     "reclaims_not_counted",
+    "price_seldom_moves",
     "priced_as_of",
     "site_elsewhere",
     "rate_outside_market",
@@ -314,6 +315,12 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "note",
         "A rate does not say how many devices an instance has; the devices are billed as given.",
         "Give `devices_per_instance`.",
+    ),
+    "price_seldom_moves": WarningKind(
+        "note",
+        "A list price that seldom moves: p10 and p90 are the price as it was read.",
+        "Look it up before a large purchase; `outcomes` has steps that are likely enough.",
+        once_a_member=True,
     ),
     "priced_as_of": WarningKind(
         "note",

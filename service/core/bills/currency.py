@@ -25,7 +25,7 @@ from service.core.bills.lines import (
     total_usd,
 )
 from service.core.bills.owned.bill import OwningFigures
-from service.core.bills.prices.formulas import at_level, at_term
+from service.core.bills.prices.formulas import at_level, at_term, on_thin_market
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import REGISTRY, Formula, formula
 from service.core.figures.ledger import Term
@@ -45,7 +45,7 @@ OF_LINES: Final = frozenset(
     )
 )
 """Formulas of lines and of their sums, which are applied again to amounts in another currency."""
-OF_PRICES: Final = frozenset((at_level.name, at_term.name))
+OF_PRICES: Final = frozenset((at_level.name, at_term.name, on_thin_market.name))
 """Formulas of prices, which are applied again where a price is quoted in the other currency."""
 
 

@@ -26,16 +26,20 @@ THRESHOLDS: Final = (
 SETTLING: Final = ("settles_after_days", "growth", "rise_per_deviation", "fall_per_deviation")
 
 
-def aged(argument: Argument, offer: Offer, usd: Term, *, pointer: str) -> Term:
-    """A price on the day that is priced for. One that nobody sells at does not move."""
+def aged(argument: Argument, offer: Offer, *, pointer: str) -> Term:
+    """A price on the day that is priced for, in its own currency, in which it stands or moves.
+
+    A price that nobody sells at does not move.
+    """
+    price = argument.ledger.take(offer.price_per_device_hour, pointer=pointer)
     days = days_between(offer.observed_on, argument.priced_for)
     if days <= 0 or offer.price_kind == "reference":
-        return usd
-    name = f"{offer.price_per_device_hour.name}/on/{argument.priced_for}"
+        return price
+    name = f"{price.name}/on/{argument.priced_for}"
     if name in argument.ledger:
         return argument.ledger.term(name)
     mover = mover_of(offer.price_kind, argument.catalog.providers[offer.provider].kind)
-    read = f"{offer.price_per_device_hour.name}: read on {offer.observed_on}"
+    read = f"{price.name}: read on {offer.observed_on}"
     age = Fixed(float(days), f"{read}, priced for {argument.priced_for}")
     by, constants = (
         (formulas.spot_at_age, SETTLING)
@@ -45,8 +49,9 @@ def aged(argument: Argument, offer: Offer, usd: Term, *, pointer: str) -> Term:
     return argument.ledger.derive(
         by,
         name=name,
+        unit=offer.price_per_device_hour.unit,
         inputs={
-            "usd_per_device_hour": usd,
+            "price_per_device_hour": price,
             "move": _move(argument, offer, mover, age, pointer=pointer),
             **{part: argument.assume(f"prices.{mover}.{part}") for part in constants},
         },

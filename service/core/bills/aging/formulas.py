@@ -40,7 +40,7 @@ def price_move(
 @formula("listed_price_at_age", unit="usd/device_hour")
 def listed_at_age(
     *,
-    usd_per_device_hour: Real,
+    price_per_device_hour: Real,
     move: Real,
     age_days: float,
     rise_threshold: Real,
@@ -54,7 +54,7 @@ def listed_at_age(
         lower = threshold_per_log_year * ln(age_days / 365)
         rise = max(0, move - max(0, rise_threshold - lower))
         fall = max(0, -move - max(0, fall_threshold - lower))
-        usd_per_device_hour * exp(rise_per_deviation * rise - fall_per_deviation * fall)
+        price_per_device_hour * exp(rise_per_deviation * rise - fall_per_deviation * fall)
 
     A price whose move is between the thresholds has not changed. The thresholds are those of a
     price of one year, and sink as it gets older. `age_days` is above zero.
@@ -65,13 +65,13 @@ def listed_at_age(
     lower = threshold_per_log_year * log(age_days / DAYS_PER_YEAR_OF_AGE)
     rise = maximum(move - maximum(rise_threshold - lower, 0.0), 0.0)
     fall = maximum(-move - maximum(fall_threshold - lower, 0.0), 0.0)
-    return usd_per_device_hour * exp(rise_per_deviation * rise - fall_per_deviation * fall)
+    return price_per_device_hour * exp(rise_per_deviation * rise - fall_per_deviation * fall)
 
 
 @formula("spot_price_at_age", unit="usd/device_hour")
 def spot_at_age(
     *,
-    usd_per_device_hour: Real,
+    price_per_device_hour: Real,
     move: Real,
     age_days: float,
     settles_after_days: Real,
@@ -83,7 +83,7 @@ def spot_at_age(
 
         years = min(age_days, settles_after_days) / 365
         change = rise_per_deviation * max(0, move) - fall_per_deviation * max(0, -move)
-        usd_per_device_hour * exp(change * years^growth)
+        price_per_device_hour * exp(change * years^growth)
 
     It moves at once, and comes back in time: after `settles_after_days` it is no less sure.
 
@@ -91,4 +91,4 @@ def spot_at_age(
     """
     years = minimum(age_days, settles_after_days) / DAYS_PER_YEAR_OF_AGE
     change = rise_per_deviation * maximum(move, 0.0) - fall_per_deviation * maximum(-move, 0.0)
-    return usd_per_device_hour * exp(change * power(years, growth))
+    return price_per_device_hour * exp(change * power(years, growth))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from service.core.figures.arrays import Real, minimum
+from service.core.figures.arrays import Real, minimum, power
 from service.core.figures.formulas import formula
 
 
@@ -50,3 +50,27 @@ def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
     part = position - below
     price: Real = lower * (1.0 - part) + upper * part
     return price if level.ndim else float(price)
+
+
+@formula("thin_market_factor", unit="ratio")
+def thin_factor(*, market_over_seller: Real, sellers: float) -> Real:
+    """How far the price of a market of few sellers is from that of many.
+
+        market_over_seller ^ (1 / sqrt(sellers))
+
+    `market_over_seller` is what it is for a single seller, at the median 1.
+
+    Source: the standard error of a mean of `sellers` logarithms.
+    """
+    return power(market_over_seller, sellers**-0.5)
+
+
+@formula("price_on_thin_market", unit="usd/device_hour")
+def on_thin_market(*, usd_per_device_hour: Real, thin_market_factor: Real) -> Real:
+    """A price at a level of a market of few sellers, as far off as they are few.
+
+        usd_per_device_hour * thin_market_factor
+
+    Source: definition.
+    """
+    return usd_per_device_hour * thin_market_factor

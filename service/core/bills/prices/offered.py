@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from service.core.argument import Argument, Cursor
+from service.core.bills.aging.aged import aged
 from service.core.bills.prices.formulas import in_usd
 from service.core.catalog.catalog import Offer
 from service.core.catalog.market import makes
@@ -12,10 +13,17 @@ from service.core.request.request import BookRate, Cluster
 IN_DOLLARS: Final = "usd/device_hour"
 
 
-def usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
-    """An offer's price in dollars. If it is converted, the rate of exchange is a figure too."""
+def usd_price(argument: Argument, offer: Offer, *, pointer: str, agreed: bool = False) -> Term:
+    """An offer's price in dollars, on the day that is priced for.
+
+    If it is converted, the rate of exchange is a figure too. A price that is agreed does not move.
+    """
     ledger = argument.ledger
-    native = ledger.take(offer.price_per_device_hour, pointer=pointer)
+    price = (
+        ledger.take(offer.price_per_device_hour, pointer=pointer)
+        if agreed
+        else aged(argument, offer, pointer=pointer)
+    )
     source = offer.price_per_device_hour.source
     if source.confidence == "low":
         argument.warn(
@@ -25,13 +33,13 @@ def usd_price(argument: Argument, offer: Offer, *, pointer: str) -> Term:
         )
     unit = offer.price_per_device_hour.unit
     if unit == IN_DOLLARS:
-        return native
+        return price
     currency = unit.partition("/")[0]
     return ledger.derive_once(
         in_usd,
-        name=f"{native.name}/usd",
+        name=f"{price.name}/usd",
         inputs={
-            "price_per_device_hour": native,
+            "price_per_device_hour": price,
             "usd_per_unit": argument.assume(f"usd_per_{currency}"),
         },
     )

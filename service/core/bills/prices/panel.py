@@ -1,14 +1,14 @@
 """The market of a cluster: the price of each seller that has a vote, and the level among them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
 from msgspec import UNSET, Struct
 
-from service.core.argument import Argument, Cursor
-from service.core.bills.aging.aged import aged
-from service.core.bills.prices.formulas import at_level, at_term
+from service.core.argument import Argument, Cursor, Fixed
+from service.core.bills.aging.standing import warn_of_standing
+from service.core.bills.prices.formulas import at_level, at_term, on_thin_market, thin_factor
 from service.core.bills.prices.offered import usd_price
 from service.core.catalog.catalog import Segment
 from service.core.catalog.market import LEAST_SELLERS, Panel, PriceBasis, Seat, Wanted
@@ -17,6 +17,7 @@ from service.core.figures.sources import AsOf
 from service.core.request.request import Cluster, Market
 from service.core.request.supplies import wanted_of
 
+HYPERSCALER: Final[Segment] = "hyperscaler"
 NOT_THEIR_OWN: Final[frozenset[PriceBasis]] = frozenset({"segment_discount", "on_demand_price"})
 """Bases of a price at a term that is not the seller's own."""
 
@@ -81,8 +82,7 @@ def price_on_the_market(
 
 
 def _vote(argument: Argument, seat: Seat, terms: Market, *, pointer: str) -> Vote:
-    listed = usd_price(argument, seat.offer, pointer=pointer)
-    price = aged(argument, seat.offer, listed, pointer=pointer)
+    price = usd_price(argument, seat.offer, pointer=pointer)
     if seat.over_on_demand is not None:
         price = argument.ledger.derive_once(
             at_term,
@@ -95,7 +95,7 @@ def _vote(argument: Argument, seat: Seat, terms: Market, *, pointer: str) -> Vot
     return Vote(seat=seat, usd_per_device_hour=price)
 
 
-def _level(argument: Argument, wanted: Wanted, votes: Iterable[Vote], *, pointer: str) -> Term:
+def _level(argument: Argument, wanted: Wanted, votes: Sequence[Vote], *, pointer: str) -> Term:
     asked = (wanted.segment, wanted.provider, wanted.region)
     scope = "/".join(
         (
@@ -106,10 +106,40 @@ def _level(argument: Argument, wanted: Wanted, votes: Iterable[Vote], *, pointer
         )
     )
     prices = {vote.seller: vote.usd_per_device_hour for vote in votes}
-    return argument.ledger.derive_once(
+    thin = is_thin(wanted, votes) and not all_listed(votes)
+    name = f"market/{scope}/usd_per_device_hour"
+    level = argument.ledger.derive_once(
         at_level,
-        name=f"market/{scope}/usd_per_device_hour",
+        name=f"{name}/of_those_listed" if thin else name,
         inputs={"market_level": argument.assume("rental.market_level", pointer=pointer), **prices},
+    )
+    return _thin(argument, level, name=name, sellers=len(prices)) if thin else level
+
+
+def is_thin(wanted: Wanted, votes: Sequence[Vote]) -> bool:
+    """Whether so few sellers vote that they do not show what others ask."""
+    return len(votes) < LEAST_SELLERS and wanted.provider is UNSET
+
+
+def all_listed(votes: Sequence[Vote]) -> bool:
+    """Whether there are no sellers but those that vote. Hyperscalers are few, neoclouds many."""
+    return all(vote.segment == HYPERSCALER for vote in votes)
+
+
+def _thin(argument: Argument, level: Term, *, name: str, sellers: int) -> Term:
+    """A price of few sellers, with the range of what others ask."""
+    votes = Fixed(float(sellers), f"the sellers that vote in {name}")
+    factor = argument.ledger.derive_once(
+        thin_factor,
+        name=f"{name}/thin_market_factor",
+        inputs={"market_over_seller": argument.assume("rental.thin_market")},
+        fixed={"sellers": votes.value},
+        structure_sources={"sellers": votes.stands},
+    )
+    return argument.ledger.derive_once(
+        on_thin_market,
+        name=name,
+        inputs={"usd_per_device_hour": level, "thin_market_factor": factor},
     )
 
 
@@ -126,7 +156,7 @@ def _warn(argument: Argument, found: MarketPrice, *, pointer: str) -> None:
     """Say how the price came about, and what is weak about it."""
     wanted, count = found.wanted, len(found.votes)
     argument.warn("market_price_used", f"{wanted.accelerator}: {found.detail}", pointer=pointer)
-    if count < LEAST_SELLERS and wanted.provider is UNSET:
+    if is_thin(wanted, found.votes):
         names = ", ".join(vote.seller for vote in found.votes)
         argument.warn(
             "thin_market",
@@ -134,6 +164,10 @@ def _warn(argument: Argument, found: MarketPrice, *, pointer: str) -> None:
             f"{wanted.term} price for {wanted.devices:g} devices: {names}",
             pointer=pointer,
         )
+    only = found.votes[0].seat
+    widened = is_thin(wanted, found.votes) and not all_listed(found.votes)
+    if count == 1 and not widened and only.basis not in NOT_THEIR_OWN:
+        warn_of_standing(argument, only.offer, pointer=pointer)
     unknown = [vote.seller for vote in found.votes if not vote.seat.network_known]
     if unknown:
         known = [v.usd_per_device_hour.central for v in found.votes if v.seat.network_known]

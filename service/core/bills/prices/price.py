@@ -6,7 +6,7 @@ from msgspec import UNSET, Struct
 
 from service.core.answer import UnpricedReason
 from service.core.argument import Cursor
-from service.core.bills.aging.aged import aged
+from service.core.bills.aging.standing import warn_of_standing
 from service.core.bills.prices.offered import pointer_of_name, usd_price, warn_of_size
 from service.core.bills.prices.panel import MarketPrice, price_on_the_market
 from service.core.catalog.catalog import Offer
@@ -66,13 +66,13 @@ def _offered(cluster: Cursor[Cluster], supply: Cursor[Any], offer: Offer) -> Pri
             f"the price of {offer.id} is of {offer.observed_on}, which is after {day}",
         )
     warn_of_size(cluster, offer)
-    price = usd_price(supply.argument, offer, pointer=pointer)
+    price = usd_price(supply.argument, offer, pointer=pointer, agreed=own)
     detail = f"{offer.price_kind} price of {offer.provider}"
     if own:
         return Price(
             price, f"{detail}, rate {offer.id} of your price book, agreed {offer.observed_on}"
         )
-    price = aged(supply.argument, offer, price, pointer=pointer)
+    warn_of_standing(supply.argument, offer, pointer=pointer)
     return Price(price, f"{detail}, observed {offer.observed_on}")
 
 
