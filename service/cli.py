@@ -5,14 +5,12 @@ import re
 import signal
 import sys
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from service import __version__
 from service.accuracy_cli import accuracy
@@ -21,6 +19,7 @@ from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
 from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
+from service.tables.catalog import Form, Rows, list_rows
 from service.tables.claim import claimed_in, print_claim
 from service.tables.quote import currency_of, print_quote
 from service.tables.today import print_today
@@ -37,17 +36,10 @@ app.add_typer(catalog_app, name="catalog")
 app.command()(accuracy)
 app.command()(plan)
 catalog_app.command()(refresh)
+catalog_app.command("list")(list_rows)
 
 out = Console()
 err = Console(stderr=True)
-
-
-class Form(StrEnum):
-    """How an answer is printed: as a table, as the bytes of the API, or as JSON in lines."""
-
-    TABLE = "table"
-    JSON = "json"
-    LINES = "lines"
 
 
 def in_form(body: bytes, form: Form) -> bytes:
@@ -244,63 +236,6 @@ def formulas(
         sys.stdout.buffer.write(page)
     else:
         write.write_bytes(page)
-
-
-class Rows(StrEnum):
-    """The kinds of rows in the catalog."""
-
-    ACCELERATORS = "accelerators"
-    OFFERS = "offers"
-    MODELS = "models"
-    SITES = "sites"
-    RUNS = "runs"
-    CLAIMS = "claims"
-
-
-@catalog_app.command("list")
-def list_rows(
-    rows: Annotated[Rows, typer.Argument(help="Which kind of rows.")],
-    match: Annotated[str, typer.Option(help="Only ids that contain this.")] = "",
-    form: Annotated[
-        Form, typer.Option("--format", "-f", help="Table, the bytes of the API, or JSON in lines.")
-    ] = Form.TABLE,
-) -> None:
-    """List the rows of one kind, with the date of each."""
-    from service.catalog_files import load_catalog  # noqa: PLC0415
-
-    known = getattr(load_catalog(), rows.value)
-    chosen = {id: row for id, row in sorted(known.items()) if match.lower() in id}
-    if form is not Form.TABLE:
-        for row in chosen.values():
-            sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
-        return
-    table = Table(title=f"{rows.value}: {len(chosen)} of {len(known)}", title_justify="left")
-    columns = COLUMNS[rows]
-    for column in ("id", *columns):
-        table.add_column(column, overflow="fold")
-    for id, row in chosen.items():
-        table.add_row(id, *(cell(getattr(row, column)) for column in columns))
-    out.print(table)
-
-
-COLUMNS = {
-    Rows.ACCELERATORS: ("name", "vendor", "architecture", "released", "memory_bytes"),
-    Rows.OFFERS: ("price_kind", "price_per_device_hour", "region", "observed_on"),
-    Rows.MODELS: ("name", "organisation", "released", "params_total"),
-    Rows.SITES: ("name", "carbon_kg_co2e_per_kwh", "price_per_kwh", "pue"),
-    Rows.RUNS: ("model", "kind", "accelerator", "benchmark_grade", "device_hours"),
-    Rows.CLAIMS: ("model", "said_by", "words"),
-}
-
-
-def cell(value: object) -> str:
-    """One cell of a table. A sealed datum shows its value and unit."""
-    if value is msgspec.UNSET:
-        return ""
-    facts = msgspec.to_builtins(value)
-    if isinstance(facts, dict):
-        return f"{facts['value']:,.6g} {facts['unit']}"
-    return str(facts)
 
 
 @catalog_app.command("check")

@@ -113,13 +113,14 @@ def world(*devices: Accelerator, offers: tuple[Offer, ...] = (), **kinds: Provid
                 for row in rows
             },
             regions=frozenset(row.region for row in rows),
+            areas=embedded().areas,
         )
     )
 
 
 def listing(catalog: Catalog) -> Catalog:
     """The catalog, which knows for whom each of its offers votes."""
-    listed = listed_offers(catalog.price_rows, catalog.providers, catalog.usd_by_offer)
+    listed = listed_offers(catalog, catalog.price_rows)
     return msgspec.structs.replace(catalog, listed=listed)
 
 

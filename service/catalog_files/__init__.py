@@ -36,7 +36,7 @@ from service.catalog_files.market.systems import read_systems
 from service.catalog_files.models import read_models
 from service.catalog_files.observed import asked_prices_in, observed_in
 from service.catalog_files.ranges import read_ranges
-from service.catalog_files.sites import read_fleet_pues, read_sites
+from service.catalog_files.sites import known_regions, read_areas, read_fleet_pues, read_sites
 from service.catalog_files.sources import read_sources
 from service.catalog_files.spellings import read_spellings
 from service.catalog_files.texts import NOTHING, CatalogError, Problem, Texts
@@ -74,7 +74,8 @@ def load_catalog(
     runs = read_runs(files, aliases, ranges)
     engine = read_engine(files, accelerators)
     sites, models = read_sites(files, sources, ranges), read_models(files, ranges)
-    regions = frozenset(offer.region for offer in offers.values())
+    areas = read_areas(files)
+    regions = known_regions((offer.region for offer in offers.values()), areas)
     spellings = read_spellings(
         files,
         {
@@ -101,6 +102,7 @@ def load_catalog(
         price_rows=price_rows,
         usd_by_offer=usd_by_offer,
         regions=regions,
+        areas=areas,
         accelerator_aliases=aliases,
         spellings=spellings,
         fleet_pues=read_fleet_pues(files, sources, ranges),
@@ -121,9 +123,7 @@ def load_catalog(
         policy=files.edition.policy,
     )
     files.raise_problems()
-    catalog = msgspec.structs.replace(
-        catalog, listed=listed_offers(price_rows, providers, usd_by_offer)
-    )
+    catalog = msgspec.structs.replace(catalog, listed=listed_offers(catalog, price_rows))
     return msgspec.structs.replace(
         catalog,
         observed=observed_in(catalog),

@@ -1,5 +1,6 @@
-"""`sites/*.csv`: grid zones, the cloud regions that stand in them, and PUE of fleets."""
+"""`sites/*.csv`: areas, grid zones, the cloud regions that stand in them, and PUE of fleets."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -8,9 +9,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from service.catalog_files.files import DataFiles, Place, RefusedError, scaled
 from service.catalog_files.ranges import Range, Ranges, RuleName
 from service.catalog_files.sources import HIGH, LOW, MEDIUM, Sources, Text
+from service.core.catalog.areas import Area, AreaKind, Atlas
 from service.core.catalog.catalog import FleetPue, Site, Slug
 from service.core.figures.sources import AsOf, Confidence, Datum, Published
 from service.core.figures.units import Unit
+from service.core.names.spelling import plain
 
 Year = Annotated[str, Meta(pattern=r"^20\d{2}$(?!\n)")]
 Carbon = Annotated[float, Meta(ge=0, le=3000)]
@@ -69,6 +72,16 @@ class RegionRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pue_source: Slug = ""
 
 
+class AreaRow(Struct, frozen=True, forbid_unknown_fields=True):
+    """A line of `sites/areas.csv`: a country of ISO 3166-1, a continent or a group of countries."""
+
+    id: Slug
+    kind: AreaKind
+    name: Text
+    within: str = ""
+    also: str = ""
+
+
 class PueRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A line of `sites/pue.csv`."""
 
@@ -98,6 +111,39 @@ def read_sites(files: DataFiles, sources: Sources, ranges: Ranges) -> dict[str, 
                 raise place.refusal(f"unknown grid zone {region.grid_zone!r}")
             found[region.id] = _region(place, region, zones[region.grid_zone], sources, ranges)
     return found
+
+
+def read_areas(files: DataFiles) -> dict[str, Area]:
+    """Areas by id, the larger before their parts. No two of them have a name in common."""
+    found: dict[str, Area] = {}
+    names: dict[str, str] = {}
+    for place, row in files.csv_rows("sites/areas.csv", AreaRow):
+        with suppress(RefusedError):
+            place.check_new(row.id, found)
+            within, also = row.within.split(";"), row.also.split(";")
+            area = Area(
+                id=row.id,
+                kind=row.kind,
+                name=row.name,
+                within=tuple(filter(None, within)),
+                also=tuple(filter(None, also)),
+            )
+            for larger in area.within:
+                if larger not in found:
+                    place.report(f"no area {larger!r} stands above")
+            for name in {plain(one) for one in (area.id, area.name, *area.also)}:
+                if name in names:
+                    place.report(f"{name!r} is a name of {names[name]!r} too")
+                names[name] = area.id
+            found[row.id] = area
+    return found
+
+
+def known_regions(codes: Iterable[str], areas: Mapping[str, Area]) -> frozenset[str]:
+    """The names of areas, and sellers' codes of regions. A code that names an area is that area."""
+    atlas = Atlas(areas)
+    of_sellers = {code for code in codes if atlas.named(code) is None}
+    return frozenset(of_sellers | {area.slug for area in areas.values()})
 
 
 def read_fleet_pues(

@@ -121,10 +121,18 @@ def rate_words(rate: RateVersusMarket) -> str:
     )
 
 
+MEANINGS = {
+    "list": "list prices",
+    "offered": "prices on offer",
+    "stated": "prices in reports",
+}
+
+
 def market_table(market: MarketAnswer) -> Table:
     """The votes of a market, cheapest first."""
     size = f"{market.devices:g} x {market.accelerator}"
-    title = f"market of {size}, {market.term} (list prices)"
+    where = "" if market.region is UNSET else f" in {market.region}"
+    title = f"market of {size}, {market.term}{where} ({MEANINGS[market.price_is]})"
     table = Table(title=title, title_justify="left", show_footer=True)
     table.add_column("seller", footer=f"median of {len(market.votes)}")
     table.add_column("segment")
@@ -133,7 +141,9 @@ def market_table(market: MarketAnswer) -> Table:
     table.add_column("observed")
     table.add_column("remarks")
     for vote in market.votes:
-        remarks = [] if vote.basis == "own_price" else [vote.basis.replace("_", " ")]
+        remarks = [vote.region]
+        if vote.basis != "own_price":
+            remarks.append(vote.basis.replace("_", " "))
         if vote.makes_cluster == "unknown":
             remarks.append("network not known")
         if vote.minimum_term is not UNSET:

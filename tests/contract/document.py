@@ -53,7 +53,7 @@ def known_names() -> dict[str, list[str]]:
         RUN: known.runs,
         CLAIM: known.claims,
         PROVIDER: known.providers,
-        REGION: known.regions,
+        REGION: {offer.region for offer in known.offers.values()},
     }
     return {kind.component: sorted(some) for kind, some in names.items()}
 

@@ -179,6 +179,27 @@ def test_pages_of_a_list_hold_every_row_once_in_order(service, name):
         conforms(service.client.get(f"/catalog/{name}/{entry}"), f"/catalog/{name}/{{id}}", "get")
 
 
+def test_pages_of_ordered_offers_go_on_where_they_ended(service):
+    """Cheapest first in Europe, of a device, three at a time; many have the same price."""
+    query = {
+        "country": "Europe",
+        "accelerator": "nvidia-h100-sxm-80gb",
+        "sort": "price_per_device_hour",
+    }
+    whole = service.client.get("/catalog/offers", params={**query, "limit": "200"})
+    conforms(whole, "/catalog/offers", "get")
+    ids: list[str] = []
+    page: dict[str, Any] = {"next_cursor": None}
+    while "next_cursor" in page:
+        cursor = {} if page["next_cursor"] is None else {"cursor": page["next_cursor"]}
+        page = service.client.get(
+            "/catalog/offers", params={**query, **cursor, "limit": "7"}
+        ).json()
+        ids += [row["id"] for row in page["items"]]
+    assert ids == [row["id"] for row in whole.json()["items"]]
+    assert len(ids) > 2 * 7
+
+
 def test_pages_and_their_assets_come_with_the_policy(service):
     for path in ("/docs", "/problems", "/problems/not-found"):
         answer = service.client.get(path)

@@ -2,7 +2,6 @@
 
 import pytest
 
-from service.core.bills.places import CONTINENTS, countries_of_site
 from service.core.catalog.errors import NotQuotable
 from tests.worlds import answer, embedded
 
@@ -172,15 +171,6 @@ def test_a_site_in_another_country_than_the_offer_is_said(site, at):
 def test_a_supply_that_names_no_place_can_be_anywhere():
     for supply in (RATE, {"kind": "market"}):
         assert places(METERED, "site_elsewhere", supply=supply, site={"id": "grid:de"}) == []
-
-
-def test_every_grid_but_the_world_s_has_countries():
-    sites = embedded().sites.values()
-    assert [site.id for site in sites if not countries_of_site(site)] == ["grid:x-world"]
-    of_regions = {site.country for site in sites if site.kind == "cloud_region"}
-    of_offers = {row.country for row in embedded().offers.values()} - {""}
-    known = {country for countries in CONTINENTS.values() for country in countries}
-    assert of_regions | of_offers <= known
 
 
 ELSEWHERE = [("/run/stages/0/work/measured_on", "check")]

@@ -30,9 +30,12 @@ DEVICES = (
 )
 
 
-def row(named: str, *, accelerator: str, devices: int, term: str) -> str:
+PLACES = ("europe", "north-america", "asia", "germany")
+
+
+def row(named: str, *, accelerator: str, devices: int, **terms: str) -> str:
     """A line of a table: the sellers of a market and their prices."""
-    supply = {"kind": "market", "term": term}
+    supply = {"kind": "market", **terms}
     cluster = {"accelerator": accelerator, "devices": devices, "supply": supply}
     request = run_of({"work": {"kind": "metered", "device_hours": 10}}, cluster=cluster)
     (market,) = answer(request, embedded()).markets
@@ -42,7 +45,11 @@ def row(named: str, *, accelerator: str, devices: int, term: str) -> str:
 
 
 def rows() -> list[str]:
-    """All lines of both tables."""
+    """All lines of the tables."""
+    by_place = [
+        row("all places", accelerator=H100, devices=64),
+        *(row(f"`{place}`", accelerator=H100, devices=64, region=place) for place in PLACES),
+    ]
     by_term = [
         row(f"{devices:,} {term}", accelerator=H100, devices=devices, term=term)
         for devices, term in TERMS
@@ -51,7 +58,7 @@ def rows() -> list[str]:
         row(embedded().accelerators[id].name, accelerator=id, devices=512, term="on_demand")
         for id in DEVICES
     ]
-    return [*by_term, *by_device]
+    return [*by_place, *by_term, *by_device]
 
 
 def test_the_tables_are_what_the_catalog_says():

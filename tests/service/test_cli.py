@@ -248,3 +248,40 @@ def test_certificates_that_cannot_be_read_stop_the_start_with_their_name(tmp_pat
     assert outcome.returncode == 2
     assert "certificates" in outcome.stderr
     assert "Traceback" not in outcome.stderr
+
+
+def test_offers_are_listed_by_place_size_and_price():
+    listed = RUN.invoke(
+        app,
+        [
+            *("catalog", "list", "offers", "--format", "lines", "--sort", "price_per_device_hour"),
+            *(
+                "--accelerator",
+                "nvidia-h100-sxm-80gb",
+                "--country",
+                "europe",
+                "--kind",
+                "on_demand",
+            ),
+            *("--devices", "64", "--since", "2026-07-01"),
+        ],
+    )
+    rows = [json.loads(line) for line in listed.stdout.splitlines()]
+    assert rows
+    assert {row["price_kind"] for row in rows} == {"on_demand"}
+    assert all(row["observed_on"] >= "2026-07" for row in rows)
+    assert rows[0]["provider"] == "gcore"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("offers", "--country", "germny"), "germany"),
+        (("offers", "--sort", "price"), "sort"),
+        (("models", "--country", "de"), "country"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(arguments, words):
+    refused = RUN.invoke(app, ["catalog", "list", *arguments])
+    assert refused.exit_code == 2
+    assert words in refused.stderr

@@ -28,7 +28,9 @@ SAID = re.compile(
 
 
 def behind(*dates):
-    prices = tuple(DatedPrice(figure=f"offers/{day}", observed_on=day) for day in dates)
+    prices = tuple(
+        DatedPrice(figure=f"offers/{day}", price_is="list", observed_on=day) for day in dates
+    )
     return PricesBehind(
         accelerator="d1",
         priced_for="2026-11-28",

@@ -248,7 +248,7 @@ REQUESTS: Final = (
             "cluster": {
                 "accelerator": "nvidia-h100-sxm-80gb",
                 "devices": 512,
-                "supply": {"kind": "market", "term": "reserved_1y"},
+                "supply": {"kind": "market", "term": "reserved_1y", "region": "europe"},
                 "site": {"id": "grid:de"},
             },
             "accounting": {

@@ -90,7 +90,7 @@ PROVIDER: Final = KnownName(
 )
 REGION: Final = KnownName(
     component="RegionCode",
-    what="A region in its provider's own words",
+    what="A country, a continent, or a region in its seller's own words",
     listed="the `region` of the rows of /catalog/offers",
     example="us-east-1",
     form=RegionName,

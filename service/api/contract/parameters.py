@@ -6,17 +6,20 @@ from typing import Any, Final, get_args, get_type_hints
 from urllib.parse import parse_qsl
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from service.api.contract import ids
 from service.api.contract.ids import KnownName
 from service.api.pointers import shown
 from service.api.refusing.errors import LONGEST_COMPARED_CHARACTERS, Code, Fault, InvalidQuery
+from service.core.catalog.areas import Atlas
 from service.core.catalog.catalog import (
     Accelerator,
     ModelPreset,
     Offer,
     PublishedClaim,
     ReferenceRun,
+    Segment,
     Site,
 )
 from service.core.names.kinds import NameKind
@@ -28,6 +31,7 @@ MOST_ROWS: Final = 200
 USUAL_ROWS: Final = 50
 SHOWN_VALUES: Final = 20
 NO_NAMES: Final[Mapping[NameKind, Names]] = {}
+AMOUNT_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?$(?!\n)"
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -68,7 +72,7 @@ class Count(Struct, frozen=True, kw_only=True):
     description: str
     minimum: int
     maximum: int
-    default: int
+    default: int | None = None
 
     def read(self, text: str) -> int | Fault:
         """The number, or why it is not allowed."""
@@ -85,6 +89,47 @@ class Count(Struct, frozen=True, kw_only=True):
                 maximum=self.maximum,
             )
         return int(text)
+
+
+class Amount(Struct, frozen=True, kw_only=True):
+    """A parameter that takes a positive number in plain digits."""
+
+    name: str
+    description: str
+    pattern: str = AMOUNT_PATTERN
+
+    def read(self, text: str) -> float | Fault:
+        """The number, or why it is not allowed."""
+        if re.search(self.pattern, text):
+            return float(text)
+        detail = f"{self.name} {shown(text)} is not a number such as 2.50"
+        return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A parameter that takes a country, a continent or a group of countries, by any of its names.
+
+    The names are those of an atlas. Without one no name is known.
+    """
+
+    name: str
+    description: str
+    atlas: Atlas = Atlas({})
+
+    def read(self, text: str) -> str | Fault:
+        """The id of the area, or why there is none."""
+        area = self.atlas.named(text)
+        if area is not None:
+            return area.id
+        known = Names(one.slug for one in self.atlas.areas.values())
+        nearest = known.nearest(text[:LONGEST_COMPARED_CHARACTERS])
+        words = f"{self.name} {shown(text)} is no country or continent"
+        return Fault(
+            code="not_allowed",
+            detail=f"{words}; the nearest known are {', '.join(nearest)}" if nearest else words,
+            parameter=self.name,
+            nearest=nearest,
+        )
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -113,7 +158,7 @@ class Day(Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    pattern: str
+    pattern: str = START_PATTERN
 
     def read(self, text: str) -> str | Fault:
         """The date, or why it is not allowed."""
@@ -123,7 +168,7 @@ class Day(Struct, frozen=True, kw_only=True):
         return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
 
 
-Parameter = Choice | Count | Mark | Day
+Parameter = Choice | Count | Amount | Place | Mark | Day
 
 OF_A_QUOTE: Final[tuple[Parameter, ...]] = (
     Day(
@@ -157,11 +202,36 @@ PAGING: Final[tuple[Parameter, ...]] = (
 )
 
 
+OF_OFFERS: Final[tuple[Parameter, ...]] = (
+    Place(
+        name="country",
+        description="Only offers that name this country, by its code or its name, or one in this "
+        "continent, `eu` or `apac`, as in a supply's `region`.",
+    ),
+    Choice(
+        name="segment",
+        description="Only offers in this part of the market.",
+        values=get_args(Segment),
+        closed=True,
+    ),
+    Count(
+        name="devices",
+        description="Only offers that make, or may make, a cluster of so many devices.",
+        minimum=1,
+        maximum=100_000,
+    ),
+    Day(name="since", description="Only prices that were observed on this day or later."),
+    Amount(name="min_usd", description="Only prices of at least so many dollars a device-hour."),
+    Amount(name="max_usd", description="Only prices of at most so many dollars a device-hour."),
+)
+"""Parameters that choose offers. `service.core.catalog.offered` says what they mean."""
+
+
 class CatalogList(Struct, frozen=True, kw_only=True):
     """A list of the catalog: its path, the catalog's member that holds the rows, its filters.
 
     A filter is named after the member of the rows that it compares with. `entries` is the kind of
-    the rows' ids.
+    the rows' ids, and `others` are parameters that mean more than one member.
     """
 
     path: str
@@ -171,13 +241,18 @@ class CatalogList(Struct, frozen=True, kw_only=True):
     entries: KnownName
     filters: Mapping[str, str]
     sorts: tuple[str, ...] = ()
+    others: tuple[Parameter, ...] = ()
 
     def parameters(
-        self, rows: Sequence[Any] = (), names: Mapping[NameKind, Names] = NO_NAMES
+        self,
+        rows: Sequence[Any] = (),
+        names: Mapping[NameKind, Names] = NO_NAMES,
+        *,
+        atlas: Atlas | None = None,
     ) -> tuple[Parameter, ...]:
         """The parameters of this list. Filters that are not closed take the values of the rows.
 
-        `names` are those of the catalog, by which values are spelled.
+        `names` are those of the catalog, by which values are spelled, and `atlas` has its areas.
         """
         types = get_type_hints(self.row)
         filters = (
@@ -194,7 +269,11 @@ class CatalogList(Struct, frozen=True, kw_only=True):
             values=orders,
             closed=True,
         )
-        return (*filters, order, *PAGING)
+        others = (
+            replace(one, atlas=atlas) if isinstance(one, Place) and atlas else one
+            for one in self.others
+        )
+        return (*filters, *others, order, *PAGING)
 
 
 def open_choice(
@@ -240,6 +319,7 @@ CATALOG_LISTS: Final = (
             "region": "Only offers in this region; the codes are the providers' own.",
         },
         sorts=("price_per_device_hour", "observed_on", "devices"),
+        others=OF_OFFERS,
     ),
     CatalogList(
         path="models",
@@ -304,13 +384,13 @@ def values_of(rows: Iterable[Any], name: str) -> tuple[str, ...]:
 
 def read_query(
     items: Iterable[tuple[str, str]], parameters: Sequence[Parameter]
-) -> dict[str, str | int]:
+) -> dict[str, str | float]:
     """The parameters of a query with defaults filled in. Raises `InvalidQuery` with all faults."""
     known = {parameter.name: parameter for parameter in parameters}
-    values: dict[str, str | int] = {
+    values: dict[str, str | float] = {
         parameter.name: parameter.default
         for parameter in parameters
-        if isinstance(parameter, Count)
+        if isinstance(parameter, Count) and parameter.default is not None
     }
     faults: list[Fault] = []
     seen: set[str] = set()

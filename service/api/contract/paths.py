@@ -22,6 +22,7 @@ from service.api.contract.parameters import (
     Choice,
     Count,
     Parameter,
+    Place,
 )
 from service.api.refusing.problems import DOMAIN, KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
@@ -481,9 +482,13 @@ def query_parameter(parameter: Parameter) -> Schema:
             "type": "integer",
             "minimum": parameter.minimum,
             "maximum": parameter.maximum,
-            "x-default": parameter.default,
         }
-        description += f" Left out, it is {parameter.default}."
+        if parameter.default is not None:
+            shape["x-default"] = parameter.default
+            description += f" Left out, it is {parameter.default}."
+    elif isinstance(parameter, Place):
+        shape = {"type": "string"}
+        description += UNKNOWN_VALUE
     else:
         shape = {"type": "string", "pattern": parameter.pattern}
     return {

@@ -21,18 +21,15 @@ from service.api.contract.parameters import (
     unknown_mark,
 )
 from service.api.http.negotiation import JSON, check_accepts
+from service.api.listing import chosen, rows_of, sorted_ids, wanted_in
 from service.api.refusing.errors import EntryNotFound, InvalidQuery
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
-from service.core.figures.ledger import Ledger
-from service.core.figures.sources import Datum
 from service.core.names.kinds import NameKind
 from service.core.names.names import Names
 from service.editions.shelf import Shelf
 
 CACHE_CONTROL: Final = "public, max-age=300"
-DESCENDING: Final = "-"
-PRICE: Final = "price_per_device_hour"
 CHECK_DIGITS: Final = 16
 KIND_OF_ROWS: Final[Mapping[str, NameKind]] = {
     "accelerators": "accelerator",
@@ -54,8 +51,9 @@ class Page(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Listed(Struct, frozen=True):
-    """A list of one edition: its rows, parameters and names, and the edition's stamp."""
+    """A list of one edition: the edition, its rows, parameters and names, and its stamp."""
 
+    catalog: Catalog
     rows: Mapping[str, Any]
     parameters: tuple[Parameter, ...]
     known: Names
@@ -85,7 +83,7 @@ def index_route(shelf: Shelf) -> HTTPRouteHandler:
                 "name": one.path,
                 "href": f"/catalog/{one.path}",
                 "total": len(getattr(catalog, one.rows)),
-                "filters": tuple(one.filters),
+                "filters": (*one.filters, *(other.name for other in one.others)),
             }
             for one in CATALOG_LISTS
         ]
@@ -97,7 +95,7 @@ def index_route(shelf: Shelf) -> HTTPRouteHandler:
 
 def listed_in(catalog: Catalog, listing: CatalogList) -> Listed:
     """A list of the catalog."""
-    rows: dict[str, Any] = getattr(catalog, listing.rows)
+    rows = rows_of(catalog, listing)
     kind = KIND_OF_ROWS.get(listing.path)
 
     @cache
@@ -105,35 +103,13 @@ def listed_in(catalog: Catalog, listing: CatalogList) -> Listed:
         return sorted_ids(rows, sort, usd=catalog.usd_by_offer)
 
     return Listed(
+        catalog=catalog,
         rows=rows,
-        parameters=listing.parameters(tuple(rows.values()), catalog.names),
+        parameters=listing.parameters(tuple(rows.values()), catalog.names, atlas=catalog.atlas),
         known=Names(rows) if kind is None else catalog.names[kind],
         stamp=CatalogStamp(version=catalog.version, digest=catalog.digest),
         orders=orders,
     )
-
-
-def sorted_ids(rows: Mapping[str, Any], sort: str, *, usd: Mapping[str, float]) -> tuple[str, ...]:
-    """The ids of rows by a member, and by id where it is the same. Rows without it come last.
-
-    `usd` has the prices of offers in dollars, by which those in other currencies are compared.
-    """
-    name = sort.removeprefix(DESCENDING)
-    ids = sorted(rows, reverse=sort.startswith(DESCENDING))
-    if name == "id":
-        return tuple(ids)
-    values = {id: usd.get(id) if name == PRICE else value_of(rows[id], name) for id in rows}
-    having = [id for id in ids if values[id] is not None]
-    having.sort(key=values.__getitem__, reverse=sort.startswith(DESCENDING))  # type: ignore[arg-type]
-    return (*having, *(id for id in sorted(rows) if values[id] is None))
-
-
-def value_of(row: Any, name: str) -> float | str | None:
-    """The value of a member that rows are sorted by. None if the row has none."""
-    value = getattr(row, name)
-    if isinstance(value, Datum):
-        return Ledger().take(value).central
-    return None if value is UNSET or value == "" else value
 
 
 def _routes(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
@@ -173,9 +149,9 @@ def page_of(listed: Listed, query: Mapping[str, Any], *, listing: CatalogList) -
 
     Raises `InvalidQuery` for a cursor of another list.
     """
-    wanted = {name: query[name] for name in listing.filters if name in query}
+    wanted = wanted_in(listing, query)
     sort = query.get("sort", "id")
-    ids = [id for id in listed.orders(sort) if _passes(listed.rows[id], wanted)]
+    ids = chosen(listed.catalog, listing, wanted, listed.orders(sort))
     question = msgspec.json.encode([listing.path, sort, wanted], order="sorted")
     begin = _after(query["cursor"], ids, question) if "cursor" in query else 0
     end = begin + int(query["limit"])
@@ -213,10 +189,6 @@ def links_of(path: str, query: Mapping[str, Any], next_cursor: str | UnsetType) 
     if next_cursor is not UNSET:
         links.append(f'<{path}?{urlencode({**same, "cursor": next_cursor})}>; rel="next"')
     return ", ".join(links)
-
-
-def _passes(row: Any, wanted: Mapping[str, str]) -> bool:
-    return all(getattr(row, name) == value for name, value in wanted.items())
 
 
 def _answer(body: bytes, *, links: str = "", location: str = "") -> Response[bytes]:

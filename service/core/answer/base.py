@@ -4,6 +4,7 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Struct
 
+from service.core.catalog.market import PriceMeaning
 from service.core.figures.sources import FigureName
 from service.core.figures.vocabulary import Currency
 
@@ -30,6 +31,17 @@ QuoteId: TypeAlias = Annotated[
     Meta(pattern=r"^q_[0-9a-f]{64}$(?!\n)", description="Content id of a quote."),
 ]
 Pointer: TypeAlias = Annotated[str, Meta(description="JSON pointer into the request (RFC 6901).")]
+
+
+PriceIs: TypeAlias = Annotated[
+    PriceMeaning,
+    Meta(
+        description="`list`: what a seller asks of everybody, until it changes its list. "
+        "`offered`: what was asked at that moment for spot capacity, a block of days or a machine "
+        "of somebody else. `stated`: what a report reckons with. None is what was paid or traded: "
+        "indices of one day are far apart."
+    ),
+]
 
 
 class Answer(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

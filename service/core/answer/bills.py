@@ -12,6 +12,7 @@ from service.core.answer.base import (
     Estimate,
     Money,
     Pointer,
+    PriceIs,
     UnitRate,
 )
 from service.core.catalog.catalog import ExcludedItem, MarketTerm, Segment
@@ -286,8 +287,9 @@ MarketPriceBasis: TypeAlias = Annotated[
 class MarketVote(Answer, frozen=True, kw_only=True):
     """The price of one seller in a market, and the offer that stands for it.
 
-    `through` is the broker that lists the offer, if the seller lists none. `makes_cluster` is
-    `unknown` if the source does not say whether instances come on one fast network.
+    `region` is in the seller's own words. `through` is the broker that lists the offer, if the
+    seller lists none. `makes_cluster` is `unknown` if the source does not say whether instances
+    come on one fast network.
     """
 
     seller: str
@@ -296,6 +298,7 @@ class MarketVote(Answer, frozen=True, kw_only=True):
     figure: FigureName
     basis: MarketPriceBasis
     offer: str
+    region: str
     observed_on: AsOf
     makes_cluster: Literal["yes", "unknown"]
     minimum_term: str | UnsetType = UNSET
@@ -325,16 +328,18 @@ class LeftOutSellers(Answer, frozen=True, kw_only=True):
 class MarketAnswer(Answer, frozen=True, kw_only=True):
     """How the price of a cluster follows from the market: who votes, and who is left out, and why.
 
-    The prices are list prices, which sellers ask of everybody; traded ones may differ.
+    The prices are what sellers ask, as `price_is` says; what is paid or traded may differ.
     """
 
     cluster: Annotated[Pointer, Meta(description="The cluster in the request.")]
     accelerator: str
     devices: float
     term: MarketTerm
-    price_is: Annotated[
-        Literal["list"], Meta(description="What sellers ask, and not what was paid.")
-    ] = "list"
+    region: Annotated[
+        str | UnsetType,
+        Meta(description="The area in which sellers are asked, or a seller's region code."),
+    ] = UNSET
+    price_is: PriceIs
     usd_per_device_hour: UnitRate
     figure: FigureName
     votes: Annotated[tuple[MarketVote, ...], Meta(min_length=1, description="Cheapest first.")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
-from service.core.answer.base import Answer
+from service.core.answer.base import Answer, PriceIs
 from service.core.answer.calendar import Day
 from service.core.figures.sources import AsOf, FigureName
 
@@ -15,9 +15,10 @@ WholeDays: TypeAlias = Annotated[
 
 
 class DatedPrice(Answer, frozen=True, kw_only=True):
-    """A price of the catalog, and the day on which it was read."""
+    """A price of the catalog, what kind of price it is, and the day on which it was read."""
 
     figure: FigureName
+    price_is: PriceIs
     observed_on: AsOf
 
 

@@ -51,6 +51,8 @@ WarningCode: TypeAlias = Literal[
     "price_seldom_moves",
     "priced_as_of",
     "site_elsewhere",
+    "site_of_supply",
+    "market_of_all_places",
     "rate_outside_market",
     "stale_price",
     "term_derived",
@@ -216,7 +218,13 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "site_elsewhere": WarningKind(
         "check",
         "The site is in another country than the devices, so its tariff and carbon do not apply.",
-        "Name the site of the supply's region, or take an offer at the site.",
+        "Leave the site out, so that it is that of the supply, or take an offer at the site.",
+        once_a_member=True,
+    ),
+    "market_of_all_places": WarningKind(
+        "check",
+        "The site has a place, and the price is the median of sellers in all places.",
+        "Give the `region` of the supply, a country or a continent, if devices are rented there.",
         once_a_member=True,
     ),
     "rate_outside_market": WarningKind(
@@ -326,6 +334,12 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "note",
         "The quote is priced for a day that the request names.",
         "Leave `as_of` out for the prices of this edition.",
+    ),
+    "site_of_supply": WarningKind(
+        "note",
+        "No site is named; tariff, carbon and PUE are those of where the supply is.",
+        "Name a site of the catalog, or give its PUE, tariff and carbon.",
+        once_a_member=True,
     ),
     "market_price_used": WarningKind(
         "note",

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from service.core.argument import Argument, Cursor, Unknown
+from service.core.bills.places import site_of_supply
 from service.core.catalog.catalog import Accelerator, Catalog, Site
 from service.core.cluster import energy as formulas
 from service.core.cluster.hardware import device_of
@@ -72,9 +73,7 @@ def sum_of(**parts: Real) -> Real:
 def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
     """The numbers of a cluster's site: the caller's, else the catalog's, else defaults."""
     at: Cursor[ClusterSite] = cluster.at("site")
-    argument, site = at.argument, NOWHERE
-    if at.said.id is not UNSET:
-        site = argument.catalog.site(at.said.id, pointer=at.pointer_of("id"))
+    argument, site = at.argument, _site(cluster)
     assumed: list[str] = []
 
     def number(member: str, known: Term | None, unit: Unit) -> Term:
@@ -110,6 +109,21 @@ def site_rates(cluster: Cursor[Cluster]) -> SiteRates:
         assumes_pue=any(words.startswith("pue ") for words in assumed),
         claimed_by=site.provider or site.name,
     )
+
+
+def _site(cluster: Cursor[Cluster]) -> Site:
+    """The site that is asked for. Otherwise it is that of the supply, with a note that says so."""
+    asked = cluster.said.site.id
+    if asked is not UNSET:
+        return cluster.argument.catalog.site(asked, pointer=cluster.pointer_of("site/id"))
+    site = site_of_supply(cluster)
+    if site is not None:
+        cluster.warn(
+            "site_of_supply",
+            f"no site is named; it is that of the supply, {site.id} ({site.name})",
+            member="site",
+        )
+    return site or NOWHERE
 
 
 def device_power(cluster: Cursor[Cluster], site: SiteRates) -> DevicePower | None:

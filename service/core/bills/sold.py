@@ -233,7 +233,9 @@ def _instance_on_the_market(
     """
     catalog = at.argument.catalog
     rows = tuple(offers_of_operators(catalog, at.said.accelerator))
-    fitting = rows if terms is None else fitting_offers(catalog, wanted_of(at.said, terms))
+    fitting = rows
+    if terms is not None:
+        fitting = fitting_offers(catalog, wanted_of(at.said, terms, catalog=catalog))
     node = usual_node(fitting) or usual_node(rows)
     if node is None:
         return None
@@ -302,7 +304,8 @@ def _billing_terms(at: Cursor[Cluster]) -> BillingTerms | None:
         offers = [named]
     else:
         terms = supply.said if isinstance(supply.said, Market) else Market()
-        offers = [seat.offer for seat in at.argument.panel(wanted_of(at.said, terms)).seats]
+        wanted = wanted_of(at.said, terms, catalog=catalog)
+        offers = [seat.offer for seat in at.argument.panel(wanted).seats]
     known = [catalog.billing_terms(offer.provider, offer.price_kind) for offer in offers]
     documented = [counted for counted in known if counted is not None]
     if offers and not documented:

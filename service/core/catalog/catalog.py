@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field, structs
 
+from service.core.catalog.areas import Area, Atlas, Where
 from service.core.catalog.engine import Engine
 from service.core.catalog.errors import (
     UnknownAccelerator,
@@ -30,7 +31,7 @@ from service.core.figures.sources import AsOf, Datum, Judged, Published
 from service.core.figures.units import Unit
 from service.core.figures.vocabulary import BasisName, DeviceKind
 from service.core.names.kinds import NameKind
-from service.core.names.names import Names
+from service.core.names.names import NO_NAMES, Names
 from service.core.names.spelling import Spelling
 
 Row = TypeVar("Row")
@@ -227,6 +228,11 @@ class Provider(Struct, frozen=True, kw_only=True, omit_defaults=True):
     country_recalled: bool = False
     note: str = ""
 
+    @property
+    def operated_by(self) -> str:
+        """The seller that operates the machines: itself, unless the row says who."""
+        return self.operator or self.id
+
 
 class Offer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One dated price of one seller; a changed price is a new row.
@@ -267,7 +273,7 @@ class ListedOffer(Struct, frozen=True, kw_only=True):
     Without a segment the seller is in no part of the market. A price that is `resold` is its
     reseller's own, and never stands for the operator. That of a broker may. `usd` is the price in
     dollars for a device-hour, only to compare it, and `day` the number of the day of observation.
-    Offers of one `product` differ by their date alone.
+    Offers of one `product` differ by their date alone. `where` says where it is sold.
     """
 
     offer: Offer
@@ -278,6 +284,7 @@ class ListedOffer(Struct, frozen=True, kw_only=True):
     usd: float
     day: int
     product: int
+    where: Where = Where()
 
     @property
     def listed_by(self) -> str:
@@ -514,19 +521,20 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
 
     `published_at` is the instant at which this edition was published (RFC 3339, UTC). `price_rows`
     indexes offers by accelerator id, newest first and, within a date, cheapest first. `regions` are
-    the region codes that any offer names. `spot_reclaims` and `price_history` are by accelerator
-    too, `fleet_pues` by operator, `exchange_rates` by currency, oldest first. `accelerator_aliases`
-    maps names used in print to ids, and `spellings` has all ways in which people write names.
-    `systems` are the servers and racks in which devices are sold. `purchases` are what was asked or
-    paid for each device, `purchase_prices` what follows for it. `billing` is by `seller/kind of
-    price`, or by `seller/` for all other kinds. `commitments` are published discounts by
-    `operator/term`, `usual_commitments` what follows from those of a segment, by `segment/term`.
-    `usd_by_offer` has the prices of all offers in dollars, only to compare them. `listed` says for
-    whom each offer votes in a market, by `accelerator/kind of price`, newest first. `engine` has
-    the constants of the step-time engine. `observed` has the ranges that given numbers are compared
-    with, and `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is
-    the index of consumer prices by year, oldest first. `book` has the rates of a price book by
-    name. They are the caller's own: they are in none of the other members.
+    names of `areas` and the region codes that any offer names; areas are by their ids, countries
+    and what they are parts of. `spot_reclaims` and `price_history` are by accelerator too,
+    `fleet_pues` by operator, `exchange_rates` by currency, oldest first. `accelerator_aliases` maps
+    names used in print to ids, and `spellings` has all ways in which people write names. `systems`
+    are the servers and racks in which devices are sold. `purchases` are what was asked or paid for
+    each device, `purchase_prices` what follows for it. `billing` is by `seller/kind of price`, or
+    by `seller/` for all other kinds. `commitments` are published discounts by `operator/term`,
+    `usual_commitments` what follows from those of a segment, by `segment/term`. `usd_by_offer` has
+    the prices of all offers in dollars, only to compare them. `listed` says for whom each offer
+    votes in a market, by `accelerator/kind of price`, newest first. `engine` has the constants of
+    the step-time engine. `observed` has the ranges that given numbers are compared with, and
+    `asked_prices` what sellers ask for each device, cheapest first. `consumer_prices` is the index
+    of consumer prices by year, oldest first. `book` has the rates of a price book by name. They are
+    the caller's own: they are in none of the other members.
     """
 
     version: str
@@ -541,6 +549,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     assumptions: dict[str, Datum]
     price_rows: dict[str, tuple[Offer, ...]]
     regions: frozenset[str]
+    areas: dict[str, Area] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     accelerator_aliases: dict[str, str] = field(default_factory=dict)
     spellings: dict[NameKind, tuple[Spelling, ...]] = field(default_factory=dict)
@@ -603,6 +612,14 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         """The reference run of this id, or `UnknownRun`."""
         return self._look_up(self.runs, asked, pointer, "run")
 
+    def region(self, asked: str, *, pointer: str) -> str:
+        """The id of the area of this name, else a seller's region code, or `UnknownRegion`."""
+        known = self.names["region"].resolve(asked)
+        if known is None:
+            raise self.unknown("region", asked, pointer=pointer)
+        area = self.atlas.named(known)
+        return known if area is None else area.id
+
     def billing_terms(self, provider: str, price_kind: str) -> BillingTerms | None:
         """How a seller counts time under a kind of price. None if that is not known."""
         general = self.billing.get(f"{provider}/")
@@ -611,6 +628,28 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
     def assumption(self, name: str) -> Datum:
         """A default of the service. Asking for a name that is not there is our own mistake."""
         return self.assumptions[name]
+
+    @cached_property
+    def atlas(self) -> Atlas:
+        """The areas by all their names."""
+        return Atlas(self.areas)
+
+    @cached_property
+    def _seen_in(self) -> Mapping[str, frozenset[str]]:
+        """The countries in which each operator was seen: by an offer of any device, or a region."""
+        seen: dict[str, set[str]] = {}
+        offers = ((row.provider, row.country) for row in self.offers.values())
+        sites = ((site.provider, site.country) for site in self.sites.values())
+        for provider, country in {*offers, *sites}:
+            seller = self.providers.get(provider)
+            if seller is not None and country:
+                seen.setdefault(seller.operated_by, set()).add(country.lower())
+        return {seller: frozenset(countries) for seller, countries in seen.items()}
+
+    def where(self, offer: Offer) -> Where:
+        """Where an offer is sold. A price for all regions holds where its seller was seen."""
+        seen = self._seen_in.get(self.providers[offer.provider].operated_by, frozenset())
+        return self.atlas.where(offer, seen=seen)
 
     @cached_property
     def systems_by_accelerator(self) -> Mapping[str, tuple[System, ...]]:
@@ -645,7 +684,12 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
             "region": self.regions,
         }
         return {
-            kind: Names(ids, self.spellings.get(kind, ()), codes=kind in {"region", "site"})
+            kind: Names(
+                ids,
+                self.spellings.get(kind, ()),
+                codes=kind in {"region", "site"},
+                whole=self.atlas.slugs() if kind == "region" else NO_NAMES,
+            )
             for kind, ids in known.items()
         }
 
@@ -661,7 +705,7 @@ class Catalog(Struct, frozen=True, kw_only=True, dict=True):
         purchase_prices: Mapping[str, PurchasePrice],
     ) -> "Catalog":
         """A catalog that also knows some devices, and the rows of theirs. All else is shared."""
-        shared = {name: getattr(self, name) for name in ("names", "runs_of_hours")}
+        shared = {name: getattr(self, name) for name in ("names", "runs_of_hours", "atlas")}
         found = structs.replace(
             self,
             accelerators={**self.accelerators, **devices},

@@ -138,7 +138,7 @@ class UnknownProvider(UnknownName):
 
 
 class UnknownRegion(UnknownName):
-    """No offer or site of the catalog stands in this region"""
+    """No area has this name, and no offer of the catalog is in a region of this code"""
 
     what = "region"
 

@@ -31,7 +31,7 @@ def known_on(catalog: Catalog, day: str, accelerators: Iterable[str]) -> Catalog
     return replace(
         catalog,
         price_rows=rows,
-        listed=listed_offers(rows, catalog.providers, catalog.usd_by_offer),
+        listed=listed_offers(catalog, rows),
         asked_prices=catalog.asked_prices | asked,
     )
 

@@ -29,6 +29,8 @@ from service.core.figures.sources import Datum
 LeftOutReason: TypeAlias = Literal[
     "not_an_operator",
     "shared_device",
+    "elsewhere",
+    "place_unknown",
     "component",
     "behind_operator",
     "single_node",
@@ -41,6 +43,18 @@ LeftOutReason: TypeAlias = Literal[
 LEFT_OUT: Final[tuple[LeftOutReason, ...]] = get_args(LeftOutReason)
 """Why a seller has no vote, in the order in which the rules are applied."""
 PriceBasis: TypeAlias = Literal["own_price", "own_discount", "segment_discount", "on_demand_price"]
+PriceMeaning: TypeAlias = Literal["list", "offered", "stated"]
+MEANINGS: Final[Mapping[str, PriceMeaning]] = {
+    "spot": "offered",
+    "capacity_block": "offered",
+    "calendar": "offered",
+    "flex_start": "offered",
+    "community": "offered",
+    "marketplace": "offered",
+    "auction_floor": "offered",
+    "reference": "stated",
+}
+"""What a price of some kinds is: offered at a moment, or stated in a report. Others are listed."""
 KINDS_OF_TERM: Final[Mapping[MarketTerm, tuple[PriceKind, ...]]] = {
     "on_demand": ("on_demand",),
     "spot": ("spot",),
@@ -64,6 +78,8 @@ SELLERS_OF_OTHERS: Final[frozenset[ProviderKind]] = frozenset(
 """Sellers of machines of others: the segment `marketplace`."""
 HOSTED: Final[tuple[PriceKind, ...]] = ("marketplace", "community")
 """Kinds of price of other people's machines, whoever lists them. They are on demand."""
+NOT_IN_AREA: Final[Mapping[str, LeftOutReason]] = {"no": "elsewhere", "unknown": "place_unknown"}
+"""Why an offer does not count that is not in an area, or of which that is not known."""
 COMMITTED: Final[tuple[MarketTerm, ...]] = (
     "reserved_1m",
     "reserved_3m",
@@ -94,7 +110,10 @@ NORMAL_CONSISTENCY: Final = 1.4826
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """A cluster for which a market is asked, and the terms."""
+    """A cluster for which a market is asked, and the terms.
+
+    The `region` is an area's id, or a seller's own code.
+    """
 
     accelerator: str
     devices: float
@@ -130,6 +149,11 @@ class Panel(Struct, frozen=True, kw_only=True):
 
     seats: tuple[Seat, ...]
     left_out: dict[LeftOutReason, tuple[str, ...]]
+
+
+def meaning_of(kind: str) -> PriceMeaning:
+    """Whether a price of a kind stands on a list, or is offered at a moment. None was paid."""
+    return MEANINGS.get(kind, "list")
 
 
 def panel_of(catalog: Catalog, wanted: Wanted) -> Panel:
@@ -230,10 +254,11 @@ def _by_reason(
 def _asked_about(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Iterator[ListedOffer]:
     """The newest offer of each product that is asked about."""
     kinds = KINDS_OF_TERM[term]
+    code = UNSET if wanted.region in catalog.areas else wanted.region
     seen: set[int] = set()
     for kind in (*kinds, *HOSTED) if term == "on_demand" else kinds:
         for listed in catalog.listed.get(f"{wanted.accelerator}/{kind}", ()):
-            if listed.product in seen or wanted.region not in (UNSET, listed.offer.region):
+            if listed.product in seen or code not in (UNSET, listed.offer.region):
                 continue
             seen.add(listed.product)
             by_lister = wanted.segment == "marketplace" and listed.through
@@ -248,17 +273,16 @@ def _for_lister(listed: ListedOffer) -> ListedOffer:
 
 
 def listed_offers(
-    price_rows: Mapping[str, Sequence[Offer]],
-    providers: Mapping[str, Provider],
-    usd_by_offer: Mapping[str, float],
+    catalog: Catalog, price_rows: Mapping[str, Sequence[Offer]]
 ) -> dict[str, tuple[ListedOffer, ...]]:
-    """For whom each offer votes, by `accelerator/kind of price`. Rows stay newest first."""
+    """For whom each of some offers votes, by `accelerator/kind of price`, newest first still."""
+    providers, usd_by_offer = catalog.providers, catalog.usd_by_offer
     found: dict[str, list[ListedOffer]] = {}
     products: dict[tuple[object, ...], int] = {}
     days: dict[str, int] = {}
     for accelerator, rows in price_rows.items():
         for row in rows:
-            place = (row.provider, row.seller, row.region, row.instance_type)
+            place = (row.provider, row.seller, row.country, row.region, row.instance_type)
             sold = (row.min_devices, row.complete, row.multi_node, row.devices)
             product = (accelerator, row.price_kind, *place, *sold)
             if row.observed_on not in days:
@@ -270,6 +294,7 @@ def listed_offers(
                     usd=usd_by_offer[row.id],
                     day=days[row.observed_on],
                     product=products.setdefault(product, len(products)),
+                    where=catalog.where(row),
                 )
             )
     return {key: tuple(rows) for key, rows in found.items()}
@@ -305,7 +330,7 @@ def _standing(offer: Offer, providers: Mapping[str, Provider]) -> VotesFor:
 
 def operator_of(provider: Provider) -> str:
     """The seller that operates the machines of a seller: itself, unless the catalog says who."""
-    return provider.operator or provider.id
+    return provider.operated_by
 
 
 def _if_asked(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> ListedOffer | None:
@@ -333,6 +358,19 @@ def _why_not(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> LeftOutReaso
         return "shared_device" if shared else "not_an_operator"
     if one.resold and unasked:
         return "behind_operator"
+    if (elsewhere := _why_elsewhere(catalog, wanted, one)) is not None:
+        return elsewhere
+    return _why_too_little(catalog, wanted, offer)
+
+
+def _why_elsewhere(catalog: Catalog, wanted: Wanted, one: ListedOffer) -> LeftOutReason | None:
+    """Why an offer is not in the area that is asked for. None if it is, or none is asked for."""
+    area = None if wanted.region is UNSET else catalog.areas.get(wanted.region)
+    return None if area is None else NOT_IN_AREA.get(one.where.stands_in(area.id))
+
+
+def _why_too_little(catalog: Catalog, wanted: Wanted, offer: Offer) -> LeftOutReason | None:
+    """Why an offer does not make the cluster. None if it does."""
     if not offer.complete:
         return "component"
     if makes(catalog, offer, wanted.devices) == "no":

@@ -120,7 +120,7 @@ def _market(argument: Argument, cluster: Cluster) -> list[tuple[float, AsOf]]:
 
     They are compared with and enter no total, so no ledger keeps them.
     """
-    seats = argument.panel(wanted_of(cluster, Market())).seats
+    seats = argument.panel(wanted_of(cluster, Market(), catalog=argument.catalog)).seats
     return [(seat.usd, seat.offer.observed_on) for seat in seats]
 
 

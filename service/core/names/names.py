@@ -6,7 +6,7 @@ from heapq import nsmallest
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from service.core.names.spelling import Spelling, dashed, folded, spaceless
+from service.core.names.spelling import Spelling, dashed, folded, plain, spaceless
 
 NEAREST_LISTED: Final = 5
 MEANT_LISTED: Final = 12
@@ -16,6 +16,9 @@ LONGEST_READ: Final = 64
 
 MOST_REMEMBERED: Final = 512
 """Spellings of which it is remembered what they stand for, at some 200 bytes each."""
+
+
+NO_NAMES: Final[Mapping[str, str]] = {}
 
 
 class Index(NamedTuple):
@@ -28,14 +31,21 @@ class Index(NamedTuple):
 class Names:
     """Known names. What is asked for and is not among them is first read as a spelling of one.
 
-    The indexes are made when they are first needed.
+    `whole` are other names by their plain letters, which stand for one each. The indexes are made
+    when they are first needed.
     """
 
     def __init__(
-        self, names: Iterable[str], spellings: Iterable[Spelling] = (), *, codes: bool = False
+        self,
+        names: Iterable[str],
+        spellings: Iterable[Spelling] = (),
+        *,
+        codes: bool = False,
+        whole: Mapping[str, str] = NO_NAMES,
     ) -> None:
         self._names = tuple(names)
         self._spellings = tuple(spellings)
+        self._whole = whole
         self._resolved = lru_cache(MOST_REMEMBERED)(self._read)
         self._forms = (dashed, spaceless if codes else folded)
         """Of codes, dashes count."""
@@ -97,6 +107,8 @@ class Names:
         """The names that each way of reading finds, the strictest way first."""
         for form, by_form in zip(self._forms, self._by_form, strict=True):
             yield by_form.get(form(asked), ())
+        if (named := self._whole.get(plain(asked))) is not None:
+            yield (named,)
         if len(asked) > LONGEST_READ:
             return
         text = folded(asked)

@@ -11,7 +11,7 @@ has "PCIe", and "H100 94GB" by the row that has "94GB".
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 SEPARATORS: Final = re.compile(r"[\W_]+")
 APART: Final = "-"
@@ -36,6 +36,12 @@ def folded(text: str) -> str:
 def spaceless(text: str) -> str:
     """A code without its spaces. Dashes count: "eu-west-1" and "eu-west1" are two regions."""
     return dashed("".join(text.split()))
+
+
+def plain(text: str) -> str:
+    """The letters and digits of a name, in lower case and without accents."""
+    letters = normalize("NFKD", text).casefold()
+    return "".join(one for one in letters if one.isalnum() and not combining(one))
 
 
 def folded_words(text: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from statistics import median
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from service.core.answer import LeftOutSellers, MarketAnswer, MarketVote, SegmentPrices
@@ -11,7 +11,7 @@ from service.core.bills.bills import PricedStage
 from service.core.bills.prices.panel import MarketPrice, Vote
 from service.core.bills.prices.price import Price
 from service.core.catalog.catalog import Catalog, Segment
-from service.core.catalog.market import panel_of
+from service.core.catalog.market import PriceMeaning, meaning_of, panel_of
 from service.core.figures.sources import AsOf
 from service.core.printing.money import RATE_DECIMALS, printed_rate
 
@@ -34,6 +34,8 @@ def printed_market(catalog: Catalog, found: MarketPrice, *, cluster: str) -> Mar
         accelerator=found.wanted.accelerator,
         devices=found.wanted.devices,
         term=found.wanted.term,
+        region=_region(catalog, found.wanted.region),
+        price_is=_meaning(found),
         usd_per_device_hour=printed_rate(found.usd_per_device_hour.central),
         figure=found.usd_per_device_hour.name,
         votes=tuple(_vote(vote) for vote in sorted(found.votes, key=lambda one: _usd(one)[0])),
@@ -47,6 +49,18 @@ def printed_market(catalog: Catalog, found: MarketPrice, *, cluster: str) -> Mar
     )
 
 
+def _region(catalog: Catalog, region: str | UnsetType) -> str | UnsetType:
+    """The name of the area that is asked for, or the code of a region."""
+    area = None if region is UNSET else catalog.areas.get(region)
+    return region if area is None else area.slug
+
+
+def _meaning(found: MarketPrice) -> PriceMeaning:
+    """What the prices are. With one that is offered at a moment, the market is not of lists."""
+    kinds = {meaning_of(vote.seat.offer.price_kind) for vote in found.votes}
+    return kinds.pop() if len(kinds) == 1 else "offered"
+
+
 def _vote(vote: Vote) -> MarketVote:
     seat = vote.seat
     return MarketVote(
@@ -56,6 +70,7 @@ def _vote(vote: Vote) -> MarketVote:
         figure=vote.usd_per_device_hour.name,
         basis=seat.basis,
         offer=seat.offer.id,
+        region=seat.offer.region,
         observed_on=vote.observed_on,
         makes_cluster="yes" if seat.network_known else "unknown",
         minimum_term=seat.offer.min_term or UNSET,

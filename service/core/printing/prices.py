@@ -8,6 +8,7 @@ from service.core.argument import Argument
 from service.core.bills.lines import DraftBill
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.dates import day_of
+from service.core.catalog.market import meaning_of
 from service.core.printing.cautions import OF_DEVICE_HOURS, prices_of
 
 OF_OFFERS: Final = "offers"
@@ -21,9 +22,19 @@ def prices_behind(argument: Argument, bills: Sequence[DraftBill]) -> tuple[Price
     for price in prices_of(argument, totals):
         accelerator = accelerator_of(argument.catalog, price.entry.name)
         if accelerator and price.entry.unit.endswith(OF_DEVICE_HOURS):
-            dated = DatedPrice(figure=price.entry.name, observed_on=price.as_of)
+            dated = DatedPrice(
+                figure=price.entry.name,
+                price_is=meaning_of(_kind_of(argument.catalog, price.entry.name)),
+                observed_on=price.as_of,
+            )
             found.setdefault(accelerator, []).append(dated)
     return tuple(_printed(argument, device, prices) for device, prices in found.items())
+
+
+def _kind_of(catalog: Catalog, figure: str) -> str:
+    """The kind of a price by its figure. A past price of a seller that is used is of its list."""
+    offer = catalog.offers.get(figure.split("/")[1])
+    return "on_demand" if offer is None else offer.price_kind
 
 
 def accelerator_of(catalog: Catalog, figure: str) -> str:

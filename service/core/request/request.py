@@ -79,7 +79,7 @@ class Market(Wire, tag_field="kind", tag="market", frozen=True, kw_only=True):
 
     The price of a commitment is an operator's own price for it, or its own discount on its price on
     demand, or else that of its segment. Without a `segment`, hyperscalers and neoclouds vote; with
-    `marketplace`, those vote who list machines of others.
+    `marketplace`, those vote who list machines of others. In a `region` those vote who sell there.
     """
 
     term: MarketTerm = "on_demand"

@@ -1,5 +1,7 @@
 """What a supply asks of the catalog: one offer by its name, or the market for a cluster."""
 
+from msgspec import UNSET
+
 from service.core.catalog.catalog import Catalog, Offer
 from service.core.catalog.market import Wanted
 from service.core.request.request import BookRate, CatalogOffer, Cluster, Market, Supply
@@ -14,13 +16,14 @@ def named_offer(supply: Supply, catalog: Catalog, *, pointer: str) -> Offer | No
     return None
 
 
-def wanted_of(cluster: Cluster, terms: Market) -> Wanted:
-    """The market that is asked for a cluster under some terms."""
+def wanted_of(cluster: Cluster, terms: Market, *, catalog: Catalog) -> Wanted:
+    """The market that is asked for a cluster under some terms, with areas by their ids."""
+    region = terms.region
     return Wanted(
         accelerator=cluster.accelerator,
         devices=cluster.devices,
         term=terms.term,
         provider=terms.provider,
-        region=terms.region,
+        region=UNSET if region is UNSET else catalog.region(region, pointer=""),
         segment=terms.segment,
     )

@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from service.core.catalog.catalog import SEGMENT_OF_OPERATORS, Offer, SpotReclaim
+from service.core.catalog.catalog import SEGMENT_OF_OPERATORS, Catalog, Offer, SpotReclaim
 from service.core.cluster.failures import mean_reclaimed_share
 from service.core.figures.ledger import Term
 from service.core.figures.sources import Datum
@@ -51,8 +51,8 @@ def _shares(context: StageContext) -> dict[str, Term]:
     named = named_offer(supply.said, catalog, pointer=supply.pointer)
     if named is not None:
         return {named.provider: _share(context, named, named.region)}
-    seats = context.argument.panel(wanted_of(cluster.said, supply.said)).seats
-    region = supply.said.region
+    wanted = wanted_of(cluster.said, supply.said, catalog=catalog)
+    seats, region = context.argument.panel(wanted).seats, wanted.region
     found = {seat.seller: _share(context, seat.offer, region) for seat in seats}
     return found or {"nobody": context.argument.assume(f"{REGIONAL}.marketplace")}
 
@@ -65,12 +65,21 @@ def _share(context: StageContext, offer: Offer, region: str | UnsetType) -> Term
         for row in argument.catalog.spot_reclaims.get(offer.accelerator, ())
         if row.provider == offer.provider
     ]
-    rate = _middle([row for row in rows if region in (UNSET, row.region)] or rows)
+    rate = _middle([row for row in rows if _is_in(argument.catalog, row, region)] or rows)
     if rate is not None:
         return argument.ledger.take(rate)
     seller = argument.catalog.providers.get(offer.provider)
     segment = seller and SEGMENT_OF_OPERATORS.get(seller.kind)
     return argument.assume(f"{REGIONAL}.{segment or 'marketplace'}")
+
+
+def _is_in(catalog: Catalog, row: SpotReclaim, region: str | UnsetType) -> bool:
+    """Whether a rate is of a region, by its code or the area that it lies in. Without one it is."""
+    if region is UNSET or region == row.region:
+        return True
+    site = catalog.sites.get(f"{row.provider}:{row.region}")
+    area = None if site is None else catalog.areas.get(site.country.lower())
+    return area is not None and region in area.around
 
 
 def _middle(rows: list[SpotReclaim]) -> Datum | None:

@@ -11,7 +11,14 @@ from service.core.bills.aging.standing import warn_of_standing
 from service.core.bills.prices.formulas import at_level, at_term, on_thin_market, thin_factor
 from service.core.bills.prices.offered import usd_price
 from service.core.catalog.catalog import Segment
-from service.core.catalog.market import LEAST_SELLERS, Panel, PriceBasis, Seat, Wanted
+from service.core.catalog.market import (
+    LEAST_SELLERS,
+    Panel,
+    PriceBasis,
+    Seat,
+    Wanted,
+    meaning_of,
+)
 from service.core.figures.ledger import Term
 from service.core.figures.sources import AsOf
 from service.core.request.request import Cluster, Market
@@ -65,7 +72,7 @@ def price_on_the_market(
     Which price a run will pay is not known. So the level among them is a figure with a range.
     """
     argument = cluster.argument
-    wanted = wanted_of(cluster.said, terms)
+    wanted = wanted_of(cluster.said, terms, catalog=argument.catalog)
     panel = argument.panel(wanted)
     if not panel.seats:
         return None
@@ -146,8 +153,9 @@ def _thin(argument: Argument, level: Term, *, name: str, sellers: int) -> Term:
 def _in_words(wanted: Wanted, votes: tuple[Vote, ...]) -> str:
     count = len(votes)
     dates = sorted(vote.observed_on for vote in votes)
+    asked = "list price" if meaning_of(wanted.term) == "list" else "price on offer"
     return (
-        f"median of the newest {wanted.term} price of each of {count} "
+        f"median of the newest {wanted.term} {asked} of each of {count} "
         f"seller{'s' if count > 1 else ''}, observed {dates[0]} to {dates[-1]}"
     )
 

@@ -94,7 +94,7 @@ def _nobody(cluster: Cursor[Cluster], supply: Market) -> NoPrice:
         )
         if value is not UNSET
     )
-    panel = cluster.argument.panel(wanted_of(cluster.said, supply))
+    panel = cluster.argument.panel(wanted_of(cluster.said, supply, catalog=catalog))
     left_out = "; ".join(f"{why}: {', '.join(names)}" for why, names in panel.left_out.items())
     return NoPrice(
         "no_offer_under_these_terms",
