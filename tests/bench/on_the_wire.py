@@ -1,155 +1,223 @@
 """A repeated quote over HTTP, beside the same answer from other applications and servers.
 
-All run in turn on one machine, each round anew, so that a noisy moment hits all alike.
+All run in turn on one machine, each round anew, so that a noisy moment hits all alike. Each bound
+that the service is held to is printed with what was seen.
 """
 
 import asyncio
-import contextlib
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import zstandard
 
 from service.local import quote_bytes
-from tests.bench.tables import print_ratios
-from tests.redis_server import unused_port
+from tests.bench.load import (
+    CONNECTIONS,
+    at_share,
+    cpu_of,
+    fetched,
+    flood,
+    posted,
+    served,
+    steady,
+)
+from tests.bench.tables import Bound, print_bounds, print_ratios
+from tests.redis_server import start_redis
 from tests.requests import R1
+from tests.varied import WORKS, stages_of
 
-CONNECTIONS = 16
-REQUESTS = 2000
-ROUNDS = 3
-PEERS_PYTHON = str(Path(sys.prefix) / "peers" / "bin" / "python")
-BODIES: Mapping[str, dict[str, Any]] = {
+REQUESTS: Final = 2000
+ROUNDS: Final = 3
+PEERS_PYTHON: Final = str(Path(sys.prefix) / "peers" / "bin" / "python")
+BODIES: Final[Mapping[str, dict[str, Any]]] = {
     "a whole quote": R1,
     "a summary": R1 | {"options": {"detail": "summary"}},
 }
-UVICORN = (
+UVICORN: Final = (
     "--loop", "uvloop", "--http", "httptools", "--ws", "none", "--no-access-log",
     "--log-level", "error", "--host", "127.0.0.1", "--port", "{port}",
 )  # fmt: skip
-COMMANDS: Mapping[str, Sequence[str]] = {
-    "raw ASGI and msgspec": (
-        sys.executable, "-m", "uvicorn", "tests.bench.wire_peers:raw", *UVICORN,
-    ),
-    "runquote": (sys.executable, "-m", "service.cli", "serve"),
+RUNQUOTE: Final = "runquote"
+RAW: Final = "raw ASGI and msgspec"
+TYPED: Final = "Litestar, typed"
+FASTAPI: Final = "FastAPI and pydantic"
+SERVE: Final = (sys.executable, "-m", "service.cli", "serve")
+COMMANDS: Final[Mapping[str, Sequence[str]]] = {
+    RAW: (sys.executable, "-m", "uvicorn", "tests.bench.wire_peers:raw", *UVICORN),
+    RUNQUOTE: SERVE,
     "Litestar, ready bytes": (
         sys.executable, "-m", "uvicorn", "tests.bench.wire_peers:litestar_ready", *UVICORN,
     ),
-    "Litestar, typed": (
-        sys.executable, "-m", "uvicorn", "tests.bench.wire_peers:litestar_typed", *UVICORN,
-    ),
-    "FastAPI and pydantic": (
-        PEERS_PYTHON, "-m", "uvicorn", "tests.bench.fastapi_peer:app", *UVICORN,
-    ),
+    TYPED: (sys.executable, "-m", "uvicorn", "tests.bench.wire_peers:litestar_typed", *UVICORN),
+    FASTAPI: (PEERS_PYTHON, "-m", "uvicorn", "tests.bench.fastapi_peer:app", *UVICORN),
 }  # fmt: skip
+REDIS_PEER: Final = (
+    sys.executable, "-m", "uvicorn", "tests.bench.wire_peers:one_redis_get", *UVICORN,
+)  # fmt: skip
+KEPT: Final = 64
+"""Quotes in the Redis: so many that two requests at once are seldom for the same one."""
+LEAST_OF_RAW: Final = 0.8
+LEAST_OF_TYPED: Final = 2.0
+LEAST_OF_FASTAPI: Final = 3.0
+MOST_OF_BYTES: Final = 0.15
+MOST_P99_OF_P50: Final = 4.0
+
+
+class Seen(NamedTuple):
+    """What a server took for each request, each a list with one number a round."""
+
+    cpu_us: list[float]
+    wall_us: list[float]
+    p99_ms: list[float]
 
 
 def on_the_wire() -> None:
     """Print the server's CPU, rate and p99 for each application and size of answer."""
-    for size, body in BODIES.items():
-        _side_by_side(size, body)
+    bounds = [bound for size, body in BODIES.items() for bound in _from_memory(size, body)]
+    bounds += _from_redis()
+    print_bounds(bounds)
 
 
-def _side_by_side(size: str, body: dict[str, Any]) -> None:
-    request = _request(body)
-    answer = quote_bytes(json.dumps(body).encode())
-    cpu: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    wall: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    p99: dict[str, list[float]] = {name: [] for name in COMMANDS}
+def _from_memory(size: str, body: dict[str, Any]) -> list[Bound]:
+    """Quotes that the process has in memory."""
+    sent = json.dumps(body).encode()
+    request, answer = posted("/quote", sent), quote_bytes(sent)
+    seen = {name: Seen([], [], []) for name in COMMANDS}
+    shares: list[float] = []
     with tempfile.TemporaryDirectory() as directory:
         stored = Path(directory) / "answer.json"
         stored.write_bytes(answer)
+        environment = {"BENCH_ANSWER": str(stored)}
         for _ in range(ROUNDS):
             for name, command in COMMANDS.items():
-                with _server(command, request, stored) as (port, pid):
-                    asyncio.run(_load(port, request, count=300))
-                    before, start = _cpu_s(pid), time.perf_counter()
-                    latencies = asyncio.run(_load(port, request, count=REQUESTS))
-                    wall[name].append((time.perf_counter() - start) / REQUESTS * 1e6)
-                    cpu[name].append((_cpu_s(pid) - before) / REQUESTS * 1e6)
-                    p99[name].append(sorted(latencies)[int(len(latencies) * 0.99)] * 1e3)
+                with served(command, request, environment) as (port, pid):
+                    _measure(seen[name], port, pid, [request])
+                    if name == RUNQUOTE:
+                        shares.append(_tail_at_half_load(port, request, seen[name].wall_us[-1]))
     title = f"{size} of {len(answer) / 1000:.0f} KB, asked for again"
-    print_ratios(f"Server CPU for {title}", cpu, unit="us")
-    print_ratios(f"Wall time a request at {CONNECTIONS} connections, {title}", wall, unit="us")
-    print_ratios(f"p99 at {CONNECTIONS} connections, {title}", p99, unit="ms")
+    _print(title, seen)
+    copy = len(zstandard.ZstdCompressor(level=9).compress(answer))
+    return [
+        *_bounds_of_rates(size, seen),
+        Bound(f"{size}: p99 over p50 at half load", median(shares), most=MOST_P99_OF_P50),
+        Bound(f"{size}: bytes of a compressed copy", copy / len(answer), most=MOST_OF_BYTES),
+    ]
 
 
-def _request(body: dict[str, Any]) -> bytes:
-    sent = json.dumps(body).encode()
-    head = (
-        "POST /quote HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(sent)}\r\n\r\n"
-    )
-    return head.encode() + sent
+def _from_redis() -> list[Bound]:
+    """Quotes that only the Redis has, as where a replica is new."""
+    bodies = [json.dumps(_dear(place)).encode() for place in range(KEPT)]
+    answers = [quote_bytes(body) for body in bodies]
+    ids = [msgspec.json.decode(answer, type=dict[str, Any])["id"] for answer in answers]
+    posts, gets = [posted("/quote", body) for body in bodies], [fetched(f"/quote/{i}") for i in ids]
+    with start_redis() as redis:
+        with redis.client() as client:
+            for id, answer in zip(ids, answers, strict=True):
+                client.set(f"plain:{id}", answer)
+        own = {"RUNQUOTE_REDIS_URL": redis.url, "RUNQUOTE_CACHE_MEMORY_BYTES": "0"}
+        peer = {"BENCH_REDIS": redis.url, "BENCH_ANSWER": "/dev/null"}
+        plain = [fetched(f"/plain:{id}") for id in ids]
+        cases = {
+            "raw ASGI with one GET of Redis": (REDIS_PEER, peer, plain, plain),
+            "runquote, GET /quote/{id}": (SERVE, own, posts, gets),
+            "runquote, POST /quote": (SERVE, own, posts, posts),
+        }
+        seen = {name: Seen([], [], []) for name in cases}
+        for _ in range(ROUNDS):
+            for name, (command, environment, before, requests) in cases.items():
+                with served(command, before[0], environment) as (port, pid):
+                    asyncio.run(flood(port, before, count=KEPT * 2))
+                    _measure(seen[name], port, pid, requests)
+    _print(f"an answer of {len(answers[0]) / 1000:.0f} KB that Redis has", seen)
+    raw, got, sent = seen.values()
+    return [
+        Bound(
+            "Redis hit by GET: CPU of raw ASGI over ours",
+            _ratio(raw.cpu_us, got.cpu_us),
+            least=LEAST_OF_RAW,
+        ),
+        Bound(
+            "Redis hit by GET: our rate over raw ASGI's",
+            _ratio(raw.wall_us, got.wall_us),
+            least=LEAST_OF_RAW,
+        ),
+        Bound(
+            "Redis hit by POST: CPU of raw ASGI over ours",
+            _ratio(raw.cpu_us, sent.cpu_us),
+            least=LEAST_OF_RAW,
+        ),
+        Bound(
+            "Redis hit by POST: our rate over raw ASGI's",
+            _ratio(raw.wall_us, sent.wall_us),
+            least=LEAST_OF_RAW,
+        ),
+    ]
 
 
-async def _load(port: int, request: bytes, *, count: int) -> list[float]:
-    """Seconds that each of `count` requests took, over keep-alive connections."""
-    latencies: list[float] = []
-
-    async def client() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(count // CONNECTIONS):
-            start = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length")
-            )
-            await reader.readexactly(length)
-            latencies.append(time.perf_counter() - start)
-        writer.close()
-
-    await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
-    return latencies
+def _dear(place: int) -> dict[str, Any]:
+    """A request that takes so long to compute that Redis is asked first."""
+    return stages_of(WORKS["disaggregated"] | {"steps": 1000 + place}, 1)
 
 
-@contextlib.contextmanager
-def _server(command: Sequence[str], request: bytes, stored: Path) -> Iterator[tuple[int, int]]:
-    port = unused_port()
-    environment = {
-        "PYTHONPATH": ".",
-        "BENCH_ANSWER": str(stored),
-        "RUNQUOTE_PORT": str(port),
-    }
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(
-            [part.format(port=port) for part in command],
-            stdout=log,
-            stderr=log,
-            env=os.environ | environment,
+def _measure(seen: Seen, port: int, pid: int, requests: Sequence[bytes]) -> None:
+    asyncio.run(flood(port, requests, count=300))
+    before, start = cpu_of(pid), time.perf_counter()
+    latencies = asyncio.run(flood(port, requests, count=REQUESTS))
+    seen.wall_us.append((time.perf_counter() - start) / REQUESTS * 1e6)
+    seen.cpu_us.append((cpu_of(pid) - before) / REQUESTS * 1e6)
+    seen.p99_ms.append(at_share(latencies, 0.99) * 1e3)
+
+
+def _tail_at_half_load(port: int, request: bytes, wall_us: float) -> float:
+    """p99 over p50 at half of the rate that the server has just answered at."""
+    latencies = asyncio.run(steady(port, request, count=REQUESTS, per_s=1e6 / wall_us / 2))
+    return at_share(latencies, 0.99) / at_share(latencies, 0.5)
+
+
+def _print(title: str, seen: Mapping[str, Seen]) -> None:
+    for what, unit, values in (
+        ("Server CPU", "us", {name: one.cpu_us for name, one in seen.items()}),
+        (
+            f"Wall time a request at {CONNECTIONS} connections",
+            "us",
+            {name: one.wall_us for name, one in seen.items()},
+        ),
+        (
+            f"p99 at {CONNECTIONS} connections",
+            "ms",
+            {name: one.p99_ms for name, one in seen.items()},
+        ),
+    ):
+        print_ratios(f"{what}, {title}", values, unit=unit)
+
+
+def _bounds_of_rates(size: str, seen: Mapping[str, Seen]) -> list[Bound]:
+    """By how much the service is quicker than others, by CPU and by rate."""
+    own = seen[RUNQUOTE]
+    return [
+        Bound(f"{size}: {what} of {peer} over ours", _ratio(theirs, ours), least=least)
+        for peer, least in (
+            (RAW, LEAST_OF_RAW),
+            (TYPED, LEAST_OF_TYPED),
+            (FASTAPI, LEAST_OF_FASTAPI),
         )
-        try:
-            _wait_for(port, request)
-            yield port, process.pid
-        finally:
-            process.kill()
-            process.wait()
+        for what, theirs, ours in (
+            ("CPU", seen[peer].cpu_us, own.cpu_us),
+            ("wall time", seen[peer].wall_us, own.wall_us),
+        )
+    ]
 
 
-def _wait_for(port: int, request: bytes) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            asyncio.run(_load(port, request, count=CONNECTIONS))
-        except (OSError, asyncio.IncompleteReadError):
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.1)
-        else:
-            return
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:
+    """The middle ratio of the rounds."""
+    return median(one / own for one, own in zip(theirs, ours, strict=True))
 
 
 if __name__ == "__main__":

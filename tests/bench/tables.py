@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 from time import process_time
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -37,4 +38,30 @@ def print_ratios(title: str, samples: Mapping[str, Sequence[float]], *, unit: st
     for name, values in samples.items():
         middle = median(values)
         table.add_row(name, f"{middle:,.1f}", f"{min(values):,.1f}", f"{middle / reference:.2f}")
+    console.print(table)
+
+
+class Bound(NamedTuple):
+    """Something that the service is held to: what was seen, and the least or most that may be."""
+
+    what: str
+    seen: float
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was seen is within the bound."""
+        above = self.least is None or self.seen >= self.least
+        return above and (self.most is None or self.seen <= self.most)
+
+
+def print_bounds(bounds: Sequence[Bound]) -> None:
+    """Each bound with what was seen, and whether it holds."""
+    table = Table(title="Held to", title_justify="left")
+    for column in ("what", "seen", "bound", ""):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    for one in bounds:
+        bound = f"at most {one.most:g}" if one.least is None else f"at least {one.least:g}"
+        table.add_row(one.what, f"{one.seen:.2f}", bound, "holds" if one.holds else "MISSED")
     console.print(table)

@@ -1,6 +1,7 @@
 """Applications that answer POST /quote with one ready answer, each as its framework would.
 
-They are what a repeated quote is measured against. BENCH_ANSWER names a file with the answer.
+They are what a repeated quote is measured against. BENCH_ANSWER names a file with the answer, and
+BENCH_REDIS a Redis that has answers under the paths that are asked for.
 """
 
 import os
@@ -9,11 +10,13 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Response, post
+from redis.asyncio import Redis
 
 from service.core.request.request import QuoteRequest
 
 ANSWER = Path(os.environ["BENCH_ANSWER"]).read_bytes()
-QUOTE = msgspec.json.decode(ANSWER, type=dict[str, Any])
+QUOTE = msgspec.json.decode(ANSWER, type=dict[str, Any]) if ANSWER else {}
+REDIS = Redis.from_url(os.environ.get("BENCH_REDIS", "redis://127.0.0.1"), protocol=2)
 decode = msgspec.json.Decoder(QuoteRequest).decode
 
 
@@ -27,6 +30,19 @@ async def raw(scope: Any, receive: Any, send: Any) -> None:
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": ANSWER})
+
+
+async def one_redis_get(scope: Any, receive: Any, send: Any) -> None:
+    """An ASGI application without a framework: it sends what Redis has under the path."""
+    assert scope["type"] == "http"
+    await receive()
+    answer: Any = await REDIS.get(scope["path"][1:])
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(answer)).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
 
 
 @post("/quote", status_code=200)
