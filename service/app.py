@@ -11,13 +11,14 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
+from service.api.http.by_id import get_claim, get_quote, plainly_kept
 from service.api.http.catalog import catalog_routes
 from service.api.http.cors import Cors
 from service.api.http.documents import document_routes
 from service.api.http.encodings import Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
-from service.api.http.quotes import CLAIMS, QUOTES, get_claim, get_quote, post_route
+from service.api.http.quotes import CLAIMS, QUOTES, post_route
 from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
@@ -51,6 +52,7 @@ def build_app(
     shelf = stocked_shelf(sources_of(settings)) if catalog is None else shelf_of(catalog)
     metrics = Metrics() if metrics is None else metrics
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
+    copies = Copies()
     cache = QuoteCache(
         memory_bytes=settings.cache_memory_bytes,
         url=settings.redis_url or None,
@@ -59,6 +61,7 @@ def build_app(
         max_body_bytes=settings.cache_shared_max_bytes,
         secret=settings.cache_key,
         observer=metrics.cache,
+        offer=copies.keep,
     )
     memo = Memo(max_bytes=settings.memo_max_bytes)
     metrics.watch(memo)
@@ -129,12 +132,12 @@ def build_app(
         logging_config=None,
         state=State(),
     )
-    copies = Copies()
     return Edge(
         app,
         metrics=metrics,
         copies=copies,
         repeats=Repeats(quoting, copies),
+        by_id=plainly_kept(quoting),
         request_log=request_log,
         cors=Cors(tuple(settings.cors_origins.split())),
     )

@@ -16,7 +16,7 @@ from service.answering import ClaimQuestion, Question, claim_question_of, questi
 from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
 from service.computing.estimating import estimated_cpu_s
-from service.computing.flights import SingleFlight, unless_gone
+from service.computing.flights import SharedLook, SingleFlight, unless_gone
 from service.computing.heap import Heap
 from service.computing.lanes import Lane, Pool, Turns
 from service.computing.worker import Computed, EditionMissing, computed, computed_apart
@@ -59,10 +59,17 @@ class Issued(Struct, frozen=True):
 
 
 class Spelling(Struct, frozen=True, array_like=True):
-    """What is remembered of a body that was read: the id of its answer, and its envelope."""
+    """What is remembered of a body that was read: the id of its answer, and its envelope.
+
+    `is_dear` says whether a look into Redis is clearly cheaper than to compute the answer.
+    """
 
     id: str
     envelope: Envelope
+    is_dear: bool
+
+
+read_spelling: Final = msgspec.json.Decoder(Spelling).decode
 
 
 class Found(NamedTuple):
@@ -134,7 +141,7 @@ class Quoting:
         self.apart = apart
         self._turns = Turns(most_waiting_s=most_waiting_s)
         self._flights: SingleFlight[Found] = SingleFlight()
-        self._look_ups: SingleFlight[Answer] = SingleFlight()
+        self._look_ups: SharedLook[Answer] = SharedLook()
         self._openings: SingleFlight[Edition] = SingleFlight()
         self._heap = Heap()
         self.freshness = Freshness(
@@ -148,14 +155,22 @@ class Quoting:
         lanes = {"beside": self._turns.lane}
         return lanes if self.apart is None else lanes | {"apart": self.apart.pool.lane}
 
-    def recall(self, body: bytes, *, asked: Asked = "quote") -> Issued | None:
-        """The answer to a body that was sent before, byte for byte, if it is in memory."""
+    def known(self, body: bytes, *, asked: Asked = "quote") -> Spelling | None:
+        """What is remembered of a body that was sent before, byte for byte."""
         spelled = self._spellings.get(spelling(asked, body, mark=self.shelf.standing.mark))
-        if spelled is None:
-            return None
-        known = msgspec.json.decode(spelled, type=Spelling)
+        return None if spelled is None else read_spelling(spelled)
+
+    def recall(self, known: Spelling) -> Issued | None:
+        """The answer to a body that was sent before, if it is in memory."""
         kept = self.cache.get_memory(known.id)
-        return None if kept is None else self._issued(known, kept, "memory")
+        return None if kept is None else self.issued(known, kept, "memory")
+
+    async def recall_shared(self, known: Spelling) -> Issued | None:
+        """The same, if only Redis has the answer, which it is asked for where that pays."""
+        if not known.is_dear:
+            return None
+        kept = (await self._look_ups.run(known.id, lambda: self.cache.get_shared(known.id))).body
+        return None if kept is None else self.issued(known, kept, "redis")
 
     def posed(self, request: QuoteRequest | ClaimRequest, edition: Edition) -> Posed:
         """A request as a question to an edition, with the id of its answer."""
@@ -198,20 +213,22 @@ class Quoting:
         mark = self.shelf.standing.mark
         posed = self.posed(request, await self.edition_of(request))
         asked: Asked = "quote" if isinstance(request, QuoteRequest) else "claim"
+        body = self.cache.get_memory(posed.id)
+        seconds = estimated_cpu_s(posed.question, posed.edition.catalog)
         known = Spelling(
-            posed.id, envelope_of(request) if isinstance(request, QuoteRequest) else NO_ENVELOPE
+            posed.id,
+            envelope_of(request) if isinstance(request, QuoteRequest) else NO_ENVELOPE,
+            seconds >= ASK_REDIS_FROM_S or not self._fits_beside(seconds),
         )
         self._spellings.put(spelling(asked, spelled, mark=mark), msgspec.json.encode(known))
-        body = self.cache.get_memory(posed.id)
         if body is not None:
-            return self._issued(known, body, "memory")
-        seconds = estimated_cpu_s(posed.question, posed.edition.catalog)
-        if seconds < ASK_REDIS_FROM_S and self._fits_beside(seconds):
+            return self.issued(known, body, "memory")
+        if not known.is_dear:
             found = await self._computed(posed, seconds)
         else:
             flight = self._flights.run(posed.id, lambda: self._shared_or_computed(posed, seconds))
             found = await unless_gone(flight, leaves)
-        return self._issued(known, found.body, found.origin)
+        return self.issued(known, found.body, found.origin)
 
     def enveloped(self, body: bytes, envelope: Envelope) -> bytes:
         """The kept bytes of an answer, with what its envelope adds."""
@@ -221,7 +238,7 @@ class Quoting:
         """What tells the answers of one quote apart."""
         return entity_tag(id, envelope, stale_price_days=self.freshness.stale_price_days)
 
-    def _issued(self, known: Spelling, kept: bytes, origin: str) -> Issued:
+    def issued(self, known: Spelling, kept: bytes, origin: str) -> Issued:
         """The answer to a request: the bytes that are kept, with what its envelope adds."""
         return Issued(
             id=known.id,

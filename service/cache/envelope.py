@@ -28,9 +28,10 @@ HEADER_BYTES: Final = _TAG_AT + _TAG_BYTES
 
 COMPRESS_FROM_BYTES: Final = 2048
 """Bodies from this size on are compressed. The Redis then holds several times as many answers."""
-ZSTD_LEVEL: Final = 1
-"""A fifth of 76 KB is left after 0.16 ms, an eighth of 760 KB after 1.2 ms. They open in a third of
-that time. Level 3 takes a quarter longer and leaves as much; zlib takes three times as long."""
+ZSTD_LEVEL: Final = 7
+"""The level of all compressed copies, so that one that Redis has can be sent to a client as it is.
+A quote of 77 KB takes 1.0 ms and leaves 18%. Level 1 takes 0.3 ms and leaves 20%, level 9 takes
+1.4 ms, and level 19 42 ms for 17%."""
 
 
 class InvalidEnvelope(ValueError):
@@ -75,6 +76,11 @@ class Envelopes:
         if len(content) > max_body_bytes:
             raise InvalidEnvelope("longer than any body we keep")
         return content
+
+    @staticmethod
+    def frame_in(value: bytes) -> bytes | None:
+        """The compressed body in a value of ours. None if it is kept as it is."""
+        return value[HEADER_BYTES:] if value[len(_MAGIC)] & _COMPRESSED else None
 
     def _check_tag(self, key: str, *, form: int, content: bytes, tag: bytes) -> None:
         if self._key and not form & _SIGNED:

@@ -9,8 +9,9 @@ of a value that is not ours. An ACL user needs `~rq:* +getrange +set`; in a Clus
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -38,7 +39,13 @@ FIRST_READ_BYTES: Final = 256 * 1024
 """What is read of a value at first. It says how long the whole is, which is seldom longer."""
 
 THREAD_FROM_BYTES: Final = 1024**2
-"""Bodies from this size on are sealed and opened in a thread, so that no other request waits."""
+"""Bodies from this size on are opened in a thread, so that no other request waits."""
+
+SEAL_APART_FROM_BYTES: Final = 32 * 1024
+"""Bodies from this size on are sealed in a thread: to compress takes ten times as long."""
+
+Offer: TypeAlias = Callable[[str, bytes], None]
+"""Takes the body of an id as zstd compresses it, for who can send it as it is."""
 
 
 class RedisTier:
@@ -61,6 +68,7 @@ class RedisTier:
         pause_s: float,
         secret: str,
         observer: CacheObserver,
+        offer: Offer | None,
     ) -> None:
         self.address: RedisAddress = redis_address(url)
         building = Building(
@@ -81,6 +89,7 @@ class RedisTier:
         self._ttl_s = ttl_s
         self._max_body_bytes = max_body_bytes
         self._observer = observer
+        self._offer = offer
 
     async def start(self) -> None:
         """Connect, so that no request has to. A Redis that is away is connected to later."""
@@ -105,7 +114,7 @@ class RedisTier:
     async def get(self, content_id: str) -> tuple[Result, bytes | None]:
         """The bytes kept under `content_id`, if they are there and are those that were put."""
         try:
-            result, body = await self._get(redis_key(content_id))
+            result, body = await self._get(content_id)
         except Unanswered as ended:
             result, body = ended.result, None
         self._observer.observe("redis", "get", result)
@@ -114,17 +123,20 @@ class RedisTier:
     async def put(self, content_id: str, body: bytes) -> None:
         """Keep `body` under `content_id` for the time to live, if the Redis accepts it."""
         try:
-            result = await self._put(redis_key(content_id), body)
+            result = await self._put(content_id, body)
         except Unanswered as ended:
             result = ended.result
         self._observer.observe("redis", "put", result)
 
-    async def _get(self, key: str) -> tuple[Result, bytes | None]:
+    async def _get(self, content_id: str) -> tuple[Result, bytes | None]:
+        key = redis_key(content_id)
         value = await self._read(key)
         if not value:
             return "miss", None
         try:
-            return "hit", await self._unsealed(key, value)
+            body = await self._unsealed(key, value)
+            self._offer_copy(content_id, value)
+            return "hit", body  # noqa: TRY300 - what was opened is a hit
         except InvalidEnvelope as error:
             self._servers.complain("cache_redis_value_invalid", reason=str(error), key=key)
             return "unauthentic" if isinstance(error, Unauthentic) else "invalid", None
@@ -154,7 +166,13 @@ class RedisTier:
             return unseal()
         return await asyncio.to_thread(unseal)
 
-    async def _put(self, key: str, body: bytes) -> Result:
+    def _offer_copy(self, content_id: str, value: bytes) -> None:
+        frame = self._envelopes.frame_in(value)
+        if frame is not None and self._offer is not None:
+            self._offer(content_id, frame)
+
+    async def _put(self, content_id: str, body: bytes) -> Result:
+        key = redis_key(content_id)
         if len(body) > self._max_body_bytes:
             self._servers.complain(
                 "cache_redis_value_oversized",
@@ -164,7 +182,8 @@ class RedisTier:
             )
             return "oversized"
         seal = partial(self._envelopes.seal, key=key, body=body)
-        value = await asyncio.to_thread(seal) if len(body) >= THREAD_FROM_BYTES else seal()
+        value = await asyncio.to_thread(seal) if len(body) >= SEAL_APART_FROM_BYTES else seal()
+        self._offer_copy(content_id, value)
         await self._command("put", "SET", key, value, "EX", self._ttl_s, transfer_bytes=len(value))
         return "stored"
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 from service.cache.key import is_content_id
 from service.cache.memory import MemoryTier
 from service.cache.observing import UNTOLD, BreakerState, CacheObserver, Unobserved
-from service.cache.redis import RedisTier
+from service.cache.redis import Offer, RedisTier
 
 DEFAULT_MEMORY_BYTES: Final = 64 * 1024**2
 MAX_MEMORY_BYTES: Final = 2**40
@@ -57,7 +57,8 @@ class QuoteCache:
     `get_shared` only if computing takes clearly longer than a round trip.
 
     A store in Redis never delays an answer. Stores run in the background, at most MAX_PENDING_PUTS
-    at a time, each within the deadline of a command. `close` waits for those under way.
+    at a time, each within the deadline of a command. `close` waits for those under way. `offer` is
+    given each answer as it is compressed for Redis.
 
     Raises InvalidRedisAddress or ValueError for arguments that cannot work.
     """
@@ -75,6 +76,7 @@ class QuoteCache:
         max_connections: int = DEFAULT_MAX_CONNECTIONS,
         secret: str = "",
         observer: CacheObserver | None = None,
+        offer: Offer | None = None,
     ) -> None:
         _require(memory_bytes=(memory_bytes, 0, MAX_MEMORY_BYTES))
         _require(ttl_s=(ttl_s, 1, MAX_TTL_S))
@@ -98,6 +100,7 @@ class QuoteCache:
                 pause_s=breaker_pause_s,
                 secret=secret,
                 observer=self._observer,
+                offer=offer,
             )
         self._pending_puts: set[asyncio.Task[None]] = set()
         self._pending_put_bytes = 0

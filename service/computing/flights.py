@@ -47,6 +47,32 @@ class SingleFlight(Generic[T]):
             del self._flights[key]
 
 
+class SharedLook(Generic[T]):
+    """One look-up for all who ask for the same thing at the same time, without a task of its own.
+
+    The first who asks looks, and the others wait for what is found. If the first is cancelled, one
+    of the others looks. A look-up raises nothing.
+    """
+
+    def __init__(self) -> None:
+        self._looks: dict[str, asyncio.Future[T]] = {}
+
+    async def run(self, key: str, look: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What is found for a key."""
+        while (under_way := self._looks.get(key)) is not None:
+            await asyncio.wait({under_way})
+            if not under_way.cancelled():
+                return under_way.result()
+        found = self._looks[key] = asyncio.get_running_loop().create_future()
+        try:
+            result = await look()
+            found.set_result(result)
+        finally:
+            del self._looks[key]
+            found.cancel()
+        return result
+
+
 async def unless_gone(work: Coroutine[Any, Any, T], leaves: Callable[[], Awaitable[None]]) -> T:
     """The result of `work`, or `ClientGone` if `leaves` is done before. Then work is cancelled."""
     working = asyncio.ensure_future(work)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.computing.flights import SingleFlight
+from service.computing.flights import SharedLook, SingleFlight
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +80,43 @@ async def test_what_nobody_waits_for_any_more_is_given_up():
         leaver.cancel()
         await asyncio.gather(leaver, return_exceptions=True)
     await asyncio.wait_for(given_up.wait(), 60)
+
+
+async def test_one_looks_for_all_who_ask_at_one_time():
+    looks = 0
+
+    async def look() -> bytes:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0)
+        return b"body"
+
+    shared: SharedLook[bytes] = SharedLook()
+    found = await asyncio.gather(*(shared.run(f"q_{n % 2}", look) for n in range(50)))
+    assert found == [b"body"] * 50
+    assert looks == 2
+    assert await shared.run("q_1", look) == b"body"
+    assert looks == 3
+
+
+async def test_where_the_first_leaves_another_looks():
+    begun, go_on, looks = asyncio.Event(), asyncio.Event(), 0
+
+    async def look() -> bytes:
+        nonlocal looks
+        looks += 1
+        begun.set()
+        await go_on.wait()
+        return b"body"
+
+    shared: SharedLook[bytes] = SharedLook()
+    first = asyncio.create_task(shared.run("q_1", look))
+    await begun.wait()
+    others = [asyncio.create_task(shared.run("q_1", look)) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    others[0].cancel()
+    await asyncio.gather(first, others[0], return_exceptions=True)
+    go_on.set()
+    assert await asyncio.gather(*others[1:]) == [b"body"] * 2
+    assert looks == 2

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api.http.encodings import compressed
 from service.cache.envelope import Envelopes
 from tests.redis_server import start_redis, unused_port
 from tests.redis_topologies import start_cluster
@@ -49,6 +50,50 @@ def test_replicas_that_share_a_redis_find_each_others_quotes():
             assert read.content == posted.content
             hit = {"tier": "redis", "operation": "get", "result": "hit"}
             assert second.metric("runquote_cache_operations_total", **hit) == 1
+
+
+def test_a_body_that_was_seen_is_asked_of_redis_before_it_is_read_again():
+    forgetful = {"RUNQUOTE_CACHE_MEMORY_BYTES": "0"}
+    with (
+        start_redis() as redis,
+        start_service(RUNQUOTE_REDIS_URL=redis.url, **forgetful) as service,
+    ):
+        dear = disaggregated_stages(1, stages=1)
+        computed = service.client.post("/quote", json=dear)
+        stored = {"tier": "redis", "operation": "put", "result": "stored"}
+        assert service.settles(
+            lambda: service.metric("runquote_cache_operations_total", **stored) == 1
+        )
+        decoded = service.metric("runquote_engine_phase_duration_seconds_count", phase="decode")
+        again = service.client.post("/quote", json=dear)
+        assert again.headers["server-timing"].startswith("redis;")
+        assert again.content == computed.content
+        assert again.headers["etag"] == computed.headers["etag"]
+        assert (
+            service.metric("runquote_engine_phase_duration_seconds_count", phase="decode")
+            == decoded
+        )
+        redis.flush()
+        assert service.client.post("/quote", json=dear).content == computed.content
+
+
+def test_a_copy_that_redis_has_is_sent_as_it_is():
+    with start_redis() as redis, start_service(RUNQUOTE_REDIS_URL=redis.url) as first:
+        posted = first.client.post("/quote", json=R1, headers={"accept-encoding": "identity"})
+        path = posted.headers["content-location"]
+        stored = {"tier": "redis", "operation": "put", "result": "stored"}
+        assert first.settles(lambda: first.metric("runquote_cache_operations_total", **stored) == 1)
+        with redis.client() as client:
+            values: list[Any] = [client.get(key) for key in client.scan_iter("rq:*")]
+        with start_service(RUNQUOTE_REDIS_URL=redis.url) as second:
+            for service in (second, first):
+                with service.client.stream(
+                    "GET", path, headers={"accept-encoding": "zstd"}
+                ) as sent:
+                    copy = b"".join(sent.iter_raw())
+                assert sent.headers["content-encoding"] == "zstd"
+                assert copy == compressed(posted.content, "zstd")
+                assert [value.endswith(copy) for value in values] == [True]
 
 
 @pytest.mark.parametrize("trouble", ["hang", "kill", "flush"])

@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 import zstandard
 
+from service.cache.envelope import ZSTD_LEVEL
 from service.cache.memory import MemoryTier
 
 Encoding: TypeAlias = Literal["zstd", "gzip"]
@@ -19,8 +20,6 @@ LEAST_BYTES: Final = 1024
 """A smaller answer fits into a packet or two, and is sent as it is."""
 COPIES_MAX_BYTES: Final = 16 * 2**20
 LONGEST_HEADER: Final = 256
-ZSTD_LEVEL: Final = 9
-"""1.5 ms for a quote of 72 KB, of which 16% are left; level 3 takes a third and leaves 18%."""
 GZIP_LEVEL: Final = 6
 """1.6 ms and 18%."""
 
@@ -69,6 +68,10 @@ class Copies:
 
     def __init__(self, *, max_bytes: int = COPIES_MAX_BYTES) -> None:
         self._kept = MemoryTier(max_bytes=max_bytes)
+
+    def keep(self, id: str, frame: bytes) -> None:
+        """Keep an answer without an envelope as Redis has it, which is as `compressed` makes it."""
+        self._kept.put(tagged(f'"{id}"'.encode(), "zstd").decode("latin-1"), frame)
 
     def of(self, body: bytes, etag: bytes, encoding: Encoding) -> bytes:
         """The copy of an answer in an encoding."""

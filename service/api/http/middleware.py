@@ -25,6 +25,7 @@ from litestar.types import (
     Send,
 )
 
+from service.api.http.by_id import names_a_quote_plainly
 from service.api.http.cors import Cors
 from service.api.http.encodings import (
     LEAST_BYTES,
@@ -73,6 +74,7 @@ class Edge:
         metrics: Metrics,
         copies: Copies | None = None,
         repeats: Repeats | None = None,
+        by_id: ASGIApp | None = None,
         request_log: RequestLog | None = None,
         cors: Cors | None = None,
     ) -> None:
@@ -81,6 +83,7 @@ class Edge:
         self.metrics = metrics
         self._copies = Copies() if copies is None else copies
         self._repeats = repeats
+        self._by_id = app if by_id is None else by_id
         self._log = request_log or _log_at_once
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,7 +109,7 @@ class Edge:
     ) -> bool:
         """Answer a quote that was asked for before. False if this one was not."""
         assert self._repeats is not None
-        answer = self._repeats.answer(plain, message)
+        answer = await self._repeats.answer(plain, message)
         if answer is None:
             return False
         issued, headers, body = answer
@@ -123,6 +126,8 @@ class Edge:
         """Let the application answer."""
         exchange = Exchange(scope, send, self._copies, self._cors)
         app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
+        if names_a_quote_plainly(scope):
+            app = self._by_id
         try:
             await app(exchange.scope, receive, exchange.send)
         except asyncio.CancelledError:

@@ -77,17 +77,23 @@ class Repeats:
         self._quoting = quoting
         self._copies = copies
 
-    def answer(
+    async def answer(
         self, plain: Plain, message: HTTPReceiveMessage
     ) -> tuple[Issued, Headers, bytes] | None:
-        """The quote of a body, with its headers and the bytes to send, if it was sent before."""
+        """The quote of a body, with its headers and the bytes to send, if it was sent before.
+
+        It is looked for in memory, and then in Redis if it is dear.
+        """
         if message["type"] != "http.request" or message.get("more_body"):
             return None
         start = perf_counter()
-        issued = self._quoting.recall(message.get("body", b""))
+        known = self._quoting.known(message.get("body", b""))
+        if known is None:
+            return None
+        issued = self._quoting.recall(known) or await self._quoting.recall_shared(known)
         if issued is None:
             return None
-        timing = f"memory;dur={(perf_counter() - start) * 1000:.3f}"
+        timing = f"{issued.origin};dur={(perf_counter() - start) * 1000:.3f}"
         headers = answer_headers(issued, timing=timing)
         body = issued.body
         if plain.encoding is not None and len(body) >= LEAST_BYTES:
