@@ -28,6 +28,8 @@ app.add_typer(runs, name="runs")
 app.add_typer(post_training, name="post-training")
 app.add_typer(ranges, name="ranges")
 app.add_typer(prices, name="prices")
+facts = typer.Typer(help="Measured memory and generation.", no_args_is_help=True)
+app.add_typer(facts, name="facts")
 
 out = Console()
 Names = Annotated[
@@ -133,6 +135,12 @@ def report_runs(*, dry: Dry = False) -> None:
 def fit_post_training(*, dry: Dry = False) -> None:
     """Fit the constants of reinforcement, in minutes; write them, their worth and the report."""
     make("post-training fit", dry=dry)
+
+
+@facts.command("report")
+def report_facts(*, dry: Dry = False) -> None:
+    """Score memory and generation, and refit without each source; write accuracy-memory.md."""
+    make("facts report", dry=dry)
 
 
 @ranges.command("measure")

@@ -205,6 +205,12 @@ PRODUCTS: Final = (
         writes=("docs/accuracy-runs.md",),
     ),
     Product(
+        name="facts report",
+        module="lab.facts.report",
+        reads=("lab/data/memory_facts.jsonl", "lab/data/generation_facts.jsonl", *HOURS),
+        writes=("docs/accuracy-memory.md",),
+    ),
+    Product(
         name="contract",
         module="lab.printed.contract",
         reads=(),

@@ -80,3 +80,15 @@ def test_a_run_that_died_counts_where_it_is_said_to_fit(tmp_path):
     score = scored([ONE, died, died | {"micro_batch": 4096}], tmp_path)
     assert (score["ran"], score["ran_refused"]) == (1, 0)
     assert (score["died"], score["died_fits"]) == (2, 1)
+
+
+def test_odd_rows_are_read_as_far_as_they_can_be(tmp_path):
+    rows = [
+        ONE | {"zero": 3, "devices": 2, "parallelism": "2 replicas", "base_bits": "4"},
+        ONE | {"recompute": True, "peft": True, "source": "a page", "sequence_length": None},
+        ONE | {"outcome": "unclear"},
+        {"id": "bare", "outcome": "oom"},
+    ]
+    score = scored(rows, tmp_path)
+    assert (score["rows"], score["expressed"], score["ran"]) == (4, 2, 2)
+    assert [gap["id"] for gap in score["not_expressed"]] == ["one", "bare"]

@@ -15,16 +15,16 @@ class GenerationFact(Struct):
     """
 
     id: str
-    source: Source = field(default_factory=Source)
+    source: Source | str = field(default_factory=Source)
     engine: str | None = None
-    version: str | None = None
+    version: str | float | None = None
     date: str | None = None
     model: str | None = None
     arch: Arch | None = None
     params_b: float | None = None
     active_params_b: float | None = None
     precision: str | None = None
-    quantisation: str | None = None
+    quantisation: str | bool | None = None
     kv_cache: str | None = None
     accelerator: str | None = None
     devices: float | None = None

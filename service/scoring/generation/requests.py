@@ -123,7 +123,7 @@ def cache_of(said: str) -> str | None:
 def precision_of(fact: GenerationFact) -> str | None:
     """The format of the weights: bf16 unless the row says another, None for one unknown."""
     for said in (fact.quantisation, fact.precision):
-        words = (said or "").lower()
+        words = said.lower() if isinstance(said, str) else ""
         for spelled, name in PRECISIONS:
             if any(word in words for word in spelled):
                 return name

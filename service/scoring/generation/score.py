@@ -52,7 +52,7 @@ class Timed(Struct, frozen=True, kw_only=True):
 def score_generation(path: Path, catalog: Catalog) -> Score:
     """The score of a file of measured throughput, without fitting anything."""
     memo = Memo()
-    facts = [fact for fact in rows_of(path, GenerationFact) if fact.is_scored]
+    facts = [fact for fact in rows_of(path, GenerationFact, strict=False) if fact.is_scored]
     rows = [timed(fact, catalog, memo) for fact in facts]
     return score_of(rows) | {"members_ignored": members_ignored(path, GenerationFact)}
 

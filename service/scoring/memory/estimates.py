@@ -59,7 +59,7 @@ OPTIMIZERS: Final = (
     (r"pure|true|bf16 weights", "adamw_pure_bf16"),
     (r"bf16 states", "adamw_bf16_states"),
 )
-FEW_PARAMETERS: Final = ("lora", "adapter", "dora", "ia3", "prefix")
+FEW_PARAMETERS: Final = ("true", "lora", "adapter", "dora", "ia3", "prefix")
 RANK: Final = re.compile(r"\br(\d+)\b")
 QUANTISED_BITS: Final = (4.0, 8.0)
 
@@ -92,10 +92,8 @@ def estimate_of(fact: MemoryFact, catalog: Catalog) -> Estimate | str:
 
 def work_of(fact: MemoryFact, model: Any) -> Parts:
     """The run of a fact as the work of a request."""
-    devices, degrees = fact.devices or 1.0, fact.parallelism
-    tp, pp, cp = (
-        (degrees.tp or 1.0, degrees.pp or 1.0, degrees.cp or 1.0) if degrees else (1.0, 1.0, 1.0)
-    )
+    devices, degrees = fact.devices or 1.0, fact.degrees
+    tp, pp, cp = degrees.tp or 1.0, degrees.pp or 1.0, degrees.cp or 1.0
     replicas = max(1.0, devices // (tp * pp * cp))
     length, micro = fact.sequence_length or DEFAULT_LENGTH, fact.micro_batch or 1.0
     tokens = length * micro * replicas * (STEP_TOKENS if pp > 1 else 1.0)
@@ -112,7 +110,7 @@ def work_of(fact: MemoryFact, model: Any) -> Parts:
             "tensor_parallel": tp,
             "pipeline_parallel": pp,
             "context_parallel": cp,
-            "expert_parallel": degrees.ep or 1.0 if degrees else 1.0,
+            "expert_parallel": degrees.ep or 1.0,
             "micro_batch": micro,
             "zero_stage": zero_stage_of(fact),
         }
@@ -124,8 +122,7 @@ def work_of(fact: MemoryFact, model: Any) -> Parts:
 def served_of(fact: MemoryFact, model: Any) -> Parts:
     """A run that generates as the work of a request: whole lengths are those of responses."""
     words = f"{fact.framework or ''} {fact.notes or ''}".lower()
-    degrees, devices = fact.parallelism, fact.devices or 1.0
-    tensor = (degrees.tp if degrees else None) or devices
+    tensor = fact.degrees.tp or fact.devices or 1.0
     serving: Parts = {"tensor_parallel": tensor, "memory_share": WHOLE_SHARE}
     if "transformers" in words:
         serving["engine"] = "transformers"
@@ -166,7 +163,7 @@ def optimizer_of(fact: MemoryFact) -> str:
 
 def method_of(fact: MemoryFact) -> Parts:
     """Full tuning, or adapters beside 16 or 4 bits."""
-    said = (fact.peft or "").lower()
+    said = str(fact.peft or "").lower()
     if not any(word in said for word in FEW_PARAMETERS):
         return {"kind": "full"}
     rank = RANK.search(said)
@@ -205,16 +202,35 @@ def offload_of(fact: MemoryFact) -> Parts:
 
 def recompute_of(fact: MemoryFact) -> Parts:
     """What is computed again, and what goes to the host, if the row says so."""
-    said = (fact.recompute or "").lower()
-    if not said:
+    if fact.recompute is None:
         return {}
-    found: Parts = {"recompute": "full" if "full" in said else "none"}
+    said = str(fact.recompute).lower()
+    whole = "full" in said or said in {"true", "yes", "on"}
+    found: Parts = {"recompute": "full" if whole else "none"}
     if said.startswith("selective"):
         found = {"recompute": "selective"}
     return found | ({"offload_share": 1.0} if "offload" in said else {})
 
 
+def step_of_fact(fact: MemoryFact, catalog: Catalog) -> Step | str:
+    """The step of a fact that trains, or why there is none."""
+    device = accelerator_named(fact.accelerator or "", catalog)
+    model = model_named(fact, fact.model or "", catalog)
+    if device is None or model is None:
+        return "device or model are not known"
+    cluster = Cluster(device=device.id, devices=fact.devices or 1.0)
+    try:
+        return _step(msgspec.convert(work_of(fact, model), Finetuning), cluster, catalog)
+    except (msgspec.ValidationError, NotQuotable) as error:
+        return f"no request says this: {error}"
+
+
 def _estimated(work: Finetuning, cluster: Cluster, catalog: Catalog) -> Estimate | str:
+    step = _step(work, cluster, catalog)
+    return step if isinstance(step, str) else _of_step(step)
+
+
+def _step(work: Finetuning, cluster: Cluster, catalog: Catalog) -> Step | str:
     argument = Argument(catalog)
     at = argument.at(work, pointer="/work", prefix="stage")
     place = argument.at(cluster, pointer="/cluster", prefix="cluster")
@@ -224,7 +240,7 @@ def _estimated(work: Finetuning, cluster: Cluster, catalog: Catalog) -> Estimate
     spec = spec_of(at, model, trainable=trainable_share(at, model))
     devices = place.quantity("devices", unit="count")
     step = step_of(spec, place, devices)
-    return step.detail if isinstance(step, Unknown) else _of_step(step)
+    return step.detail if isinstance(step, Unknown) else step
 
 
 def _of_step(step: Step) -> Estimate | str:

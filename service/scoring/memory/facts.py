@@ -3,12 +3,14 @@
 Any member but the id and the outcome may be null. It then takes the service's default.
 """
 
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct, field
 
 from service.scoring.steps.measurements import Arch, Source
 
+RAN: Final = frozenset(("fits", "ran", "ok"))
+DIED: Final = frozenset(("oom", "died", "out_of_memory"))
 INFERENCE: Final = "inference"
 """Word of a framework or workload that serves and does not train."""
 
@@ -30,23 +32,23 @@ class MemoryFact(Struct):
     """
 
     id: str
-    outcome: Literal["fits", "oom"]
-    source: Source = field(default_factory=Source)
+    outcome: str
+    source: Source | str = field(default_factory=Source)
     model: str | None = None
     arch: Arch | None = None
     params_b: float | None = None
     active_params_b: float | None = None
     accelerator: str | None = None
     devices: float | None = None
-    parallelism: Parallelism | None = None
+    parallelism: Parallelism | str | None = None
     zero: str | float | None = None
     precision: str | None = None
     optimizer: str | None = None
-    peft: str | None = None
+    peft: str | bool | None = None
     base_bits: float | None = None
     sequence_length: float | None = None
     micro_batch: float | None = None
-    recompute: str | None = None
+    recompute: str | bool | None = None
     framework: str | None = None
     framework_version: str | None = None
     date: str | None = None
@@ -62,6 +64,25 @@ class MemoryFact(Struct):
     def is_scored(self) -> bool:
         """Whether the row may be scored: read, not recalled as a whole, and not set aside."""
         return self.memory is not True and not self.excluded_from_eval
+
+    @property
+    def ran(self) -> bool | None:
+        """Whether the run had enough memory. None where its outcome is another."""
+        said = self.outcome.lower()
+        if said in RAN:
+            return True
+        return False if said in DIED else None
+
+    @property
+    def printed_in(self) -> str:
+        """The title of the source."""
+        title = self.source if isinstance(self.source, str) else self.source.title
+        return title or "unknown"
+
+    @property
+    def degrees(self) -> Parallelism:
+        """The degrees of the layout that are printed as numbers."""
+        return self.parallelism if isinstance(self.parallelism, Parallelism) else Parallelism()
 
     @property
     def serves(self) -> bool:

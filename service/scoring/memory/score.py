@@ -45,19 +45,23 @@ class Weighed(Struct, frozen=True, kw_only=True):
     def error(self) -> float | None:
         """Predicted over measured peak, minus one. None without a peak."""
         measured, predicted = self.measured_gib, self.predicted_gib
-        if self.fact.outcome != "fits" or not measured or predicted is None:
+        if not self.fact.ran or not measured or predicted is None:
             return None
         return predicted / measured - 1.0
 
 
 def score_memory(path: Path, catalog: Catalog) -> Score:
     """The score of a file of facts about memory, without fitting anything."""
-    rows = [weighed(fact, catalog) for fact in rows_of(path, MemoryFact) if fact.is_scored]
+    rows = [
+        weighed(fact, catalog) for fact in rows_of(path, MemoryFact, strict=False) if fact.is_scored
+    ]
     return score_of(rows) | {"members_ignored": members_ignored(path, MemoryFact)}
 
 
 def weighed(fact: MemoryFact, catalog: Catalog) -> Weighed:
     """A fact with the engine's estimate of it."""
+    if fact.ran is None:
+        return Weighed(fact=fact, estimate=None, why=f"the outcome {fact.outcome!r} says neither")
     found = estimate_of(fact, catalog)
     if isinstance(found, str):
         return Weighed(fact=fact, estimate=None, why=found)
@@ -82,15 +86,15 @@ def score_of(rows: Sequence[Weighed]) -> Score:
 def summary_of(rows: Iterable[Weighed]) -> Score:
     """Counts and errors of some rows. Errors are null where no row has a peak."""
     rows = tuple(rows)
-    told = [(row.fact.outcome, row.estimate.status) for row in rows if row.estimate]
+    told = [(row.fact.ran, row.estimate.status) for row in rows if row.estimate]
     errors = [row.error for row in rows if row.error is not None]
     return {
         "rows": len(rows),
         "expressed": len(told),
-        "ran": sum(outcome == "fits" for outcome, _ in told),
-        "ran_refused": told.count(("fits", "does_not_fit")),
-        "died": sum(outcome == "oom" for outcome, _ in told),
-        "died_fits": told.count(("oom", "fits")),
+        "ran": sum(ran is True for ran, _ in told),
+        "ran_refused": told.count((True, "does_not_fit")),
+        "died": sum(ran is False for ran, _ in told),
+        "died_fits": told.count((False, "fits")),
         "tight": sum(status == "tight" for _, status in told),
         "peaks": len(errors),
         "median_abs_error": median(map(abs, errors)) if errors else None,
@@ -99,7 +103,7 @@ def summary_of(rows: Iterable[Weighed]) -> Score:
 
 
 LABELS: dict[str, Callable[[MemoryFact], str]] = {
-    "source": lambda fact: fact.source.title or "unknown",
+    "source": lambda fact: fact.printed_in,
     "framework": lambda fact: fact.framework or "unknown",
     "accelerator": lambda fact: fact.accelerator or "unknown",
 }
