@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONTRACT_LINT := tests/contract/lint
 REDOCLY := $(CONTRACT_LINT)/node_modules/@redocly/cli/bin/cli.js
+SPECTRAL := $(CONTRACT_LINT)/node_modules/@stoplight/spectral-cli/dist/index.js
 CLIENTS_NODE := tests/clients/node
 TSC := $(CLIENTS_NODE)/node_modules/typescript/bin/tsc
 
@@ -59,6 +60,7 @@ check: static ## check format, lint, types, import contracts and the core: befor
 .PHONY: test
 test: static check-generated $(REDOCLY) $(VENV)/clients.stamp ## run every check but the fits and compiled clients
 	@$(NODE) $(REDOCLY) lint --config $(CONTRACT_LINT)/redocly.yaml openapi/openapi.yaml
+	@$(NODE) $(SPECTRAL) lint --ruleset $(CONTRACT_LINT)/spectral.yaml --fail-severity hint openapi/openapi.yaml
 	$(BIN)/pytest
 
 .PHONY: clients
@@ -113,6 +115,7 @@ release: $(VENV)/dev.stamp ## name a version and check it: make release VERSION=
 	@mv CHANGELOG.md.after CHANGELOG.md
 	@rm -f service/__init__.py.before Dockerfile.before deploy/compose.yaml.before
 	@$(MAKE) contract test
+	@$(BIN)/python -m lab contract --accept
 
 .PHONY: format
 format: $(VENV)/dev.stamp ## let ruff lay out the code and mend what it can
@@ -176,6 +179,6 @@ $(TSC): $(CLIENTS_NODE)/package-lock.json | $(VENV)/dev.stamp
 	@touch $@
 
 $(REDOCLY): $(CONTRACT_LINT)/package-lock.json | $(VENV)/dev.stamp
-	@echo "Adding the linter of the contract"
+	@echo "Adding the linters of the contract"
 	@cd $(CONTRACT_LINT) && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@

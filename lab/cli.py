@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lab.contract import release
 from lab.upkeep import upkeep
 from lab.upkeep.products import PRODUCTS, Product
 from lab.upkeep.upkeep import Verdict
@@ -98,6 +99,27 @@ def check_fits(names: Names = None) -> None:
     """Fit again what has changed since it was fitted, and compare: minutes."""
     if not say(upkeep.check_fits(named(names))):
         out.print("write what came out: make regenerate", style="red")
+        raise typer.Exit(1)
+
+
+@app.command("contract")
+def contract(
+    *,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take today's contract as that of a release.")
+    ] = False,
+) -> None:
+    """Compare the contract with that of the last release; fail if it breaks clients."""
+    found, may_stand = release.since_release()
+    for change in found:
+        word = "breaks" if change.breaks else "adds"
+        out.print(
+            f"{word}: {change.where}: {change.what}", markup=False, highlight=False, soft_wrap=True
+        )
+    if accept:
+        release.accept()
+    elif not may_stand:
+        out.print("clients break: raise the version, or see docs/compatibility.md", style="red")
         raise typer.Exit(1)
 
 

@@ -74,7 +74,8 @@ def tidied(schema: Any, names: dict[str, str]) -> Any:
             tag: renamed(target, names) for tag, target in mapping.items()
         }
     if "enum" in tidy and "type" not in tidy:
-        tidy = {"type": "string", **tidy}
+        texts = all(isinstance(value, str) for value in tidy["enum"])
+        tidy = {"type": "string" if texts else "integer", **tidy}
     if tidy.get("type") == "number" and tidy.get("multipleOf") == 1:
         tidy["type"] = "integer"
         del tidy["multipleOf"]

@@ -366,7 +366,8 @@ def limits(kind: inspect.Type) -> dict[str, object]:
     assert isinstance(kind, inspect.LiteralType | inspect.BoolType)
     if isinstance(kind, inspect.BoolType):
         return {"type": "boolean"}
-    return {"type": "string", "enum": sorted(map(str, kind.values))}
+    texts = all(isinstance(value, str) for value in kind.values)
+    return {"type": "string" if texts else "integer", "enum": sorted(kind.values, key=str)}
 
 
 def known(found: Mapping[str, object]) -> dict[str, object]:
