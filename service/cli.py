@@ -38,6 +38,9 @@ app.command()(plan)
 catalog_app.command()(refresh)
 catalog_app.command("list")(list_rows)
 
+NO_FOLDER = (NotADirectoryError, FileNotFoundError)
+"""What a folder of editions or a price book that is not there leads to."""
+
 out = Console()
 err = Console(stderr=True)
 
@@ -77,7 +80,7 @@ def serve() -> None:
 
     try:
         run(load_settings(os.environ))
-    except (SettingsError, InvalidRedisAddress, CatalogError, NotADirectoryError) as error:
+    except (SettingsError, InvalidRedisAddress, CatalogError, *NO_FOLDER) as error:
         fail(str(error), status=2)
 
 

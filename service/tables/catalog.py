@@ -14,6 +14,7 @@ from service.api.contract.parameters import CATALOG_LISTS, read_query
 from service.api.listing import chosen, rows_of, sorted_ids, wanted_in
 from service.api.refusing.errors import InvalidQuery
 from service.api.refusing.problems import explain
+from service.catalog_files import CatalogError
 from service.editions.shelf import Sources, stocked_shelf
 
 
@@ -80,7 +81,11 @@ def list_rows(
     ] = None,
 ) -> None:
     """List the rows of one kind, with the date of each; the newest edition's."""
-    catalog = stocked_shelf(Sources(folder=catalog_dir)).current.catalog
+    try:
+        catalog = stocked_shelf(Sources(folder=catalog_dir)).current.catalog
+    except (CatalogError, OSError) as error:
+        err.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
     (listing,) = (one for one in CATALOG_LISTS if one.path == rows.value)
     known = rows_of(catalog, listing)
     given = {

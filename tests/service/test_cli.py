@@ -285,3 +285,24 @@ def test_a_filter_that_means_nothing_is_refused(arguments, words):
     refused = RUN.invoke(app, ["catalog", "list", *arguments])
     assert refused.exit_code == 2
     assert words in refused.stderr
+
+
+def test_a_folder_of_editions_that_is_not_there_is_said(tmp_path):
+    refused = RUN.invoke(app, ["catalog", "list", "sites", "--catalog-dir", str(tmp_path / "none")])
+    assert refused.exit_code == 1
+    assert "none" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_service_does_not_start_without_its_folder_of_editions_and_says_which(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "service", "serve"],
+        env=os.environ | {"RUNQUOTE_CATALOG_DIR": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 2
+    assert str(tmp_path / "none") in done.stderr.replace("\n", "")
+    assert "Traceback" not in done.stderr
