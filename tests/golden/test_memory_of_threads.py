@@ -146,9 +146,10 @@ def test_eight_bits_hold_twice_what_four_do():
     four, eight = (
         tuned(
             "nvidia-a100-sxm-80gb", 1, 2048, model=MISTRAL_7B,
-            layout={"micro_batch": 1, "recompute": "full"}, method={"kind": "qlora", "bits": bits},
+            layout={"micro_batch": 1, "recompute": "full"},
+            method={"kind": "qlora", "base_format": base},
         ).memory.parts["weights"]
-        for bits in (4, 8)
+        for base in ("nf4", "int8")
     )  # fmt: skip
     ends = 2 * 2 * 32_000 * 4_096
     assert (eight - ends) == pytest.approx((four - ends) * 8 / 4.127)

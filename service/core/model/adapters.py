@@ -18,7 +18,7 @@ from service.core.model.parameters import params_total
 # NF4 keeps 4 bits per weight and one 8-bit scale per 64 of them, with scales of their own.
 # Source: QLoRA (arXiv 2305.14314, section 3): 4 + 0.127 bits per parameter.
 # Vector-wise 8 bits keep a scale for each row. Source: LLM.int8() (arXiv 2208.07339).
-QLORA_BYTES_PER_WEIGHT: Final[dict[int, float]] = {4: 4.127 / 8.0, 8: 1.0}
+QLORA_BYTES_PER_WEIGHT: Final[dict[str, float]] = {"nf4": 4.127 / 8.0, "int8": 1.0}
 
 
 class Matrix(NamedTuple):

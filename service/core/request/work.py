@@ -233,12 +233,15 @@ class LoraTuning(Wire, tag_field="kind", tag="lora", frozen=True, kw_only=True):
     target: AdapterTarget = "all_linear"
 
 
+QuantisedFormat: TypeAlias = Literal["nf4", "int8"]
+
+
 class QloraTuning(Wire, tag_field="kind", tag="qlora", frozen=True, kw_only=True):
     """Low-rank adapters are trained beside frozen weights of four bits, or of eight."""
 
     rank: Rank = 16.0
     target: AdapterTarget = "all_linear"
-    bits: Literal[4, 8] = 4
+    base_format: QuantisedFormat = "nf4"
 
 
 TuningMethod: TypeAlias = FullTuning | FrozenTuning | LoraTuning | QloraTuning

@@ -137,6 +137,9 @@ def _flop_share(
     return at.derive_once(
         serving_flop_share,
         share=share,
-        device_ratio=Fixed(math.exp(effect), "engine/effects.toml"),
+        device_ratio=Fixed(
+            math.exp(effect),
+            f"{hardware.peak_flop_per_s.name}: what products of its generation reach of a peak",
+        ),
         **formats,
     )

@@ -185,7 +185,7 @@ def trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableSha
             trained_share_of_adapters(architecture=model.architecture, rank=rank, target=target)
         ),
         adapters=True,
-        weight_bytes=QLORA_BYTES_PER_WEIGHT[method.said.bits]
+        weight_bytes=QLORA_BYTES_PER_WEIGHT[method.said.base_format]
         if isinstance(method.said, QloraTuning)
         else 0.0,
         flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **structure, **adapters),

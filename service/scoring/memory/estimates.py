@@ -61,7 +61,8 @@ OPTIMIZERS: Final = (
 )
 FEW_PARAMETERS: Final = ("true", "lora", "adapter", "dora", "ia3", "prefix")
 RANK: Final = re.compile(r"\br(\d+)\b")
-QUANTISED_BITS: Final = (4.0, 8.0)
+QUANTISED: Final = {4.0: "nf4", 8.0: "int8"}
+"""The format of a frozen base by its bits."""
 
 
 class Estimate(Struct, frozen=True, kw_only=True):
@@ -169,8 +170,8 @@ def method_of(fact: MemoryFact) -> Parts:
     rank = RANK.search(said)
     target = next((name for word, name in TARGETS if word in said), "query_value")
     found: Parts = {"kind": "lora", "target": target}
-    if fact.base_bits in QUANTISED_BITS:
-        found |= {"kind": "qlora", "bits": int(fact.base_bits or 0)}
+    if fact.base_bits in QUANTISED:
+        found |= {"kind": "qlora", "base_format": QUANTISED[fact.base_bits]}
     return found | ({"rank": float(rank[1])} if rank else {})
 
 
