@@ -9,6 +9,7 @@ from service.catalog_files import DATA_DIRECTORY
 ROOT: Final = Path(__file__).resolve().parent.parent
 LAB_DATA: Final = ROOT / "lab" / "data"
 STEP_MEASUREMENTS: Final = LAB_DATA / "step_measurements.jsonl"
+ORDINARY_STEPS: Final = LAB_DATA / "step_measurements_ordinary.jsonl"
 REFERENCE_RUNS: Final = DATA_DIRECTORY / "runs" / "reference_runs.jsonl"
 MEMORY_FACTS: Final = LAB_DATA / "memory_facts.jsonl"
 GENERATION_FACTS: Final = LAB_DATA / "generation_facts.jsonl"

@@ -105,9 +105,9 @@ def _epoch(epoch: Path) -> Score:
 
 def _runs(runs: Path) -> Score:
     from service.catalog_files import load_catalog  # noqa: PLC0415 - loads tables
-    from service.scoring.runs.score import compare, score_of  # noqa: PLC0415
+    from service.scoring.runs.score import score_runs  # noqa: PLC0415
 
-    return score_of(compare(runs, load_catalog()))
+    return score_runs(runs, load_catalog())
 
 
 def _memory(memory: Path) -> Score:

@@ -20,10 +20,10 @@ from service.core.training.memory import memory_per_device
 from service.core.training.step import Step
 from service.core.training.step_spec import sequences_of
 from service.core.training.timing import step_inputs
+from service.scoring.devices import accelerator_named
 from service.scoring.lines import rows_of
 from service.scoring.memory.estimates import step_of_fact
 from service.scoring.memory.facts import MemoryFact
-from service.scoring.names import accelerator_named
 
 GIB: Final = 2.0**30
 
@@ -118,7 +118,7 @@ def _inputs(step: Step, fact: MemoryFact, catalog: Catalog) -> dict[str, Any]:
         "layout": step.placement.layout,
         "sequence_length": spec.sequence_length.value,
         "global_batch": sequences_of(spec),
-        "recipe": step_inputs(spec, hardware).memory_recipe,
+        "recipe": step_inputs(spec, hardware, devices=fact.devices or 1.0).memory_recipe,
         "capacity_bytes": step.capacity.central,
     }
 

@@ -138,14 +138,16 @@ def fit(batch: Batch, space: Space, *, start: Array | None = None) -> Fit:
 
         minimise  sum 2 (sqrt(1 + r^2) - 1) + sum ((log - prior) / sd)^2,  r = log error / noise
 
-    The loss of rows is soft: an outlier pulls like its distance, not like its square.
+    The loss of rows is soft: an outlier pulls like its distance, not like its square. Each row's
+    part is multiplied by its weight.
     """
     places, measured = places_of(batch, space), np.log(batch.measured_s)
+    pull = np.sqrt(batch.weights)
 
     def residuals(logs: Array) -> Array:
         error = (np.log(predict(batch, space, logs, places)) - measured) / NOISE_LOG
         soft = np.sign(error) * np.sqrt(2 * (np.sqrt(1 + error * error) - 1))
-        return np.concatenate([soft, (logs - space.prior) / space.prior_sd])
+        return np.concatenate([pull * soft, (logs - space.prior) / space.prior_sd])
 
     solution = least_squares(
         residuals,

@@ -1,6 +1,7 @@
 """`python -m lab steps fit`: the constants anew, and the errors they leave."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,13 +10,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.files import ENGINE, STEP_MEASUREMENTS, Texts
+from lab.files import ENGINE, ORDINARY_STEPS, STEP_MEASUREMENTS, Texts
 from lab.steps.fit import Fit, Space, fit, folds_of, left_out, space_of
 from service.catalog_files.engine import ConstantRow, EffectRow
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
 from service.scoring.steps.batch import Batch, batch_of, predicted_by
-from service.scoring.steps.inputs import expressed
+from service.scoring.steps.inputs import Expressed, expressed
 from service.scoring.steps.measurements import read_measurements
 from service.scoring.steps.score import LABELS, group_of, kind_of, source_of
 
@@ -24,6 +25,9 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SIGMA_QUANTILES = (0.15866, 0.84134)
 DIGITS = 8
 FITTED_MEMBERS = ("value", "log_sd")
+# What a row of an ordinary stack weighs, times the number of its like to the power of -1/2. Many
+# repeat one configuration, and their noise is that of whoever ran them.
+ORDINARY_WEIGHT = 0.5
 # Least rows of one source on one device of which a bias can be told.
 ANCHORED_ROWS = 3
 
@@ -39,10 +43,36 @@ class Refit(NamedTuple):
     by_source: Array  # seconds, without the row's family of sources
 
 
-def load_batch(catalog: Catalog, path: Path = STEP_MEASUREMENTS) -> Batch:
-    """The measured rows that the fit is made on."""
+def load_batch(catalog: Catalog) -> Batch:
+    """The measured rows that the fit is made on: of tuned stacks, then of ordinary ones."""
+    ordinary = load_rows(catalog, ORDINARY_STEPS)
+    like = Counter(group_of(row) for row in ordinary)
+    weighed = [
+        row._replace(weight=ORDINARY_WEIGHT * like[group_of(row)] ** -0.5) for row in ordinary
+    ]
+    return batch_of([*load_rows(catalog, STEP_MEASUREMENTS), *weighed])
+
+
+def load_rows(catalog: Catalog, path: Path) -> list[Expressed]:
+    """The rows of one file that the engine can express."""
     found = (expressed(row, catalog) for row in read_measurements(path))
-    return batch_of([row for row in found if row is not None])
+    return [row for row in found if isinstance(row, Expressed)]
+
+
+def is_ordinary(batch: Batch) -> NDArray[np.bool_]:
+    """The rows of ordinary stacks: those that weigh less than one."""
+    return batch.weights < 1.0
+
+
+def folds_in(batch: Batch) -> NDArray[np.int64]:
+    """The folds of tuned and of ordinary rows, each dealt out for themselves."""
+    ordinary = is_ordinary(batch)
+    groups = np.array([group_of(row) for row in batch.rows])
+    folds = np.zeros(len(groups), dtype=np.int64)
+    for rows in (ordinary, ~ordinary):
+        if rows.any():
+            folds[rows] = folds_of(list(groups[rows]))
+    return folds
 
 
 def load_specs(directory: Path = ENGINE) -> tuple[tuple[ConstantRow, ...], tuple[EffectRow, ...]]:
@@ -66,7 +96,7 @@ def refit(catalog: Catalog) -> Refit:
     constants, effects = load_specs()
     space = load_space(batch)
     whole = fit(batch, space)
-    folds = folds_of([group_of(row) for row in batch.rows])
+    folds = folds_in(batch)
     sources = [source_of(row) for row in batch.rows]
     return Refit(
         batch=batch,
@@ -136,9 +166,12 @@ def errors_of(done: Refit) -> list[dict[str, Any]]:
     kinds = np.array([kind_of(row) for row in done.batch.rows])
     grouped = np.log(done.batch.measured_s / done.by_group)
     unseen = np.log(done.batch.measured_s / done.by_source)
+    ordinary = is_ordinary(done.batch)
+    kinds = np.where(ordinary, "ordinary", kinds)
     return [
         _error("dense", grouped[kinds == "dense"]),
         _error("moe", grouped[kinds == "moe"]),
+        _error("ordinary", grouped[ordinary], weights=done.batch.weights[ordinary]),
         _error("unseen", unseen),
         _error("anchored_dense", _anchored(done.batch, unseen, of=kinds == "dense")),
         _error("anchored_moe", _anchored(done.batch, unseen, of=kinds == "moe")),
@@ -160,14 +193,22 @@ def _anchored(batch: Batch, logs: Array, *, of: NDArray[np.bool_]) -> Array:
     return np.concatenate(left)
 
 
-def _error(kind: str, logs: Array) -> dict[str, Any]:
+def _error(kind: str, logs: Array, *, weights: Array | None = None) -> dict[str, Any]:
+    """Quantiles of residuals. Where rows have weights, they are quantiles of weight."""
+    if weights is not None:
+        logs = _repeated(logs, weights)
     low, high = np.quantile(logs, SIGMA_QUANTILES)
     return {
         "kind": kind,
-        "rows": int(logs.size),
+        "rows": int(logs.size if weights is None else weights.size),
         "sigma": _rounded(float(high - low) / 2, digits=4),
         "quantiles": [_rounded(float(q), digits=4) for q in np.quantile(logs, QUANTILES)],
     }
+
+
+def _repeated(logs: Array, weights: Array) -> Array:
+    """Each residual as often as its weight says, in hundredths of the whole weight of one row."""
+    return np.repeat(logs, np.maximum(1, np.rint(100.0 * weights)).astype(int))
 
 
 def _effects(done: Refit, spread: dict[str, float]) -> list[EffectRow]:

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lab.files import ENGINE, Texts
-from lab.steps.fit import fit, folds_of, left_out
-from lab.steps.refit import Refit, errors_of, load_space, refit
+from lab.steps.fit import NOISE_LOG, fit, left_out
+from lab.steps.refit import Refit, errors_of, folds_in, is_ordinary, load_space, refit
 from lab.steps.refit import witness as refit_witness
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
-from service.scoring.steps.score import group_of, kind_of, score_of, summary
+from service.scoring.steps.score import kind_of, score_of, summary
 
 REPORT: Final = ENGINE / "report.md"
 # A term is taken out by holding the constants that make it up at a value at which it does nothing.
@@ -24,6 +25,19 @@ ABSENT: dict[str, dict[str, float]] = {
     "narrow heads on TPUs": {"narrow_head_ratio_tpu": 1.0},
     "element-wise": {"hidden_passes": 1e-6, "ffn_passes": 1e-6},
     "element-wise of feed-forward": {"ffn_passes": 1e-6},
+    "passes of eager stacks": {"eager_pass_ratio": 1.0},
+    "passes of adapters": {"adapter_pass_ratio": 1.0, "adapter_pass_ratio_eager": 1.0},
+    "passes of nvfp4": {"nvfp4_passes": 1e-6},
+    "unpacking of quantised weights": {"unpacked_bytes": 1e-6},
+    "host of eager stacks": {"layer_host_s_eager": 1.2e-4},
+    "host of adapters": {"adapter_host_ratio": 1.0},
+    "host of sharded weights": {"shard_host_ratio": 1.0},
+    "gathers whatever they move": {"shard_layer_s": 1e-9},
+    "attention of older kernels": {"attention_ratio_ported": 1.0},
+    "newest attention kernels": {"attention_ratio_newest": 1.0, "attention_keys": 1e-6},
+    "length in the newest kernels": {"attention_keys": 1e-6},
+    "products on young devices": {"young_gemm_ratio": 1.0},
+    "experts on young devices": {"young_expert_ratio": 1.0},
     "host before 2023": {"layer_host_s_2022": 1e-9},
     "host of the step": {"step_host_s": 1e-9},
     "loss": {"logit_bytes": 1e-6},
@@ -63,7 +77,7 @@ def ablations(done: Refit) -> dict[str, dict[str, Any]]:
 
     `objective` is the mean soft loss per row, where a term that few rows touch shows too.
     """
-    folds = list(folds_of([group_of(row) for row in done.batch.rows]))
+    folds = list(folds_in(done.batch))
     found = {"none left out": _ablated(done, done.by_group)}
     for term, held in ABSENT.items():
         space = load_space(done.batch, without=held)
@@ -74,15 +88,17 @@ def ablations(done: Refit) -> dict[str, dict[str, Any]]:
 
 def _ablated(done: Refit, predicted: Array) -> dict[str, Any]:
     errors = predicted / done.batch.measured_s - 1
-    logs = np.log(predicted / done.batch.measured_s) / 0.07
-    loss = float(np.mean(2 * (np.sqrt(1 + logs * logs) - 1)))
-    return {**summary(errors), "objective": loss}
+    logs = np.log(predicted / done.batch.measured_s) / NOISE_LOG
+    loss = np.average(2 * (np.sqrt(1 + logs * logs) - 1), weights=done.batch.weights)
+    return {**summary(errors), "objective": float(loss)}
 
 
 def report_of(done: Refit, terms: dict[str, dict[str, Any]]) -> str:
     """The whole report."""
-    batch = done.batch
-    grouped, source = score_of(batch, done.by_group), score_of(batch, done.by_source)
+    tuned, ordinary = (
+        _scores(done, rows) for rows in (~is_ordinary(done.batch), is_ordinary(done.batch))
+    )
+    grouped, source = tuned
     lines = [
         "# How close the step-time engine comes to measured steps",
         "",
@@ -93,6 +109,19 @@ def report_of(done: Refit, terms: dict[str, dict[str, Any]]) -> str:
         "| rows | grouped median | p90 | bias | source median | p90 | bias |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         _line(f"all {grouped['rows']}", grouped, source),
+        _line(f"ordinary stacks {ordinary[0]['rows']}", *ordinary),
+        "",
+        "The first line is of tables of tuned stacks, the second of Hugging Face's Trainer, FSDP,",
+        "LoRA, QLoRA and other stacks as people run them. Both are fitted together. What follows",
+        "is of the first, but for the sources of the second.",
+        "",
+        "## By source, ordinary stacks",
+        "",
+        *_head("source"),
+        *(
+            _line(f"{name} ({part['rows']})", part, ordinary[1]["by"]["source"][name])
+            for name, part in ordinary[0]["by"]["source"].items()
+        ),
     ]
     for label in ("kind", "source", "accelerator", "precision", "parallelism"):
         lines += ["", f"## By {label}", "", *_head(label)]
@@ -102,6 +131,12 @@ def report_of(done: Refit, terms: dict[str, dict[str, Any]]) -> str:
     lines += ["", "## Without each term", "", *_terms(terms)]
     lines += ["", "## Constants", "", *_constants(done)]
     return "\n".join(lines) + "\n"
+
+
+def _scores(done: Refit, rows: NDArray[np.bool_]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scores of some rows: by fits without their group, and without their source."""
+    batch = done.batch.at(rows)
+    return score_of(batch, done.by_group[rows]), score_of(batch, done.by_source[rows])
 
 
 def _head(label: str) -> list[str]:
@@ -124,7 +159,7 @@ def _coverage(done: Refit) -> list[str]:
     """How often the interval of a kind's own residuals, from the others' folds, holds the row."""
     logs = np.log(done.batch.measured_s / done.by_group)
     kinds = np.array([kind_of(row) for row in done.batch.rows])
-    folds = folds_of([group_of(row) for row in done.batch.rows])
+    folds = folds_in(done.batch)
     lines = [
         "Share of rows inside the 90% interval that the residuals of the other folds give:",
         "",

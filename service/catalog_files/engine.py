@@ -19,7 +19,7 @@ Log = Annotated[float, Meta(ge=-5, le=5)]
 
 ERROR_FIGURE = "engine.measured_over_predicted"
 UNSEEN, RUN = "unseen", "run"
-KINDS_OF_ERROR = ("dense", "moe", "unseen", "anchored_dense", "anchored_moe", "chosen")
+KINDS_OF_ERROR = ("dense", "moe", "ordinary", "unseen", "anchored_dense", "anchored_moe", "chosen")
 STEPS = "measured steps that the fit did not see"
 MEASURED_ON = {
     "run": "published runs, whole, with failures and waiting: hours over those expected",

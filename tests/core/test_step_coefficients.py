@@ -75,7 +75,7 @@ def test_no_day_changes_a_constant_by_more_than_two_percent(year):
         ("unfused", 1.0, 1.0),
         ("flash_1", VALUES["attention_ratio_2023"], 0.0),
         ("flash_2", 1.0, 0.0),
-        ("flash_3", VALUES["attention_ratio_newest"], 0.0),
+        ("flash_3", 1.0, 0.0),
     ],
 )
 def test_a_kernel_that_is_said_holds_in_any_year(kernel, share, unfused):
@@ -83,6 +83,38 @@ def test_a_kernel_that_is_said_holds_in_any_year(kernel, share, unfused):
         found = stood(software_year=year, attention_kernel=kernel)
         assert found.attention_share == approx(VALUES["attention_share_gpu"] * share)
         assert found.unfused_attention == unfused
+
+
+@pytest.mark.parametrize(
+    ("generation", "kernel", "share"),
+    [
+        ("ampere", "flash_2", 1.0),
+        ("hopper", "flash_2", VALUES["attention_ratio_ported"]),
+        ("hopper", "flash_3", VALUES["attention_ratio_newest"]),
+        ("blackwell", "flash_2", VALUES["attention_ratio_ported"] ** 2),
+        ("blackwell", "flash_3", VALUES["attention_ratio_ported"]),
+        ("blackwell", "flash_4", VALUES["attention_ratio_newest"]),
+    ],
+)
+def test_attention_is_as_good_as_the_device_that_its_kernel_was_written_for(
+    generation, kernel, share
+):
+    found = stood(GPU._replace(generation=generation), attention_kernel=kernel)
+    assert found.attention_share == approx(VALUES["attention_share_gpu"] * share)
+    newest = share == VALUES["attention_ratio_newest"]
+    assert found.attention_keys == (VALUES["attention_keys"] if newest else 0.0)
+
+
+def test_frameworks_take_up_the_newest_kernels_within_a_year():
+    hopper = GPU._replace(generation="hopper")
+    before, since = (
+        stood(hopper, framework="hf_eager", software_year=year).attention_share
+        for year in (2025.5, 2026.5)
+    )
+    share = VALUES["attention_share_gpu"]
+    assert before == approx(share * VALUES["attention_ratio_ported"])
+    assert since == approx(share * VALUES["attention_ratio_newest"])
+    assert stood(hopper, software_year=2026.5).attention_share == approx(share)
 
 
 @pytest.mark.parametrize(

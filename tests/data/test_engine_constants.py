@@ -5,7 +5,7 @@ import pytest
 
 from lab.files import ENGINE
 from lab.steps.refit import load_specs
-from service.scoring.steps.inputs import accelerator_of
+from service.scoring.devices import accelerator_named
 from tests.worlds import embedded
 
 CONSTANTS, EFFECTS = load_specs()
@@ -61,4 +61,6 @@ def test_errors_of_unseen_rows_are_kept_by_kind_and_stand_as_defaults_of_quotes(
     ],
 )
 def test_printed_names_of_accelerators_are_understood(printed, id):
-    assert accelerator_of(printed, embedded()).id == id
+    found = accelerator_named(printed, embedded())
+    assert found is not None
+    assert found.id == id

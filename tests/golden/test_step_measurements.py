@@ -15,7 +15,9 @@ from lab.steps.fit import fit, folds_of, left_out
 from lab.steps.refit import load_batch, load_space
 from lab.steps.report import REPORT
 from service.cli import app
+from service.scoring.lines import members_ignored
 from service.scoring.steps.batch import batch_of, predicted_by
+from service.scoring.steps.measurements import Measurement
 from service.scoring.steps.score import group_of, kind_of
 from tests.worlds import embedded
 
@@ -96,6 +98,7 @@ def test_scoring_a_file_prints_what_the_constants_miss_without_fitting(tmp_path)
         "device_count": None,
         "parallelism": {"tp": None},
         "measured": {"tokens_per_s_per_device": 1000.0},
+        "colour": "green",
     }
     recalled = {**row, "id": "recalled", "memory": True}
     refused = {**row, "id": "refused", "excluded_from_eval": "whole-run figure"}
@@ -109,11 +112,16 @@ def test_scoring_a_file_prints_what_the_constants_miss_without_fitting(tmp_path)
     scored = [json.loads(line) for line in lines]
     wanted = [r for r in scored if not r["memory"] and not r["excluded_from_eval"]]
     assert score["rows"] == len(wanted) + 2
-    assert score["expressed"] == len(wanted) + 1
+    assert score["expressed"] == len(wanted)
+    assert {row["id"]: row["why"] for row in score["not_expressed"]} == {
+        "bare": "the device is not in the catalog",
+        "empty": "the model or its sequence length is not described",
+    }
     assert set(score["by"]) >= {"source", "accelerator", "precision", "parallelism"}
+    assert score["members_ignored"] == members_ignored(file, Measurement)
+    assert score["members_ignored"]["colour"] == 1
     sizes = [abs(row["error"]) for row in score["worst"]]
     assert sizes == sorted(sizes, reverse=True)
-    assert score["by"]["accelerator"]["Never-Heard-Of-9000"]["rows"] == 1
     assert {"median_abs_error", "p90_abs_error", "median_bias"} < set(score)
     precisions = score["by"]["precision"].values()
     assert sum(part["rows"] for part in precisions) == score["expressed"]

@@ -92,6 +92,20 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     goodput: Any = None
     rl: Members = None
     mlperf: Members = None
+    framework: str | None = None
+    framework_version: str | None = None
+    software_date: str | None = None
+    compile: bool | None = None
+    attention_kernel: str | None = None
+    optimizer_offload: str | bool | None = None
+    packing: bool | None = None
+    peft: str | None = None
+    base_bits: Number = None
+    micro_batch: Number = None
+
+
+class LooseRunRow(RunRow, forbid_unknown_fields=False, frozen=True, kw_only=True):
+    """A disclosed run of another collection, which may say more than is used here."""
 
 
 class PredictedRow(Struct, frozen=True, forbid_unknown_fields=True):

@@ -87,7 +87,7 @@ def hardware_of(cluster: Cursor[Cluster], precision: Fixed) -> Hardware | Unknow
         memory_bandwidth_byte_per_s=take(bandwidth),
         memory_bytes=take(device.memory_bytes),
         scale_up_byte_per_s=take(link.unidirectional_byte_per_s),
-        scale_up_domain=float(link.domain_devices),
+        scale_up_domain=cluster.said.devices_per_domain or float(link.domain_devices),
         scale_out_byte_per_s=_network(cluster, device),
         precision=peak.precision,
     )

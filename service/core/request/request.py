@@ -24,6 +24,7 @@ from service.core.request.quantities import (
     CheckpointSeconds,
     Devices,
     FailuresPerDeviceDay,
+    Few,
     KgPerKwh,
     NetworkRate,
     Pue,
@@ -129,6 +130,8 @@ class Cluster(Wire, frozen=True, kw_only=True):
     """Accelerators: which, how many, how they are obtained, where they stand, how they fail.
 
     `accelerator` is an id of the catalog, or an object that describes a device of your own.
+    `devices_per_domain` is how many of them share the fast link, if that is not as usual: four
+    GH200 of a node, a rack that is cut in two.
     """
 
     device: AcceleratorName | DescribedAccelerator = field(name="accelerator")
@@ -136,6 +139,7 @@ class Cluster(Wire, frozen=True, kw_only=True):
     supply: Supply = field(default_factory=Market)
     site: ClusterSite = field(default_factory=ClusterSite)
     network_gbit_per_s_per_device: NetworkRate | Interval[NetworkRate] | UnsetType = UNSET
+    devices_per_domain: Few | UnsetType = UNSET
     reliability: Reliability = field(default_factory=Reliability)
 
     @property

@@ -49,6 +49,7 @@ def timed_parts(
     scale_up_byte_per_s: Real,
     scale_out_byte_per_s: Real,
     software_year: Real,
+    host_ratio: Real,
     architecture: Architecture,
     layout: Layout,
     sequence_length: float,
@@ -80,7 +81,7 @@ def timed_parts(
             scale_up_byte_per_s=scale_up_byte_per_s,
             scale_out_byte_per_s=scale_out_byte_per_s,
         ),
-        recipe=recipe._replace(software_year=software_year),
+        recipe=recipe._replace(software_year=software_year, host_ratio=host_ratio),
         constants=constants,
     )
 

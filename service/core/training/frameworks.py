@@ -20,21 +20,39 @@ class FrameworkTraits(NamedTuple):
     host: HostPace
     model_parallel: bool  # tensor and pipeline degrees can be asked for
     context_parallel: bool
+    own_kernels: bool = False  # has kernels of its own for each generation of devices
     fused: bool = False  # norms, rotary embedding and loss are fused kernels, though issued eagerly
+    fused_adapters: bool = False
     expert_loop: bool = False  # routed experts run one after another, in a loop of the host
 
 
 FRAMEWORKS: Final[Mapping[Framework, FrameworkTraits]] = MappingProxyType(
     {
-        "megatron": FrameworkTraits("captured", model_parallel=True, context_parallel=True),
-        "xla": FrameworkTraits("captured", model_parallel=True, context_parallel=True),
-        "torch_compile": FrameworkTraits("compiled", model_parallel=True, context_parallel=True),
-        "fsdp_eager": FrameworkTraits("eager", model_parallel=False, context_parallel=True),
+        "megatron": FrameworkTraits(
+            "captured",
+            model_parallel=True,
+            context_parallel=True,
+            own_kernels=True,
+            fused_adapters=True,
+        ),
+        "xla": FrameworkTraits(
+            "captured",
+            model_parallel=True,
+            context_parallel=True,
+            own_kernels=True,
+            fused_adapters=True,
+        ),
+        "torch_compile": FrameworkTraits(
+            "compiled", model_parallel=True, context_parallel=True, fused_adapters=True
+        ),
+        "fsdp_eager": FrameworkTraits(
+            "eager", model_parallel=False, context_parallel=True, fused=True
+        ),
         "hf_eager": FrameworkTraits(
             "eager", model_parallel=False, context_parallel=False, expert_loop=True
         ),
         "hf_fused": FrameworkTraits(
-            "eager", model_parallel=False, context_parallel=False, fused=True
+            "eager", model_parallel=False, context_parallel=False, fused=True, fused_adapters=True
         ),
         "deepspeed": FrameworkTraits(
             "eager", model_parallel=False, context_parallel=True, expert_loop=True

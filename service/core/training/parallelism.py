@@ -5,6 +5,7 @@ Formulas take either.
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from service.core.figures.arrays import Array, Real, maximum, where
 from service.core.figures.vocabulary import PipelineSchedule, Recompute
 from service.core.model.architecture import Architecture
 
+# Prime factors of the numbers of pipeline stages that people choose.
+USUAL_FACTORS = frozenset((2.0, 3.0, 5.0))
 RECOMPUTE_NONE = 0.0
 RECOMPUTE_SELECTIVE = 1.0  # cheap parts: the attention core, activation functions, norms
 RECOMPUTE_FULL = 2.0  # all but the input of each layer
@@ -163,14 +166,27 @@ def tensor_degrees(architecture: Architecture, *, limit: float) -> Array:
 def pipeline_degrees(layers: float, *, largest: float) -> Array:
     """Useful numbers of stages: none is empty, and a smaller number would make them longer.
 
-    Stages may be uneven, as in Megatron-Core: ceil(layers / n) for every n.
+    Stages may be uneven, as in Megatron-Core: ceil(layers / n) for every n. Their numbers are
+    products of twos, threes and fives: nobody cuts a model into seven because there are seven
+    devices.
     """
     per_stage = np.arange(1.0, layers + 1)
     pp = np.unique(np.ceil(layers / per_stage))
     powers = 2.0 ** np.arange(0, math.floor(math.log2(layers)) + 1)
     pp = np.union1d(pp, powers[(powers - 1) * np.ceil(layers / powers) < layers])
-    legal: Array = pp[pp <= largest]
+    smooth = np.array([set(_factors(stages)) <= USUAL_FACTORS for stages in pp.tolist()])
+    legal: Array = pp[smooth & (pp <= largest)]
     return legal
+
+
+def _factors(number: float) -> Iterator[float]:
+    """The prime factors of a whole number."""
+    factor = 2.0
+    while number > 1:
+        while number % factor == 0:
+            yield factor
+            number /= factor
+        factor += 1
 
 
 def context_degrees(sequence_length: float) -> Array:

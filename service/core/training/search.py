@@ -51,6 +51,7 @@ WEIGHED_AT_ONCE = 16_384
 StepTime = Callable[[Layout], Real]
 """Seconds per step of each layout, from arrays of one shape."""
 Reason = Literal["states", "activations"]
+ONE: Array = np.array([1.0])
 Places = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -65,6 +66,8 @@ class Problem(NamedTuple):
     memory_bytes: float  # of one device
     recipe: MemoryRecipe = MemoryRecipe()
     max_tensor_parallel: float = MAX_TENSOR_PARALLEL
+    model_parallel: bool = True  # the framework offers tensor, pipeline and expert degrees
+    context_degrees: bool = True  # and pieces of sequences
     to_the_brim: bool = False  # layouts may need all that there is, whatever the estimate errs
 
     @property
@@ -296,11 +299,7 @@ def _degrees(problem: Problem, devices: Array) -> _Rows:
     count, tp, pp, cp = (
         axis.ravel()
         for axis in np.meshgrid(
-            np.arange(float(len(devices))),
-            tensor_degrees(a, limit=min(problem.scale_up_domain, problem.max_tensor_parallel)),
-            pipeline_degrees(a.layers, largest=float(devices.max())),
-            context_degrees(problem.sequence_length),
-            indexing="ij",
+            np.arange(float(len(devices))), *_axes(problem, float(devices.max())), indexing="ij"
         )
     )
     place = count.astype(np.int64)
@@ -322,9 +321,24 @@ def _degrees(problem: Problem, devices: Array) -> _Rows:
         sequence_parallel=np.where(tp[keep] > 1, 1.0, 0.0),
         recompute=RECOMPUTE_FULL,
     )
-    experts = expert_degrees(a)
+    experts = expert_degrees(a) if problem.model_parallel else ONE
     blocks = _blocks(_Rows(layout, place[keep]), max(1, WEIGHED_AT_ONCE // experts.size))
     return _joined(*(_with_experts(block, experts) for block in blocks))
+
+
+def _axes(problem: Problem, most_devices: float) -> tuple[Array, Array, Array]:
+    """The tensor, pipeline and context degrees that the framework offers for the model."""
+    a, cp = problem.architecture, ONE
+    if problem.context_degrees:
+        cp = context_degrees(problem.sequence_length)
+    if not problem.model_parallel:
+        return ONE, ONE, cp
+    limit = min(problem.scale_up_domain, problem.max_tensor_parallel)
+    return (
+        tensor_degrees(a, limit=limit),
+        pipeline_degrees(a.layers, largest=most_devices),
+        cp,
+    )
 
 
 def _with_experts(rows: _Rows, degrees: Array) -> _Rows:

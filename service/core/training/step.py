@@ -7,7 +7,7 @@ measured speed (an anchor) replaces most of that error.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.cluster.hardware import Hardware, capacity_of, hardware_of
@@ -18,6 +18,7 @@ from service.core.plausible import MFU_CHECK, GivenNumber, warn_if_far
 from service.core.request.request import Cluster
 from service.core.request.work import Anchor
 from service.core.training import formulas
+from service.core.training.frameworks import FRAMEWORKS
 from service.core.training.memory import memory_per_device
 from service.core.training.parallelism import RECOMPUTE_NAME, RECOMPUTE_NONE, Layout, devices_of
 from service.core.training.placement import RUNNERS_UP, Placed, Unplaced, placement_of
@@ -126,7 +127,7 @@ class StepBuilder:
         self.hardware = hardware
         self.cluster = cluster
         self.devices = devices
-        self.inputs = step_inputs(spec, hardware)
+        self.inputs = step_inputs(spec, hardware, devices=devices.central)
         self.batch = sequences_of(spec)
         self.mfu = mfu
         self.parts: Mapping[str, Term] = {}
@@ -159,7 +160,8 @@ class StepBuilder:
 
     @property
     def problem(self) -> Problem:
-        """The input of a search for layouts."""
+        """The input of a search for layouts: of those that the framework offers."""
+        offers = FRAMEWORKS[self.inputs.recipe.framework]
         return Problem(
             architecture=self.spec.model.architecture,
             sequence_length=self.spec.sequence_length.value,
@@ -167,6 +169,8 @@ class StepBuilder:
             scale_up_domain=self.hardware.scale_up_domain,
             memory_bytes=self.capacity.central,
             recipe=self.inputs.memory_recipe,
+            model_parallel=offers.model_parallel,
+            context_degrees=offers.context_parallel,
         )
 
     def central_parts(self, layout: Layout) -> StepParts:
@@ -202,14 +206,26 @@ class StepBuilder:
         return TimedStep(placement, predicted, self.anchored(predicted, anchor))
 
     def searched(self, devices: Sequence[float]) -> tuple[Search, ...]:
-        """The layouts for some numbers of devices. Those that a quote needs again are kept."""
+        """The layouts for some numbers of devices. Those that a quote needs again are kept.
+
+        What fits in none that the framework offers is searched for in all.
+        """
+        found = self._searched(self.problem, devices)
+        unplaced = [each.devices for each in found if each.best is None]
+        if unplaced:
+            anything = self.problem._replace(model_parallel=True, context_degrees=True)
+            others = {each.devices: each for each in self._searched(anything, unplaced)}
+            found = tuple(others.get(each.devices, each) for each in found)
+        return found
+
+    def _searched(self, problem: Problem, devices: Sequence[float]) -> tuple[Search, ...]:
         inputs, kept = self.inputs, self.at.argument.found
         numbers = tuple(term.central for term in inputs.figures.values())
-        step = (self.problem, numbers, inputs.machine, inputs.recipe)
+        step = (problem, numbers, inputs.machine, inputs.recipe)
         new = [count for count in dict.fromkeys(devices) if (step, count) not in kept]
         if new:
             searches = search_range(
-                problem=self.problem,
+                problem=problem,
                 devices=new,
                 step_time=lambda layout: self.central_parts(layout).total,
                 runners_up=RUNNERS_UP,
@@ -295,7 +311,18 @@ class StepBuilder:
         """The measured error of such a step. Layouts chosen here have an error of their own."""
         if not self.at.states("layout"):
             return "engine.measured_over_predicted.chosen"
+        if self._may_be_ordinary():
+            return "engine.measured_over_predicted.ordinary"
         return f"engine.measured_over_predicted.{self._kind()}"
+
+    def _may_be_ordinary(self) -> bool:
+        """Whether the framework is no maker's, or was not said of a layout that cuts nothing."""
+        if not FRAMEWORKS[self.inputs.recipe.framework].own_kernels:
+            return True
+        layout = self.spec.at.said.layout
+        cuts = layout.tensor_parallel * layout.pipeline_parallel * layout.expert_parallel > 1
+        unsaid = self.spec.work.said.framework is UNSET and self.hardware.device.kind != "tpu"
+        return unsaid and not cuts
 
     def _kind(self) -> str:
         return "moe" if self.spec.model.architecture.moe_layers else "dense"

@@ -52,8 +52,9 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     constants: Constants
 
 
-def step_inputs(spec: StepSpec, hardware: Hardware) -> StepInputs:
+def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepInputs:
     """The figures that a step is timed by on this hardware, with the software that is asked for."""
+    framework = framework_of(spec, hardware, devices=devices)
     year = spec.work.assumed("software_year", unit="year", default="engine.software_year")
     return StepInputs(
         figures={
@@ -63,10 +64,11 @@ def step_inputs(spec: StepSpec, hardware: Hardware) -> StepInputs:
             "scale_up_byte_per_s": hardware.scale_up_byte_per_s,
             "scale_out_byte_per_s": hardware.scale_out_byte_per_s,
             "software_year": year,
+            "host_ratio": spec.work.assume(_host_ratio_of(spec), member="framework"),
         },
         machine=machine_of(hardware),
-        recipe=_recipe(hardware, spec),
-        memory_recipe=_memory_recipe(hardware, spec, year.central),
+        recipe=_recipe(hardware, spec, framework),
+        memory_recipe=_memory_recipe(spec, framework, year.central),
         constants=spec.at.argument.catalog.engine.constants,
     )
 
@@ -89,20 +91,36 @@ def machine_of(hardware: Hardware) -> Machine:
     )
 
 
-def framework_of(spec: StepSpec, hardware: Hardware) -> Framework:
-    """The kind of framework that trains: the one that is said, or the usual one of the device."""
-    said = spec.work.said.framework
-    if said is not UNSET:
-        return FRAMEWORK_OF_STACK[said]
-    return "xla" if hardware.device.kind == "tpu" else "megatron"
+def framework_of(spec: StepSpec, hardware: Hardware, *, devices: float) -> Framework:
+    """The kind of framework that trains: the one that is said, or what is usual for the work.
+
+    Fine-tuning runs on the Trainer of Hugging Face, unless more devices than sequences of a batch
+    need a framework that cuts models.
+    """
+    said = spec.work.said
+    if said.framework is not UNSET:
+        return FRAMEWORK_OF_STACK[said.framework]
+    if hardware.device.kind == "tpu":
+        return "xla"
+    sequences = spec.global_batch_tokens.value / spec.sequence_length.value
+    small = isinstance(said, Finetuning) and devices <= max(1.0, sequences)
+    return "hf_eager" if small else "megatron"
 
 
-def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
+def _host_ratio_of(spec: StepSpec) -> str:
+    """The spread of the time of the host: of one framework that is said, or of all."""
+    said = spec.work.said
+    if said.framework is not UNSET:
+        return "engine.host_ratio.stated"
+    return f"engine.host_ratio.{'finetuning' if isinstance(said, Finetuning) else 'training'}"
+
+
+def _recipe(hardware: Hardware, spec: StepSpec, framework: Framework) -> Recipe:
     """The recipe of the step, on the framework that is said or usual for the device."""
     said = spec.work.said
     return Recipe(
         precision=RECIPE_OF_PEAK[hardware.precision],
-        framework=framework_of(spec, hardware),
+        framework=framework,
         gated_experts=spec.model.architecture.ffn_matrices > 2,
         expert_kernels=spec.expert_kernels,
         frozen_weights=spec.trainable.adapters,
@@ -114,7 +132,7 @@ def _recipe(hardware: Hardware, spec: StepSpec) -> Recipe:
     )
 
 
-def _memory_recipe(hardware: Hardware, spec: StepSpec, year: float) -> MemoryRecipe:
+def _memory_recipe(spec: StepSpec, framework: Framework, year: float) -> MemoryRecipe:
     """What memory depends on besides the layout, on the framework that is said or usual."""
     trainable, said = spec.trainable, spec.work.said
     optimizer = OPTIMIZER_BYTES[said.optimizer]
@@ -123,7 +141,7 @@ def _memory_recipe(hardware: Hardware, spec: StepSpec, year: float) -> MemoryRec
     return MemoryRecipe(
         precision=spec.precision.value,
         optimizer=optimizer,
-        stack=_memory_stack(hardware, spec),
+        stack=_memory_stack(spec, framework),
         trained_share=trainable.params_share,
         adapters=trainable.adapters,
         weight_bytes=trainable.weight_bytes,
@@ -139,10 +157,10 @@ def _unfused_attention(kernel: AttentionKernel | None, year: float) -> float:
     return float(kernel == "unfused")
 
 
-def _memory_stack(hardware: Hardware, spec: StepSpec) -> StackBytes:
+def _memory_stack(spec: StepSpec, framework: Framework) -> StackBytes:
     """What the framework keeps. Fine-tuning by a framework that is not said runs on PyTorch."""
     said = spec.work.said
-    name: MemoryStack = STACK_OF_FRAMEWORK[framework_of(spec, hardware)]
+    name: MemoryStack = STACK_OF_FRAMEWORK[framework]
     if said.framework is UNSET and name != "xla" and isinstance(said, Finetuning):
         name = "pytorch"
     kernel = said.loss_kernel

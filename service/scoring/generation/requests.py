@@ -11,8 +11,9 @@ import msgspec
 from service.core.catalog.catalog import Catalog
 from service.core.request.request import QuoteRequest
 from service.core.request.work import Model
+from service.scoring.devices import accelerator_named
 from service.scoring.generation.facts import GenerationFact
-from service.scoring.names import accelerator_named, model_named
+from service.scoring.names import model_named
 
 Parts = dict[str, Any]
 

@@ -24,8 +24,9 @@ from service.core.stages.finetuning import trainable_share
 from service.core.training.placement import Placed
 from service.core.training.step import Step, step_of
 from service.core.training.step_spec import spec_of
+from service.scoring.devices import accelerator_named
 from service.scoring.memory.facts import MemoryFact
-from service.scoring.names import accelerator_named, model_named
+from service.scoring.names import model_named
 from service.scoring.steps.software import framework_by_words
 
 Parts = dict[str, Any]

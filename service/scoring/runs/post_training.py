@@ -13,6 +13,7 @@ import msgspec
 
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.request.request import QuoteRequest
+from service.scoring.runs.software import software_of
 
 STEP_ONLY: Final = ("one_step_stated_step_time", "logged_step_time", "stated_from_logged_step_time")
 """Bases of disclosed hours that include no failures, evaluations or waiting."""
@@ -123,12 +124,6 @@ def _losses(run: ReferenceRun) -> Parts:
     return {}
 
 
-def _software_year(run: ReferenceRun) -> float:
-    """The year of the run, with its month if it is given."""
-    year, month = run.date[:4], run.date[5:7]
-    return max(2018.0, float(year) + (float(month) - 1.0) / 12.0 if month else float(year))
-
-
 def _finetuning(run: ReferenceRun, model: Parts, catalog: Catalog) -> list[Parts] | str:
     facts, shape = run.facts, run.facts.get("architecture") or {}
     length = float(shape.get("seq_len") or 4096.0)
@@ -151,7 +146,7 @@ def _finetuning(run: ReferenceRun, model: Parts, catalog: Catalog) -> list[Parts
         "sequence_length": length,
         "global_batch_tokens": facts.get("batch_tokens") or DEFAULT_BATCH_SEQUENCES * length,
         "precision": _precision(run, catalog),
-        "software_year": _software_year(run),
+        **software_of(run),
     }
     return [{"name": run.id, "work": work | _losses(run)}]
 
@@ -238,7 +233,7 @@ def _rl_work(
             "reference_model": not any(name in algorithm for name in NO_REFERENCE),
             "rollout_log_probabilities": "update" in phases and "old_logp" not in phases,
             "placement": _placement(run, str(rl.get("mode") or "")),
-            "software_year": _software_year(run),
+            **software_of(run),
             "serving_precision": "bf16",
         }
         | _together(rl, prompts * samples)

@@ -12,7 +12,9 @@ import msgspec
 from service.core.catalog.catalog import Accelerator, Catalog, ReferenceRun
 from service.core.figures.ledger import Ledger
 from service.core.request.request import QuoteRequest
+from service.scoring.devices import domain_in_systems
 from service.scoring.runs.post_training import model_of
+from service.scoring.runs.software import software_of
 
 STEP_ONLY: Final = ("stated_from_logged_step_time", "logged_step_time", "derived_tokens_over_rate")
 """Bases of disclosed hours that include no failures, evaluations or waiting."""
@@ -56,7 +58,7 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
         "sequence_length": length,
         "global_batch_tokens": max(run.facts.get("batch_tokens") or _batch(run), length),
         "precision": _precision(run, device),
-        "software_year": _software_year(run),
+        **software_of(run),
     }
     request = {
         "run": {
@@ -67,9 +69,16 @@ def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
             "accelerator": run.accelerator,
             "devices": float(run.facts.get("device_count") or _devices(run, device, tokens)),
             "supply": {"kind": "rate", "usd_per_device_hour": USD_PER_DEVICE_HOUR},
+            **_domain(run),
         },
     }
     return msgspec.convert(request, QuoteRequest)
+
+
+def _domain(run: ReferenceRun) -> Parts:
+    """How many devices share a fast link, where systems differ from what is usual."""
+    found = domain_in_systems(run.accelerator, run.facts.get("device_count"))
+    return {} if found is msgspec.UNSET else {"devices_per_domain": found}
 
 
 def sequence_length(run: ReferenceRun) -> float:
@@ -128,9 +137,3 @@ def _losses(run: ReferenceRun) -> Parts:
     if run.device_hours_basis == TIMED:
         return {"goodput": 1.0, "idle_share": 0.0, "startup_hours": 0.0}
     return {}
-
-
-def _software_year(run: ReferenceRun) -> float:
-    """The year of the run, with its month if it is given."""
-    year, month = run.date[:4], run.date[5:7]
-    return max(2018.0, float(year) + (float(month) - 1.0) / 12.0 if month else float(year))

@@ -4,20 +4,23 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any, Final
 
 from msgspec import UNSET, Struct
 
-from service.catalog_files.disclosed.runs import RunRow, run_of
+from service.catalog_files.disclosed.runs import LooseRunRow, run_of
 from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.draws.memo import Memo
 from service.core.figures.ledger import Ledger
-from service.scoring.lines import rows_of
+from service.scoring.devices import accelerator_named
+from service.scoring.lines import members_ignored, rows_of
 from service.scoring.runs.predict import Predicted, predicted
 
 SCORED_GRADES: Final = ("A", "B")
 WORST_LISTED: Final = 10
+OUTSIDE_SHARE: Final = 0.2
+"""Share of runs that lie outside of p10 to p90, if intervals are right."""
 
 Score = dict[str, Any]
 
@@ -56,6 +59,12 @@ def compare(path: Path, catalog: Catalog) -> tuple[Compared, ...]:
     return tuple(compared(run, catalog, memo) for run in scored(path, catalog))
 
 
+def score_runs(path: Path, catalog: Catalog) -> Score:
+    """The score of a file of runs, with the members of its rows that the format does not know."""
+    rows = compare(path, catalog)
+    return score_of(rows) | {"members_ignored": members_ignored(path, LooseRunRow)}
+
+
 def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
     """The runs of a file that disclose device-hours well enough."""
     for run in read(path, catalog):
@@ -65,8 +74,10 @@ def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
 
 def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
     """The rows of a file of runs, one JSON object a line."""
-    for row in rows_of(path, RunRow):
-        yield run_of(row, catalog.accelerator_aliases)
+    for row in rows_of(path, LooseRunRow):
+        named = accelerator_named(row.accelerator or "", catalog)
+        known = {row.accelerator: named.id} if named and row.accelerator else {}
+        yield run_of(row, {**catalog.accelerator_aliases, **known})
 
 
 def compared(run: ReferenceRun, catalog: Catalog, memo: Memo) -> Compared:
@@ -117,7 +128,27 @@ def summary_of(rows: Iterable[Compared]) -> Score:
         "median_abs_log_ratio": median(map(abs, ratios)) if ratios else None,
         "median_log_ratio": median(ratios) if ratios else None,
         "coverage": sum(row.is_covered for row in expressed) / len(expressed) if ratios else None,
+        "interval_score": mean(map(interval_score, expressed)) if ratios else None,
+        "median_p90_over_p10": median(map(p90_over_p10, expressed)) if ratios else None,
     }
+
+
+def interval_score(row: Compared) -> float:
+    """The score of an interval in logarithms, of which less is better: its width, and its misses.
+
+    ln(p90 / p10) + 2 / 0.2 * ln of how far the disclosed hours lie outside. Source: Gneiting and
+    Raftery 2007 (doi 10.1198/016214506000001437, section 6.2).
+    """
+    assert row.predicted is not None
+    low, high, truth = map(math.log, (row.predicted.p10, row.predicted.p90, row.disclosed))
+    outside = max(low - truth, truth - high, 0.0)
+    return high - low + 2.0 / OUTSIDE_SHARE * outside
+
+
+def p90_over_p10(row: Compared) -> float:
+    """How wide the interval of a run is."""
+    assert row.predicted is not None
+    return row.predicted.p90 / row.predicted.p10
 
 
 def _grouped(rows: Iterable[Compared], by: str) -> dict[str, Score]:

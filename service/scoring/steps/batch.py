@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     machine: Machine
     traits: Traits
     measured_s: Array
+    weights: Array
     gemm_effects: NDArray[np.object_]  # names of the effects of each row: shape [rows, levels]
     attention_effects: NDArray[np.object_]
 
@@ -56,6 +57,7 @@ def batch_of(rows: Sequence[Expressed]) -> Batch:
         machine=numbers,
         traits=Traits(*_columns(traits)),
         measured_s=np.array([row.measured_s for row in rows]),
+        weights=np.array([row.weight for row in rows]),
         gemm_effects=_names(rows, GEMM),
         attention_effects=_names(rows, ATTENTION),
     )

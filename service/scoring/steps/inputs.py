@@ -23,10 +23,10 @@ from service.core.request.transformer import LatentAttention, MixtureOfExperts, 
 from service.core.training.parallelism import RECOMPUTE_CODE, Layout
 from service.core.training.steptime import Machine, Recipe, StepWork, work_of
 from service.core.training.timing import RECIPE_OF_PEAK, machine_of
+from service.scoring.devices import accelerator_named, domain_in_systems
 from service.scoring.steps.measurements import Arch, Measurement
 from service.scoring.steps.software import framework_of, kernel_of, software_year
 
-UNKNOWN_ACCELERATOR = "nvidia-h100-sxm-80gb"
 # Devices that share the adapters of a server: where a row does not print them, and at most.
 DEVICES_PER_SERVER = 8.0
 # A format by the words that sources use for it, the most specific first.
@@ -69,7 +69,7 @@ class Printed(Protocol):
 
 
 class Expressed(NamedTuple):
-    """One row in the engine's terms. `steps_s` is the measured time."""
+    """One row in the engine's terms. `weight` is what it weighs in a fit beside others."""
 
     row: Measurement
     work: StepWork
@@ -78,28 +78,28 @@ class Expressed(NamedTuple):
     machine: Machine
     recipe: Recipe
     measured_s: float
+    weight: float = 1.0
 
 
-def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
-    """The row in the engine's terms. None if it lacks a model or a time.
-
-    It is also None if the device has no peak that suits the row.
-    """
+def expressed(row: Measurement, catalog: Catalog) -> Expressed | str:
+    """The row in the engine's terms, or what it lacks for that."""
     arch, work = row.arch, _work(row)
     if work is None:
-        return None
-    device = accelerator_of(row.accelerator or "", catalog)
+        return "the model or its sequence length is not described"
+    device = accelerator_named(row.accelerator or "", catalog)
+    if device is None:
+        return "the device is not in the catalog"
     hardware = _hardware(row, device, catalog)
     if isinstance(hardware, Unknown):
-        return None
+        return hardware.detail
     layout, batch = _layout(row)
     devices = row.device_count or layout.tensor_parallel * layout.pipeline_parallel
-    seconds = row.measured.step_time_s
+    seconds = _seconds(row)
     rate = row.measured.tokens_per_s_per_device
     if not seconds and rate:
         seconds = batch * (arch.seq_len or 0) / (rate * float(devices))
     if not seconds:
-        return None
+        return "neither the time of a step nor a throughput is printed"
     year = software_year(row, released=_year(device.released))
     return Expressed(
         row=row,
@@ -124,26 +124,13 @@ def expressed(row: Measurement, catalog: Catalog) -> Expressed | None:
     )
 
 
-def accelerator_of(name: str, catalog: Catalog) -> Accelerator:
-    """The catalog's accelerator of a printed name: by alias, by id, or by words in common.
+def _seconds(row: Measurement) -> float | None:
+    """The measured time of a step. A trainer of reinforcement prints it without what comes between.
 
-    A name without words in common is taken for the most common training device.
+    Its throughput holds the hand-over of weights, which is no part of a training step.
     """
-    if name in catalog.accelerator_aliases:
-        return catalog.accelerators[catalog.accelerator_aliases[name]]
-    words = set(re.findall(r"[a-z]+\d+[a-z]*|\d+gb|[a-z]+", name.lower().replace("-", " ")))
-    joined = re.sub(r"[^a-z0-9]", "", name.lower())
-
-    def likeness(id: str) -> tuple[float, float, str]:
-        parts = id.split("-")[1:]
-        joint = "".join(parts)
-        model = parts[1] if parts[0] in {"tpu", "rtx", "ascend"} else parts[0]
-        found = model in joined
-        shared = sum(part in words or part in joined for part in parts)
-        return (found * (len(model) + shared), -abs(len(joint) - len(joined)), id)
-
-    best = max(catalog.accelerators, key=likeness)
-    return catalog.accelerators[best if likeness(best)[0] > 0 else UNKNOWN_ACCELERATOR]
+    printed = row.printed_step_s if "rl trainer" in row.words else None
+    return printed or row.measured.step_time_s
 
 
 def _work(row: Measurement) -> StepWork | None:
@@ -348,6 +335,7 @@ def _hardware(row: Measurement, device: Accelerator, catalog: Catalog) -> Hardwa
         device=device.id,
         devices=row.device_count or 1.0,
         network_gbit_per_s_per_device=_network_gbit_per_s(row),
+        devices_per_domain=domain_in_systems(device.id, row.device_count),
     )
     at = Argument(catalog).at(cluster, pointer="/cluster", prefix="cluster")
     return hardware_of(at, Fixed(_precision(row), "/precision"))

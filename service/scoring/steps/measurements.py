@@ -100,6 +100,7 @@ class Measurement(Struct):
     excluded_from_eval: str | bool | None = None
     config_group: str | None = None
     source_family: str | None = None
+    printed_step_s: float | None = None
     date: str | None = None
     framework: str | None = None
     framework_version: str | None = None
@@ -118,6 +119,11 @@ class Measurement(Struct):
     def has_adapters(self) -> bool:
         """Whether adapters are trained beside frozen weights."""
         return self.kind == "lora" or bool(self.peft)
+
+    @property
+    def words(self) -> str:
+        """What the row says of its software, in lower case."""
+        return f"{self.framework or ''} {self.software or ''} {self.notes or ''}".lower()
 
     @property
     def on_xla(self) -> bool:

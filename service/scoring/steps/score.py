@@ -11,21 +11,39 @@ import numpy as np
 
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
+from service.scoring.lines import members_ignored
 from service.scoring.steps.batch import Batch, batch_of, predicted_by
 from service.scoring.steps.inputs import Expressed, expressed
-from service.scoring.steps.measurements import read_measurements
+from service.scoring.steps.measurements import Measurement, read_measurements
 
 WORST = 15
 
 
 def score_steps(path: Path, catalog: Catalog) -> dict[str, Any]:
     """The score of the catalog's constants on a file of measurements, without fitting anything."""
-    found = [expressed(row, catalog) for row in read_measurements(path)]
-    rows = [row for row in found if row is not None]
+    read = list(read_measurements(path))
+    found = [expressed(row, catalog) for row in read]
+    rows = [row for row in found if isinstance(row, Expressed)]
+    said = {
+        "not_expressed": [
+            {"id": row.id, "why": why}
+            for row, why in zip(read, found, strict=True)
+            if isinstance(why, str)
+        ],
+        "members_ignored": members_ignored(path, Measurement),
+    }
     if not rows:
-        return {"rows": len(found), "expressed": 0, **summary(np.zeros(0)), "by": {}, "worst": []}
+        none: dict[str, Any] = {
+            "rows": len(found),
+            "expressed": 0,
+            **summary(np.zeros(0)),
+            "by": {},
+            "worst": [],
+        }
+        return none | said
     batch = batch_of(rows)
-    return score_of(batch, predicted_by(batch, catalog.engine.constants), rows=len(found))
+    score = score_of(batch, predicted_by(batch, catalog.engine.constants), rows=len(found))
+    return score | said
 
 
 def score_of(batch: Batch, predicted_s: Array, *, rows: int | None = None) -> dict[str, Any]:

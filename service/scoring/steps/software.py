@@ -44,11 +44,21 @@ MONTHS: Final = 12
 
 
 def framework_of(row: Measurement) -> Framework:
-    """The kind of framework that a row was measured with, by the words of its source."""
+    """The kind of framework that a row was measured with, by the words of its source.
+
+    The Trainer of Hugging Face with DeepSpeed is the one or the other by whether
+    there are states for it to shard.
+    """
     if row.on_xla:
         return "xla"
-    named = f"{row.framework or ''} {row.software or ''} {row.notes or ''}"
-    return framework_by_words(named, otherwise="megatron")
+    shards = bool(row.parallelism.zero_stage) or not row.has_adapters
+    for text in (row.framework, row.software, row.notes):
+        framework = framework_by_words(text or "", otherwise="megatron")
+        if framework == "hf_eager" and shards and "deepspeed" in row.words:
+            return "deepspeed"
+        if framework != "megatron" or "megatron" in (text or "").lower():
+            return framework
+    return "megatron"
 
 
 def framework_by_words(named: str, *, otherwise: Framework) -> Framework:
@@ -106,6 +116,12 @@ def _year_of_source(text: str, *, dates: str) -> float | None:
     if found := YEAR.search(dates):
         return _year(found[1], found[2]) - PUBLISHED_LATER
     return None
+
+
+def year_of(text: str) -> float | None:
+    """The first year in a text, with its month if there is one."""
+    found = YEAR.search(text)
+    return _year(found[1], found[2]) if found else None
 
 
 def _year(year: str, month: str | None) -> float:

@@ -6,13 +6,16 @@ never measured has no effects, and takes the constants of its kind.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from service.core.figures.arrays import Real, exp, where
+from service.core.figures.arrays import Real, exp, log, where
 from service.core.figures.constants import Constants
+from service.core.figures.vocabulary import AttentionKernel
 from service.core.training.frameworks import FRAMEWORKS, HostPace
 from service.core.training.steptime.eras import (
     FIRST_FLASH_ATTENTION,
+    PORTED_ATTENTION,
     QUANTISED_APART,
     UNEVEN_STAGES,
     UNFUSED_ATTENTION,
@@ -20,6 +23,20 @@ from service.core.training.steptime.eras import (
 )
 from service.core.training.steptime.machine import Machine, Recipe
 
+NATIVE_KERNEL: Mapping[str, int] = MappingProxyType(
+    {
+        "hopper": 1,
+        "blackwell": 2,
+        "blackwell-ultra": 2,
+        "grace-blackwell": 2,
+        "grace-blackwell-ultra": 2,
+    }
+)
+"""Generations with tensor cores that older attention kernels do not drive, in their order."""
+WRITTEN_FOR: Mapping[AttentionKernel, int] = MappingProxyType(
+    {"unfused": 2, "flash_1": 0, "flash_2": 0, "flash_3": 1, "flash_4": 2}
+)
+"""The latest of those generations that a kernel was written for."""
 GATHERED_SHARE = 4.0 / 7.0
 """Of the bytes that ZeRO-3 moves for a trained parameter, those of the two gathers of its weight.
 
@@ -42,13 +59,18 @@ class Traits(NamedTuple):
     compiled: Real
     eager: Real
     expert_loop: Real
+    hooked: Real
     unfused_kernels: Real  # norms and rotary embedding in several kernels each
+    unfused_adapters: Real
     quantised_base: Real
     kernel_stated: Real
     kernel_unfused: Real
     kernel_first: Real
-    kernel_newest: Real
+    kernel_behind: Real  # generations of devices since the attention kernel was written
+    kernel_newest: Real  # the device has such kernels, and the framework takes them
+    young: Real  # the framework has not caught up with the device
     software_year: Real
+    host_ratio: Real
     frozen_weights: Real
     trained_share: Real
     gathered_bytes: Real
@@ -65,6 +87,7 @@ class Coefficients(NamedTuple):
     tile_width: Real
     memory_share: Real
     attention_share: Real
+    attention_keys: Real  # at which half of the share is reached
     attention_backward: Real
     narrow_head_ratio: Real
     unfused_attention: (
@@ -75,6 +98,7 @@ class Coefficients(NamedTuple):
     unpacked_bytes: Real  # moved to unpack one quantised weight
     layer_host_s: Real
     shard_host_ratio: Real  # under ZeRO-3
+    hooked: Real  # 1 if that ratio holds without it
     expert_host_s: Real  # of each expert that the host starts by itself
     step_host_s: Real
     logit_bytes: Real
@@ -105,8 +129,12 @@ class Coefficients(NamedTuple):
 
 
 def effect_names(of: str, machine: Machine) -> tuple[str, str]:
-    """The names of the effects of a machine's generation and of the device itself."""
-    return f"{of}/{machine.generation}", f"{of}/{machine.device}"
+    """The names of the effects of a machine's generation and of the device itself.
+
+    What a device has over its generation comes from its power, and moves products and attention
+    alike.
+    """
+    return f"{of}/{machine.generation}", f"gemm_share/{machine.device}"
 
 
 def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Traits:
@@ -128,14 +156,19 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         xla=float(recipe.framework == "xla"),
         compiled=float(pace == "compiled"),
         eager=float(pace == "eager"),
+        hooked=float(recipe.framework == "deepspeed"),
         expert_loop=float(FRAMEWORKS[recipe.framework].expert_loop),
         unfused_kernels=float(pace == "eager" and not FRAMEWORKS[recipe.framework].fused),
+        unfused_adapters=float(not FRAMEWORKS[recipe.framework].fused_adapters),
         quantised_base=float(recipe.quantised_base),
         kernel_stated=float(recipe.attention_kernel is not None),
         kernel_unfused=float(recipe.attention_kernel == "unfused"),
         kernel_first=float(recipe.attention_kernel == "flash_1"),
-        kernel_newest=float(recipe.attention_kernel in ("flash_3", "flash_4")),
+        kernel_behind=_kernel_behind(machine, recipe),
+        kernel_newest=float(_has_newest_kernel(machine, recipe)),
+        young=float(_is_young(machine, recipe)),
         software_year=recipe.software_year,
+        host_ratio=recipe.host_ratio,
         frozen_weights=float(recipe.frozen_weights),
         trained_share=recipe.trained_share,
         gathered_bytes=recipe.gathered_bytes,
@@ -150,6 +183,34 @@ def _pace(recipe: Recipe) -> HostPace:
     if recipe.compiled is None or usual == "captured":
         return usual
     return "compiled" if recipe.compiled else "eager"
+
+
+def _kernel_behind(machine: Machine, recipe: Recipe) -> float:
+    """Generations of devices between the attention kernel and the device, where they are known.
+
+    Kernels of a framework that has its own for every generation are never behind.
+    """
+    kernel = recipe.attention_kernel
+    if kernel is None:
+        kernel = None if FRAMEWORKS[recipe.framework].own_kernels else "flash_2"
+    if kernel is None or machine.generation not in NATIVE_KERNEL:
+        return 0.0
+    return float(max(NATIVE_KERNEL[machine.generation] - WRITTEN_FOR[kernel], 0))
+
+
+def _has_newest_kernel(machine: Machine, recipe: Recipe) -> bool:
+    """Whether attention runs, once frameworks took it up, on the kernel for the generation."""
+    kernel, native = recipe.attention_kernel, NATIVE_KERNEL.get(machine.generation, 0)
+    if kernel is None:
+        return native > 0 and not FRAMEWORKS[recipe.framework].own_kernels
+    return native > 0 and kernel != "unfused" and WRITTEN_FOR[kernel] == native
+
+
+def _is_young(machine: Machine, recipe: Recipe) -> bool:
+    """Whether only its maker's own frameworks have kernels for the device's generation."""
+    newest = max(NATIVE_KERNEL.values())
+    own = FRAMEWORKS[recipe.framework].own_kernels
+    return NATIVE_KERNEL.get(machine.generation, 0) == newest and not own
 
 
 def _experts_fuse(recipe: Recipe) -> bool:
@@ -171,6 +232,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
     old, uneven = UNFUSED_ATTENTION.remains(year), UNEVEN_STAGES.remains(year)
     gemm = where(tpu, v["gemm_share_tpu"], v["gemm_share_gpu"]) * exp(traits.gemm_effect)
     gemm = gemm * mixed(v["gemm_ratio_2022"], 1.0, remains=old)
+    gemm = gemm * mixed(v["young_gemm_ratio"], 1.0, remains=traits.young)
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
     fused = traits.experts_fused + traits.experts_fuse * (1.0 - QUANTISED_APART.remains(year))
     eight_bit = 2 * mixed(v["expert_ratio_fused"], v["expert_ratio_8_bit"], remains=fused)
@@ -182,14 +244,18 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         tile_width=v["tile_width"],
         memory_share=v["memory_share"],
         attention_share=_attention_share(traits, v),
+        attention_keys=v["attention_keys"]
+        * where(traits.kernel_stated > 0, 1.0, 1.0 - PORTED_ATTENTION.remains(year))
+        * traits.kernel_newest,
         attention_backward=mixed(2.0, v["attention_backward"], remains=unfused),
         narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], 1.0),
         unfused_attention=unfused,
-        hidden_passes=v["hidden_passes"] * _passes(traits, v),
+        hidden_passes=v["hidden_passes"] * _passes(traits, v) + traits.nvfp4 * v["nvfp4_passes"],
         ffn_passes=v["ffn_passes"] * _passes(traits, v),
         unpacked_bytes=traits.quantised_base * v["unpacked_bytes"],
         layer_host_s=where(tpu, 0.0, _layer_host_s(traits, v, old=old)),
         shard_host_ratio=1.0 + traits.eager * (v["shard_host_ratio"] - 1.0),
+        hooked=traits.hooked,
         expert_host_s=traits.expert_loop * v["expert_host_s"],
         step_host_s=v["step_host_s"],
         logit_bytes=v["logit_bytes"],
@@ -209,7 +275,9 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         shard_sum=v["shard_sum"],
         shard_slowdown=mixed(v["shard_slowdown_2022"], 1.0, remains=old),
         shard_layer_s=where(tpu, 0.0, v["shard_layer_s"] * traits.eager),
-        expert_share=gemm * where(low > 0, eight_bit, v["expert_ratio_16_bit"]),
+        expert_share=gemm
+        * where(low > 0, eight_bit, v["expert_ratio_16_bit"])
+        * mixed(v["young_expert_ratio"], 1.0, remains=traits.young),
         odd_width_ratio=v["odd_width_ratio"],
         expert_tile_width=v["expert_tile_width"],
         expert_exposed=v["expert_exposed"],
@@ -223,17 +291,24 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
 def _attention_share(traits: Traits, v: Mapping[str, float]) -> Real:
     """Share of the 16-bit peak of fused attention, by the kernel as said or that of the year."""
     share = where(traits.tpu > 0, v["attention_share_tpu"], v["attention_share_gpu"])
-    first = FIRST_FLASH_ATTENTION.remains(traits.software_year) * (1.0 - traits.tpu)
+    year = traits.software_year
+    first = FIRST_FLASH_ATTENTION.remains(year) * (1.0 - traits.tpu)
     first = where(traits.kernel_stated > 0, traits.kernel_first, first)
     share = share * mixed(v["attention_ratio_2023"], 1.0, remains=first)
-    share = share * mixed(v["attention_ratio_newest"], 1.0, remains=traits.kernel_newest)
-    return share * exp(traits.attention_effect)
+    old = exp(traits.kernel_behind * log(v["attention_ratio_ported"]))
+    new = mixed(v["attention_ratio_newest"], 1.0, remains=traits.kernel_newest)
+    taken_up = mixed(old, new, remains=PORTED_ATTENTION.remains(year))
+    ratio = where(traits.kernel_stated > 0, old * new, taken_up)
+    return share * ratio * exp(traits.attention_effect)
 
 
 def _passes(traits: Traits, v: Mapping[str, float]) -> Real:
     """Passes of activations through memory over those of fused kernels without adapters."""
     eager = 1.0 + traits.unfused_kernels * (v["eager_pass_ratio"] - 1.0)
-    return eager * (1.0 + traits.frozen_weights * (v["adapter_pass_ratio"] - 1.0))
+    adapters = mixed(
+        v["adapter_pass_ratio_eager"], v["adapter_pass_ratio"], remains=traits.unfused_adapters
+    )
+    return eager * (1.0 + traits.frozen_weights * (adapters - 1.0))
 
 
 def _layer_host_s(traits: Traits, v: Mapping[str, float], *, old: Real) -> Real:
@@ -241,7 +316,8 @@ def _layer_host_s(traits: Traits, v: Mapping[str, float], *, old: Real) -> Real:
     captured = mixed(v["layer_host_s_2022"], v["layer_host_s"], remains=old)
     compiled, eager = v["layer_host_s_compiled"], v["layer_host_s_eager"]
     host = captured + traits.compiled * (compiled - captured) + traits.eager * (eager - captured)
-    return host * (1.0 + traits.frozen_weights * (v["adapter_host_ratio"] - 1.0))
+    adapters = 1.0 + traits.frozen_weights * (v["adapter_host_ratio"] - 1.0)
+    return host * adapters * traits.host_ratio
 
 
 def _sharded(traits: Traits) -> Real:

@@ -32,6 +32,11 @@ FIRST_FLASH_ATTENTION = Era(2023.5, 2024.25)
 
 Source: FlashAttention-2 (arXiv 2307.08691, 2023-07); how long until all stacks had it is judged.
 """
+PORTED_ATTENTION = Era(2025.5, 2026.5)
+"""Frameworks without kernels of their own run attention that was written for older devices.
+
+Source: releases of FlashAttention-3 (2024-07) and -4 (2026) and of the frameworks that take them.
+"""
 UNEVEN_STAGES = Era(2024.5, 2025.25)
 """Pipeline stages are not balanced around embedding and logits. Judged."""
 QUANTISED_APART = Era(2026.25, 2026.42)

@@ -244,7 +244,8 @@ def _layer_host_s(at: MicroBatch) -> Real:
     c, layout = at.coefficients, at.layout
     kernels = c.layer_host_s
     loop = at.moe_share * at.work.experts / layout.expert_parallel * c.expert_host_s
-    return (kernels + loop) * where(layout.zero_stage >= SHARDED_WEIGHTS, c.shard_host_ratio, 1.0)
+    from_stage = where(c.hooked > 0, 0.0, SHARDED_WEIGHTS)
+    return (kernels + loop) * where(layout.zero_stage >= from_stage, c.shard_host_ratio, 1.0)
 
 
 def _unpacking_s(at: MicroBatch, *, params: Real) -> Real:
@@ -314,6 +315,7 @@ def _attention_s(at: MicroBatch) -> Real:
     """
     w, c, tp = at.work, at.coefficients, at.layout.tensor_parallel
     core = at.tokens * w.core_flop / tp / at.machine.bf16_peak_flop_per_s
+    core = core * (1 + c.attention_keys / w.sequence_length)
     narrow = where(w.head_dim <= NARROW_HEAD, c.narrow_head_ratio, 1.0)
     flash = core * narrow / c.attention_share
     unfused = 2 * core / c.gemm_share_16_bit

@@ -1,0 +1,34 @@
+"""The software of a published run, by the rules that hold for all of them alike."""
+
+from typing import Any, Final
+
+from service.core.catalog.catalog import ReferenceRun
+from service.scoring.steps.software import PUBLISHED_LATER, framework_by_words, year_of
+
+EARLIEST: Final = 2018.0
+TIMED: Final = "timed_benchmark"
+"""Hours from the start to the target quality, evaluations included."""
+
+
+def software_of(run: ReferenceRun) -> dict[str, Any]:
+    """What a request says of the software: its year, and its framework as far as it is known.
+
+    Timed benchmarks are entered by makers of devices, on stacks of their own.
+    """
+    said: dict[str, Any] = {"software_year": software_year(run)}
+    named = str(run.facts.get("framework") or "")
+    if named:
+        said["framework"] = framework_by_words(named, otherwise="megatron")
+    elif run.device_hours_basis == TIMED:
+        said["framework"] = "megatron"
+    if run.facts.get("compile") is not None:
+        said["compile"] = bool(run.facts["compile"])
+    return said
+
+
+def software_year(run: ReferenceRun) -> float:
+    """The date of the software, or that of the publication less the time that publishing takes."""
+    dated = year_of(str(run.facts.get("software_date") or ""))
+    published = year_of(run.date)
+    assert published is not None, f"{run.id} has no date"
+    return max(EARLIEST, published - PUBLISHED_LATER if dated is None else dated)
