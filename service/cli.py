@@ -41,8 +41,8 @@ catalog_app.command("list")(list_rows)
 NO_FOLDER = (NotADirectoryError, FileNotFoundError)
 """What a folder of editions or a price book that is not there leads to."""
 
-out = Console()
-err = Console(stderr=True)
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
 
 
 def in_form(body: bytes, form: Form) -> bytes:

@@ -46,8 +46,8 @@ GIB: Final = 2.0**30
 BAR_WIDTH: Final = 48
 COLOURS: Final = ("blue", "cyan", "green", "yellow", "magenta", "red", "white", "bright_blue")
 
-out = Console()
-err = Console(stderr=True)
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
 
 
 def count(text: str | float) -> float:

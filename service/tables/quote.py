@@ -40,7 +40,7 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
     """A quote as tables: one bill for each basis, the bridges between them, and the stages."""
     request = msgspec.json.decode(answer.request)
     currency = currency_of(answer)
-    out.print(f"[bold]{request['run']['name']}[/bold]  {answer.id}", highlight=False)
+    out.print(Text(request["run"]["name"], style="bold").append(f"  {answer.id}", style="not bold"))
     for bill in answer.bases:
         out.print(bill_table(bill, currency=currency))
         for words in bill_words(bill):

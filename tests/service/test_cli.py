@@ -38,6 +38,17 @@ def test_every_example_is_shown_with_its_bases_and_bridges(example, tmp_path):
     assert answer["id"] in done.output
 
 
+def test_a_name_is_printed_as_it_is(tmp_path):
+    """Brackets in it are no commands to the terminal."""
+    request = json.loads(json.dumps(REQUESTS[0].request))
+    request["run"]["name"] = "[/x] [red]r[/red]"
+    request["run"]["stages"][0]["name"] = "[bold]s [/y]"
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    assert done.exit_code == 0
+    assert "[/x] [red]r[/red]" in done.output
+    assert "[bold]" in done.output
+
+
 def test_json_is_the_bytes_that_the_service_answers(tmp_path):
     request = REQUESTS[0].request
     done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--format", "json"])
