@@ -9,6 +9,7 @@ UNKNOWN_NAMES = frozenset(
         "unknown_accelerator",
         "unknown_book_rate",
         "unknown_catalog",
+        "unknown_cursor",
         "unknown_entry",
         "unknown_generation",
         "unknown_model",
@@ -21,7 +22,7 @@ UNKNOWN_NAMES = frozenset(
 )
 IMPOSSIBLE_SPEED = "speed_above_peak"
 """Which speeds a device cannot have follows from the catalog, so no schema can say it."""
-UNKNOWN_VALUES_OF_A_QUERY = frozenset({"not_allowed", "unknown_cursor"})
+UNKNOWN_VALUES_OF_A_QUERY = frozenset({"not_allowed"})
 NOT_KEPT = frozenset(
     {
         "/problems/quote-not-kept",

@@ -331,10 +331,11 @@ def test_a_cursor_holds_for_its_own_list_alone(service, other):
     path = "/catalog/offers" if other else "/catalog/sites"
     query = {"provider": "gcp"} | other | {"cursor": page["next_cursor"]}
     answer = service.client.get(path, params=query)
-    assert answer.status_code == 400
+    assert answer.status_code == 404
     (fault,) = answer.json()["errors"]
     assert (fault["code"], fault["parameter"]) == ("unknown_cursor", "cursor")
     conforms(answer, path, "get")
+    assert service.client.get(path, params={"cursor": "zzz"}).status_code == 400
 
 
 @pytest.mark.parametrize(

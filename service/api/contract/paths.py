@@ -317,7 +317,7 @@ def list_rows(listing: CatalogList) -> Schema:
                     },
                 },
             ),
-            **problem_references("invalid-query", *EVERYWHERE),
+            **problem_references("invalid-query", "unknown-entry", *EVERYWHERE),
         },
     }
 

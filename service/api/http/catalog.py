@@ -22,7 +22,7 @@ from service.api.contract.parameters import (
 )
 from service.api.http.negotiation import JSON, check_accepts
 from service.api.listing import chosen, rows_of, sorted_ids, wanted_in
-from service.api.refusing.errors import EntryNotFound, InvalidQuery
+from service.api.refusing.errors import CursorOfAnotherList, EntryNotFound
 from service.core.answer import CatalogStamp
 from service.core.catalog.catalog import Catalog
 from service.core.names.kinds import NameKind
@@ -147,7 +147,7 @@ def _routes(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
 def page_of(listed: Listed, query: Mapping[str, Any], *, listing: CatalogList) -> Page:
     """The rows that pass the filters, in the order that is asked for, from the cursor on.
 
-    Raises `InvalidQuery` for a cursor of another list.
+    Raises `CursorOfAnotherList`.
     """
     wanted = wanted_in(listing, query)
     sort = query.get("sort", "id")
@@ -170,15 +170,15 @@ def cursor_of(id: str, question: bytes) -> str:
 
 
 def _after(cursor: str, ids: Sequence[str], question: bytes) -> int:
-    """The place after the row that a cursor marks. Raises `InvalidQuery` if it marks none."""
+    """The place after the row that a cursor marks. Raises `CursorOfAnotherList` if it has none."""
     try:
         coded = cursor.partition(".")[2]
         id = urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode()
         place = ids.index(id)
     except ValueError:
-        raise InvalidQuery([unknown_mark("cursor", cursor)]) from None
+        raise CursorOfAnotherList(unknown_mark("cursor", cursor)) from None
     if cursor_of(id, question) != cursor:
-        raise InvalidQuery([unknown_mark("cursor", cursor)])
+        raise CursorOfAnotherList(unknown_mark("cursor", cursor))
     return place + 1
 
 

@@ -114,6 +114,13 @@ class EntryNotFound(Refused):
         super().__init__("unknown-entry", detail, errors=[fault])
 
 
+class CursorOfAnotherList(Refused):
+    """A cursor marks no row of this list, filtered and sorted like this"""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__("unknown-entry", fault.detail, errors=[fault])
+
+
 class QuoteNotKept(Refused):
     """No quote of this id is in the cache"""
 

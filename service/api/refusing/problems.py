@@ -245,9 +245,11 @@ EDGE: Final = (
         slug="unknown-entry",
         status=404,
         title="The list has no entry of this id",
-        meaning="The address is that of an entry of a list, and the list has none of this id.",
-        remedy="Take one of `nearest`, which are ids that look alike, or one that the list has.",
-        codes=("unknown_entry",),
+        meaning="The address is that of an entry of a list, and the list has none of this id; or a "
+        "`cursor` marks a row that this list, filtered and sorted like this, does not have.",
+        remedy="Take one of `nearest`, which are ids that look alike, or one that the list has. "
+        "Begin a list without its `cursor`.",
+        codes=("unknown_cursor", "unknown_entry"),
     ),
     Kind(
         slug="quote-not-kept",
