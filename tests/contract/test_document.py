@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from msgspec import inspect
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.api.contract.examples import REQUESTS
+from service.api.contract.examples import CLAIMS, REQUESTS
 from service.api.contract.excerpt import QUOTE_EXCERPT
 from service.api.contract.ids import KNOWN_NAMES
 from service.api.contract.paths import SHOWN
@@ -103,10 +103,15 @@ def test_problems_are_shown_but_for_those_that_look_alike():
 
 
 def test_examples_of_requests_are_among_those_that_tests_answer():
-    names = {example.name for example in REQUESTS}
-    shown = document()["paths"]["/quote"]["post"]["requestBody"]["content"]["application/json"]
-    assert set(shown["examples"]) == SHOWN
-    assert names >= SHOWN
+    shown = {
+        name
+        for path in ("/quote", "/claim")
+        for name in document()["paths"][path]["post"]["requestBody"]["content"]["application/json"][
+            "examples"
+        ]
+    }
+    assert shown == SHOWN
+    assert {example.name for example in (*REQUESTS, *CLAIMS)} >= SHOWN
 
 
 def test_links_lead_to_operations_that_exist():
