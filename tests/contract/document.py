@@ -19,7 +19,7 @@ from service.api.contract.ids import (
     SITE,
     KnownName,
 )
-from service.api.contract.parameters import CATALOG_LISTS, Choice
+from service.api.contract.parameters import CATALOG_LISTS, Choice, Place
 from service.core.catalog.catalog import Catalog
 from tests.worlds import embedded
 
@@ -85,6 +85,10 @@ def closed_document(*, most_names: int) -> dict[str, Any]:
             if isinstance(parameter, Choice):
                 assert one["name"] == parameter.name
                 one["schema"] = {"type": "string", "enum": sample(parameter.values, most_names)}
+            elif isinstance(parameter, Place):
+                assert one["name"] == parameter.name
+                areas = [area.slug for area in catalog().areas.values()]
+                one["schema"] = {"type": "string", "enum": sample(areas, most_names)}
     return closed
 
 
