@@ -34,6 +34,8 @@ READ: Final[Mapping[str | None, Callable[[bytes], bytes]]] = {
     "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
     None: bytes,
 }
+IDLE_S: Final = 2.0
+"""A connection that was idle for longer is made anew: the server soon closes it."""
 REMEMBERED: Final = 200
 """Quotes whose ids a caller keeps, to ask for them again."""
 BUSY: Final = ("200", "503 overloaded Retry-After")
@@ -79,6 +81,7 @@ class Visit:
         self._numbers = itertools.count()
         self._digests: dict[str, str] = {}
         self._connection: HTTPConnection | None = None
+        self._used_at = 0.0
 
     def next_name(self) -> str:
         """A name that no request had."""
@@ -87,7 +90,8 @@ class Visit:
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[str, bytes]:
         """What is told, and the answer unpacked."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        if self._connection is None:
+        if self._connection is None or time.monotonic() - self._used_at > IDLE_S:
+            self.close()
             self._connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         accepted = self.draw.choice((None, "gzip", "zstd"))
         more = {"content-type": "application/json"} | headers
@@ -97,6 +101,7 @@ class Visit:
             self._connection.request(method, path, data, more)
             answer = self._connection.getresponse()
             read = READ[answer.getheader("content-encoding")](answer.read())
+            self._used_at = time.monotonic()
         except (OSError, HTTPException):
             self._connection.close()
             self._connection = None
@@ -116,7 +121,8 @@ class Visit:
             posted = Posted(path, data, stamped.catalog.version)
             digest = sha256(answer).hexdigest()
             self.answers[posted].add(digest)
-            self._digests[stamped.id] = digest
+            if "start" not in body:  # a calendar is given to who asks for one, under the same id
+                self._digests[stamped.id] = digest
             if len(self._digests) > REMEMBERED:
                 del self._digests[next(iter(self._digests))]
         return told
