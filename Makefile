@@ -92,8 +92,8 @@ bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure CPU time per request, an
 	$(BIN)/python -m tests.bench
 
 .PHONY: faults
-faults: $(VENV)/dev.stamp ## mistreat the service and all that it works with, and write docs/faults.md; ROWS=word picks
-	$(BIN)/python -m tests.faults $(ROWS)
+faults: $(VENV)/dev.stamp ## mistreat the service and all around it, and write docs/faults.md; ROWS=word picks, REQUESTS=n fuzzes less
+	$(BIN)/python -m tests.faults $(ROWS) $(if $(REQUESTS),--requests $(REQUESTS))
 
 .PHONY: soak
 soak: $(VENV)/dev.stamp ## ten minutes of mixed traffic, or other ones: make soak SECONDS=60

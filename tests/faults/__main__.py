@@ -1,19 +1,30 @@
 """`make faults`: try every fault, print what was seen, and write docs/faults.md."""
 
+import argparse
 import sys
 import time
 
 from rich.console import Console
 
 from tests.faults import catalogs, clients, clocks, processes, redis_faults, work  # noqa: F401
+from tests.faults.fuzzing import AMOUNT, REQUESTS
 from tests.faults.page import PAGE, page, rows_of
 from tests.faults.rows import FAULTS, measured, recovery, tried
 
 out = Console(highlight=False)
 
 
-def main(words: list[str]) -> int:
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("words", nargs="*", help="try faults in whose group or name one stands")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="how many to fuzz with")
+    return parser.parse_args()
+
+
+def main(words: list[str], *, requests: int) -> int:
     """Try all faults, or those in whose group or name one of the words stands."""
+    AMOUNT.requests = requests
     chosen = [
         one
         for one in FAULTS
@@ -31,8 +42,9 @@ def main(words: list[str]) -> int:
     out.print(f"{len(results)} faults, {differing} differ")
     before = rows_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
     PAGE.write_text(page(results, FAULTS, before=before), encoding="utf-8")
-    return 1 if differing or not results else 0
+    return 1 if differing or not chosen else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    told = arguments()
+    sys.exit(main(told.words, requests=told.requests))

@@ -247,7 +247,6 @@ def refusal_by_httpx_in_chunks(service: Service, body: bytes) -> str:
     GROUP,
     "body of 16 MB, sent by urllib, http.client, and httpx at once and in chunks",
     expects={"each reads": "413 payload-too-large", "others": SERVED},
-    quick=True,
 )
 def too_large() -> Seen:
     body = b" " * 16 * MIB

@@ -64,6 +64,7 @@ def with_a_clock(**environment: str) -> Iterator[tuple[Service, Clock]]:
             "FAKETIME_TIMESTAMP_FILE": str(file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
         }
         with start_service(**faked, **environment) as service:
             yield service, clock

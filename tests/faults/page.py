@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from tests.faults.rows import AtMost, Fault, Seen, expected_fact, measured, recovery
+from tests.faults.rows import Expected, Fault, Seen, expected_fact, measured, recovery
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 HEAD: Final = """# Faults
@@ -57,5 +57,5 @@ def row(fault: Fault, seen: Seen, differences: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _fact(name: str, bound: str | AtMost) -> str:
+def _fact(name: str, bound: Expected) -> str:
     return f"{name}: {expected_fact(bound)}"

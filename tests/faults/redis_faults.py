@@ -124,7 +124,6 @@ def absent() -> Seen:
     "killed, and started again on its port",
     expects=AWAY_FACTS | {"reason": "refused"},
     recovers_s=RECOVERS_S,
-    quick=True,
 )
 def killed() -> Seen:
     with start_redis() as redis, serving(redis.url) as service:
@@ -141,7 +140,6 @@ def killed() -> Seen:
     "hangs (SIGSTOP), and goes on",
     expects=AWAY_FACTS | {"reason": "timeout"},
     recovers_s=RECOVERS_S,
-    quick=True,
 )
 def hangs() -> Seen:
     with start_redis() as redis, serving(redis.url) as service:

@@ -19,6 +19,14 @@ class AtMost(NamedTuple):
     unit: str
 
 
+class AtLeast(NamedTuple):
+    """A bound on what is counted."""
+
+    least: int
+    unit: str
+
+
+Expected: TypeAlias = str | AtMost | AtLeast
 Fact: TypeAlias = str | float
 """What was seen: words, or a number that has a bound."""
 
@@ -35,7 +43,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
     group: str
     name: str
-    expects: Mapping[str, str | AtMost]
+    expects: Mapping[str, Expected]
     recovers_s: float | None
     """How long the service may take after the fault to be as before. None if it never was not."""
     quick: bool
@@ -63,7 +71,7 @@ def fault(
     group: str,
     name: str,
     *,
-    expects: Mapping[str, str | AtMost],
+    expects: Mapping[str, Expected],
     recovers_s: float | None = None,
     quick: bool = False,
 ) -> Callable[[Callable[[], Seen]], Callable[[], Seen]]:
@@ -111,27 +119,35 @@ def recovery(seconds: float | None) -> str:
     return "at once" if seconds <= AT_ONCE_S else f"within {within(seconds)} s"
 
 
-def expected_fact(bound: str | AtMost) -> str:
+def expected_fact(bound: Expected) -> str:
     """A fact as it is expected."""
-    return bound if isinstance(bound, str) else f"at most {bound.most:g} {bound.unit}"
+    if isinstance(bound, str):
+        return bound
+    if isinstance(bound, AtMost):
+        return f"at most {bound.most:g} {bound.unit}"
+    return f"at least {bound.least:,} {bound.unit}"
 
 
 def measured(fault: Fault, seen: Seen) -> list[str]:
-    """The measured facts, rounded up."""
+    """The measured facts, rounded up, and the counted ones."""
+    word = {AtMost: "within ", AtLeast: ""}
     return [
-        f"{name} within {_printed(seen.facts[name], bound)}"
+        f"{name} {word[type(bound)]}{_printed(seen.facts[name], bound)}"
         for name, bound in fault.expects.items()
-        if isinstance(bound, AtMost) and name in seen.facts
+        if not isinstance(bound, str) and name in seen.facts
     ]
 
 
-def _printed(value: Fact, bound: str | AtMost) -> str:
+def _printed(value: Fact, bound: Expected) -> str:
     if isinstance(value, str) or isinstance(bound, str):
         return str(value)
-    return f"{within(value)} {bound.unit}"
+    printed = within(value) if isinstance(bound, AtMost) else f"{value:,.0f}"
+    return f"{printed} {bound.unit}"
 
 
-def _holds(value: Fact, bound: str | AtMost, *, times: bool) -> bool:
-    if isinstance(bound, str):
+def _holds(value: Fact, bound: Expected, *, times: bool) -> bool:
+    if isinstance(bound, str) or isinstance(value, str):
         return value == bound
-    return not isinstance(value, str) and (not times or value <= bound.most)
+    if isinstance(bound, AtLeast):
+        return value >= bound.least
+    return not times or value <= bound.most

@@ -6,8 +6,19 @@ import msgspec
 import pytest
 
 from tests.faults import catalogs, clients, clocks, processes, redis_faults, work  # noqa: F401
+from tests.faults.fuzzing import FUZZED, SHORT, fuzzed
 from tests.faults.page import COLUMNS, HEAD, PAGE, expected, page, rows_of
-from tests.faults.rows import FAULTS, AtMost, Fault, Seen, recovery, within
+from tests.faults.rows import (
+    FAULTS,
+    AtLeast,
+    AtMost,
+    Expected,
+    Fault,
+    Seen,
+    measured,
+    recovery,
+    within,
+)
 
 QUICK = [one for one in FAULTS if one.quick]
 
@@ -15,6 +26,12 @@ QUICK = [one for one in FAULTS if one.quick]
 @pytest.mark.parametrize("fault", QUICK, ids=lambda fault: fault.name)
 def test_a_fault_is_as_expected(fault):
     assert fault.differences(fault.run(), times=False) == []
+
+
+def test_few_mutated_requests_while_faults_come_and_go():
+    (row,) = (one for one in FAULTS if one.name == FUZZED)
+    seen = fuzzed(requests=SHORT, most_compared=20, lasts_s=0.1)
+    assert row.differences(seen, times=False) == []
 
 
 def test_the_page_has_every_fault_and_what_is_expected_of_it():
@@ -35,7 +52,7 @@ def test_no_two_faults_have_one_name():
     )
 
 
-FACTS: dict[str, str | AtMost] = {"answers": "200", "p99": AtMost(100.0, "ms")}
+FACTS: dict[str, Expected] = {"answers": "200", "p99": AtMost(100.0, "ms")}
 ROW = Fault(
     group="G", name="breaks", expects=FACTS, recovers_s=2.0, quick=True, run=lambda: Seen({})
 )
@@ -58,6 +75,14 @@ def test_what_differs_is_said(seen, differences):
 def test_times_may_be_let_be():
     assert ROW.differences(Seen({"answers": "200", "p99": 1e9}, 1e9), times=False) == []
     assert ROW.differences(Seen({"answers": "503", "p99": 1e9}, 1e9), times=False) != []
+
+
+def test_what_is_counted_has_to_come_to_enough():
+    row = msgspec.structs.replace(ROW, expects={"sent": AtLeast(1000, "requests")})
+    assert row.differences(Seen({"sent": 1000.0}), times=False) == []
+    few = row.differences(Seen({"sent": 999.0}), times=False)
+    assert few == ["sent: 999 requests, not at least 1,000 requests"]
+    assert measured(row, Seen({"sent": 12345.0})) == ["sent 12,345 requests"]
 
 
 def test_numbers_are_rounded_up_so_that_runs_look_alike():
