@@ -32,6 +32,7 @@ class SingleFlight(Generic[T]):
         if flight is None:
             flight = self._flights[key] = Flight(asyncio.ensure_future(compute()))
             flight.task.add_done_callback(lambda task: self._landed(key, task))
+            flight.task.add_done_callback(_heard)
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
@@ -45,6 +46,12 @@ class SingleFlight(Generic[T]):
         flight = self._flights.get(key)
         if flight is not None and flight.task is task:
             del self._flights[key]
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Who waited has heard of an error. If all have left, it is no trouble worth a traceback."""
+    if not task.cancelled():
+        task.exception()
 
 
 class SharedLook(Generic[T]):
