@@ -20,6 +20,7 @@ from service.api.contract.ids import (
     KnownName,
 )
 from service.api.contract.parameters import CATALOG_LISTS, Choice, Place
+from service.api.refusing.problems import KINDS
 from service.core.catalog.catalog import Catalog
 from tests.worlds import embedded
 
@@ -78,6 +79,8 @@ def closed_document(*, most_names: int) -> dict[str, Any]:
         # A service without a price book knows no rate of one.
         if "oneOf" in schema:
             schema["oneOf"] = [one for one in schema["oneOf"] if one.get("$ref") != BOOK_RATE]
+    (slug, *_) = closed["paths"]["/problems/{slug}"]["get"]["parameters"]
+    slug["schema"] = {"type": "string", "enum": list(KINDS)}
     for listing in CATALOG_LISTS:
         rows = tuple(getattr(catalog(), listing.rows).values())
         printed = closed["paths"][f"/catalog/{listing.path}"]["get"]["parameters"]

@@ -361,7 +361,7 @@ def document_paths() -> dict[str, Schema]:
         "in": "path",
         "required": True,
         "description": "The last part of a problem's `type`; /problems lists them.",
-        "schema": {"type": "string"},
+        "schema": schema("CatalogId"),
         "example": "invalid-request",
     }
     page = {HTML: {"schema": {"type": "string"}}}
