@@ -70,10 +70,10 @@ def test_a_contradictory_model_is_estimated_too():
     assert seconds(stages_of(WORKS["pretraining"] | {"model": model}, 1)) > 0.0
 
 
-def test_stages_whose_models_have_very_many_layouts_are_too_much_to_compute():
-    most_s = Settings().compute_max_s
-    assert seconds(stages_of(WORKS["pretraining of many divisors"], 64)) > most_s
-    assert seconds(stages_of(WORKS["disaggregated experts"], 64)) < most_s
+def test_stages_whose_models_have_very_many_layouts_are_dear_and_usual_ones_can_be_computed():
+    most_s, usual_s = Settings().compute_max_s, seconds(stages_of(WORKS["pretraining"], 64))
+    assert seconds(stages_of(WORKS["pretraining of many divisors"], 64)) > 5 * usual_s
+    assert usual_s < seconds(stages_of(WORKS["disaggregated experts"], 64)) < most_s
 
 
 def test_requests_of_all_kinds_can_be_estimated():
