@@ -54,9 +54,17 @@ def known_names() -> dict[str, list[str]]:
         RUN: known.runs,
         CLAIM: known.claims,
         PROVIDER: known.providers,
-        REGION: {offer.region for offer in known.offers.values()},
+        REGION: set(regions()),
     }
     return {kind.component: sorted(some) for kind, some in names.items()}
+
+
+def regions() -> Iterator[str]:
+    """Areas, and regions of sellers that answers repeat as they are: `us` is the United States."""
+    known = catalog()
+    for name in (*known.regions, *(area.slug for area in known.areas.values())):
+        if known.names["region"].resolve(name) == name:
+            yield name
 
 
 def closed_document(*, most_names: int) -> dict[str, Any]:
