@@ -52,6 +52,7 @@ recipes = st.builds(
     software_year=st.sampled_from([2021.5, 2023.5, 2024.5, 2025.5, 2026.5]),
     trained_share=st.sampled_from([0.0, 0.01, 1.0]),
     gathered_bytes=st.sampled_from([0.5, 2.0]),
+    host_ratio=st.sampled_from([0.5, 1.0, 3.0]),
 )
 powers = [1.0, 2.0, 4.0, 8.0]
 layouts = st.fixed_dictionaries(
