@@ -140,6 +140,13 @@ def test_adapters_take_less_time_and_memory_than_full_training_in_the_same_layou
     assert total_bytes(full) > total_bytes(lora) > total_bytes(qlora)
 
 
+def test_a_layout_that_cuts_the_model_is_tuned_by_a_framework_that_offers_it():
+    for degree, framework in ((8, "megatron"), (1, "hf_eager")):
+        layout = {"tensor_parallel": degree, "zero_stage": 3, "recompute": "full"}
+        work = TUNING | {"layout": layout}
+        assert hours(work) == hours(work | {"framework": framework})
+
+
 def test_adapters_keep_gradients_and_states_of_themselves_alone():
     """Rank 16 beside all maps of llama-3.1-8b.
 

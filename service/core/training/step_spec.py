@@ -2,12 +2,13 @@
 
 from typing import Any, TypeAlias
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import ExpertKernels
 from service.core.model.named import NamedModel, named_model
+from service.core.request.layout import LayoutRequest
 from service.core.request.work import Anchor, Finetuning, Pretraining, Reinforcement
 from service.core.training.parallelism import whole_batch
 
@@ -53,6 +54,20 @@ class StepSpec(Struct, frozen=True, kw_only=True):
         if not isinstance(self.work.said, Pretraining) or not self.work.states("anchor"):
             return None
         return self.work.at("anchor")
+
+    @property
+    def cuts_model(self) -> bool:
+        """Whether a layout is said that cuts the model or its sequences."""
+        layout: LayoutRequest | UnsetType = self.at.said.layout
+        if layout is UNSET:
+            return False
+        degrees = (
+            layout.tensor_parallel,
+            layout.pipeline_parallel,
+            layout.context_parallel,
+            layout.expert_parallel,
+        )
+        return max(degrees) > 1
 
     @property
     def expert_kernels(self) -> ExpertKernels | None:

@@ -94,8 +94,8 @@ def machine_of(hardware: Hardware) -> Machine:
 def framework_of(spec: StepSpec, hardware: Hardware, *, devices: float) -> Framework:
     """The kind of framework that trains: the one that is said, or what is usual for the work.
 
-    Fine-tuning runs on the Trainer of Hugging Face, unless more devices than sequences of a batch
-    need a framework that cuts models.
+    Fine-tuning runs on the Trainer of Hugging Face, unless more devices than sequences of a batch,
+    or a layout that is said, need a framework that cuts models.
     """
     said = spec.work.said
     if said.framework is not UNSET:
@@ -104,7 +104,7 @@ def framework_of(spec: StepSpec, hardware: Hardware, *, devices: float) -> Frame
         return "xla"
     sequences = spec.global_batch_tokens.value / spec.sequence_length.value
     small = isinstance(said, Finetuning) and devices <= max(1.0, sequences)
-    return "hf_eager" if small else "megatron"
+    return "hf_eager" if small and not spec.cuts_model else "megatron"
 
 
 def _host_ratio_of(spec: StepSpec) -> str:
