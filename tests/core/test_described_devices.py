@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.catalog.errors import NotQuotable, UnknownGeneration
+from service.core.cluster.described import with_ids
 from service.core.draws.memo import Memo
 from service.core.request.described import DescribedAccelerator
+from service.core.request.request import QuoteRequest
 from tests.claims import judge, of_work
 from tests.worlds import answer, embedded, number, priced, told
 
@@ -105,6 +107,20 @@ def test_a_device_of_which_all_is_said_costs_what_the_catalog_s_own_costs(device
     assert float(own.interval.p10) <= float(other.total.amount) <= float(own.interval.p90)
     assert float(other.total.amount) == pytest.approx(float(own.total.amount), rel=0.1)
     assert "assumed_device" not in {one.code for one in told(described)}
+
+
+@pytest.mark.parametrize(
+    "changed", [{"power_w": 400}, {"power_w": msgspec.UNSET}, {"peak_dense_tflops": msgspec.UNSET}]
+)
+def test_what_was_measured_of_a_device_holds_only_for_its_own_power_and_peaks(changed):
+    def timed_as(members: Any) -> str:
+        said = {name: one for name, one in members.items() if one is not msgspec.UNSET}
+        named = with_ids(msgspec.convert(on(said), QuoteRequest), embedded())
+        return named.catalog.accelerators["described-1"].timed_as
+
+    whole = all_of("amd-mi300x")
+    assert timed_as(whole) == "amd-mi300x"
+    assert timed_as(whole | changed) == "described-1"
 
 
 def test_what_is_said_is_given_in_the_figures_and_only_what_is_used():

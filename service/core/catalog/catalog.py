@@ -186,6 +186,11 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What a reader knows the device by."""
         return self.id
 
+    @property
+    def timed_as(self) -> str:
+        """The id by which the step-time engine knows what was measured of the device."""
+        return self.id
+
     def lacks(self, what: str) -> str:
         """In words, why a number of the device is not known."""
         return f"the catalog has no {what} of {self.id}"

@@ -30,10 +30,22 @@ REFERENCE_FORMATS: Final = ("bf16", "fp16", "fp8", "int8", "mxfp8", "tf32", "fp4
 USUAL_FLEET: Final = {"gpu": "other", "tpu": "tpu"}
 """Whose failure rate and network hold for a device of no generation of the catalog."""
 NO_FAMILY: Final = "other"
+SAME: Final = 0.01
+"""Logarithm up to which two numbers are one, rounded by those who print it."""
 
 
 class DescribedRow(Accelerator, frozen=True, kw_only=True):
-    """A described device as a row. Its id is the quote's own; a reader knows it by its name."""
+    """A described device as a row. Its id is the quote's own; a reader knows it by its name.
+
+    `same_as` is the device of the catalog whose numbers it has, if there is one.
+    """
+
+    same_as: str = ""
+
+    @property
+    def timed_as(self) -> str:
+        """The device of the catalog that it is by its numbers, if there is one."""
+        return self.same_as or self.id
 
     @property
     def label(self) -> str:
@@ -154,7 +166,23 @@ class _Description:
             peak_dense_flop_per_s=self._peaks,
             tdp_w=self._power,
             scale_up=self._scale_up(),
+            same_as=self._same_as(),
         )
+
+    def _same_as(self) -> str:
+        """The device of the catalog that has this power, these peaks and all else that is stated.
+
+        Devices of one generation reach other shares of their peak by their power. What was measured
+        of one holds for a described device only if it is the same in what decides it.
+        """
+        like = self._nearest
+        if like is None or isinstance(self._power, InferredDatum) or not self._peaks_stated():
+            return ""
+        return like.id if max(self._distances(like)) < SAME else ""
+
+    def _peaks_stated(self) -> bool:
+        """Whether a peak is stated from which the others follow."""
+        return not any(isinstance(peak, InferredDatum) for peak in self._peaks.values())
 
     def _scale_up(self) -> ScaleUp | UnsetType:
         """The link and its domain. It is not known unless both are."""
@@ -312,6 +340,11 @@ class _Description:
 
     def _unlikeness(self, row: Accelerator) -> float:
         """How far the stated numbers are from those of a device, in the mean of their logs."""
+        logs = self._distances(row)
+        return sum(logs) / len(logs)
+
+    def _distances(self, row: Accelerator) -> list[float]:
+        """How far each stated number is from that of a device, in logs."""
         link = UNSET if row.scale_up is UNSET else row.scale_up.unidirectional_byte_per_s
         pairs: list[tuple[Datum | UnsetType, Datum | UnsetType]] = [
             (self._memory, row.memory_bytes),
@@ -322,12 +355,11 @@ class _Description:
         pairs += [
             (peak, row.peak_dense_flop_per_s.get(form, UNSET)) for form, peak in self._peaks.items()
         ]
-        logs = [
+        return [
             abs(log(_central(mine) / _central(its)))
             for mine, its in pairs
             if mine is not UNSET and its is not UNSET and not isinstance(mine, InferredDatum)
         ]
-        return sum(logs) / len(logs)
 
 
 def _stated_at(pointer: str, catalog: Catalog) -> Judged:

@@ -87,7 +87,7 @@ def machine_of(hardware: Hardware) -> Machine:
         scale_out_byte_per_s=hardware.scale_out_byte_per_s.central,
         kind=hardware.device.kind,
         generation=hardware.device.generation,
-        device=hardware.device.id,
+        device=hardware.device.timed_as,
     )
 
 
