@@ -41,9 +41,9 @@ runs too.
   hours cost on owned devices.
 - MiniMax-M1's dollars are exact at the rate that they imply. The report states none, so that this
   is no check of it.
-- $4.6 million for Kimi K2 is within the rental of the final run at $2 with the 8-bit throughput of
-  V3, and below it in 16 bits. As capital and energy of owned devices it is within both. Its makers
-  disown the figure.
+- $4.6 million for Kimi K2 is in the middle half of the rental of the final run at $2 with the
+  8-bit throughput of V3. In 16 bits it is within the rental too, but near its p10. As capital and
+  energy of owned devices it is within both. Its makers disown the figure.
 - Alpaca's compute took less than $100. What staff costs at that size is not known, and the $500 of
   data cannot be checked.
 - The figures for TinyLlama, gpt-oss and Grok 4 lie within the rental of their hours. The hours of
