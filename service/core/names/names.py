@@ -54,8 +54,13 @@ class Names:
         return iter(self._names)
 
     def resolve(self, asked: str) -> str | None:
-        """The known name that is meant. None if there is none, or if it may be one of several."""
-        return asked if asked in self._known else self._resolved(asked)
+        """The known name that is meant. None if there is none, or if it may be one of several.
+
+        Long texts are not remembered: they are whatever a caller sent.
+        """
+        if asked in self._known:
+            return asked
+        return self._resolved(asked) if len(asked) <= LONGEST_READ else self._read(asked)
 
     def _read(self, asked: str) -> str | None:
         for found in self._readings(asked):
