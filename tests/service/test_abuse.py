@@ -68,7 +68,8 @@ def test_headers_without_end_take_no_time(service):
         with connected(service) as one:
             sent(one, b"GET /livez HTTP/1.1\r\nX: " + b"x" * 40 * MIB)
             said(one)
-    assert service.metric("process_cpu_seconds_total") - before < 1.0
+    # Reading them to their end took 85 seconds. The rest is room for a busy machine.
+    assert service.metric("process_cpu_seconds_total") - before < 3.0
 
 
 @pytest.mark.parametrize(
