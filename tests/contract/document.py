@@ -54,7 +54,7 @@ def known_names() -> dict[str, list[str]]:
         RUN: known.runs,
         CLAIM: known.claims,
         PROVIDER: known.providers,
-        REGION: set(regions()),
+        REGION: {offer.region for offer in known.offers.values()},
     }
     return {kind.component: sorted(some) for kind, some in names.items()}
 
@@ -76,7 +76,8 @@ def closed_document(*, most_names: int) -> dict[str, Any]:
     """
     closed = strict(document())
     closed["components"]["schemas"] = strict(exact_schemas())
-    for component_name, names in known_names().items():
+    answered = known_names() | {REGION.component: sorted(set(regions()))}
+    for component_name, names in answered.items():
         closed["components"]["schemas"][component_name]["enum"] = sample(names, most_names)
     for request in ("QuoteRequest", "ClaimRequest"):
         edition = closed["components"]["schemas"][request]["properties"]["catalog"]

@@ -198,6 +198,10 @@ def script():
     return str(Path(sys.executable).with_name("runquote"))
 
 
+def is_answered(service, body):
+    return post(service, body).status_code == 200
+
+
 @pytest.mark.parametrize("command", [SERVE, (script(), "serve")], ids=["module", "script"])
 def test_a_new_worker_imports_nothing_of_the_command_line(command):
     """The service imports it, and so does the process that workers are forked from."""
@@ -205,7 +209,8 @@ def test_a_new_worker_imports_nothing_of_the_command_line(command):
     with start_service(command=command, **settings) as service:
         for number in range(2):
             body = disaggregated_stages(33 + number, stages=1)
-            assert post(service, body).status_code == 200
+            answered = functools.partial(is_answered, service, body)
+            assert service.settles(answered), "a pool that was broken is renewed"
             assert len(re.findall(r"\| +typer$", service.log(), re.MULTILINE)) == 2
             workers = workers_of(service)
             for pid in workers:
