@@ -81,7 +81,6 @@ check-generated: $(VENV)/dev.stamp ## check that generated files are what their 
 .PHONY: check-fits
 check-fits: $(VENV)/dev.stamp ## fit again what has changed since it was fitted, and compare, in minutes
 	$(BIN)/python -m lab check-fits
-	$(BIN)/python -m tests.bench.estimates --check
 
 .PHONY: regenerate
 regenerate: $(VENV)/dev.stamp ## make generated files anew, in order, where what they read has changed

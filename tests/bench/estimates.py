@@ -3,7 +3,7 @@
 Every request is measured beside a reference, so that a noisy moment and the speed of the machine
 cancel. `--record` writes down what was measured, which the tests hold the estimates against, and
 prints the costs that agree best, for `service.computing.estimating`. `--check` fails if an estimate
-is off by more than a factor of two, as `make check-fits` asks.
+is off by more than a factor of two. It takes time, so that no test asks for it.
 """
 
 import sys
