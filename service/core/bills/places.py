@@ -79,7 +79,7 @@ def warn_of_place(cluster: Cursor[Cluster]) -> None:
 
 
 def areas_of_site(catalog: Catalog, site: Site) -> frozenset[str]:
-    """The area that a site stands for. None if it stands for the world.
+    """The area that a site stands for. No area if it stands for the world.
 
     Grid zones within a country begin with its code: "us-tx", "se1".
     """

@@ -5,9 +5,9 @@ Any member but the id and the outcome may be null. It then takes the service's d
 
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from service.scoring.steps.measurements import Arch, Source
+from service.scoring.facts import Fact
 
 RAN: Final = frozenset(("fits", "ran", "ok"))
 DIED: Final = frozenset(("oom", "died", "out_of_memory"))
@@ -24,25 +24,16 @@ class Parallelism(Struct):
     ep: float | None = None
 
 
-class MemoryFact(Struct):
+class MemoryFact(Fact, kw_only=True):
     """One run on a device: what it needed at its peak, or that it ran out of memory.
 
     `peak_allocated_gib` is what the framework counts, `peak_reserved_gib` what it took from the
     device, by its allocator or by nvidia-smi.
     """
 
-    id: str
     outcome: str
-    source: Source | str = field(default_factory=Source)
-    model: str | None = None
-    arch: Arch | None = None
-    params_b: float | None = None
-    active_params_b: float | None = None
-    accelerator: str | None = None
-    devices: float | None = None
     parallelism: Parallelism | str | None = None
     zero: str | float | None = None
-    precision: str | None = None
     optimizer: str | None = None
     peft: str | bool | None = None
     base_bits: float | None = None
@@ -51,19 +42,10 @@ class MemoryFact(Struct):
     recompute: str | bool | None = None
     framework: str | None = None
     framework_version: str | None = None
-    date: str | None = None
     peak_allocated_gib: float | None = None
     peak_reserved_gib: float | None = None
     device_total_gib: float | None = None
     workload: str | None = None
-    notes: str | None = None
-    memory: bool | list[str] | None = None
-    excluded_from_eval: str | bool | None = None
-
-    @property
-    def is_scored(self) -> bool:
-        """Whether the row may be scored: read, not recalled as a whole, and not set aside."""
-        return self.memory is not True and not self.excluded_from_eval
 
     @property
     def ran(self) -> bool | None:
