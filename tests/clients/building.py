@@ -22,6 +22,7 @@ NODE_MODULES: Final = Path(__file__).parent / "node" / "node_modules"
 DEBIAN_GO: Final = Path("/usr/share/gocode/src")
 DEBIAN_JARS: Final = Path("/usr/share/java")
 DEBIAN_CRATES: Final = Path("/usr/share/cargo/registry")
+DEBIAN_RUST: Final = (Path("/usr/bin/cargo"), Path("/usr/bin/rustc"))
 ANNOTATIONS: Final = ("geronimo-annotation-1.3-spec.jar", "jsr305.jar")
 STEP_TIMEOUT_S: Final = 900.0
 """A step may take minutes on a machine that others use too. No test is about how long it takes."""
@@ -254,8 +255,11 @@ def java(at: Path) -> list[str]:
 
 
 def rust(at: Path) -> list[str]:
-    """The client of OpenAPI Generator on reqwest, with Debian's crates."""
-    cargo = program("cargo", "apt-get install cargo")
+    """The client of OpenAPI Generator on reqwest, with Debian's crates and Debian's compiler.
+
+    Another cargo on the path may be newer than the crates, or a launcher without a compiler.
+    """
+    cargo, rustc = (there(tool, "apt-get install cargo") for tool in DEBIAN_RUST)
     there(DEBIAN_CRATES, "apt-get install librust-reqwest-dev librust-chrono-dev")
     generated("rust", at, "--additional-properties", "supportAsync=false")
     (at / "Cargo.toml").write_text(RUST_CRATES)
@@ -264,7 +268,8 @@ def rust(at: Path) -> list[str]:
     copied("rust", "main.rs", at / "src")
     # What it depends on is compiled once.
     target = ROOT / ".cache" / "clients" / "cargo"
-    run([cargo, "build", "--offline", "--quiet"], at=at, CARGO_TARGET_DIR=str(target))
+    places = {"CARGO_TARGET_DIR": str(target), "RUSTC": str(rustc)}
+    run([str(cargo), "build", "--offline", "--quiet"], at=at, **places)
     return [str(target / "debug" / "quote")]
 
 

@@ -5,7 +5,7 @@ set -eu
 wanted=""
 command -v go >/dev/null || wanted="$wanted golang-go"
 command -v javac >/dev/null || wanted="$wanted default-jdk-headless"
-command -v cargo >/dev/null || wanted="$wanted cargo"
+[ -x /usr/bin/cargo ] || wanted="$wanted cargo"
 for library in \
 	golang-gopkg-validator.v2-dev \
 	libgeronimo-annotation-1.3-spec-java libjsr305-java \
