@@ -11,17 +11,18 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
-from service.api.http.by_id import get_claim, get_quote, plainly_kept
+from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
 from service.api.http.cors import Cors
 from service.api.http.documents import document_routes
 from service.api.http.encodings import Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
-from service.api.http.quotes import CLAIMS, QUOTES, post_route
+from service.api.http.quotes import post_route
 from service.api.http.repeats import Repeats
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
+from service.computing.kinds import HANDLED, QUOTES
 from service.computing.lanes import Pool
 from service.computing.warming import warm_up
 from service.core.catalog.catalog import Catalog
@@ -112,15 +113,15 @@ def build_app(
         route_handlers=[
             *(
                 post_route(
-                    post,
+                    asked,
                     quoting,
                     body_max_bytes=settings.body_max_bytes,
                     body_timeout_s=settings.body_timeout_s,
                 )
-                for post in (QUOTES, CLAIMS)
+                for asked in HANDLED.values()
             ),
             get_quote,
-            get_claim,
+            *(kept_route(asked) for asked in HANDLED.values() if asked is not QUOTES),
             *catalog_routes(shelf),
             *document_routes(),
             *operation_routes(shelf=shelf, metrics=metrics, engine=engine, lifecycle=lifecycle),

@@ -4,11 +4,10 @@ from functools import cache
 
 import msgspec
 
+from service.answering import Request
 from service.api.refusing.decoding import decode_claim, decode_request
 from service.cache import QuoteCache
 from service.core.draws.memo import Memo
-from service.core.request.claim import ClaimRequest
-from service.core.request.request import QuoteRequest
 from service.editions.shelf import Shelf, Sources, stocked_shelf
 from service.envelope.splice import envelope_of, enveloped
 from service.metrics import Metrics
@@ -53,6 +52,6 @@ def claim_bytes(body: bytes, *, sources: Sources = EMBEDDED) -> bytes:
     return _answered(decode_claim(body), sources)
 
 
-def _answered(request: QuoteRequest | ClaimRequest, sources: Sources) -> bytes:
+def _answered(request: Request, sources: Sources) -> bytes:
     quoting = local_quoting(sources)
     return quoting.compute(quoting.posed(request, quoting.shelf.edition(request.catalog)))

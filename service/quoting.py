@@ -5,32 +5,29 @@ and is computed otherwise.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from prometheus_client import Counter
 
-from service.answering import ClaimQuestion, Question, claim_question_of, question_of
+from service.answering import AnyQuestion, Request, kind_of, question_of
 from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
-from service.computing.estimating import estimated_cpu_s
 from service.computing.flights import SharedLook, SingleFlight, unless_gone
 from service.computing.heap import Heap
+from service.computing.kinds import QUOTES, Handled, Tally, estimated_cpu_s, handled
 from service.computing.lanes import Lane, Pool, Turns
 from service.computing.worker import Computed, EditionMissing, computed, computed_apart
 from service.core.answer import EngineStamp, Today
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
-from service.core.claims.subject import check_claim
 from service.core.draws.memo import Memo
-from service.core.quote import check_names
-from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
-from service.core.request.request import QuoteRequest
 from service.editions.edition import Edition
 from service.editions.shelf import Shelf, opened
-from service.envelope.splice import entity_tag, envelope_of, enveloped
+from service.envelope.splice import entity_tag, enveloped
 from service.envelope.today import STALE_PRICE_DAYS
 from service.freshness import Freshness, utc_today
 from service.identity.engine import engine_stamp
@@ -38,13 +35,9 @@ from service.metrics import Metrics
 
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
+NOTHING_KEPT: Final[Mapping[str, bytes]] = {}
 ASK_REDIS_FROM_S: Final = 0.01
 """An answer that takes less is computed at once. A look into Redis takes 0.6 ms, and may wait."""
-
-Asked: TypeAlias = Literal["quote", "claim"]
-"""What a body asks for. The same bytes may be a request of one kind and no request of another."""
-NO_ENVELOPE: Final = Envelope()
-"""Nothing is added to a judged claim."""
 
 
 class Issued(Struct, frozen=True):
@@ -82,7 +75,7 @@ class Found(NamedTuple):
 class Posed(Struct, frozen=True):
     """A question, and the edition that answers it from begin to end."""
 
-    question: Question | ClaimQuestion
+    question: AnyQuestion
     edition: Edition
 
     @property
@@ -101,7 +94,7 @@ class Apart:
         self.most_s = most_s
         """What takes longer is refused."""
 
-    async def run(self, posed: Posed, base: bytes | None, *, seconds: float) -> Computed:
+    async def run(self, posed: Posed, kept: Mapping[str, bytes], *, seconds: float) -> Computed:
         """The answer to a question. Raises `NotQuotable` or `Busy`.
 
         A worker that has not loaded the edition gets its recipe with the question.
@@ -109,11 +102,11 @@ class Apart:
         digest, recipe = posed.edition.digest, posed.edition.recipe
         try:
             return await self.pool.run(
-                computed_apart, posed.question, base, digest, seconds=seconds
+                computed_apart, posed.question, kept, digest, seconds=seconds
             )
         except EditionMissing:
             return await self.pool.run(
-                computed_apart, posed.question, base, digest, recipe, seconds=seconds
+                computed_apart, posed.question, kept, digest, recipe, seconds=seconds
             )
 
 
@@ -155,7 +148,7 @@ class Quoting:
         lanes = {"beside": self._turns.lane}
         return lanes if self.apart is None else lanes | {"apart": self.apart.pool.lane}
 
-    def known(self, body: bytes, *, asked: Asked = "quote") -> Spelling | None:
+    def known(self, body: bytes, *, asked: Handled = QUOTES) -> Spelling | None:
         """What is remembered of a body that was sent before, byte for byte."""
         spelled = self._spellings.get(spelling(asked, body, mark=self.shelf.standing.mark))
         return None if spelled is None else read_spelling(spelled)
@@ -172,18 +165,13 @@ class Quoting:
         kept = (await self._look_ups.run(known.id, lambda: self.cache.get_shared(known.id))).body
         return None if kept is None else self.issued(known, kept, "redis")
 
-    def posed(self, request: QuoteRequest | ClaimRequest, edition: Edition) -> Posed:
+    def posed(self, request: Request, edition: Edition) -> Posed:
         """A request as a question to an edition, with the id of its answer."""
         with self.metrics.phase("key"):
-            if isinstance(request, QuoteRequest):
-                question: Question | ClaimQuestion = question_of(
-                    request, engine=self.engine, catalog=edition.catalog
-                )
-            else:
-                question = claim_question_of(request, engine=self.engine, catalog=edition.catalog)
+            question = question_of(request, engine=self.engine, catalog=edition.catalog)
             return Posed(question, edition)
 
-    async def edition_of(self, request: QuoteRequest | ClaimRequest) -> Edition:
+    async def edition_of(self, request: Request) -> Edition:
         """The edition that a request names, or the current one. Raises `NotQuotable`.
 
         One of the folder is loaded when it is first asked for, beside the requests.
@@ -200,7 +188,7 @@ class Quoting:
 
     async def issue(
         self,
-        request: QuoteRequest | ClaimRequest,
+        request: Request,
         *,
         spelled: bytes,
         leaves: Callable[[], Awaitable[None]],
@@ -212,12 +200,12 @@ class Quoting:
         """
         mark = self.shelf.standing.mark
         posed = self.posed(request, await self.edition_of(request))
-        asked: Asked = "quote" if isinstance(request, QuoteRequest) else "claim"
+        asked = handled(posed.question)
         body = self.cache.get_memory(posed.id)
         seconds = estimated_cpu_s(posed.question, posed.edition.catalog)
         known = Spelling(
             posed.id,
-            envelope_of(request) if isinstance(request, QuoteRequest) else NO_ENVELOPE,
+            asked.envelope(request),
             seconds >= ASK_REDIS_FROM_S or not self._fits_beside(seconds),
         )
         self._spellings.put(spelling(asked, spelled, mark=mark), msgspec.json.encode(known))
@@ -275,41 +263,40 @@ class Quoting:
         return await self._computed(posed, seconds)
 
     async def _computed(self, posed: Posed, seconds: float) -> Found:
-        """The answer, computed and kept. The base quote is looked for if there is one."""
-        named = posed.question.base_quote
-        base = None if named is None else (await self.kept(named)).body
-        body = await self._computed_where_it_fits(posed, base, seconds)
+        """The answer, computed and kept. What it builds on is looked for first."""
+        body = await self._computed_where_it_fits(posed, await self._built_on(posed), seconds)
         self.cache.put_nowait(posed.id, body)
         return Found(body, "computed")
+
+    async def _built_on(self, posed: Posed) -> dict[str, bytes]:
+        """The answers that a question builds on, those that are kept. Raises `CacheUnavailable`."""
+        ids = kind_of(posed.question.request).builds_on(posed.question.request)
+        kept = {id: (await self.kept(id)).body for id in ids}
+        return {id: body for id, body in kept.items() if body is not None}
 
     def _fits_beside(self, seconds: float) -> bool:
         """Whether so much work is done between two looks at the network."""
         return self.apart is None or seconds <= self.apart.beside_s
 
     async def _computed_where_it_fits(
-        self, posed: Posed, base: bytes | None, seconds: float
+        self, posed: Posed, kept: Mapping[str, bytes], seconds: float
     ) -> bytes:
         """The encoded answer: computed in turn if that is quick, and in a worker otherwise."""
         if self.apart is None or self._fits_beside(seconds):
-            return await self._turns.run(
-                lambda: self.compute(posed, base_quote=base), seconds=seconds
-            )
-        question, catalog = posed.question, posed.edition.catalog
+            return await self._turns.run(lambda: self.compute(posed, kept=kept), seconds=seconds)
+        request, kind = posed.question.request, handled(posed.question).kind
         if seconds > self.apart.most_s:
             raise TooMuchToCompute(
                 seconds=seconds,
                 most_seconds=self.apart.most_s,
-                stages=question.stages,
-                pointer=question.costly,
+                stages=kind.size(request),
+                pointer=kind.costly,
             )
-        if isinstance(question, Question):
-            check_names(question.request, catalog)
-        else:
-            check_claim(question.request, catalog)
+        kind.check(request, posed.edition.catalog)
         with self.metrics.phase("compute"):
-            return self._counted(await self.apart.run(posed, base, seconds=seconds))
+            return self._counted(await self.apart.run(posed, kept, seconds=seconds))
 
-    def compute(self, posed: Posed, *, base_quote: bytes | None = None) -> bytes:
+    def compute(self, posed: Posed, *, kept: Mapping[str, bytes] = NOTHING_KEPT) -> bytes:
         """The encoded answer, computed here, which the metrics count. Raises `NotQuotable`."""
         try:
             with self.metrics.phase("compute"):
@@ -318,27 +305,27 @@ class Quoting:
                     engine=self.engine,
                     catalog=posed.edition.catalog,
                     memo=self.memo,
-                    base_quote=base_quote,
+                    kept=kept,
                 )
         except NotQuotable:
-            if isinstance(posed.question, Question):
-                self.metrics.quotes.labels("none", "refused").inc()
-            else:
-                self.metrics.claims.labels("refused").inc()
+            self._tally(handled(posed.question).refused)
             raise
         return self._counted(found)
 
     def _counted(self, found: Computed) -> bytes:
-        for basis, outcome in found.outcomes:
-            self.metrics.quotes.labels(basis, outcome).inc()
-        for severity, code in found.warnings:
-            self.metrics.warnings.labels(severity, code).inc()
-        if found.verdict:
-            self.metrics.claims.labels(found.verdict).inc()
+        for tally in found.tallies:
+            self._tally(tally)
         self._heap.answered(len(found.body))
         return found.body
 
+    def _tally(self, tally: Tally) -> None:
+        counter: Counter = getattr(self.metrics, tally.counter)
+        counter.labels(*tally.labels).inc()
 
-def spelling(asked: Asked, body: bytes, *, mark: str) -> str:
-    """The key of a body in the memory of bodies, as long as the editions with this mark stand."""
-    return sha256(b"%b\n%b\n%b" % (asked.encode(), mark.encode(), body)).hexdigest()
+
+def spelling(asked: Handled, body: bytes, *, mark: str) -> str:
+    """The key of a body in the memory of bodies, as long as the editions with this mark stand.
+
+    The same bytes may be a request of one kind and no request of another.
+    """
+    return sha256(b"%b\n%b\n%b" % (asked.kind.name.encode(), mark.encode(), body)).hexdigest()

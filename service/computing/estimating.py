@@ -13,14 +13,13 @@ from typing import Any, Final, TypeAlias
 from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
-from service.answering import ClaimQuestion, Question
 from service.core.argument import Argument, Cursor
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import QuoteError
 from service.core.model.named import NamedModel, named_model
 from service.core.request.accounting import Accounting
-from service.core.request.claim import ClaimedRuns
-from service.core.request.request import Cluster, Run, Stage
+from service.core.request.claim import ClaimedRuns, ClaimRequest
+from service.core.request.request import Cluster, QuoteRequest, Run, Stage
 from service.core.request.work import (
     Disaggregated,
     Finetuning,
@@ -113,34 +112,38 @@ DECIDES_A_STEP: Final = (
 Training: TypeAlias = Pretraining | Finetuning | Reinforcement
 
 
-def estimated_cpu_s(question: Question | ClaimQuestion, catalog: Catalog) -> float:
-    """Seconds of a processor that the answer to a question takes."""
-    counted = astuple(counts_of(question, catalog))
-    return float(sum(map(mul, astuple(SECONDS), counted)))
+def seconds_of(counts: Parts) -> float:
+    """Seconds of a processor that so much of all takes."""
+    return float(sum(map(mul, astuple(SECONDS), astuple(counts))))
 
 
-def counts_of(question: Question | ClaimQuestion, catalog: Catalog) -> Parts:
-    """How much there is of all that takes time."""
-    counts = Parts(intervals=question.canonical.count(MARK_OF_INTERVAL))
-    if isinstance(question, Question):
-        request = question.request
-        counts.quote = 1
-        _count_run(counts, request.run, request.cluster, catalog)
-        _count_terms(counts, request.accounting)
-        if request.options.currency != "USD":
-            counts.exchanged_stages = counts.stages
-    elif isinstance(question.request.what, ClaimedRuns):
-        runs = [catalog.runs.get(id) for id in question.request.what.ids]
-        counts.claim = 1
+def parts_of_quote(request: QuoteRequest, catalog: Catalog) -> Parts:
+    """What takes time of a quote."""
+    counts = Parts(quote=1)
+    _count_run(counts, request.run, request.cluster, catalog)
+    _count_terms(counts, request.accounting)
+    if request.options.currency != "USD":
+        counts.exchanged_stages = counts.stages
+    return counts
+
+
+def parts_of_claim(claim: ClaimRequest, catalog: Catalog) -> Parts:
+    """What takes time of a claim."""
+    counts = Parts(claim=1)
+    if isinstance(claim.what, ClaimedRuns):
+        runs = [catalog.runs.get(id) for id in claim.what.ids]
         counts.claimed_runs = sum(run is not None and run.device_hours is not UNSET for run in runs)
     else:
-        what = question.request.what
-        counts.claim = 1
-        _count_run(counts, what.run, what.cluster, catalog)
-        _count_terms(counts, what.accounting)
+        _count_run(counts, claim.what.run, claim.what.cluster, catalog)
+        _count_terms(counts, claim.what.accounting)
+    return counts
+
+
+def count_intervals(counts: Parts, canonical: bytes) -> None:
+    """Add the intervals of a request to what else takes time."""
+    counts.intervals = canonical.count(MARK_OF_INTERVAL)
     counts.stage_intervals = counts.intervals * counts.stages
     counts.serving_intervals = counts.intervals * counts.servings
-    return counts
 
 
 def _count_terms(counts: Parts, accounting: Accounting) -> None:

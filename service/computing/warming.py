@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from service.answering import claim_question_of, question_of
+from service.answering import question_of
 from service.computing.worker import computed
 from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
@@ -62,11 +62,9 @@ def warm_up(*, engine: EngineStamp, catalog: Catalog, memo: Memo) -> None:
     quote = msgspec.json.decode(QUOTE, type=QuoteRequest)
     claim = msgspec.json.decode(CLAIM, type=ClaimRequest)
     try:
-        for question in (
-            question_of(quote, engine=engine, catalog=catalog),
-            claim_question_of(claim, engine=engine, catalog=catalog),
-        ):
-            computed(question, engine=engine, catalog=catalog, memo=memo, base_quote=None)
+        for request in (quote, claim):
+            question = question_of(request, engine=engine, catalog=catalog)
+            computed(question, engine=engine, catalog=catalog, memo=memo, kept={})
     except NotQuotable:
         pass
     finally:

@@ -1,13 +1,15 @@
 """Computes an answer, here or in a worker process. A worker is forked after this was imported."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from cachetools import LRUCache
 from msgspec import Struct
 
-from service.answering import ClaimQuestion, Question, answer_of, encoded, judgement_of
+from service.answering import AnyQuestion, answer_of, encoded
 from service.computing.heap import Heap
-from service.core.answer import EngineStamp, PricedBill
+from service.computing.kinds import Tally, handled
+from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import Portable
 from service.core.draws.memo import Memo
@@ -19,37 +21,20 @@ class Computed(Struct, frozen=True):
     """An answer as bytes, and what is counted of it."""
 
     body: bytes
-    outcomes: tuple[tuple[str, str], ...] = ()
-    """The basis of each bill of a quote, and whether it is priced."""
-    warnings: tuple[tuple[str, str], ...] = ()
-    """The severity and the code of each warning of a quote."""
-    verdict: str = ""
-    """The verdict of a claim."""
+    tallies: tuple[Tally, ...] = ()
 
 
 def computed(
-    question: Question | ClaimQuestion,
+    question: AnyQuestion,
     *,
     engine: EngineStamp,
     catalog: Catalog,
     memo: Memo,
-    base_quote: bytes | None,
+    kept: Mapping[str, bytes],
 ) -> Computed:
-    """The answer to a question. Raises `NotQuotable`."""
-    if isinstance(question, ClaimQuestion):
-        judged = judgement_of(
-            question, engine=engine, catalog=catalog, memo=memo, base_quote=base_quote
-        )
-        return Computed(body=encoded(judged), verdict=judged.verdict.verdict)
-    answer = answer_of(question, engine=engine, catalog=catalog, memo=memo, base_quote=base_quote)
-    return Computed(
-        body=encoded(answer),
-        outcomes=tuple(
-            (bill.basis, "priced" if isinstance(bill, PricedBill) else "unpriced")
-            for bill in answer.bases
-        ),
-        warnings=tuple((one.severity, one.code) for one in (*answer.warnings, *answer.notes)),
-    )
+    """The answer to a question. Raises `NotQuotable`. `kept` holds what it builds on."""
+    answer = answer_of(question, engine=engine, catalog=catalog, memo=memo, kept=kept)
+    return Computed(encoded(answer), tuple(handled(question).tallies(answer)))
 
 
 class Workshop(Struct, frozen=True):
@@ -94,8 +79,8 @@ def workshop(digest: str, recipe: Recipe | None) -> Workshop:
 
 
 def computed_apart(
-    question: Question | ClaimQuestion,
-    base_quote: bytes | None,
+    question: AnyQuestion,
+    kept: Mapping[str, bytes],
     digest: str,
     recipe: Recipe | None = None,
 ) -> Computed:
@@ -104,8 +89,6 @@ def computed_apart(
     Raises `NotQuotable` or `EditionMissing`.
     """
     own = workshop(digest, recipe)
-    found = computed(
-        question, engine=own.engine, catalog=own.catalog, memo=own.memo, base_quote=base_quote
-    )
+    found = computed(question, engine=own.engine, catalog=own.catalog, memo=own.memo, kept=kept)
     own.heap.answered(len(found.body))
     return found

@@ -64,7 +64,7 @@ def _on_a_base(example: Example) -> dict[str, Figure]:
     asked = {**example.request, "accounting": {"base_model": on_it}}
     request = decode_request(msgspec.json.encode(asked))
     posed = quoting.posed(request, quoting.shelf.edition(request.catalog))
-    return msgspec.json.decode(quoting.compute(posed, base_quote=base), type=Quote).figures
+    return msgspec.json.decode(quoting.compute(posed, kept={id: base}), type=Quote).figures
 
 
 def _of_quote(example: Example) -> dict[str, Figure]:

@@ -16,68 +16,60 @@ exchanged is warned of. A name is printed as it was sent, in whatever Unicode fo
 The quote is computed from the canonical request and from nothing else of what was sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import cache
 from hashlib import sha256
-from typing import Any, Final, TypeAlias, get_origin
+from typing import Any, Final, TypeAlias, TypeVar, cast, get_origin
 
 import msgspec
 import rfc8785
 from msgspec import inspect
 
-from service.core.request.claim import ClaimRequest
 from service.core.request.envelope import Envelope
-from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED, Interval
 
-DOMAIN: Final = b"runquote/quote/2"
 EDITION: Final = "catalog"
 """The member that names an edition. The id hangs on the digest of the edition, not on its name."""
 OUTSIDE_ID: Final = frozenset((*Envelope.__struct_fields__, EDITION))
 """Members of a request that are left out of its canonical form."""
-DOMAIN_OF_CLAIMS: Final = b"runquote/claim/1"
 
 Rewrite: TypeAlias = Callable[[Any], Any]
 """From a value as it was sent, in plain JSON types, to its canonical form."""
 
-_decode: Final = msgspec.json.Decoder(QuoteRequest).decode
-_decode_claim: Final = msgspec.json.Decoder(ClaimRequest).decode
+Asked = TypeVar("Asked")
 
 
-def canonical_request(request: QuoteRequest) -> bytes:
-    """The bytes of the canonical request, which has no envelope."""
-    return rfc8785.dumps(_rewrite_request(_inside_id(request)))
-
-
-def read_canonical(canonical: bytes) -> QuoteRequest:
-    """The request in canonical bytes, from which a quote is computed."""
-    return _decode(canonical)
-
-
-def canonical_claim(claim: ClaimRequest) -> bytes:
-    """The bytes of the canonical form of a claim."""
-    return rfc8785.dumps(_rewrite_claim(_inside_id(claim)))
-
-
-def _inside_id(request: QuoteRequest | ClaimRequest) -> dict[str, Any]:
-    """The members of a request that its id hangs on."""
+def canonical_request(request: Any) -> bytes:
+    """The bytes of the canonical form of a request, which has no envelope."""
     said = msgspec.to_builtins(request)
-    return {name: value for name, value in said.items() if name not in OUTSIDE_ID}
+    inside = {name: value for name, value in said.items() if name not in OUTSIDE_ID}
+    return rfc8785.dumps(_rewrite_of_request(cast("Hashable", type(request)))(inside))
 
 
-def read_canonical_claim(canonical: bytes) -> ClaimRequest:
-    """The claim in canonical bytes, which is judged."""
-    return _decode_claim(canonical)
+def read_canonical(canonical: bytes, *, asked: type[Asked]) -> Asked:
+    """The request in canonical bytes, from which it is answered."""
+    request: Asked = _decoder_of(cast("Hashable", asked)).decode(canonical)
+    return request
 
 
-def quote_id(canonical: bytes, *, engine_digest: str, catalog_digest: str) -> str:
-    """`q_` and the SHA-256 over domain, digest of the engine, that of the catalog, and request."""
-    return "q_" + _hash_of(DOMAIN, engine_digest.encode(), catalog_digest.encode(), canonical)
+def content_id(
+    canonical: bytes, *, prefix: str, domain: bytes, engine_digest: str, catalog_digest: str
+) -> str:
+    """A prefix, and the SHA-256 over domain, digests of the engine and the catalog, and request.
+
+    Each kind of question has a prefix and a domain of its own.
+    """
+    return prefix + _hash_of(domain, engine_digest.encode(), catalog_digest.encode(), canonical)
 
 
-def claim_id(canonical: bytes, *, engine_digest: str, catalog_digest: str) -> str:
-    """`c_` and the same digest of a claim, over a domain of its own."""
-    parts = (DOMAIN_OF_CLAIMS, engine_digest.encode(), catalog_digest.encode(), canonical)
-    return "c_" + _hash_of(*parts)
+@cache
+def _decoder_of(asked: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(asked)
+
+
+@cache
+def _rewrite_of_request(asked: Hashable) -> Rewrite:
+    return rewrite_of(inspect.type_info(asked)) or (lambda value: value)
 
 
 def _hash_of(*parts: bytes) -> str:
@@ -159,7 +151,3 @@ def _members(rewrites: dict[str, Rewrite]) -> Rewrite:
         }
 
     return rewritten
-
-
-_rewrite_request: Final = rewrite_of(inspect.type_info(QuoteRequest)) or (lambda value: value)
-_rewrite_claim: Final = rewrite_of(inspect.type_info(ClaimRequest)) or (lambda value: value)

@@ -21,9 +21,10 @@ from msgspec.structs import astuple
 from rich.table import Table
 from scipy.optimize import nnls
 
-from service.answering import ClaimQuestion, Question, claim_question_of, question_of
+from service.answering import AnyQuestion, question_of
 from service.catalog_files import load_catalog
-from service.computing.estimating import Parts, counts_of, estimated_cpu_s
+from service.computing.estimating import Parts
+from service.computing.kinds import counts_of, estimated_cpu_s
 from service.computing.worker import computed
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
@@ -68,22 +69,22 @@ def recorded() -> Record:
     return msgspec.json.decode(RECORD.read_bytes(), type=Record)
 
 
-def asked(request: Request, catalog: Catalog) -> Question | ClaimQuestion:
+def asked(request: Request, catalog: Catalog) -> AnyQuestion:
     """A request as a question to a catalog, as the service puts it."""
     body = msgspec.json.encode(request)
     if "amount" in request:
         claim = msgspec.json.decode(body, type=ClaimRequest)
-        return claim_question_of(claim, engine=TEST_ENGINE, catalog=catalog)
+        return question_of(claim, engine=TEST_ENGINE, catalog=catalog)
     quote = msgspec.json.decode(body, type=QuoteRequest)
     return question_of(quote, engine=TEST_ENGINE, catalog=catalog)
 
 
-def cpu_s(question: Question | ClaimQuestion, catalog: Catalog) -> float:
+def cpu_s(question: AnyQuestion, catalog: Catalog) -> float:
     """CPU of an answer by a process that has answered another question."""
     memo = Memo()
 
-    def answered(one: Question | ClaimQuestion) -> None:
-        computed(one, engine=TEST_ENGINE, catalog=catalog, memo=memo, base_quote=None)
+    def answered(one: AnyQuestion) -> None:
+        computed(one, engine=TEST_ENGINE, catalog=catalog, memo=memo, kept={})
 
     answered(asked(R1, catalog))
     start = process_time()

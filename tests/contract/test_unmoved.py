@@ -53,7 +53,7 @@ def answered(known: Catalog) -> dict[str, Any]:
     """The whole answer to the request that the excerpt answers."""
     request = msgspec.convert(DEEPSEEK_R1.request, QuoteRequest)
     question = question_of(request, engine=ENGINE, catalog=known)
-    answer = answer_of(question, engine=ENGINE, catalog=known, memo=MEMO, base_quote=None)
+    answer = answer_of(question, engine=ENGINE, catalog=known, memo=MEMO, kept={})
     read: dict[str, Any] = msgspec.json.decode(encoded(answer))
     return read
 

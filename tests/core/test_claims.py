@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from service.core.catalog.dates import days_between
 from service.core.catalog.errors import NotQuotable
 from service.core.request.claim import ClaimRequest
-from service.identity.canonical import canonical_claim
+from service.identity.canonical import canonical_request
 from tests.claims import R1_RUNS, judge, of_runs, of_work, reading
 from tests.worlds import answer, embedded, run_of
 
@@ -437,7 +437,7 @@ def test_every_figure_that_the_answer_names_is_there_and_leads_to_print_or_to_th
         SUBJECTS["predicted hours"]({"low": 1e5, "high": 1e6}),
     ):
         asked = msgspec.convert(json.loads(json.dumps(claim)), ClaimRequest)
-        said = json.loads(canonical_claim(asked))
+        said = json.loads(canonical_request(asked))
         body = json.loads(msgspec.json.encode(judge(claim)))
         figures = body["figures"]
         named = set(named_in({key: body[key] for key in body if key != "figures"}))

@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from service.cache import BREAKER_STATES
-from service.identity.canonical import quote_id
+from service.identity.canonical import content_id
 from service.metrics import Metrics
 from tests.deploy.programs import RULES, RULES_TEST
 
@@ -93,7 +93,7 @@ def test_replicas_are_told_apart_by_all_that_their_ids_cover():
         and node.modifier is not None
         and set(node.modifier.labels) != {"job"}
     )
-    covered = set(inspect.signature(quote_id).parameters) - {"canonical"}
+    covered = set(inspect.signature(content_id).parameters) - {"canonical", "prefix", "domain"}
     assert told_apart == covered | {"job"}
 
 

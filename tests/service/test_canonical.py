@@ -12,31 +12,41 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from service.answering import answer_of, encoded, question_of
+from service.answering import CLAIM, QUOTE, AnyKind, answer_of, encoded, question_of
 from service.api.contract.examples import REQUESTS
 from service.api.refusing.decoding import decode_request
 from service.core.catalog.errors import NotQuotable
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import UNORDERED
-from service.identity.canonical import canonical_request, quote_id, read_canonical
+from service.identity.canonical import canonical_request, content_id, read_canonical
 from tests.requests import R1
 from tests.worlds import MEMO, TEST_ENGINE, embedded
 
-DIGESTS = {"engine_digest": "sha256:e", "catalog_digest": "sha256:c"}
+
+def digested(
+    canonical: bytes, *, kind: AnyKind = QUOTE, engine: str = "sha256:e", catalog: str = "sha256:c"
+) -> str:
+    return content_id(
+        canonical,
+        prefix=kind.prefix,
+        domain=kind.domain,
+        engine_digest=engine,
+        catalog_digest=catalog,
+    )
+
+
 V3_PARTS = ["deepseek-v3-pretrain", "deepseek-v3-context", "deepseek-v3-posttrain"]
 
 
 def id_of(request: Any) -> str:
-    return quote_id(canonical_request(decode_request(json.dumps(request).encode())), **DIGESTS)
+    return digested(canonical_request(decode_request(json.dumps(request).encode())))
 
 
 def answered(request: Any) -> bytes:
     question = question_of(
         decode_request(json.dumps(request).encode()), engine=TEST_ENGINE, catalog=embedded()
     )
-    return encoded(
-        answer_of(question, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, base_quote=None)
-    )
+    return encoded(answer_of(question, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, kept={}))
 
 
 def changed(pointer: str, value: Any) -> dict[str, Any]:
@@ -191,19 +201,20 @@ def test_what_the_answer_shows_apart_has_ids_apart(pair):
 def test_engine_catalog_and_request_each_give_another_id():
     canonical = canonical_request(decode_request(json.dumps(R1).encode()))
     ids = {
-        quote_id(canonical, **DIGESTS),
-        quote_id(canonical, **DIGESTS | {"engine_digest": "sha256:f"}),
-        quote_id(canonical, **DIGESTS | {"catalog_digest": "sha256:f"}),
-        quote_id(canonical + b" ", **DIGESTS),
-        quote_id(b"c" + canonical, engine_digest="sha256:e", catalog_digest="sha256:"),
+        digested(canonical),
+        digested(canonical, engine="sha256:f"),
+        digested(canonical, catalog="sha256:f"),
+        digested(canonical + b" "),
+        digested(b"c" + canonical, catalog="sha256:"),
+        digested(canonical, kind=CLAIM),
     }
-    assert len(ids) == 5
+    assert len(ids) == 6
 
 
 @pytest.mark.parametrize("example", REQUESTS, ids=lambda example: example.name)
 def test_the_canonical_form_of_the_canonical_form_is_itself(example):
     canonical = canonical_request(decode_request(json.dumps(example.request).encode()))
-    assert canonical_request(read_canonical(canonical)) == canonical
+    assert canonical_request(read_canonical(canonical, asked=QuoteRequest)) == canonical
     assert canonical_request(decode_request(canonical)) == canonical
 
 

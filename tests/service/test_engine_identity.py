@@ -318,8 +318,8 @@ CHANGES = {
         "the nearest known are",
         "its nearest are",
     ),
-    "how long a quote is valid": ("answering.py", "timedelta(days=30)", "timedelta(days=31)"),
-    "how a canonical request is written": ("identity/canonical.py", "quote/2", "quote/3"),
+    "how long a quote is valid": ("answering/kind.py", "timedelta(days=30)", "timedelta(days=31)"),
+    "how a canonical request is written": ("answering/quotes.py", "quote/2", "quote/3"),
     "how the catalog is read": ("catalog_files/files.py", "scaleb(exponent)", "scaleb(-exponent)"),
     "the version": ("__init__.py", __version__, __version__ + ".1"),
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from service.api.contract.examples import REQUESTS
-from service.computing.estimating import estimated_cpu_s
+from service.computing.kinds import estimated_cpu_s
 from service.formula_reference.requests import MORE_REQUESTS
 from service.settings import Settings
 from tests.bench.estimates import all_requests, asked, digest_of, estimated, off, recorded

@@ -34,7 +34,7 @@ def calls_of(place):
     sys.setprofile(lambda frame, event, what: event == "call" and next(calls))
     asked = msgspec.json.decode(msgspec.json.encode(request), type=QuoteRequest)
     question = question_of(asked, engine=TEST_ENGINE, catalog=catalog)
-    computed(question, engine=TEST_ENGINE, catalog=catalog, memo=memo, base_quote=None)
+    computed(question, engine=TEST_ENGINE, catalog=catalog, memo=memo, kept={{}})
     sys.setprofile(None)
     return next(calls)
 

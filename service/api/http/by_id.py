@@ -1,4 +1,4 @@
-"""GET /quote/{id} and /claim/{id}: the stored bytes of an answer issued before.
+"""GET /quote/{id}, /claim/{id} and the like: the stored bytes of an answer issued before.
 
 The plainest requests for a quote are answered without the framework, which takes longer to find its
 handler than the quote takes to be found.
@@ -10,21 +10,22 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts
 from service.api.http.repeats import (
     CACHE_CONTROL,
-    CLAIM_PREFIX,
     FRESHNESS,
     PLAIN_ACCEPT,
-    QUOTE_PREFIX,
 )
-from service.api.refusing.errors import ClaimNotKept, QuoteNotKept
+from service.api.refusing.errors import NOT_KEPT, QuoteNotKept
 from service.api.refusing.problems import send_problem
+from service.computing.kinds import NO_ENVELOPE, Handled
+from service.computing.kinds import QUOTES as QUOTE
 from service.core.request.envelope import Envelope
-from service.quoting import NO_ENVELOPE, Issued, Quoting, Spelling
+from service.quoting import Issued, Quoting, Spelling
 
 QUOTES: Final = "/quote/"
 BY_ID: Final = "/quote/{id}"
@@ -79,23 +80,30 @@ def names_a_quote_plainly(scope: HTTPScope) -> bool:
 
 async def kept_quote(id: str, envelope: Envelope, quoting: Quoting) -> Issued:
     """A quote issued before. Raises `QuoteNotKept` or `CacheUnavailable`."""
-    kept = await quoting.kept(id) if id.startswith(QUOTE_PREFIX) else None
+    kept = await quoting.kept(id) if id.startswith(QUOTE.kind.prefix) else None
     if kept is None or kept.body is None:
         raise QuoteNotKept(id)
     return quoting.issued(Spelling(id, envelope, is_dear=True), kept.body, kept.origin)
 
 
-@get("/claim/{id:str}")
-async def get_claim(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
-    """A claim judged before, as long as it is kept."""
-    check_accepts(request.headers.get("accept"), JSON)
-    start = perf_counter()
-    kept = await quoting.kept(id) if id.startswith(CLAIM_PREFIX) else None
-    if kept is None or kept.body is None:
-        raise ClaimNotKept(id)
-    request.scope["state"]["noted"].update({"claim": id, "cache": kept.origin})
-    known = Spelling(id, NO_ENVELOPE, is_dear=True)
-    return kept_answer(quoting.issued(known, kept.body, kept.origin), start=start)
+def kept_route(asked: Handled) -> HTTPRouteHandler:
+    """`GET` of an answer by its id, for a kind of question whose answers have no envelope."""
+
+    @get(f"{asked.path}/{{id:str}}", name=asked.kind.name)
+    async def get_kept(
+        id: str, request: Request[Any, Any, Any], quoting: Quoting
+    ) -> Response[bytes]:
+        """An answer issued before, as long as it is kept."""
+        check_accepts(request.headers.get("accept"), JSON)
+        start = perf_counter()
+        kept = await quoting.kept(id) if id.startswith(asked.kind.prefix) else None
+        if kept is None or kept.body is None:
+            raise NOT_KEPT[asked.kind.name](id)
+        request.scope["state"]["noted"].update({asked.kind.name: id, "cache": kept.origin})
+        known = Spelling(id, NO_ENVELOPE, is_dear=True)
+        return kept_answer(quoting.issued(known, kept.body, kept.origin), start=start)
+
+    return get_kept
 
 
 def kept_answer(issued: Issued, *, start: float) -> Response[bytes]:

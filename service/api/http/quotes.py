@@ -1,9 +1,8 @@
-"""POST /quote and /claim: decode, ask, answer with the stored bytes.
+"""POST /quote, /claim and the like: decode, ask, answer with the stored bytes.
 
 What the envelope of a request adds is made anew for each answer, and is not stored.
 """
 
-from collections.abc import Callable
 from time import perf_counter
 from typing import Final
 
@@ -11,45 +10,26 @@ from litestar import asgi
 from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
-from msgspec import Struct
 
 from service.api.http.bodies import CODINGS, coding_of, read_body, unpacked
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
 from service.api.http.repeats import answer_headers
-from service.api.refusing.decoding import decode_claim, decode_request
+from service.api.refusing.decoding import decoded
 from service.api.refusing.errors import MethodNotAllowed
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone
-from service.core.request.claim import ClaimRequest
-from service.core.request.request import QuoteRequest
-from service.quoting import Asked, Issued, Quoting
-
-
-class Post(Struct, frozen=True, kw_only=True):
-    """A route that takes a body: what it asks for, and how the body is decoded."""
-
-    asked: Asked
-    decode: Callable[[bytes], QuoteRequest | ClaimRequest]
-
-    @property
-    def path(self) -> str:
-        """Where it stands."""
-        return f"/{self.asked}"
-
-
-QUOTES: Final = Post(asked="quote", decode=decode_request)
-CLAIMS: Final = Post(asked="claim", decode=decode_claim)
-
+from service.computing.kinds import Handled
+from service.quoting import Issued, Quoting
 
 ALLOWED: Final = ("POST", "OPTIONS")
 
 
 def post_route(
-    post: Post, quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
+    asked: Handled, quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
 ) -> ASGIRouteHandler:
     """The hot route: raw bytes in, stored bytes out."""
 
-    @asgi(post.path, copy_scope=False)
+    @asgi(asked.path, copy_scope=False)
     async def handle(scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             if scope["method"] == "OPTIONS":
@@ -69,13 +49,13 @@ def post_route(
             )
             body = unpacked(sent, coding, body_max_bytes=body_max_bytes)
             start = perf_counter()
-            known = quoting.known(body, asked=post.asked)
+            known = quoting.known(body, asked=asked)
             issued = None if known is None else quoting.recall(known)
-            decoded = perf_counter()
+            read = perf_counter()
             if issued is None:
                 with quoting.metrics.phase("decode"):
-                    request = post.decode(body)
-                decoded = perf_counter()
+                    request = decoded(body, asked=asked.kind.request)
+                read = perf_counter()
                 issued = await quoting.issue(
                     request, spelled=body, leaves=lambda: departure(receive)
                 )
@@ -85,10 +65,10 @@ def post_route(
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
             await send_problem(error, scope, send, metrics=quoting.metrics)
             return
-        scope["state"]["noted"].update({post.asked: issued.id, "cache": issued.origin})
+        scope["state"]["noted"].update({asked.kind.name: issued.id, "cache": issued.origin})
         timing = (
-            f"decode;dur={(decoded - start) * 1000:.3f}, "
-            f"{issued.origin};dur={(answered - decoded) * 1000:.3f}"
+            f"decode;dur={(read - start) * 1000:.3f}, "
+            f"{issued.origin};dur={(answered - read) * 1000:.3f}"
         )
         await send_issued(issued, send, timing=timing)
 

@@ -18,12 +18,9 @@ from service.api.http.encodings import (
     accepted_encoding,
     tagged,
 )
-from service.core.request.envelope import Envelope
+from service.computing.kinds import NO_ENVELOPE, QUOTES, by_id
 from service.quoting import Issued, Quoting
 
-QUOTE_PREFIX: Final = "q_"
-CLAIM_PREFIX: Final = "c_"
-"""How the ids of each kind of answer begin. Both kinds are kept in one cache."""
 ANSWER_MAX_AGE_S: Final = 86400
 """How long a client may keep an answer without asking again. It never changes."""
 CACHE_CONTROL: Final = f"private, max-age={ANSWER_MAX_AGE_S}, immutable".encode()
@@ -34,8 +31,6 @@ PLAIN_ACCEPT: Final = frozenset({b"*/*", JSON})
 VARY: Final = b"accept, accept-encoding"
 FRESHNESS: Final = b"runquote-prices"
 """The header that says how old an answer is today: it is no part of the answer."""
-
-NO_ENVELOPE: Final = Envelope()
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -107,7 +102,7 @@ class Repeats:
 
 def address_of(issued: Issued) -> str:
     """Where the same answer can be had again, while it is kept."""
-    path = "/claim" if issued.id.startswith(CLAIM_PREFIX) else "/quote"
+    path = (by_id(issued.id) or QUOTES).path
     if issued.envelope == NO_ENVELOPE:
         return f"{path}/{issued.id}"
     return f"{path}/{issued.id}?{urlencode(msgspec.to_builtins(issued.envelope))}"

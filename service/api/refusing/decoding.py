@@ -12,9 +12,10 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Hashable, Iterator
+from functools import cache
 from itertools import islice
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -26,7 +27,7 @@ from service.api.refusing.schema_errors import faults_of
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 
-Asked = TypeVar("Asked", QuoteRequest, ClaimRequest)
+Asked = TypeVar("Asked")
 
 LARGEST_BODY_BYTES: Final = 2**20
 LONGEST_INTEGER_DIGITS: Final = 400
@@ -34,31 +35,35 @@ BEYOND_RANGE: Final = 10**LONGEST_INTEGER_DIGITS
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
-_decode = msgspec.json.Decoder(QuoteRequest, strict=True).decode
-_decode_claim = msgspec.json.Decoder(ClaimRequest, strict=True).decode
 _decode_anything = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
 def decode_request(body: bytes) -> QuoteRequest:
     """The request in these bytes. Raises `Refused` with all that is wrong with them."""
-    return _decoded(body, _decode, asked=QuoteRequest)
+    return decoded(body, asked=QuoteRequest)
 
 
 def decode_claim(body: bytes) -> ClaimRequest:
     """The claim in these bytes. Raises `Refused` with all that is wrong with them."""
-    return _decoded(body, _decode_claim, asked=ClaimRequest)
+    return decoded(body, asked=ClaimRequest)
 
 
-def _decoded(body: bytes, decode: Callable[[bytes], Asked], *, asked: type[Asked]) -> Asked:
+def decoded(body: bytes, *, asked: type[Asked]) -> Asked:
+    """The request of a kind in these bytes. Raises `Refused` with all that is wrong with them."""
     try:
-        request = decode(body)
+        request: Asked = _decoder_of(cast("Hashable", asked)).decode(body)
         repeated = has_repeated_members(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _with_numbers(body, str(error), asked=asked)
     if repeated:
         refuse(read(body), "a member occurs twice", asked=asked)
     return request
+
+
+@cache
+def _decoder_of(asked: Hashable) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(asked, strict=True)
 
 
 def _with_numbers(body: bytes, reason: str, *, asked: type[Asked]) -> Asked:

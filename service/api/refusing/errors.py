@@ -1,6 +1,6 @@
 """Refusals of the edge, by slug of the kind of problem, with every offending member."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -139,6 +139,13 @@ class ClaimNotKept(Refused):
             "claim-not-kept",
             f"claim {shown(claim_id)} is not kept; post it again: it gets the same id",
         )
+
+
+NOT_KEPT: Final[Mapping[str, Callable[[str], Refused]]] = {
+    "quote": QuoteNotKept,
+    "claim": ClaimNotKept,
+}
+"""What is said of an id that is not kept, by the kind of question that its path is of."""
 
 
 class CacheAway(Refused):

@@ -5,8 +5,9 @@ been sent. A name that stands for nothing, or may stand for several, is an error
 found, not only the first.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Hashable, Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 from msgspec import UNSET, Struct, inspect
 from msgspec.structs import replace
@@ -14,13 +15,12 @@ from msgspec.structs import replace
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import QuoteError
 from service.core.names.kinds import NameKind
-from service.core.request.claim import ClaimRequest
 from service.core.request.described import DescribedAccelerator
 from service.core.request.ids import NAMES
 from service.core.request.request import Cluster, QuoteRequest, Stage
 from service.core.request.work import Metered
 
-Asked = TypeVar("Asked", QuoteRequest, ClaimRequest)
+Asked = TypeVar("Asked")
 Read: TypeAlias = Callable[[NameKind, str, str], str]
 """What a name of a kind stands for, by its pointer."""
 Reader: TypeAlias = Callable[[Any, str, Read], Any]
@@ -75,11 +75,11 @@ def with_known_names(request: Asked, catalog: Catalog) -> Asked:
     def read(kind: NameKind, asked: str, _: str) -> str:
         return catalog.names[kind].resolve(asked) or asked
 
-    found: Asked = _READERS[type(request)](request, "", read)
+    found: Asked = _reader_of_request(cast("Hashable", type(request)))(request, "", read)
     return found
 
 
-def unknown_names(request: QuoteRequest | ClaimRequest, catalog: Catalog) -> tuple[QuoteError, ...]:
+def unknown_names(request: Any, catalog: Catalog) -> tuple[QuoteError, ...]:
     """An error for every name of the request that stands for nothing in the catalog."""
     errors: list[QuoteError] = []
 
@@ -88,7 +88,7 @@ def unknown_names(request: QuoteRequest | ClaimRequest, catalog: Catalog) -> tup
             errors.append(catalog.unknown(kind, asked, pointer=pointer))
         return asked
 
-    _READERS[type(request)](request, "", read)
+    _reader_of_request(cast("Hashable", type(request)))(request, "", read)
     return tuple(errors)
 
 
@@ -161,8 +161,10 @@ def _alternatives(types: tuple[inspect.Type, ...]) -> Reader | None:
     return read_alternative if readers else None
 
 
-_READERS: Final[dict[type, Reader]] = {
-    asked: reader
-    for asked in (QuoteRequest, ClaimRequest)
-    if (reader := reader_of(inspect.type_info(asked))) is not None
-}
+@cache
+def _reader_of_request(asked: Hashable) -> Reader:
+    return reader_of(inspect.type_info(asked)) or _as_it_is
+
+
+def _as_it_is(value: Any, pointer: str, read: Read) -> Any:  # noqa: ARG001 - has no names
+    return value
