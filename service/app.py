@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
 
+from service.api.http.about_quotes import ABOUT_QUOTES, about_route
 from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
 from service.api.http.cors import Cors
@@ -119,6 +120,15 @@ def build_app(
                     body_timeout_s=settings.body_timeout_s,
                 )
                 for asked in HANDLED.values()
+            ),
+            *(
+                about_route(
+                    asked,
+                    quoting,
+                    body_max_bytes=settings.body_max_bytes,
+                    body_timeout_s=settings.body_timeout_s,
+                )
+                for asked in ABOUT_QUOTES
             ),
             get_quote,
             *(kept_route(asked) for asked in HANDLED.values() if asked is not QUOTES),

@@ -17,6 +17,7 @@ from service.accuracy_cli import accuracy
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
+from service.quoted_cli import diff
 from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
 from service.tables.catalog import Form, Rows, list_rows
@@ -35,6 +36,7 @@ catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_
 app.add_typer(catalog_app, name="catalog")
 app.command()(accuracy)
 app.command()(plan)
+app.command()(diff)
 catalog_app.command()(refresh)
 catalog_app.command("list")(list_rows)
 

@@ -1,6 +1,8 @@
 """A quote without a server, a cache or counters: the same bytes as the service answers."""
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Final
 
 import msgspec
 
@@ -11,8 +13,9 @@ from service.core.draws.memo import Memo
 from service.editions.shelf import Shelf, Sources, stocked_shelf
 from service.envelope.splice import envelope_of, enveloped
 from service.metrics import Metrics
-from service.quoting import Quoting
+from service.quoting import NOTHING_KEPT, Quoting
 
+KEPT_MAX_BYTES: Final = 64 * 2**20
 EMBEDDED = Sources()
 """The embedded catalog alone."""
 
@@ -23,9 +26,12 @@ def local_quoting(sources: Sources = EMBEDDED) -> Quoting:
     return quoting_over(stocked_shelf(sources))
 
 
-def quoting_over(shelf: Shelf) -> Quoting:
-    """A `Quoting` over a shelf. It keeps no answers."""
-    return Quoting(shelf=shelf, cache=QuoteCache(memory_bytes=0), memo=Memo(), metrics=Metrics())
+def quoting_over(shelf: Shelf, *, kept: Mapping[str, bytes] = NOTHING_KEPT) -> Quoting:
+    """A `Quoting` over a shelf. It keeps no answers but those that are given, by their ids."""
+    cache = QuoteCache(memory_bytes=KEPT_MAX_BYTES if kept else 0)
+    for id, body in kept.items():
+        cache.put_nowait(id, body)
+    return Quoting(shelf=shelf, cache=cache, memo=Memo(), metrics=Metrics())
 
 
 def quote_bytes(

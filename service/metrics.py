@@ -225,6 +225,12 @@ class Metrics:
             ("verdict",),
             registry=self.registry,
         )
+        self.about_quotes = Counter(
+            "runquote_questions_about_quotes",
+            "Questions about quotes, by kind and by whether they were answered.",
+            ("question", "outcome"),
+            registry=self.registry,
+        )
         self.price_age = Histogram(
             "runquote_quote_price_age_days",
             "Days today since the middle one of the prices behind a quote was read, by family of "

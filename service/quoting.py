@@ -218,6 +218,10 @@ class Quoting:
             found = await unless_gone(flight, leaves)
         return self.issued(known, found.body, found.origin)
 
+    async def in_turn(self, compute: Callable[[], bytes], *, seconds: float) -> bytes:
+        """What a function returns that takes about so long, in turn with others. Raises `Busy`."""
+        return await self._turns.run(compute, seconds=seconds)
+
     def enveloped(self, body: bytes, envelope: Envelope) -> bytes:
         """The kept bytes of an answer, with what its envelope adds."""
         return enveloped(body, envelope, stale_price_days=self.freshness.stale_price_days)

@@ -28,6 +28,7 @@ NOT_KEPT = frozenset(
         "/problems/quote-not-kept",
         "/problems/claim-not-kept",
         "/problems/base-quote-not-kept",
+        "/problems/named-quote-not-kept",
         "/problems/unknown-catalog",
     }
 )

@@ -129,7 +129,7 @@ def test_links_lead_to_operations_that_exist():
 def request_components() -> set[str]:
     """Every component that a request is made of."""
     found: set[str] = set()
-    open_ = ["QuoteRequest", "ClaimRequest"]
+    open_ = ["QuoteRequest", "ClaimRequest", "DifferenceRequest"]
     while open_:
         name = open_.pop()
         if name not in found:

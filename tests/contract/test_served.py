@@ -21,6 +21,7 @@ from tests.server import start_service
 
 SCHEMAS = strict(exact_schemas())
 MOST_STAGES = 64
+ABOUT = ("/quote/diff", "/reconcile")
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -75,6 +76,15 @@ def test_every_claim_is_judged_as_the_contract_says(service, example):
     again = service.client.get(f"/claim/{answer.json()['id']}")
     assert again.content == answer.content
     conforms(again, "/claim/{id}", "get")
+
+
+@pytest.mark.parametrize("path", [path for path in document()["paths"] if path in ABOUT])
+def test_every_question_about_quotes_is_answered_as_the_contract_says(service, path):
+    body = document()["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    for example in body["examples"].values():
+        answer = service.client.post(path, json=example["value"])
+        assert answer.status_code == 200
+        conforms(answer, path, "post")
 
 
 def anchored(tokens_per_s_per_device: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from service import __version__
+from service.api.contract.about_quotes import about_quote_paths
 from service.api.contract.defaults import with_defaults_in_words
 from service.api.contract.flat_answers import with_flat_answers
 from service.api.contract.ids import name_schemas, refer_to_names
@@ -20,6 +21,8 @@ from service.api.contract.shared_schemas import reference, shared
 from service.api.refusing.problems import Problem
 from service.api.schemas import Schema, components_of
 from service.core.answer import ClaimAnswer, Quote
+from service.core.answer.difference import QuoteDifference
+from service.core.request.about_quotes.difference import DifferenceRequest
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 
@@ -52,6 +55,8 @@ and the same bytes, on every replica and every day.
   under /catalog. The same holds for `after`, which names stages of the run.
 * A published figure can be put to the test at /claim: hours, implied rate, every reading of it with
   its verdict, and what the best one leaves out.
+* Why two quotes differ is asked at /quote/diff: what price, hours and accounting do to each total,
+  in parts that add up exactly.
 * A refusal is a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings. Each line is rounded half to even, once: to the minor unit of the
   currency, or to three digits if it is under a hundred of these. Totals add the amounts as printed,
@@ -86,7 +91,7 @@ def build_document() -> Schema:
         "servers": [{"url": "/", "description": "Where this document came from."}],
         "security": [],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
-        "paths": paths(),
+        "paths": {**paths(), **about_quote_paths()},
         "components": {
             "schemas": published_schemas(),
             "parameters": request_headers(),
@@ -105,7 +110,18 @@ def published_schemas() -> dict[str, Schema]:
 def exact_schemas() -> dict[str, Schema]:
     """All schemas, spelled out: our types, pages of rows, and names in requests."""
     rows = [listing.row for listing in CATALOG_LISTS]
-    schemas = components_of([QuoteRequest, Quote, ClaimRequest, ClaimAnswer, Problem, *rows])
+    schemas = components_of(
+        [
+            QuoteRequest,
+            Quote,
+            ClaimRequest,
+            ClaimAnswer,
+            DifferenceRequest,
+            QuoteDifference,
+            Problem,
+            *rows,
+        ]
+    )
     refer_to_names(schemas)
     for component, member in INSTANTS:
         schemas[component]["properties"][member]["format"] = "date-time"

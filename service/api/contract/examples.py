@@ -32,6 +32,7 @@ from service.api.refusing.problems import render
 from service.core.answer import EngineStamp
 from service.core.catalog.errors import (
     BaseQuoteNotKept,
+    NamedQuoteNotKept,
     NotQuotable,
     SpeedAbovePeak,
     StageCycle,
@@ -609,6 +610,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "quote-not-kept": QuoteNotKept(QUOTE_ID),
     "claim-not-kept": ClaimNotKept(CLAIM_ID),
     "base-quote-not-kept": BaseQuoteNotKept(asked=QUOTE_ID, pointer="/accounting/base_model/id"),
+    "named-quote-not-kept": NamedQuoteNotKept(asked=QUOTE_ID, pointer="/before/id"),
     "method-not-allowed": MethodNotAllowed(allowed=("GET", "HEAD", "OPTIONS")),
     "not-acceptable": NotAcceptable("application/xml", offered=("application/json",)),
     "body-timeout": BodyTimeout(15.0),

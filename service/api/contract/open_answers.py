@@ -13,12 +13,14 @@ from service.api.schemas import REFERENCE, Schema, references_in
 
 ECHOES: Final = {"QuoteRequest": "EchoedRequest", "ClaimRequest": "EchoedClaim"}
 """Components, because `Quote` and `request` would name an inline one `QuoteRequest`."""
+NOT_ECHOED: Final = ("DifferenceRequest",)
+"""Requests that no answer repeats."""
 KNOWN_VALUES: Final = "x-extensible-enum"
 
 
 def with_open_answers(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     """The components. Those that are not part of a request are open to more members."""
-    strict = set[str]().union(*(made_of(schemas, request) for request in ECHOES))
+    strict = set[str]().union(*(made_of(schemas, request) for request in (*ECHOES, *NOT_ECHOED)))
     components = {
         name: schema if name in strict else opened(with_echo(schema))
         for name, schema in schemas.items()

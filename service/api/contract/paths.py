@@ -588,6 +588,7 @@ def responses() -> dict[str, Schema]:
                 ("invalid-query",),
                 NAMES,
                 ("cache-unavailable", "overloaded"),
+                ("base-quote-not-kept", "named-quote-not-kept"),
             )
         },
         **{

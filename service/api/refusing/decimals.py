@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import inspect
 
+from service.core.request.about_quotes.difference import DifferenceRequest
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import DECIMAL
@@ -88,6 +89,6 @@ def _alternatives(types: tuple[inspect.Type, ...]) -> Reader | None:
 
 _READERS: Final[dict[type, Reader]] = {
     asked: reader
-    for asked in (QuoteRequest, ClaimRequest)
+    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest)
     if (reader := reader_of(inspect.type_info(asked))) is not None
 }

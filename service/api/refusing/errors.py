@@ -17,6 +17,7 @@ Code: TypeAlias = Literal[
     "empty_body",
     "lone_surrogate",
     "missing_member",
+    "named_quote_not_kept",
     "not_a_whole_number",
     "not_allowed",
     "not_finite",

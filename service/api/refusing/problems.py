@@ -168,6 +168,16 @@ DOMAIN: Final[dict[type[QuoteError], Kind]] = {
         "or state the base model as an amount.",
         codes=("base_quote_not_kept",),
     ),
+    domain.NamedQuoteNotKept: Kind(
+        slug="named-quote-not-kept",
+        status=409,
+        title=title_of(domain.NamedQuoteNotKept),
+        meaning="The request is about a quote that it names by its id, and that quote is not kept "
+        "here, or not any more. What it said cannot be known from its id.",
+        remedy="Name the quote by its request (`kind: request`), which gives the same quote by the "
+        "same engine and edition; or post that request again, and then this one.",
+        codes=("named_quote_not_kept",),
+    ),
     domain.TooMuchToCompute: Kind(
         slug="too-much-to-compute",
         status=422,

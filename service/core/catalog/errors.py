@@ -153,6 +153,17 @@ class BaseQuoteNotKept(QuoteError):
         )
 
 
+class NamedQuoteNotKept(QuoteError):
+    """A quote that the request names is not kept"""
+
+    def __init__(self, *, asked: str, pointer: str) -> None:
+        self.asked = asked
+        super().__init__(
+            f"quote {asked} is not kept; name it by its request instead, or post that again",
+            pointer=pointer,
+        )
+
+
 class UnknownStage(UnknownName):
     """The run has no stage of this name"""
 

@@ -1,0 +1,152 @@
+"""Questions about quotes in the contract: their paths, and an example of each."""
+
+from typing import Any, Final
+
+from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID
+from service.api.contract.excerpt import STAND_INS
+from service.api.contract.paths import (
+    JSON,
+    REFUSALS,
+    component,
+    header_references,
+    problem_references,
+    schema,
+)
+from service.api.schemas import Schema
+
+MADE_BY: Final = {name: STAND_INS[name] for name in ("engine", "catalog")}
+AT_2_DOLLARS_50: Final[dict[str, Any]] = {
+    **DEEPSEEK_R1.request,
+    "cluster": {
+        **DEEPSEEK_R1.request["cluster"],
+        "supply": {"kind": "rate", "usd_per_device_hour": 2.5},
+    },
+}
+DIFFERENCE: Final[dict[str, Any]] = {
+    "before": {"kind": "request", "request": DEEPSEEK_R1.request},
+    "after": {"kind": "request", "request": AT_2_DOLLARS_50},
+}
+NOTHING: Final = {"amount": "0.00", "request": "0.00", "engine": "0.00"}
+
+
+def price_alone(amount: str) -> dict[str, Any]:
+    """The parts of a change that the price makes alone."""
+    return {
+        "price": {"amount": amount, "request": amount, "engine": "0.00"},
+        "hours": NOTHING,
+        "accounting": "0.00",
+        "rounding": "0.00",
+    }
+
+
+def line(stage: str, hours: float, before: str, after: str, change: str) -> dict[str, Any]:
+    """A line whose rate rises from $2.00 to $2.50."""
+    return {
+        "item": "device_rental",
+        "unit": "device_hour",
+        "before": {"stage": stage, "quantity": hours, "rate": "2.00", "amount": before},
+        "after": {"stage": stage, "quantity": hours, "rate": "2.50", "amount": after},
+        "change": change,
+        "parts": price_alone(change),
+    }
+
+
+DIFFERENCE_EXCERPT: Final[dict[str, Any]] = {
+    "engine": STAND_INS["engine"],
+    "before": {"id": QUOTE_ID, **MADE_BY},
+    "after": {"id": QUOTE_ID, **MADE_BY},
+    "method": {
+        "name": "shapley",
+        "source": {
+            "kind": "published",
+            "title": "A complete decomposition model",
+            "locator": "Energy Economics 20 (1998), 85-100",
+            "as_of": "1998-02",
+            "confidence": "high",
+        },
+        "split_by": "same_engine",
+        "detail": "one engine and one edition of the catalog made both quotes",
+    },
+    "bases": [
+        {
+            "basis": "rental",
+            "before": {"amount": "294000.00", "currency": "USD"},
+            "after": {"amount": "367500.00", "currency": "USD"},
+            "change": {"amount": "73500.00", "currency": "USD"},
+            "change_share": 0.25,
+            "parts": price_alone("73500.00"),
+            "lines": [
+                line("R1-Zero", 101000.0, "202000.00", "252500.00", "50500.00"),
+                line("SFT data", 5000.0, "10000.00", "12500.00", "2500.00"),
+                line("R1", 41000.0, "82000.00", "102500.00", "20500.00"),
+            ],
+            "sentence": "the rental total rises by 25.0%, +73500.00 USD: price +73500.00",
+        }
+    ],
+    "not_compared": [],
+}
+
+
+def about_quote_paths() -> dict[str, Schema]:
+    """All paths of questions about quotes."""
+    return {"/quote/diff": {"post": diff_quotes()}}
+
+
+def diff_quotes() -> Schema:
+    """POST /quote/diff."""
+    return question(
+        "createDifference",
+        "Say why two quotes differ",
+        "Each quote is named by its id or by its request, and may be made again by another edition "
+        "of the catalog. Of each basis that both have, the change of the total is split into "
+        "price, hours, accounting and rounding, line by line. The parts add up exactly.",
+        asked=("DifferenceRequest", "a-higher-price", DIFFERENCE),
+        answered=(
+            "QuoteDifference",
+            "The higher price alone, one basis of three",
+            DIFFERENCE_EXCERPT,
+        ),
+    )
+
+
+def question(
+    operation_id: str,
+    summary: str,
+    description: str,
+    *,
+    asked: tuple[str, str, dict[str, Any]],
+    answered: tuple[str, str, dict[str, Any]],
+) -> Schema:
+    """A question about quotes: its request and answer are a component with an example each."""
+    request, name, example = asked
+    answer, words, excerpt = answered
+    return {
+        "operationId": operation_id,
+        "tags": ["quotes"],
+        "summary": summary,
+        "description": description,
+        "parameters": [component("parameters", "X-Request-ID")],
+        "requestBody": {
+            "required": True,
+            "description": "The question. At most 1 MiB.",
+            "content": {
+                JSON: {
+                    "schema": schema(request),
+                    "examples": {name: {"summary": summary, "value": example}},
+                }
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "The answer. It is not kept.",
+                "headers": header_references("Cache-Control", "Server-Timing"),
+                "content": {
+                    JSON: {
+                        "schema": schema(answer),
+                        "examples": {name: {"summary": words, "value": excerpt}},
+                    }
+                },
+            },
+            **problem_references(*REFUSALS, "named-quote-not-kept"),
+        },
+    }

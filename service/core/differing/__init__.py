@@ -1,0 +1,1 @@
+"""Why two amounts differ: two quotes, or a quote and what happened. All parts add up exactly."""

@@ -1,0 +1,125 @@
+"""Commands about quotes: why two differ, what an invoice says of one, and many at once."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from service.core.answer.difference import QuoteDifference
+from service.tables.catalog import Form
+from service.tables.difference import print_difference
+
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
+
+CatalogDirectory = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog-dir",
+        envvar="RUNQUOTE_CATALOG_DIR",
+        help="Folder of later editions of the catalog.",
+    ),
+]
+PriceBook = Annotated[
+    Path | None,
+    typer.Option(envvar="RUNQUOTE_PRICE_BOOK", help="Directory of negotiated rates."),
+]
+FormOption = Annotated[
+    Form, typer.Option("--format", "-f", help="Table, the bytes of the API, or JSON in lines.")
+]
+
+
+def diff(
+    before: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="A request, or a quote as it was answered.")
+    ],
+    after: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Argument(help="The other one. Without it, the first one by another edition."),
+    ] = None,
+    form: FormOption = Form.TABLE,
+    *,
+    before_catalog: Annotated[
+        str | None, typer.Option(help="Edition that quotes the first.", metavar="EDITION")
+    ] = None,
+    after_catalog: Annotated[
+        str | None, typer.Option(help="Edition that quotes the other.", metavar="EDITION")
+    ] = None,
+    catalog_dir: CatalogDirectory = None,
+    price_book: PriceBook = None,
+) -> None:
+    """Say why two quotes differ, in parts that add up to the cent, as POST /quote/diff."""
+    first = before.read()
+    second = first if after is None else after.read()
+    kept: dict[str, bytes] = {}
+    try:
+        sides = {
+            "before": side_of(first, before_catalog, kept),
+            "after": side_of(second, after_catalog, kept),
+        }
+        body = _asked(json.dumps(sides).encode(), _diff, kept, catalog_dir, price_book)
+    except Exception as error:  # noqa: BLE001
+        raise _failed(error) from None
+    if _is_printed(body, form):
+        return
+    print_difference(out, msgspec.json.decode(body, type=QuoteDifference))
+
+
+async def _diff(body: bytes, quoting: Any) -> bytes:
+    from service.api.refusing.decoding import decoded  # noqa: PLC0415
+    from service.core.request.about_quotes.difference import DifferenceRequest  # noqa: PLC0415
+    from service.quoted.difference import difference_of  # noqa: PLC0415
+
+    return await difference_of(decoded(body, asked=DifferenceRequest), quoting)
+
+
+def side_of(said: bytes, catalog: str | None, kept: dict[str, bytes]) -> dict[str, Any]:
+    """A quote as a question names it. `kept` gets the answers that are named by their ids."""
+    document = json.loads(said)
+    edition = {} if catalog is None else {"catalog": catalog}
+    if isinstance(document, dict) and "bases" in document and "id" in document:
+        kept[document["id"]] = said
+        return {"kind": "quote", "id": document["id"], **edition}
+    return {"kind": "request", "request": document, **edition}
+
+
+def _asked(
+    body: bytes,
+    ask: Callable[[bytes, Any], Awaitable[bytes]],
+    kept: dict[str, bytes],
+    catalog_dir: Path | None,
+    price_book: Path | None,
+) -> bytes:
+    """The answer to a question about quotes, without a server."""
+    from service.editions.shelf import Sources, stocked_shelf  # noqa: PLC0415
+    from service.local import quoting_over  # noqa: PLC0415
+
+    shelf = stocked_shelf(Sources(folder=catalog_dir, book=price_book))
+    quoting = quoting_over(shelf, kept=kept)
+
+    async def asked() -> bytes:
+        return await ask(body, quoting)
+
+    return asyncio.run(asked())
+
+
+def _failed(error: Exception) -> typer.Exit:
+    """Print what is wrong on standard error."""
+    from service.api.refusing.problems import explain  # noqa: PLC0415
+
+    err.print(explain(error), style="red", markup=False, highlight=False)
+    return typer.Exit(2)
+
+
+def _is_printed(body: bytes, form: Form) -> bool:
+    """Print an answer as JSON, unless it is wanted as tables."""
+    if form is Form.TABLE:
+        return False
+    sys.stdout.buffer.write(body if form is Form.JSON else msgspec.json.format(body) + b"\n")
+    return True
