@@ -52,6 +52,8 @@ LABEL org.opencontainers.image.title="runquote" \
 
 COPY --from=build /opt/runquote /opt/runquote
 
+# It listens for other machines, so it starts with keys (RUNQUOTE_KEYS_FILE) or where RUNQUOTE_OPEN=1 says
+# that anybody may ask.
 ENV PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1 \
@@ -65,7 +67,9 @@ STOPSIGNAL SIGTERM
 
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["/opt/runquote/bin/python", "-I", "-c", "import http.client, os, sys\n\
-service = http.client.HTTPConnection('127.0.0.1', int(os.environ['RUNQUOTE_PORT']), timeout=2)\n\
+host = os.environ['RUNQUOTE_HOST']\n\
+host = {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host)\n\
+service = http.client.HTTPConnection(host, int(os.environ['RUNQUOTE_PORT']), timeout=2)\n\
 service.request('GET', '/livez')\n\
 sys.exit(service.getresponse().status != 200)"]
 

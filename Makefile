@@ -124,7 +124,7 @@ format: $(VENV)/dev.stamp ## let ruff lay out the code and mend what it can
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## resolve the dependencies anew and lock them by hash
 	$(LOCK) --upgrade --output-file requirements/run.txt pyproject.toml
-	$(LOCK) --upgrade --output-file requirements/build.txt --group build
+	$(LOCK) --upgrade --output-file requirements/build.txt --group build --constraint requirements/run.txt
 	$(LOCK) --upgrade --output-file requirements/dev.txt pyproject.toml --group dev \
 		--constraint requirements/run.txt --constraint requirements/build.txt
 	$(LOCK) --upgrade --output-file requirements/peers.txt --group peers

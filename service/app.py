@@ -10,7 +10,13 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.types import ASGIApp
+from msgspec import Struct
 
+from service.access.quotas import Quotas
+from service.access.ring import KeyRing
+from service.access.shared_counts import SharedCounts
+from service.api.admitting.admission import Admission
+from service.api.admitting.hosts import Hosts
 from service.api.http.about_quotes import ABOUT_QUOTES, about_route
 from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
@@ -55,6 +61,7 @@ def build_app(
     metrics = Metrics() if metrics is None else metrics
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
     copies = Copies()
+    access = access_of(settings, metrics)
     cache = QuoteCache(
         memory_bytes=settings.cache_memory_bytes,
         url=settings.redis_url or None,
@@ -85,7 +92,12 @@ def build_app(
         observe=lambda outcome, reason: metrics.catalog_looks.labels(outcome, reason).inc(),
         changed=lambda standing: metrics.stands(standing, engine),
     )
-    lifecycle.reload = watch.look_at_once
+
+    def reload() -> None:
+        watch.look_at_once()
+        access.look_at_once()
+
+    lifecycle.reload = reload
     metrics.stands(shelf.standing, engine)
 
     @asynccontextmanager
@@ -101,10 +113,12 @@ def build_app(
         try:
             warm_up(engine=engine, catalog=shelf.current.catalog, memo=memo)
             watch.start()
+            access.start()
             await cache.start()
             yield
         finally:
             await watch.stop()
+            await access.stop()
             if quoting.apart is not None:
                 await quoting.apart.pool.stop()
             await cache.close()
@@ -134,7 +148,13 @@ def build_app(
             *(kept_route(asked) for asked in HANDLED.values() if asked is not QUOTES),
             *catalog_routes(shelf),
             *document_routes(),
-            *operation_routes(shelf=shelf, metrics=metrics, engine=engine, lifecycle=lifecycle),
+            *operation_routes(
+                shelf=shelf,
+                metrics=metrics,
+                engine=engine,
+                lifecycle=lifecycle,
+                has_metrics=settings.metrics_port is None,
+            ),
         ],
         dependencies={"quoting": Provide(lambda: quoting, sync_to_thread=False)},
         exception_handlers=exception_handlers(metrics),
@@ -151,7 +171,51 @@ def build_app(
         by_id=plainly_kept(quoting),
         request_log=request_log,
         cors=Cors(tuple(settings.cors_origins.split())),
+        admission=access.admission,
     )
+
+
+class Access(Struct, frozen=True):
+    """Who may ask: the decision, and what it rests on."""
+
+    admission: Admission
+    quotas: Quotas
+    ring: KeyRing | None
+
+    def start(self) -> None:
+        """Begin to look whether the keys change."""
+        if self.ring is not None:
+            self.ring.start()
+
+    def look_at_once(self) -> None:
+        """Look now whether they have changed."""
+        if self.ring is not None:
+            self.ring.look_at_once()
+
+    async def stop(self) -> None:
+        """Look no more, and close connections."""
+        if self.ring is not None:
+            await self.ring.stop()
+        await self.quotas.close()
+
+
+def access_of(settings: Settings, metrics: Metrics) -> Access:
+    """Keys, quotas and hosts, as the settings say. Raises `KeyFileError`."""
+    ring = None
+    if settings.keys_file:
+        ring = KeyRing(Path(settings.keys_file), refused=metrics.access.keys_refused)
+    shared = None
+    if settings.redis_url and (settings.quota_cpu_s or ring is not None):
+        shared = SharedCounts(settings.redis_url, timeout_s=settings.redis_timeout_s)
+    quotas = Quotas(observe=metrics.access.charged, shared=shared)
+    admission = Admission(
+        ring=ring,
+        quotas=quotas,
+        cpu_s_per_minute=settings.quota_cpu_s,
+        hosts=Hosts(tuple(settings.allowed_hosts.split())),
+        metrics_token=settings.metrics_token,
+    )
+    return Access(admission, quotas, ring)
 
 
 def apart_of(settings: Settings) -> Apart:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from service import __version__
+from service.access.command import keys_app
 from service.accuracy_cli import accuracy
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
+app.add_typer(keys_app, name="keys")
 app.command()(accuracy)
 app.command()(plan)
 app.command()(diff)
@@ -75,6 +77,7 @@ def version_option(
 def serve() -> None:
     """Serve quotes over HTTP; the RUNQUOTE_* environment variables say how."""
     _hear_signals_while_starting()
+    from service.access.keys import KeyFileError  # noqa: PLC0415
     from service.cache import InvalidRedisAddress  # noqa: PLC0415
     from service.catalog_files import CatalogError  # noqa: PLC0415
     from service.serving.process import serve as run  # noqa: PLC0415 - loads the web stack
@@ -82,7 +85,7 @@ def serve() -> None:
 
     try:
         run(load_settings(os.environ))
-    except (SettingsError, InvalidRedisAddress, CatalogError, *NO_FOLDER) as error:
+    except (SettingsError, InvalidRedisAddress, KeyFileError, CatalogError, *NO_FOLDER) as error:
         fail(str(error), status=2)
 
 

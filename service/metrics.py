@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -14,6 +14,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from service.access.quotas import Outcome
 from service.cache import REASONS, BreakerState, Operation, Reason, Result, Tier
 from service.computing.lanes import Lane
 from service.core.answer import EngineStamp
@@ -96,6 +97,42 @@ class ServerCounts:
         self.connections = Gauge(
             "runquote_server_connections", "Open connections.", registry=registry
         )
+
+
+class AccessCounts:
+    """Counts what is taken from quotas, and shows whether the file of keys is refused."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._charges = Counter(
+            "runquote_quota_charges",
+            "Charges to quotas of callers, by outcome; uncounted: Redis did not count, and the "
+            "request went through.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._units = Counter(
+            "runquote_quota_charged_cpu_milliseconds",
+            "Milliseconds of estimated CPU in these charges, by outcome.",
+            ("outcome",),
+            registry=registry,
+        )
+        for outcome in get_args(Outcome):
+            self._charges.labels(outcome)
+            self._units.labels(outcome)
+        self._refused = Gauge(
+            "runquote_keys_refused",
+            "1 while the file of keys cannot be used, and the keys from before it hold.",
+            registry=registry,
+        )
+
+    def charged(self, outcome: Outcome, units: int) -> None:
+        """Count a charge."""
+        self._charges.labels(outcome).inc()
+        self._units.labels(outcome).inc(units)
+
+    def keys_refused(self, *, is_refused: bool) -> None:
+        """Show whether the file of keys can be used."""
+        self._refused.set(is_refused)
 
 
 class MemoCollector(Collector):
@@ -247,6 +284,7 @@ class Metrics:
         )
         self.cache = CacheCounts(self.registry)
         self.server = ServerCounts(self.registry)
+        self.access = AccessCounts(self.registry)
         self.cache_memory_bytes = Gauge(
             "runquote_cache_memory_bytes",
             "What the in-memory cache holds.",

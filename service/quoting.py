@@ -16,6 +16,7 @@ from prometheus_client import Counter
 from service.answering import AnyQuestion, Request, kind_of, question_of
 from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
+from service.caller import CALLER, owned, spend
 from service.computing.flights import SharedLook, SingleFlight, unless_gone
 from service.computing.heap import Heap
 from service.computing.kinds import QUOTES, Handled, Tally, estimated_cpu_s, handled
@@ -162,7 +163,7 @@ class Quoting:
         """The same, if only Redis has the answer, which it is asked for where that pays."""
         if not known.is_dear:
             return None
-        kept = (await self._look_ups.run(known.id, lambda: self.cache.get_shared(known.id))).body
+        kept = (await self._look(known.id)).body
         return None if kept is None else self.issued(known, kept, "redis")
 
     def posed(self, request: Request, edition: Edition) -> Posed:
@@ -212,10 +213,10 @@ class Quoting:
         if body is not None:
             return self.issued(known, body, "memory")
         if not known.is_dear:
+            await spend(seconds)
             found = await self._computed(posed, seconds)
         else:
-            flight = self._flights.run(posed.id, lambda: self._shared_or_computed(posed, seconds))
-            found = await unless_gone(flight, leaves)
+            found = await unless_gone(self._dear(posed, seconds), leaves)
         return self.issued(known, found.body, found.origin)
 
     async def in_turn(self, compute: Callable[[], bytes], *, seconds: float) -> bytes:
@@ -254,10 +255,28 @@ class Quoting:
         body = self.cache.get_memory(id)
         if body is not None:
             return Answer(body, "memory")
-        found = await self._look_ups.run(id, lambda: self.cache.get_shared(id))
+        found = await self._look(id)
         if found.origin == "unasked":
             raise CacheUnavailable(id)
         return found
+
+    async def _look(self, id: str) -> Answer:
+        """What Redis has for this caller, looked for once for all who ask at the same time."""
+        return await self._look_ups.run(owned(id), lambda: self.cache.get_shared(id))
+
+    async def _dear(self, posed: Posed, seconds: float) -> Found:
+        """An answer that is worth a look into Redis, computed once for all who wait for it.
+
+        Each of them has it from its own account, unless it is in Redis.
+        """
+        if CALLER.get().account is not None:
+            shared = await self._look(posed.id)
+            if shared.body is not None:
+                return Found(shared.body, "redis")
+            await spend(seconds)
+        return await self._flights.run(
+            owned(posed.id), lambda: self._shared_or_computed(posed, seconds)
+        )
 
     async def _shared_or_computed(self, posed: Posed, seconds: float) -> Found:
         """The answer that another process has computed, or else our own."""
@@ -332,4 +351,5 @@ def spelling(asked: Handled, body: bytes, *, mark: str) -> str:
 
     The same bytes may be a request of one kind and no request of another.
     """
-    return sha256(b"%b\n%b\n%b" % (asked.kind.name.encode(), mark.encode(), body)).hexdigest()
+    digest = sha256(b"%b\n%b\n%b" % (asked.kind.name.encode(), mark.encode(), body))
+    return owned(digest.hexdigest())

@@ -1,6 +1,7 @@
 """The environment, read once at start into one frozen value. A mistake stops the start."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -10,7 +11,7 @@ from service.cache import InvalidRedisAddress, redis_address
 from service.core.draws.memo import DEFAULT_MAX_BYTES as MEMO_MAX_BYTES
 
 PREFIX = "RUNQUOTE_"
-SECRETS = frozenset({"cache_key"})
+SECRETS = frozenset({"cache_key", "metrics_token"})
 
 Port: TypeAlias = Annotated[int, Meta(ge=0, le=65535)]
 
@@ -129,6 +130,49 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "empty means none.",
         ),
     ] = ""
+    keys_file: Annotated[
+        str,
+        Meta(
+            description="File of callers' keys, made by `runquote keys new`; empty means that "
+            "nobody needs one."
+        ),
+    ] = ""
+    open: Annotated[
+        bool,
+        Meta(
+            description="Whether anybody may ask who reaches an address that is not loopback; "
+            "without keys, such a start is refused unless this is 1."
+        ),
+    ] = False
+    quota_cpu_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1e6,
+            description="CPU seconds of quotes that one caller may ask for in a minute, unless its "
+            "key says otherwise; 0 is no quota. A caller without a key is an address.",
+        ),
+    ] = 0.0
+    allowed_hosts: Annotated[
+        str,
+        Meta(
+            pattern=r"^([^\s,]+( [^\s,]+)*)?$(?!\n)",
+            max_length=4096,
+            description="Hosts that this service answers to, with spaces between them, such as "
+            "`quotes.example:8443 *.example`; empty means all.",
+        ),
+    ] = ""
+    metrics_port: Annotated[
+        Port | None,
+        Meta(description="Port where metrics are read, and then nowhere else; unset means `port`."),
+    ] = None
+    metrics_token: Annotated[
+        str,
+        Meta(
+            pattern=r"^(.{16,})?$",
+            description="Bearer token that metrics are read with on `port`; 16 characters or more.",
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Lowest level that is logged."),
@@ -170,7 +214,29 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
             mistakes.append(f"{variable}={shown(name, text)!r}: {error}")
     if mistakes:
         raise SettingsError("\n".join(mistakes))
-    return Settings(**values)
+    settings = Settings(**values)
+    _check_open(settings)
+    return settings
+
+
+def _check_open(settings: Settings) -> None:
+    """Refuse a service that anybody may ask without anybody having said so."""
+    if settings.open or settings.keys_file or is_loopback(settings.host):
+        return
+    raise SettingsError(
+        f"RUNQUOTE_HOST={settings.host!r} is reached from other machines, and nobody needs a key: "
+        "set RUNQUOTE_OPEN=1 if that is meant, or RUNQUOTE_KEYS_FILE to a file of keys"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address. A name other than localhost may be anything."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def shown(name: str, text: str) -> str:

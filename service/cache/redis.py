@@ -28,6 +28,7 @@ from service.cache.envelope import (
 from service.cache.key import redis_key
 from service.cache.observing import BreakerState, CacheObserver, Operation, Result
 from service.cache.servers import Servers, Unanswered
+from service.caller import SEPARATOR
 
 PATIENCE_S: Final = 1.0
 """How long one wait for a server may take where no request waits: for a map, a master, a store."""
@@ -169,7 +170,7 @@ class RedisTier:
     def _offer_copy(self, content_id: str, value: bytes) -> None:
         frame = self._envelopes.frame_in(value)
         if frame is not None and self._offer is not None:
-            self._offer(content_id, frame)
+            self._offer(content_id.partition(SEPARATOR)[0], frame)
 
     async def _put(self, content_id: str, body: bytes) -> Result:
         key = redis_key(content_id)

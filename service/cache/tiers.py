@@ -1,7 +1,8 @@
 """The quote cache: memory first, then Redis if there is one.
 
 Keys are content ids: digests over everything that decides the bytes. So a hit has the bytes that a
-miss would have computed. Nothing is ever invalidated, and expiry only frees room.
+miss would have computed. Nothing is ever invalidated, and expiry only frees room. Where callers
+have keys, each has answers of its own: `owned` adds the caller of the request to every key.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from service.cache.key import is_content_id
 from service.cache.memory import MemoryTier
 from service.cache.observing import UNTOLD, BreakerState, CacheObserver, Unobserved
 from service.cache.redis import Offer, RedisTier
+from service.caller import owned
 
 DEFAULT_MEMORY_BYTES: Final = 64 * 1024**2
 MAX_MEMORY_BYTES: Final = 2**40
@@ -123,7 +125,7 @@ class QuoteCache:
 
     def get_memory(self, key: str) -> bytes | None:
         """The bytes that this process has under `key`, without waiting for anything."""
-        body = self._memory.get(key)
+        body = self._memory.get(owned(key))
         self._observer.observe("memory", "get", "miss" if body is None else "hit")
         return body
 
@@ -133,10 +135,11 @@ class QuoteCache:
             return Answer(None, "nowhere")
         if self._redis is None:
             return Answer(None, "unasked")
-        result, body = await self._redis.get(key)
+        place = owned(key)
+        result, body = await self._redis.get(place)
         if body is None:
             return Answer(None, "unasked" if result in UNTOLD else "nowhere")
-        self._put_memory(key, body)
+        self._put_memory(place, body)
         return Answer(body, "redis")
 
     async def get(self, key: str) -> Answer:
@@ -146,9 +149,10 @@ class QuoteCache:
 
     def put_nowait(self, key: str, body: bytes, *, share: bool = True) -> None:
         """Keep `body` under `key`: at once in memory, and soon in Redis unless `share` is False."""
-        self._put_memory(key, body)
+        place = owned(key)
+        self._put_memory(place, body)
         if share and self._redis is not None:
-            self._put_soon(self._redis, key, body)
+            self._put_soon(self._redis, place, body)
 
     async def put(self, key: str, body: bytes, *, share: bool = True) -> None:
         """The same as `put_nowait`, under the name that goes with `get`. It does not wait."""

@@ -3,8 +3,11 @@
 The server is uvicorn and not Granian, because its protocol and its end can be guarded.
 """
 
+from typing import Any
+
 import uvicorn
 
+from service.api.http.operations import metrics_app
 from service.app import build_app
 from service.lifecycle import Lifecycle
 from service.logs import configure_logs, request_log
@@ -29,15 +32,36 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
         limits = Limits(connections=settings.connections_max, request_s=settings.body_timeout_s)
     state = GuardState(within_open_files(limits), metrics.server)
     metrics.server.connections.set_function(lambda: float(len(state.connections)))
-    config = uvicorn.Config(
-        build_app(
-            settings,
-            lifecycle=lifecycle,
-            metrics=metrics,
-            request_log=request_log(writer, level=settings.log_level, form=settings.log_format),
-        ),
+    app = build_app(
+        settings,
+        lifecycle=lifecycle,
+        metrics=metrics,
+        request_log=request_log(writer, level=settings.log_level, form=settings.log_format),
+    )
+    config = config_of(settings, app, port=settings.port)
+    beside = None
+    if settings.metrics_port is not None:
+        beside = config_of(settings, metrics_app(metrics), port=settings.metrics_port)
+    server = GuardedServer(
+        config,
+        state=state,
+        lifecycle=lifecycle,
+        drain_s=settings.drain_s,
+        loop_lag=metrics.loop_lag,
+        beside=beside,
+    )
+    try:
+        server.run()
+    finally:
+        writer.close()
+
+
+def config_of(settings: Settings, app: Any, *, port: int) -> uvicorn.Config:
+    """How uvicorn serves an application: guarded, and with nothing of its own."""
+    return uvicorn.Config(
+        app,
         host=settings.host,
-        port=settings.port,
+        port=port,
         loop="uvloop",
         http=GuardedProtocol,
         ws="none",
@@ -48,14 +72,3 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
     )
-    server = GuardedServer(
-        config,
-        state=state,
-        lifecycle=lifecycle,
-        drain_s=settings.drain_s,
-        loop_lag=metrics.loop_lag,
-    )
-    try:
-        server.run()
-    finally:
-        writer.close()

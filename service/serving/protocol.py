@@ -16,6 +16,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.api.admitting.hosts import is_host
 from service.api.refusing.errors import (
     AddressTooLong,
     BodyTimeout,
@@ -295,6 +296,8 @@ class GuardedProtocol(HttpToolsProtocol):
         name = self.headers[-1][0]
         if name == b"host":
             self._hosts += 1
+            if not is_host(value):
+                self._stop(Refused("unreadable-request", "the Host header names no host"))
         elif name == b"expect" and value.lower() != CONTINUE:
             self._stop(UnmetExpectation())
         elif name == b"transfer-encoding" and value.strip().lower() != CHUNKED:
@@ -309,6 +312,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._stop(UnknownVersion())
         if self._hosts > 1 or (version == "1.1" and not self._hosts):
             self._stop(Refused("unreadable-request", "a request has one Host header"))
+        if not self.url.startswith((b"/", b"*")):
+            self._check_authority()
         if version == "1.0":
             self.expect_100_continue = False  # RFC 9110, 10.1.1
             if any(name == b"transfer-encoding" for name, _ in self.headers):
@@ -323,6 +328,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._begun = True
         if self.server_state.draining:
             self.cycle.keep_alive = False
+
+    def _check_authority(self) -> None:
+        """Refuse an address that names another host than Host does (RFC 9112, 3.2.2)."""
+        authority = self.url.partition(b"//")[2].partition(b"/")[0]
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if hosts and authority.lower() != hosts[0].lower():
+            self._stop(Refused("unreadable-request", "the address names another host than Host"))
 
     def on_body(self, body: bytes) -> None:
         """Hand a part of a body over, or drop it if the answer did not wait for it."""

@@ -18,6 +18,7 @@ from prometheus_client import Histogram
 
 from service.lifecycle import Lifecycle
 from service.serving.guard import GuardState
+from service.serving.protocol import GuardedProtocol
 
 log = structlog.get_logger("runquote")
 
@@ -49,6 +50,7 @@ class GuardedServer(uvicorn.Server):
         lifecycle: Lifecycle,
         drain_s: float,
         loop_lag: Histogram,
+        beside: uvicorn.Config | None = None,
     ) -> None:
         super().__init__(config)
         self.server_state: GuardState = state
@@ -56,6 +58,8 @@ class GuardedServer(uvicorn.Server):
         self._drain_s = drain_s
         self._loop_lag = loop_lag
         self._ticked_at: float | None = None
+        self._beside = beside
+        """Another application, on a listener of its own."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that no more is taken, take what has come, finish it, and end with status 0.
@@ -90,11 +94,27 @@ class GuardedServer(uvicorn.Server):
         """Begin to listen. From now on a SIGHUP asks for the catalog to be read again."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hung_up)
         await super().startup(sockets)
+        if self._beside is not None and not self.should_exit:
+            await self._listen_beside(self._beside)
         size = self.server_state.limits.send_buffer_bytes
         with contextlib.ExitStack() as stack:
             for one in self._listeners(stack):
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
         leave_to_the_process()
+
+    async def _listen_beside(self, config: uvicorn.Config) -> None:
+        """Serve another application within the same limits."""
+        config.load()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: GuardedProtocol(config, self.server_state, {}, loop),
+            host=config.host,
+            port=config.port,
+            backlog=config.backlog,
+        )
+        self.servers.append(server)
+        port = server.sockets[0].getsockname()[1]
+        log.info("metrics listener", host=config.host, port=port)
 
     def _hung_up(self) -> None:
         """A SIGHUP asks for the catalog to be read again."""

@@ -1,5 +1,6 @@
 """The compose file: one that Compose reads, with services that can do little beyond their work."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -12,7 +13,12 @@ from typing import Any
 import pytest
 import redis
 import yaml
+from limits import RateLimitItemPerMinute
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.asyncio import Redis
 
+from service.access.shared_counts import SharedCounts
+from service.cache.clients import OneServer
 from service.settings import load_settings
 from tests.deploy.programs import COMPOSE_FILE, PROMETHEUS_CONFIG, run
 from tests.redis_server import server_binary
@@ -94,12 +100,14 @@ def test_quotes_do_not_wait_for_the_cache(project):
 def test_the_service_takes_the_settings_it_is_given(project):
     settings = load_settings(project["services"]["quotes"]["environment"])
     assert settings.redis_url == f"redis://runquote:{PASSWORD}@redis:6379/0"
+    assert settings.open or settings.keys_file
 
 
 def test_prometheus_scrapes_the_service_where_it_listens(project):
     scrapes = yaml.safe_load(PROMETHEUS_CONFIG.read_text())["scrape_configs"]
     targets = {each["job_name"]: each["static_configs"][0]["targets"] for each in scrapes}
-    assert targets["runquote"] == ["quotes:8000"]
+    settings = load_settings(project["services"]["quotes"]["environment"])
+    assert targets["runquote"] == [f"quotes:{settings.metrics_port}"]
     assert project["services"]["quotes"]["ports"][0]["target"] == 8000
 
 
@@ -107,6 +115,24 @@ def test_the_cache_lets_the_service_keep_and_find_its_quotes(cache):
     assert cache.set(KEY, b"bytes", ex=60)
     assert cache.get(KEY) == b"bytes"
     assert cache.execute_command("GETRANGE", KEY, 0, 0) == b"b"
+
+
+async def counted(path: str) -> list[bool]:
+    """Whether two charges of 600 fit into a quota of 1,000, counted as the service counts."""
+    counts = SharedCounts("redis://127.0.0.1:1", timeout_s=10.0)
+    server = Redis(unix_socket_path=path, username="runquote", password=PASSWORD, protocol=2)
+    client = counts._scripts._client
+    assert isinstance(client, OneServer)
+    client._redis = server
+    limiter = SlidingWindowCounterRateLimiter(counts)
+    came = [await limiter.hit(RateLimitItemPerMinute(1000), "a", cost=600) for _ in range(2)]
+    await counts.get_sliding_window("a", 60)
+    await counts.close()
+    return came
+
+
+def test_the_cache_lets_the_service_count(cache):
+    assert asyncio.run(counted(cache.connection_pool.connection_kwargs["path"])) == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from service.api.contract.flat_answers import with_flat_answers
 from service.api.contract.ids import name_schemas, refer_to_names
 from service.api.contract.open_answers import with_open_answers
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
-from service.api.contract.paths import headers, paths, request_headers, responses
+from service.api.contract.paths import headers, paths, request_headers, responses, security_schemes
 from service.api.contract.shared_schemas import reference, shared
 from service.api.refusing.problems import Problem
 from service.api.schemas import Schema, components_of
@@ -63,6 +63,8 @@ and the same bytes, on every replica and every day.
   and round nothing.
 * `options.currency` asks for euros, pounds, yen, yuan or rupees. The rate of exchange is a dated
   figure whose range is in the intervals. Members whose names have `usd` in them stay in dollars.
+* Where the operator gives out keys, an answer is read with the key that asked for it. Where there
+  are quotas, `RateLimit` says what is left of the minute, in milliseconds of estimated CPU.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 if there is an `ETag`.
 * Members may be added to answers, and values to what `x-extensible-enum` lists. Requests stay
   strict."""
@@ -97,6 +99,7 @@ def build_document() -> Schema:
             "parameters": request_headers(),
             "headers": headers(),
             "responses": responses(),
+            "securitySchemes": security_schemes(),
         },
     }
 

@@ -18,15 +18,18 @@ from service.api.refusing.errors import (
     EntryNotFound,
     HeadTimeout,
     HeadTooLarge,
+    KeyRequired,
     MethodNotAllowed,
     NotAcceptable,
     Overloaded,
     PayloadTooLarge,
+    QuotaUsedUp,
     QuoteNotKept,
     Refused,
     UnknownVersion,
     UnmetExpectation,
     UnsupportedMediaType,
+    WrongHost,
 )
 from service.api.refusing.problems import render
 from service.core.answer import EngineStamp
@@ -678,6 +681,9 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "head-too-large": HeadTooLarge(head_bytes=65536, fields=100),
     "draining": Draining(),
     "http-version": UnknownVersion(),
+    "key-required": KeyRequired("the request has no key"),
+    "quota-exceeded": QuotaUsedUp(retry_after_s=12),
+    "misdirected-request": WrongHost(),
 }
 
 

@@ -58,6 +58,11 @@ ALIKE: Final = (UNKNOWN_NAMES - {"unknown-accelerator"}) | {
 
 The contract shows none of them, and none that has no `errors`. Their own pages show each."""
 
+KEY: Final = "key"
+PROBES: Final = frozenset({"getLiveness", "getReadiness"})
+OF_A_CALLER: Final = ("key-required", "quota-exceeded")
+OF_A_SCRAPER: Final = ("key-required",)
+
 UNKNOWN_VALUE: Final = " A value that no row has is refused with the nearest ones."
 NAMES: Final = tuple(slug for slug, kind in KINDS.items() if kind.status == 422)
 
@@ -79,7 +84,42 @@ REFUSALS: Final = (
 
 
 def paths() -> dict[str, Schema]:
-    """All paths."""
+    """All paths, with the refusals of callers on those that may take a key."""
+    return {
+        path: {method: admitted(operation) for method, operation in operations.items()}
+        for path, operations in unadmitted_paths().items()
+    }
+
+
+def admitted(operation: Schema) -> Schema:
+    """An operation with how a caller may be refused before it, unless anybody may ask for it."""
+    (tag,) = operation["tags"]
+    if tag == "documents" or operation["operationId"] in PROBES:
+        return operation
+    refusals = problem_references(*(OF_A_SCRAPER if tag == "operations" else OF_A_CALLER))
+    told = {**operation["responses"], **refusals}
+    return {
+        **operation,
+        "security": [{}, {KEY: []}],
+        "responses": {status: told[status] for status in sorted(told)},
+    }
+
+
+def security_schemes() -> dict[str, Schema]:
+    """How a caller says who it is."""
+    return {
+        KEY: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A key that the operator has made by `runquote keys new`. A service "
+            "without keys asks for none. With keys, an answer is read with the key that asked for "
+            "it, and with no other.",
+        }
+    }
+
+
+def unadmitted_paths() -> dict[str, Schema]:
+    """All paths, as anybody may ask for them."""
     return {
         "/quote": {"post": create_quote()},
         "/quote/{id}": {"get": get_quote()},
@@ -560,6 +600,17 @@ def headers() -> dict[str, Schema]:
         "Allow": header("The methods that this address takes.", text),
         "Accept": header("The media type that this operation reads.", text),
         "Retry-After": header("Seconds to wait.", {"type": "integer", "minimum": 0}),
+        "WWW-Authenticate": header("How a key is sent (RFC 6750).", text),
+        "RateLimit-Policy": header(
+            "The caller's quota, as draft-ietf-httpapi-ratelimit-headers has it: `q` milliseconds "
+            "of estimated CPU in `w` seconds. On every answer to a caller with a quota.",
+            text,
+        ),
+        "RateLimit": header(
+            "What is left of the quota: `r` milliseconds, for `t` seconds at least. It is left out "
+            "while the Redis that counts for all replicas does not answer.",
+            text,
+        ),
     }
 
 
@@ -568,7 +619,13 @@ def header(description: str, shape: Schema) -> Schema:
     return {"description": description, "schema": shape}
 
 
-HEADERS_OF_STATUS: Final = {405: ("Allow",), 415: ("Accept",), 503: ("Retry-After",)}
+HEADERS_OF_STATUS: Final = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    415: ("Accept",),
+    429: ("Retry-After", "RateLimit-Policy", "RateLimit"),
+    503: ("Retry-After",),
+}
 
 
 def responses() -> dict[str, Schema]:
@@ -595,6 +652,7 @@ def responses() -> dict[str, Schema]:
             response_name((slug,)): problem_response((slug,))
             for slug in (
                 *EVERYWHERE,
+                *OF_A_CALLER,
                 "body-timeout",
                 "base-quote-not-kept",
                 "payload-too-large",

@@ -6,11 +6,11 @@ from service.api.http.repeats import Headers
 
 ANY: Final = "*"
 PREFLIGHT_MAX_AGE_S: Final = 600
-SENT: Final = b"content-type, content-encoding, if-none-match, x-request-id"
+SENT: Final = b"authorization, content-type, content-encoding, if-none-match, x-request-id"
 """Headers that such a page may send."""
 READ: Final = (
-    b"allow, content-location, etag, link, retry-after, runquote-prices, server-timing, "
-    b"x-request-id"
+    b"allow, content-location, etag, link, ratelimit, ratelimit-policy, retry-after, "
+    b"runquote-prices, server-timing, www-authenticate, x-request-id"
 )
 """Headers that such a page may read."""
 

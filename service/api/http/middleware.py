@@ -25,6 +25,8 @@ from litestar.types import (
     Send,
 )
 
+from service.access.account import QuotaAccount
+from service.api.admitting.admission import Admission
 from service.api.http.by_id import names_a_quote_plainly
 from service.api.http.cors import Cors
 from service.api.http.encodings import (
@@ -37,6 +39,7 @@ from service.api.http.encodings import (
 from service.api.http.repeats import VARY, Headers, Plain, Repeats, plain_request, replayed
 from service.api.refusing.errors import Draining, Refused
 from service.api.refusing.problems import KINDS, send_problem
+from service.caller import CALLER, QuotaExceeded
 from service.logs import RequestLog
 from service.metrics import Metrics
 
@@ -54,6 +57,7 @@ NO_ANSWER: Final = 499
 """The status that is counted and logged where a client has left before its answer."""
 REQUESTED_METHOD: Final = b"access-control-request-method"
 BODILESS: Final = (b"content-length", b"content-type")
+NO_PAGE: Final = b"default-src 'none'; frame-ancestors 'none'"
 
 
 QUOTE: Final = "/quote"
@@ -77,8 +81,10 @@ class Edge:
         by_id: ASGIApp | None = None,
         request_log: RequestLog | None = None,
         cors: Cors | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self.app = app
+        self._admission = admission if admission is not None and admission.is_needed else None
         self._cors = Cors(()) if cors is None else cors
         self.metrics = metrics
         self._copies = Copies() if copies is None else copies
@@ -94,15 +100,45 @@ class Edge:
         start = perf_counter()
         self.metrics.requests_in_progress += 1
         try:
-            plain = plain_request(scope) if scope["path"] == QUOTE and self._repeats else None
-            if plain is None:
-                await self._exchange(scope, receive, send, start)
-                return
-            message: Any = await receive()  # the server bounds how long this may take
-            if not await self._repeat(plain, message, scope, send, start):
-                await self._exchange(scope, replayed(message, receive), send, start)
+            if self._admission is None:
+                await self._answer(scope, receive, send, start)
+            else:
+                await self._admit(self._admission, scope, receive, send, start)
         finally:
             self.metrics.requests_in_progress -= 1
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, send: Send, start: float) -> None:
+        """Answer a request that is let in."""
+        plain = plain_request(scope) if scope["path"] == QUOTE and self._repeats else None
+        if plain is None:
+            await self._exchange(scope, receive, send, start)
+            return
+        message: Any = await receive()  # the server bounds how long this may take
+        if not await self._repeat(plain, message, scope, send, start):
+            await self._exchange(scope, replayed(message, receive), send, start)
+
+    async def _admit(
+        self, admission: Admission, scope: HTTPScope, receive: Receive, send: Send, start: float
+    ) -> None:
+        """Find out who asks, charge the request, and answer it, or refuse it."""
+        token = None
+        try:
+            caller = admission.caller_of(
+                method=scope["method"],
+                path=scope["path"],
+                headers=list(scope["headers"]),
+                client=client_of(scope),
+            )
+            token = CALLER.set(caller)
+            if isinstance(caller.account, QuotaAccount):
+                await caller.account.enter()
+        except (Refused, QuotaExceeded) as refusal:
+            await self._exchange(scope, receive, send, start, refusal=refusal)
+        else:
+            await self._answer(scope, receive, send, start)
+        finally:
+            if token is not None:
+                CALLER.reset(token)
 
     async def _repeat(
         self, plain: Plain, message: HTTPReceiveMessage, scope: HTTPScope, send: Send, start: float
@@ -115,6 +151,7 @@ class Edge:
         issued, headers, body = answer
         request_id = request_id_of(plain.request_id)
         headers += common_headers(request_id) + self._cors.of_answer(plain.origin)
+        headers += account_headers()
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
         noted = {"quote": issued.id, "cache": issued.origin}
@@ -122,14 +159,25 @@ class Edge:
         self._observe(done, scope, start)
         return True
 
-    async def _exchange(self, scope: HTTPScope, receive: Receive, send: Send, start: float) -> None:
-        """Let the application answer."""
+    async def _exchange(
+        self,
+        scope: HTTPScope,
+        receive: Receive,
+        send: Send,
+        start: float,
+        *,
+        refusal: Exception | None = None,
+    ) -> None:
+        """Let the application answer, or answer with a refusal."""
         exchange = Exchange(scope, send, self._copies, self._cors)
         app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         if names_a_quote_plainly(scope):
             app = self._by_id
         try:
-            await app(exchange.scope, receive, exchange.send)
+            if refusal is not None:
+                await send_problem(refusal, exchange.scope, exchange.send, metrics=self.metrics)
+            else:
+                await app(exchange.scope, receive, exchange.send)
         except asyncio.CancelledError:
             # The time for a shutdown is over, and the server waits no longer for this answer.
             if not exchange.started:
@@ -162,6 +210,7 @@ class Edge:
                 "queue_ms": round(queued_s * 1000, 3),
                 "duration_ms": round(duration_s * 1000, 3),
                 "bytes_out": done.bytes_out,
+                **caller_noted(),
                 **done.noted,
             }
         )
@@ -242,6 +291,7 @@ class Exchange:
         if self.method == "OPTIONS":
             headers = self._options(headers)
         headers += common_headers(self.request_id) + self._cors.of_answer(self._origin)
+        headers += account_headers() + guarding_headers(headers)
         await self._send({**start, "status": self.status, "headers": headers})
         return body
 
@@ -300,7 +350,27 @@ def common_headers(request_id: str) -> Headers:
     return [
         (b"x-request-id", request_id.encode("latin-1")),
         (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
     ]
+
+
+def guarding_headers(headers: Headers) -> Headers:
+    """What keeps an answer from being used as a page or in one, unless it says so itself."""
+    if any(name == b"content-security-policy" for name, _ in headers):
+        return []
+    return [(b"content-security-policy", NO_PAGE)]
+
+
+def account_headers() -> Headers:
+    """The quota of the caller, and what is left of it."""
+    account = CALLER.get().account
+    return account.fields() if isinstance(account, QuotaAccount) else []
+
+
+def caller_noted() -> dict[str, str]:
+    """The name of the caller's key, if it has one."""
+    name = CALLER.get().name
+    return {"caller": name} if name else {}
 
 
 def matches(if_none_match: str, etag: str) -> bool:

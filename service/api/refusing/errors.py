@@ -295,3 +295,29 @@ def summary_of(faults: Sequence[Fault]) -> str:
         return faults[0].detail
     more = " or more" if len(faults) >= MOST_FAULTS else ""
     return f"{len(faults)} errors{more}, the first: {faults[0].detail}"
+
+
+class KeyRequired(Refused):
+    """A request has no key, or one that is not known"""
+
+    def __init__(self, detail: str, *, sent: bool = False) -> None:
+        challenge = 'Bearer realm="runquote"' + (', error="invalid_token"' if sent else "")
+        super().__init__("key-required", detail, headers={"WWW-Authenticate": challenge})
+
+
+class QuotaUsedUp(Refused):
+    """A caller has asked for more than it may in a minute"""
+
+    def __init__(self, *, retry_after_s: int) -> None:
+        super().__init__(
+            "quota-exceeded",
+            f"the quota of this minute is used up; there is room in {retry_after_s} seconds",
+            headers={"Retry-After": str(retry_after_s)},
+        )
+
+
+class WrongHost(Refused):
+    """The request is meant for another host"""
+
+    def __init__(self) -> None:
+        super().__init__("misdirected-request", "this service does not answer to that Host")

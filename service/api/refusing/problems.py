@@ -23,10 +23,12 @@ from service.api.refusing.errors import (
     Fault,
     MethodNotAllowed,
     Overloaded,
+    QuotaUsedUp,
     Refused,
     summary_of,
 )
 from service.cache import CacheUnavailable
+from service.caller import QuotaExceeded
 from service.computing.lanes import Busy
 from service.core.catalog import errors as domain
 from service.core.catalog.errors import NotQuotable, QuoteError, UnknownName
@@ -245,6 +247,31 @@ EDGE: Final = (
         ),
     ),
     Kind(
+        slug="key-required",
+        status=401,
+        title="The request has no key that is known here",
+        meaning="This service answers to callers with a key. The header `Authorization` is "
+        "missing, or its key is not known, or not any more.",
+        remedy="Send `Authorization: Bearer` and the key that the operator gave you.",
+    ),
+    Kind(
+        slug="misdirected-request",
+        status=421,
+        title="The request is meant for another host",
+        meaning="The operator has listed the names that this service answers to, and the `Host` "
+        "of the request is none of them.",
+        remedy="Ask by a name that the operator has listed in RUNQUOTE_ALLOWED_HOSTS.",
+    ),
+    Kind(
+        slug="quota-exceeded",
+        status=429,
+        title="The quota is used up",
+        meaning="A caller may ask for so much work in a minute. A request costs a millisecond of "
+        "it, and a quote the CPU time that it is estimated to take.",
+        remedy="Wait as long as the `Retry-After` header says. `RateLimit` says after each answer "
+        "how much is left. What was quoted before costs a millisecond again.",
+    ),
+    Kind(
         slug="not-found",
         status=404,
         title="There is nothing at this address",
@@ -424,6 +451,7 @@ BEFORE_ANY_OPERATION: Final = frozenset(
         "head-timeout",
         "head-too-large",
         "http-version",
+        "misdirected-request",
         "not-found",
         "unreadable-request",
     )
@@ -445,10 +473,8 @@ def refusal_of(error: Exception) -> Refused:
     """The refusal for an error. An unforeseen error is a 500."""
     if isinstance(error, Refused):
         return error
-    if isinstance(error, Busy):
-        return Overloaded(error.detail, retry_after_s=error.retry_after_s)
-    if isinstance(error, CacheUnavailable):
-        return CacheAway(error.id)
+    if isinstance(error, Busy | QuotaExceeded | CacheUnavailable):
+        return refusal_of_now(error)
     if isinstance(error, QuoteError):
         error = NotQuotable((error,))
     if isinstance(error, NotQuotable):
@@ -459,6 +485,15 @@ def refusal_of(error: Exception) -> Refused:
     if isinstance(error, HTTPException) and error.status_code < 500:
         return refusal_of_litestar(error)
     return Refused("internal-error", "an unforeseen error; it is in the log of the service")
+
+
+def refusal_of_now(error: Busy | QuotaExceeded | CacheUnavailable) -> Refused:
+    """The refusal for what may be answered a little later."""
+    if isinstance(error, Busy):
+        return Overloaded(error.detail, retry_after_s=error.retry_after_s)
+    if isinstance(error, QuotaExceeded):
+        return QuotaUsedUp(retry_after_s=error.retry_after_s)
+    return CacheAway(error.id)
 
 
 def refusal_of_litestar(error: HTTPException) -> Refused:

@@ -1,0 +1,1 @@
+"""Who is let in: the one place where a request is admitted."""
