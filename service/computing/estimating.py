@@ -22,11 +22,11 @@ from service.core.request.claim import ClaimedRuns, ClaimRequest
 from service.core.request.request import Cluster, QuoteRequest, Run, Stage
 from service.core.request.work import (
     Disaggregated,
-    Finetuning,
     Generation,
     Losses,
     Pretraining,
     Reinforcement,
+    Tuning,
     Work,
 )
 from service.core.serving.lengths import token_lengths_of
@@ -109,7 +109,7 @@ DECIDES_A_STEP: Final = (
     "placement",
 )
 """Members of work on which the layouts of a step depend."""
-Training: TypeAlias = Pretraining | Finetuning | Reinforcement
+Training: TypeAlias = Pretraining | Tuning | Reinforcement
 
 
 def seconds_of(counts: Parts) -> float:
@@ -199,7 +199,7 @@ def _count_search(counts: Parts, work: Training, cluster: Cluster, catalog: Cata
         counts.combinations += (COUNTS_OF_SPLIT if splits else 1) * combinations / 1000
 
 
-def _splits(work: Work) -> bool:
+def _splits(work: Work | Training) -> bool:
     """Whether a split of the devices is chosen."""
     if not isinstance(work, Reinforcement):
         return False

@@ -44,10 +44,13 @@ from service.core.request.request import (
 from service.core.request.wire import Interval
 from service.core.request.work import (
     Compute,
+    Distillation,
     Finetuning,
     ParametersModel,
+    Preference,
     Pretraining,
     Reinforcement,
+    RewardModelling,
 )
 
 CENTS: Final = 100.0
@@ -238,6 +241,9 @@ CHECKED: Final[Mapping[type[Struct], Mapping[str, Check]]] = {
         ),
     },
     Finetuning: {"mfu": MFU_CHECK},
+    Preference: {"mfu": MFU_CHECK},
+    RewardModelling: {"mfu": MFU_CHECK},
+    Distillation: {"mfu": MFU_CHECK},
     Reinforcement: {"mfu": MFU_CHECK},
     ParametersModel: {"total": PARAMETERS, "active": PARAMETERS},
     Storage: {"usd_per_gigabyte_month": Check("usd_per_gigabyte_month", PER_GIGABYTE)},

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.core.answer import UnpricedBill, UnpricedLine
-from service.core.stages.finetuning import padding_of_sequences
+from service.core.stages.tuning.stage import padding_of_sequences
 from tests.worlds import answer, embedded, told
 
 SMALL = {"kind": "preset", "id": "llama-3.1-8b"}
@@ -304,6 +304,15 @@ def test_reference_and_reward_passes_cost_time():
     plain = hours(LEARNING | {"reference_model": False})
     assert hours(LEARNING) > plain
     assert hours(LEARNING | {"reference_model": False, "reward_model": SMALL}) > plain
+
+
+def test_a_critic_of_the_size_of_the_policy_values_and_learns_as_it_does():
+    stage, _ = stage_of(LEARNING | {"critic": SMALL, "epochs_per_step": 2})
+    phase = {name: estimate.central for name, estimate in stage.phases.items()}
+    assert phase["values"] == pytest.approx(phase["log_probabilities"])
+    assert phase["critic_update"] == pytest.approx(phase["update"])
+    without = hours(LEARNING | {"epochs_per_step": 2})
+    assert hours(LEARNING | {"critic": SMALL, "epochs_per_step": 2}) > without
 
 
 def test_steps_that_share_a_rollout_share_its_tail():

@@ -14,7 +14,7 @@ from service.core.stages.reinforcement.formulas import (
     forward_seconds,
     generation_devices,
     off_policy_step,
-    reward_passes,
+    passes_of,
     run_device_hours,
     seconds_per_step,
     stepped,
@@ -26,7 +26,7 @@ from service.core.stages.reinforcement.formulas import (
 )
 
 seconds = st.floats(0.0, 1e6)
-phases = st.builds(StepPhases, *[seconds] * 8)
+phases = st.builds(StepPhases, *[seconds] * len(StepPhases._fields))
 
 
 @given(phases=phases)
@@ -69,7 +69,9 @@ def test_a_step_side_by_side_takes_its_slower_side_and_new_weights():
         log_probabilities=10.0,
         reference=4.0,
         reward=2.0,
+        values=0.0,
         update=30.0,
+        critic_update=0.0,
         weight_transfer=3.0,
         fixed=6.0,
     )
@@ -155,7 +157,7 @@ def test_a_reward_model_costs_passes_by_its_active_parameters():
             Transformer(layers=layers, hidden_size=512, heads=8, ffn_size=1024, vocab_size=8)
         )
 
-    passes = reward_passes(reward=dense(4), policy=dense(2))
+    passes = passes_of(model=dense(4), policy=dense(2))
     layer = 4 * 512 * 512 + 3 * 512 * 1024 + 2 * 512
     beside = 2 * 8 * 512 + 512
     assert passes == pytest.approx((4 * layer + beside) / (2 * layer + beside))

@@ -499,6 +499,65 @@ REQUESTS: Final = (
             "cluster": {"accelerator": "nvidia-h200-sxm-141gb", "devices": 64},
         },
     ),
+    Example(
+        name="preferences-a-judge-and-a-student",
+        summary="DPO, a reward model, PPO with a critic, and a smaller model that learns from it",
+        request={
+            "run": {
+                "name": "Preferences, and a student",
+                "stages": [
+                    {
+                        "name": "preferences",
+                        "work": {
+                            "kind": "preference",
+                            "model": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "data": {
+                                "kind": "examples",
+                                "examples": 60000,
+                                "mean_tokens": 500,
+                                "epochs": 3,
+                            },
+                            "loss": "dpo",
+                        },
+                    },
+                    {
+                        "name": "judge",
+                        "work": {
+                            "kind": "reward_modelling",
+                            "model": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "method": {"kind": "lora"},
+                            "data": {"kind": "examples", "examples": 60000, "mean_tokens": 500},
+                        },
+                    },
+                    {
+                        "name": "ppo",
+                        "after": ["preferences", "judge"],
+                        "work": {
+                            "kind": "reinforcement",
+                            "model": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "reward_model": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "critic": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "steps": 200,
+                            "prompts_per_step": 256,
+                            "samples_per_prompt": 1,
+                            "responses": {"mean_tokens": 400, "most_tokens": 1024},
+                        },
+                    },
+                    {
+                        "name": "student",
+                        "after": ["ppo"],
+                        "work": {
+                            "kind": "distillation",
+                            "model": {"kind": "preset", "id": "llama-3.2-1b"},
+                            "teacher": {"kind": "preset", "id": "llama-3.1-8b"},
+                            "data": {"kind": "tokens", "tokens": 2e9},
+                        },
+                    },
+                ],
+            },
+            "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 16},
+        },
+    ),
 )
 
 R1_CLAIM: Final = Example(

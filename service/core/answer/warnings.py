@@ -42,6 +42,7 @@ WarningCode: TypeAlias = Literal[
     "measured_elsewhere",
     "memory_tight",
     "rank_above_matrix",
+    "unmeasured_loss",
     "market_price_used",
     "network_unknown",
     "offer_too_small",
@@ -202,6 +203,11 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "needs it.",
         "Ask them, or name an offer or a seller that does.",
         once_a_member=True,
+    ),
+    "unmeasured_loss": WarningKind(
+        "note",
+        "No published run with this loss tells its time. Its FLOP are counted; the range is wide.",
+        "Give `mfu`, or known hours, if you have measured a step.",
     ),
     "rank_above_matrix": WarningKind(
         "check",

@@ -71,6 +71,8 @@ AttentionKernel: TypeAlias = Literal["unfused", "flash_1", "flash_2", "flash_3",
 """How attention scores are computed: through memory, or by a generation of fused kernels."""
 LossKernel: TypeAlias = Literal["unfused", "fused", "chunked"]
 """How the loss is computed: on logits with copies of them, in their place, or slice by slice."""
+PreferenceLoss: TypeAlias = Literal["dpo", "ipo", "orpo", "simpo", "kto"]
+"""How a model learns from answers that are preferred."""
 ServingPrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8", "int4", "nvfp4"]
 """The format of the weights of a model that generates."""
 CachePrecision: TypeAlias = Literal["bf16", "fp16", "fp8", "int8"]

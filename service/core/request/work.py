@@ -15,6 +15,7 @@ from service.core.figures.vocabulary import (
     FrameworkName,
     LossKernel,
     OptimizerName,
+    PreferenceLoss,
     ServingEngine,
     ServingPrecision,
     TrainingPrecision,
@@ -248,13 +249,8 @@ TuningMethod: TypeAlias = FullTuning | FrozenTuning | LoraTuning | QloraTuning
 Batching: TypeAlias = Literal["packed", "padded"]
 
 
-class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_only=True):
-    """Tuning a model on examples. Memory, layout and step time follow from the method.
-
-    `packed` examples nearly fill their sequences. A `padded` example takes a whole one. The wasted
-    tokens are `padding_share`; if it is not given, it is assumed or computed. `framework`,
-    `compile` and `attention_kernel` are as in pre-training.
-    """
+class Tuning(Losses, frozen=True, kw_only=True):
+    """What all ways of tuning a model on examples have in common."""
 
     model: Model
     data: TuningData
@@ -272,6 +268,48 @@ class Finetuning(Losses, tag_field="kind", tag="finetuning", frozen=True, kw_onl
     attention_kernel: AttentionKernel | UnsetType = UNSET
     loss_kernel: LossKernel | UnsetType = UNSET
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
+
+
+class Finetuning(Tuning, tag_field="kind", tag="finetuning", frozen=True, kw_only=True):
+    """Tuning a model on examples. Memory, layout and step time follow from the method.
+
+    `packed` examples nearly fill their sequences. A `padded` example takes a whole one. The wasted
+    tokens are `padding_share`; if it is not given, it is assumed or computed. `framework`,
+    `compile` and `attention_kernel` are as in pre-training.
+    """
+
+
+class Preference(Tuning, tag_field="kind", tag="preference", frozen=True, kw_only=True):
+    """Tuning on preferences: answers that people like better than others, as in DPO.
+
+    An example is a prompt with two answers, and `mean_tokens` those of the prompt with one of them:
+    both run through the model. Under `kto`, an example has one answer. A batch counts the tokens
+    of all answers.
+
+    `dpo`, `ipo` and `kto` compare the model with a frozen copy of itself, which runs forward beside
+    it. With `reference_pass` false, what the copy says was computed before and is at hand.
+    """
+
+    loss: PreferenceLoss = "dpo"
+    reference_pass: bool = True
+
+
+class RewardModelling(Tuning, tag_field="kind", tag="reward_modelling", frozen=True, kw_only=True):
+    """Training a model that judges answers, on pairs of them.
+
+    An example is a prompt with two answers, and `mean_tokens` those of the prompt with one of them.
+    The model gives one number an answer, so that no logits are computed.
+    """
+
+
+class Distillation(Tuning, tag_field="kind", tag="distillation", frozen=True, kw_only=True):
+    """Training a model to say what a teacher says. The teacher runs forward on the same devices.
+
+    If the teacher's answers were written before, that is a stage of generation, and this one
+    is fine-tuning.
+    """
+
+    teacher: Model
 
 
 class Responses(Wire, frozen=True, kw_only=True):
@@ -358,7 +396,8 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     `updates_per_step` mini-batches, `epochs_per_step` times. `steps_per_rollout` steps share one
     rollout: all their responses are written first. By default a rollout has one step, or as many
     as give every device enough to write at once, up to 16 updates. Without `reward_model`,
-    rewards follow from rules, on processors that cost nothing here. With
+    rewards follow from rules, on processors that cost nothing here. A `critic`, as PPO has one,
+    values the samples and is trained on them as often as the policy. With
     `rollout_log_probabilities`, the trainer learns from those of the inference engine and does
     not compute them again.
     """
@@ -375,6 +414,7 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     reference_model: bool = True
     rollout_log_probabilities: bool = False
     reward_model: Model | UnsetType = UNSET
+    critic: Model | UnsetType = UNSET
     placement: Placement = field(default_factory=Colocated)
     precision: TrainingPrecision = "bf16"
     serving_precision: ServingPrecision = "bf16"
@@ -389,4 +429,15 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     mfu: Mfu | Interval[Mfu] | UnsetType = UNSET
 
 
-Work: TypeAlias = Metered | Timed | Compute | Pretraining | Finetuning | Generation | Reinforcement
+Work: TypeAlias = (
+    Metered
+    | Timed
+    | Compute
+    | Pretraining
+    | Finetuning
+    | Preference
+    | RewardModelling
+    | Distillation
+    | Generation
+    | Reinforcement
+)

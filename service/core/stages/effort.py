@@ -15,21 +15,24 @@ from service.core.request.names import PlacedStage, placed_stages
 from service.core.request.request import Cluster, QuoteRequest, Stage
 from service.core.request.work import (
     Compute,
+    Distillation,
     Finetuning,
     Generation,
     Metered,
+    Preference,
     Pretraining,
     Reinforcement,
+    RewardModelling,
     Timed,
     Work,
 )
-from service.core.stages.finetuning import finetuning_hours
 from service.core.stages.generation import generation_hours
 from service.core.stages.given import compute_hours, metered_hours, timed_hours
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.pretraining import pretraining_hours
 from service.core.stages.reinforcement.stage import reinforcement_hours
 from service.core.stages.startup import warn_of_startup
+from service.core.stages.tuning.stage import tuning_hours
 
 Handler: TypeAlias = Callable[[StageContext], Hours]
 HANDLERS: Final[Mapping[type[Work], Handler]] = MappingProxyType(
@@ -38,7 +41,10 @@ HANDLERS: Final[Mapping[type[Work], Handler]] = MappingProxyType(
         Timed: timed_hours,
         Compute: compute_hours,
         Pretraining: pretraining_hours,
-        Finetuning: finetuning_hours,
+        Finetuning: tuning_hours,
+        Preference: tuning_hours,
+        RewardModelling: tuning_hours,
+        Distillation: tuning_hours,
         Generation: generation_hours,
         Reinforcement: reinforcement_hours,
     }

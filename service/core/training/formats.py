@@ -178,4 +178,5 @@ class MemoryRecipe(NamedTuple):
     adapters: bool = False  # the trained parameters stand beside those of the model
     weight_bytes: float = 0.0  # of frozen matrices that are kept narrower; 0: as the precision says
     fused_experts: bool = False  # experts keep what enters their activation in the product's format
+    frozen_models: float = 0.0  # weights beside the model that only run forward, in times its own
     unfused_attention: float = 0.0  # share of the scores that stand in memory

@@ -353,6 +353,9 @@ def _states(stage: _Stage, *, shared: _Shard, routed: _Shard, vocabulary: Real) 
         if narrowed:
             narrow = narrowed * (part.params - wide)
             weights = weights + where(zero >= 3, narrow / part.ranks, narrow)
+        if recipe.frozen_models:
+            beside = recipe.frozen_models * weight
+            weights = weights + beside * where(zero >= 3, split, part.params)
         gradients = gradients + where(zero >= 2, split, part.params)
         updated = updated + where(zero >= 1, split, part.params)
     here, layout = 1.0 - stage.layout.optimizer_offload, stage.layout

@@ -9,10 +9,10 @@ from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import ExpertKernels
 from service.core.model.named import NamedModel, named_model
 from service.core.request.layout import LayoutRequest
-from service.core.request.work import Anchor, Finetuning, Pretraining, Reinforcement
+from service.core.request.work import Anchor, Pretraining, Reinforcement, Tuning
 from service.core.training.parallelism import whole_batch
 
-Learning: TypeAlias = Cursor[Pretraining] | Cursor[Finetuning] | Cursor[Reinforcement]
+Learning: TypeAlias = Cursor[Pretraining] | Cursor[Tuning] | Cursor[Reinforcement]
 """Work whose steps are timed here."""
 
 
@@ -21,12 +21,14 @@ class TrainableShare(Struct, frozen=True, kw_only=True):
 
     `adapters` says that no weight of the model itself is trained. The adapters beside them have
     `params_share` times as many parameters. `flop_ratio` is the FLOP of the method over those of
-    the step that the engine times.
+    the step that the engine times. `frozen_models` are weights that stand beside the model and only
+    run forward, as many times as it has itself.
     """
 
     params_share: float = 1.0
     adapters: bool = False
     weight_bytes: float = 0.0
+    frozen_models: float = 0.0
     flop_ratio: Term | None = None
     flop_per_token: Term | None = None
 
@@ -77,7 +79,7 @@ class StepSpec(Struct, frozen=True, kw_only=True):
 
 
 def spec_of(
-    work: Cursor[Pretraining] | Cursor[Finetuning],
+    work: Cursor[Pretraining] | Cursor[Tuning],
     model: NamedModel,
     *,
     trainable: TrainableShare | None = None,

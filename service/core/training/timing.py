@@ -9,7 +9,7 @@ from service.core.cluster.hardware import Hardware
 from service.core.figures.constants import Constants
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import AttentionKernel, Framework, TrainingPrecision
-from service.core.request.work import Finetuning
+from service.core.request.work import Tuning
 from service.core.training.formats import (
     LOSS_BYTES,
     LOSS_OF_FRAMEWORK,
@@ -103,7 +103,7 @@ def framework_of(spec: StepSpec, hardware: Hardware, *, devices: float) -> Frame
     if hardware.device.kind == "tpu":
         return "xla"
     sequences = spec.global_batch_tokens.value / spec.sequence_length.value
-    small = isinstance(said, Finetuning) and devices <= max(1.0, sequences)
+    small = isinstance(said, Tuning) and devices <= max(1.0, sequences)
     return "hf_eager" if small and not spec.cuts_model else "megatron"
 
 
@@ -112,7 +112,7 @@ def _host_ratio_of(spec: StepSpec) -> str:
     said = spec.work.said
     if said.framework is not UNSET:
         return "engine.host_ratio.stated"
-    return f"engine.host_ratio.{'finetuning' if isinstance(said, Finetuning) else 'training'}"
+    return f"engine.host_ratio.{'finetuning' if isinstance(said, Tuning) else 'training'}"
 
 
 def _recipe(hardware: Hardware, spec: StepSpec, framework: Framework) -> Recipe:
@@ -145,6 +145,7 @@ def _memory_recipe(spec: StepSpec, framework: Framework, year: float) -> MemoryR
         trained_share=trainable.params_share,
         adapters=trainable.adapters,
         weight_bytes=trainable.weight_bytes,
+        frozen_models=trainable.frozen_models,
         fused_experts=spec.expert_kernels == "fused",
         unfused_attention=_unfused_attention(said.attention_kernel or None, year),
     )
@@ -161,7 +162,7 @@ def _memory_stack(spec: StepSpec, framework: Framework) -> StackBytes:
     """What the framework keeps. Fine-tuning by a framework that is not said runs on PyTorch."""
     said = spec.work.said
     name: MemoryStack = STACK_OF_FRAMEWORK[framework]
-    if said.framework is UNSET and name != "xla" and isinstance(said, Finetuning):
+    if said.framework is UNSET and name != "xla" and isinstance(said, Tuning):
         name = "pytorch"
     kernel = said.loss_kernel
     if kernel is UNSET and said.framework is not UNSET:

@@ -15,12 +15,12 @@ from service.core.catalog.errors import NotQuotable
 from service.core.cluster.hardware import hardware_of
 from service.core.model.named import named_model
 from service.core.request.request import Cluster
-from service.core.request.work import Finetuning, Generation
+from service.core.request.work import Finetuning, Generation, Tuning
 from service.core.serving.decoding import serving_memory
 from service.core.serving.engines import serving_terms
 from service.core.serving.lengths import token_lengths_of
 from service.core.serving.replicas import PEAK_PRECISION, layout_of, server_of
-from service.core.stages.finetuning import trainable_share
+from service.core.stages.tuning.stage import trainable_share
 from service.core.training.placement import Placed
 from service.core.training.step import Step, step_of
 from service.core.training.step_spec import spec_of
@@ -227,12 +227,12 @@ def step_of_fact(fact: MemoryFact, catalog: Catalog) -> Step | str:
         return f"no request says this: {error}"
 
 
-def _estimated(work: Finetuning, cluster: Cluster, catalog: Catalog) -> Estimate | str:
+def _estimated(work: Tuning, cluster: Cluster, catalog: Catalog) -> Estimate | str:
     step = _step(work, cluster, catalog)
     return step if isinstance(step, str) else _of_step(step)
 
 
-def _step(work: Finetuning, cluster: Cluster, catalog: Catalog) -> Step | str:
+def _step(work: Tuning, cluster: Cluster, catalog: Catalog) -> Step | str:
     argument = Argument(catalog)
     at = argument.at(work, pointer="/work", prefix="stage")
     place = argument.at(cluster, pointer="/cluster", prefix="cluster")

@@ -27,7 +27,9 @@ class StepPhases(NamedTuple):
     log_probabilities: Real  # of the policy that sampled
     reference: Real
     reward: Real
+    values: Real  # of a critic
     update: Real
+    critic_update: Real
     weight_transfer: Real
     fixed: Real  # collecting, rewards by rule, logging, hand-over between engines
 
@@ -73,8 +75,9 @@ def generating_seconds(phases: StepPhases) -> Real:
 
 
 def training_seconds(phases: StepPhases) -> Real:
-    """The work of the trainer on a batch: log-probabilities, reference, reward and update."""
-    return phases.log_probabilities + phases.reference + phases.reward + phases.update
+    """The work of the trainer on a batch: all passes of policy, reference, reward and critic."""
+    judged = phases.log_probabilities + phases.reference + phases.reward + phases.values
+    return judged + phases.update + phases.critic_update
 
 
 def colocated_step(*, phases: StepPhases) -> RlStep:
@@ -251,19 +254,21 @@ def training_pass_seconds(
 
 
 @formula("update_seconds", unit="second")
-def update_seconds(*, training_pass: Real, epochs: Real) -> Real:
-    """Seconds of the update: its passes over the samples.
+def update_seconds(*, training_pass: Real, epochs: Real, passes: float = 1.0) -> Real:
+    """Seconds of an update: its passes over the samples.
 
-        training_pass * epochs
+        training_pass * epochs * passes
+
+    `passes` is what a pass of the model that is updated costs, in passes of the policy.
 
     Source: definition.
     """
-    return training_pass * epochs
+    return training_pass * epochs * passes
 
 
-def reward_passes(*, reward: Architecture, policy: Architecture) -> Real:
-    """One forward pass of the reward model, in passes of the policy: ratio of active parameters."""
-    return params_active(architecture=reward) / params_active(architecture=policy)
+def passes_of(*, model: Architecture, policy: Architecture) -> Real:
+    """One pass of another model, in passes of the policy: the ratio of active parameters."""
+    return params_active(architecture=model) / params_active(architecture=policy)
 
 
 @formula("weight_bytes", unit="byte")
@@ -282,7 +287,7 @@ def stepped(*, side_by_side: bool, **phases: Real) -> RlStep:
     """Seconds of a step from its phases, and the seconds that its devices wait.
 
         generating = prefill + generation
-        training = log_probabilities + reference + reward + update
+        training = log_probabilities + reference + reward + values + update + critic_update
         one after the other: generating + training + weight_transfer + fixed
         side by side: max(generating, training + fixed) + weight_transfer
 

@@ -1,7 +1,7 @@
 """Seconds of the phases of one reinforcement step, from one mini-batch and one rollout."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 from service.core.argument import Cursor, Unknown
 from service.core.figures.ledger import Term
@@ -11,7 +11,7 @@ from service.core.serving.engines import SERVED_WEIGHT_BYTES
 from service.core.stages.reinforcement.formulas import (
     decoding_seconds,
     forward_seconds,
-    reward_passes,
+    passes_of,
     seconds_per_step,
     stepped,
     streaming_seconds,
@@ -61,6 +61,7 @@ def phases_of(
     shared, ahead = rollout.per_step, rollout.ahead
     one_pass = _training_pass(at, stage, update_seconds_once)
     transfer = _weight_transfer(at, stage)
+    judging, valuing = _passes_of(stage, "reward_model"), _passes_of(stage, "critic")
 
     def forward(phase: str, passes: float) -> Term:
         return at.derive(forward_seconds, phase, training_seconds=one_pass, passes=passes)
@@ -84,8 +85,16 @@ def phases_of(
             "log_probabilities", 0.0 if at.said.rollout_log_probabilities else 1.0
         ),
         "reference": forward("reference", 1.0 if at.said.reference_model else 0.0),
-        "reward": forward("reward", _reward_passes(stage)),
+        "reward": forward("reward", judging),
+        "values": forward("values", valuing),
         "update": at.derive(update_seconds, "update", training_pass=one_pass, epochs=stage.epochs),
+        "critic_update": at.derive(
+            update_seconds,
+            "critic_update",
+            training_pass=one_pass,
+            epochs=stage.epochs,
+            passes=valuing,
+        ),
         "weight_transfer": at.derive(
             seconds_per_step, "weight_transfer", seconds=transfer, **shared
         ),
@@ -115,15 +124,15 @@ def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
     )
 
 
-def _reward_passes(stage: RlStage) -> float:
-    """Forward passes of a reward model, in passes of the policy. None if rules judge."""
+def _passes_of(stage: RlStage, member: Literal["reward_model", "critic"]) -> float:
+    """A forward pass of another model, in passes of the policy. None if there is no such model."""
     work = stage.work
-    if not work.states("reward_model"):
+    if not work.states(member):
         return 0.0
-    reward = named_model(work.at("reward_model"))
-    if isinstance(reward, Unknown):
+    model = named_model(work.at(member))
+    if isinstance(model, Unknown):
         work.argument.warn(
-            "contradictory", f"no reward pass: {reward.detail}", pointer=reward.pointer
+            "contradictory", f"no passes of the {member}: {model.detail}", pointer=model.pointer
         )
         return 0.0
-    return float(reward_passes(reward=reward.architecture, policy=stage.policy.architecture))
+    return float(passes_of(model=model.architecture, policy=stage.policy.architecture))

@@ -16,28 +16,31 @@ from service.core.model.adapters import (
 from service.core.model.named import NamedModel, named_model, warn_of_context
 from service.core.request.work import (
     ExampleData,
-    Finetuning,
     FrozenTuning,
     FullTuning,
     LoraTuning,
     QloraTuning,
+    Tuning,
 )
 from service.core.stages.hours import Hours, StageContext
 from service.core.stages.startup import Startup
 from service.core.stages.trained_tokens import hours_of_tokens
+from service.core.stages.tuning.objectives import answers_per_example, objective_of, with_objective
 from service.core.training.step import step_of
 from service.core.training.step_spec import TrainableShare, spec_of
 
 
 @formula("tokens_of_examples", unit="token")
-def tokens_of_examples(*, examples: Real, mean_tokens: Real, epochs: Real) -> Real:
+def tokens_of_examples(
+    *, examples: Real, mean_tokens: Real, epochs: Real, answers_per_example: Real = 1.0
+) -> Real:
     """Tokens that examples have, repeats counted.
 
-        examples * mean_tokens * epochs
+        examples * mean_tokens * epochs * answers_per_example
 
     Source: definition.
     """
-    return examples * mean_tokens * epochs
+    return examples * mean_tokens * epochs * answers_per_example
 
 
 @formula("tokens_processed", unit="token")
@@ -75,9 +78,9 @@ def padding_of_sequences(*, mean_tokens: Real, sequence_length: Real) -> Real:
     return maximum(0.0, minimum(1.0 - mean_tokens / sequence_length, 0.99))
 
 
-def finetuning_hours(context: StageContext) -> Hours:
-    """Device-hours of one attempt at fine-tuning."""
-    work: Cursor[Finetuning] = context.work
+def tuning_hours(context: StageContext) -> Hours:
+    """Device-hours of one attempt at tuning, with all that the loss asks for."""
+    work: Cursor[Tuning] = context.work
     model = named_model(work.at("model"))
     tokens, processed = _tokens(work)
     counted = {
@@ -89,7 +92,10 @@ def finetuning_hours(context: StageContext) -> Hours:
     if isinstance(model, Unknown):
         return Hours(device_hours=model, tokens=counted)
     warn_of_context(work, model, tokens=work.said.sequence_length, member="sequence_length")
-    trainable = trainable_share(work, model)
+    objective = objective_of(work, model)
+    if isinstance(objective, Unknown):
+        return Hours(device_hours=objective, tokens=counted)
+    trainable = with_objective(work, model, trainable_share(work, model), objective)
     outcome = step_of(spec_of(work, model, trainable=trainable), context.cluster, context.devices)
     return hours_of_tokens(
         context,
@@ -106,7 +112,7 @@ def _startup(model: NamedModel, trainable: TrainableShare) -> Startup:
     return Startup(trains=True, model=model, weights_read=1.0, weights_written=written)
 
 
-def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
+def _tokens(work: Cursor[Tuning]) -> tuple[Term, Term]:
     """Tokens of the examples, and the tokens with padding that run through the model."""
     data = work.at("data")
     mean = None
@@ -119,6 +125,7 @@ def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
             examples=data.quantity("examples", unit="count"),
             mean_tokens=mean,
             epochs=data.quantity("epochs", unit="ratio"),
+            **_answers(work),
         )
     else:
         tokens = data.quantity("tokens", unit="token")
@@ -131,7 +138,12 @@ def _tokens(work: Cursor[Finetuning]) -> tuple[Term, Term]:
     return tokens, processed
 
 
-def _warn_of_length(work: Cursor[Finetuning], data: Cursor[ExampleData], mean: Term) -> None:
+def _answers(work: Cursor[Tuning]) -> dict[str, float]:
+    answers = answers_per_example(work)
+    return {} if answers == 1.0 else {"answers_per_example": answers}
+
+
+def _warn_of_length(work: Cursor[Tuning], data: Cursor[ExampleData], mean: Term) -> None:
     length = work.said.sequence_length
     if mean.central > length:
         data.warn(
@@ -142,7 +154,7 @@ def _warn_of_length(work: Cursor[Finetuning], data: Cursor[ExampleData], mean: T
         )
 
 
-def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:
+def _padding_share(work: Cursor[Tuning], *, mean: Term | None) -> Term:
     padded = work.said.batching == "padded" and mean is not None
     if padded and not work.states("padding_share"):
         return work.derive(
@@ -159,7 +171,7 @@ def _padding_share(work: Cursor[Finetuning], *, mean: Term | None) -> Term:
     )
 
 
-def trainable_share(work: Cursor[Finetuning], model: NamedModel) -> TrainableShare:
+def trainable_share(work: Cursor[Tuning], model: NamedModel) -> TrainableShare:
     """The share of the parameters that the method trains, and what that saves."""
     method = work.at("method")
     if isinstance(method.said, FullTuning):

@@ -1,0 +1,1 @@
+"""Device-hours of tuning a model on examples, by whatever loss."""
