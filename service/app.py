@@ -27,6 +27,9 @@ from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
 from service.api.http.quotes import post_route
 from service.api.http.repeats import Repeats
+from service.api.http.sheets.focus import get_focus
+from service.api.http.sheets.parts import get_figure, get_figures, get_lines
+from service.api.http.sheets.verify import verify_route
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
 from service.computing.kinds import HANDLED, QUOTES
@@ -144,7 +147,16 @@ def build_app(
                 )
                 for asked in ABOUT_QUOTES
             ),
+            verify_route(
+                quoting,
+                body_max_bytes=settings.body_max_bytes,
+                body_timeout_s=settings.body_timeout_s,
+            ),
             get_quote,
+            get_focus,
+            get_lines,
+            get_figures,
+            get_figure,
             *(kept_route(asked) for asked in HANDLED.values() if asked is not QUOTES),
             *catalog_routes(shelf),
             *document_routes(),

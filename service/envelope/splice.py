@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
+from service.core.answer.heading import Heading
 from service.core.request.envelope import Envelope
 from service.core.request.request import QuoteRequest
 from service.envelope.calendar import calendar_of
@@ -40,7 +41,15 @@ def additions(
     if envelope.today is not UNSET:
         kept = kept_prices(body)
         added["today"] = today_of(kept, envelope.today, stale_from_days=stale_price_days)
+    heading = heading_of(envelope)
+    if heading != Heading():
+        added["heading"] = heading
     return added
+
+
+def heading_of(envelope: Envelope) -> Heading:
+    """The words of a caller for the sheet."""
+    return Heading(**{name: getattr(envelope, name) for name in Heading.__struct_fields__})
 
 
 def enveloped(

@@ -200,7 +200,8 @@ def test_the_answer_is_the_kept_bytes_with_the_calendar_at_their_end():
 
 def test_each_member_of_the_envelope_adds_something_and_has_a_tag_of_its_own():
     body = kept(stage("a", 400))
-    examples = {"start": "2026-01-20", "today": "2026-01-20"}
+    words = {"title": "A", "buyer": "B", "reference": "C", "note": "D"}
+    examples = {"start": "2026-01-20", "today": "2026-01-20", **words}
     assert set(examples) == set(Envelope.__struct_fields__)
     for name, value in examples.items():
         said = Envelope(**{name: value})

@@ -18,6 +18,7 @@ from service.api.contract.open_answers import with_open_answers
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
 from service.api.contract.paths import headers, paths, request_headers, responses, security_schemes
 from service.api.contract.shared_schemas import reference, shared
+from service.api.contract.sheet_paths import sheet_paths
 from service.api.refusing.problems import Problem
 from service.api.schemas import Schema, components_of
 from service.core.answer import ClaimAnswer, Quote
@@ -25,6 +26,9 @@ from service.core.answer.difference import QuoteDifference
 from service.core.request.about_quotes.difference import DifferenceRequest
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
+from service.sheet.parts import FigureExplained, FigureList, LineList
+from service.sheet.summary import QuoteSummary
+from service.sheet.verifying import FiledQuote, Verification
 
 OPENAPI_VERSION: Final = "3.1.1"
 DIALECT: Final = "https://spec.openapis.org/oas/3.1/dialect/base"
@@ -93,7 +97,7 @@ def build_document() -> Schema:
         "servers": [{"url": "/", "description": "Where this document came from."}],
         "security": [],
         "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
-        "paths": {**paths(), **about_quote_paths()},
+        "paths": {**paths(), **sheet_paths(), **about_quote_paths()},
         "components": {
             "schemas": published_schemas(),
             "parameters": request_headers(),
@@ -113,6 +117,7 @@ def published_schemas() -> dict[str, Schema]:
 def exact_schemas() -> dict[str, Schema]:
     """All schemas, spelled out: our types, pages of rows, and names in requests."""
     rows = [listing.row for listing in CATALOG_LISTS]
+    parts = [QuoteSummary, LineList, FigureList, FigureExplained, FiledQuote, Verification]
     schemas = components_of(
         [
             QuoteRequest,
@@ -121,6 +126,7 @@ def exact_schemas() -> dict[str, Schema]:
             ClaimAnswer,
             DifferenceRequest,
             QuoteDifference,
+            *parts,
             Problem,
             *rows,
         ]
@@ -134,8 +140,21 @@ def exact_schemas() -> dict[str, Schema]:
             "description": "The request as understood: in its canonical form, "
             "with defaults filled in, unordered lists sorted and numbers spelled in one way.",
         }
+    fill_parts(schemas)
     pages = {f"{listing.row.__name__}Page": page_of(listing) for listing in CATALOG_LISTS}
     return {**schemas, **pages, **name_schemas()}
+
+
+def fill_parts(schemas: dict[str, Schema]) -> None:
+    """Name what parts of a quote repeat of it, byte for byte."""
+    figure = reference("Figure")
+    line = schemas["PricedBill"]["properties"]["lines"]["items"]
+    schemas["LineOfABill"]["properties"]["line"] = line
+    explained = schemas["FigureExplained"]["properties"]
+    explained["figure"] = figure
+    explained["inputs"]["additionalProperties"] = figure
+    schemas["FigureList"]["properties"]["figures"]["additionalProperties"] = figure
+    schemas["FiledQuote"]["properties"]["request"] = reference("QuoteRequest")
 
 
 def page_of(listing: CatalogList) -> Schema:

@@ -21,6 +21,7 @@ from service.api.refusing.errors import (
     KeyRequired,
     MethodNotAllowed,
     NotAcceptable,
+    NotExportable,
     Overloaded,
     PayloadTooLarge,
     QuotaUsedUp,
@@ -670,6 +671,9 @@ PROBLEMS: Final[dict[str, Exception]] = {
         "nvidia-h100", listing="/catalog/accelerators", known=Names(SOME_ACCELERATORS)
     ),
     "quote-not-kept": QuoteNotKept(QUOTE_ID),
+    "bill-not-whole": NotExportable(
+        "the owned bill has lines without a price: energy; ask for a partial one"
+    ),
     "claim-not-kept": ClaimNotKept(CLAIM_ID),
     "base-quote-not-kept": BaseQuoteNotKept(asked=QUOTE_ID, pointer="/accounting/base_model/id"),
     "named-quote-not-kept": NamedQuoteNotKept(asked=QUOTE_ID, pointer="/before/id"),

@@ -22,14 +22,25 @@ from service.core.catalog.catalog import (
     Segment,
     Site,
 )
+from service.core.figures.vocabulary import BASES
 from service.core.names.kinds import NameKind
 from service.core.names.names import Names
-from service.core.request.envelope import START_PATTERN
+from service.core.request.envelope import (
+    LONGEST_NOTE,
+    LONGEST_REFERENCE,
+    LONGEST_TITLE,
+    START_PATTERN,
+    TEXT_PATTERN,
+)
+from service.sheet.forms import FORMS, SUMMARY
 
 CURSOR_PATTERN: Final = r"^[0-9a-f]{16}\.[A-Za-z0-9_-]{1,172}$(?!\n)"
 MOST_ROWS: Final = 200
 USUAL_ROWS: Final = 50
 SHOWN_VALUES: Final = 20
+LONGEST_NAME: Final = 128
+LONGEST_FIGURE: Final = 256
+"""Characters of a name in a query."""
 NO_NAMES: Final[Mapping[NameKind, Names]] = {}
 AMOUNT_PATTERN: Final = r"^[0-9]{1,9}(\.[0-9]{1,9})?$(?!\n)"
 
@@ -168,7 +179,23 @@ class Day(Struct, frozen=True, kw_only=True):
         return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
 
 
-Parameter = Choice | Count | Amount | Place | Mark | Day
+class Words(Struct, frozen=True, kw_only=True):
+    """A parameter that takes a text of the caller's own."""
+
+    name: str
+    description: str
+    longest: int
+    pattern: str = TEXT_PATTERN
+
+    def read(self, text: str) -> str | Fault:
+        """The text, or why it is not allowed."""
+        if len(text) <= self.longest and re.search(self.pattern, text):
+            return text
+        detail = f"{self.name} {shown(text)} is no printable text of 1 to {self.longest} characters"
+        return Fault(code="pattern_mismatch", detail=detail, parameter=self.name)
+
+
+Parameter = Choice | Count | Amount | Place | Mark | Day | Words
 
 OF_A_QUOTE: Final[tuple[Parameter, ...]] = (
     Day(
@@ -183,8 +210,68 @@ OF_A_QUOTE: Final[tuple[Parameter, ...]] = (
         "validity and the ages of its prices, as `today` in its request does.",
         pattern=START_PATTERN,
     ),
+    Words(name="title", description="What it is called on its sheet.", longest=LONGEST_TITLE),
+    Words(name="buyer", description="Whom it is for.", longest=LONGEST_TITLE),
+    Words(
+        name="reference",
+        description="A number or a name of your own.",
+        longest=LONGEST_REFERENCE,
+    ),
+    Words(name="note", description="What else stands on the sheet.", longest=LONGEST_NOTE),
 )
 """Members of the envelope of a request that may stand in the address of its quote."""
+AS_JSON: Final = "json"
+OF_A_SHEET: Final[tuple[Parameter, ...]] = (
+    Choice(
+        name="format",
+        description="The form of the quote, for those who cannot send an `Accept`: it goes before "
+        "that header.",
+        values=(AS_JSON, *FORMS),
+        closed=True,
+    ),
+    Choice(
+        name="view",
+        description="How much of the quote: `summary` is a QuoteSummary, as with `Accept: "
+        f"{SUMMARY}`.",
+        values=("full", "summary"),
+        closed=True,
+    ),
+)
+"""What says in which form a quote is wanted."""
+OF_FOCUS: Final[tuple[Parameter, ...]] = (
+    Choice(
+        name="basis",
+        description="Which bill. Left out, it is `rental`.",
+        values=BASES,
+        closed=True,
+    ),
+    Choice(
+        name="version",
+        description="Version of FOCUS: 1.2, as long as nothing is said, or 1.4, which names the "
+        "sellers in other columns.",
+        values=("1.2", "1.4"),
+        closed=True,
+    ),
+    Choice(
+        name="partial",
+        description="`true` leaves out lines without a price, and counts them in "
+        "`x_UnpricedLines`.",
+        values=("true", "false"),
+        closed=True,
+    ),
+)
+OF_LINES: Final[tuple[Parameter, ...]] = (
+    Choice(name="basis", description="Only this bill.", values=BASES, closed=True),
+    Words(name="stage", description="Only lines of this stage.", longest=LONGEST_NAME),
+    Words(name="item", description="Only lines of this item.", longest=LONGEST_NAME),
+)
+OF_FIGURES: Final[tuple[Parameter, ...]] = (
+    Words(
+        name="prefix",
+        description="Only figures whose names begin like this, such as `assumptions/`.",
+        longest=LONGEST_FIGURE,
+    ),
+)
 
 PAGING: Final[tuple[Parameter, ...]] = (
     Count(

@@ -18,15 +18,18 @@ from service.api.contract.open_answers import KNOWN_VALUES
 from service.api.contract.parameters import (
     CATALOG_LISTS,
     OF_A_QUOTE,
+    OF_A_SHEET,
     CatalogList,
     Choice,
     Count,
     Parameter,
     Place,
+    Words,
 )
 from service.api.refusing.problems import DOMAIN, KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema
 from service.core.catalog.errors import UnknownName
+from service.sheet.forms import BY_MEDIA_TYPE, IN_SHORT, XLSX
 
 JSON: Final = "application/json"
 HTML: Final = "text/html"
@@ -176,7 +179,8 @@ def create_quote() -> Schema:
                         "examples": {
                             DEEPSEEK_R1.name: {"summary": SUMMARY, "value": QUOTE_EXCERPT}
                         },
-                    }
+                    },
+                    **in_other_forms(),
                 },
                 "links": {
                     "getQuote": {
@@ -196,6 +200,20 @@ def create_quote() -> Schema:
     }
 
 
+def in_other_forms() -> Schema:
+    """The forms of a quote besides its JSON, by media type."""
+    texts = {
+        form.media_type: {"schema": {"type": "string"}}
+        for form in BY_MEDIA_TYPE.values()
+        if form.media_type.startswith("text/")
+    }
+    return {
+        IN_SHORT.media_type: {"schema": schema("QuoteSummary")},
+        **texts,
+        XLSX: {"schema": {"type": "string", "contentMediaType": XLSX}},
+    }
+
+
 def get_quote() -> Schema:
     """GET /quote/{id}."""
     return {
@@ -203,22 +221,16 @@ def get_quote() -> Schema:
         "tags": ["quotes"],
         "summary": "A quote issued before, while it is kept",
         "parameters": [
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "description": "The quote's `id`.",
-                "schema": {"type": "string", "pattern": "^q_[0-9a-f]{64}$(?!\\n)"},
-                "example": QUOTE_ID,
-            },
-            *map(query_parameter, OF_A_QUOTE),
+            quote_in_path(),
+            *map(query_parameter, (*OF_A_QUOTE, *OF_A_SHEET)),
             *conditional(),
         ],
         "responses": {
             **answer(
-                "The very bytes that were answered when it was issued. A `start` adds the "
+                "The very bytes that were answered when it was issued; or the quote in the form "
+                "that `Accept` or `format` names, made from these bytes alone. A `start` adds the "
                 "calendar, which is no part of what is kept.",
-                {JSON: {"schema": schema("Quote")}},
+                {JSON: {"schema": schema("Quote")}, **in_other_forms()},
                 "Server-Timing",
                 "RunQuote-Prices",
             ),
@@ -226,6 +238,18 @@ def get_quote() -> Schema:
                 "invalid-query", "quote-not-kept", *EVERYWHERE, "cache-unavailable"
             ),
         },
+    }
+
+
+def quote_in_path() -> Schema:
+    """The id of a quote in an address."""
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The quote's `id`.",
+        "schema": {"type": "string", "pattern": "^q_[0-9a-f]{64}$(?!\\n)"},
+        "example": QUOTE_ID,
     }
 
 
@@ -529,6 +553,13 @@ def query_parameter(parameter: Parameter) -> Schema:
     elif isinstance(parameter, Place):
         shape = {"type": "string"}
         description += UNKNOWN_VALUE
+    elif isinstance(parameter, Words):
+        shape = {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": parameter.longest,
+            "pattern": parameter.pattern,
+        }
     else:
         shape = {"type": "string", "pattern": parameter.pattern}
     return {
@@ -641,6 +672,7 @@ def responses() -> dict[str, Schema]:
                 ("unknown-entry",),
                 ("quote-not-kept",),
                 ("claim-not-kept",),
+                ("quote-not-kept", "unknown-entry"),
                 ("unreadable-json",),
                 ("invalid-query",),
                 NAMES,
@@ -655,6 +687,7 @@ def responses() -> dict[str, Schema]:
                 *OF_A_CALLER,
                 "body-timeout",
                 "base-quote-not-kept",
+                "bill-not-whole",
                 "payload-too-large",
                 "unsupported-media-type",
                 "cache-unavailable",

@@ -13,13 +13,14 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from service.api.contract.parameters import OF_A_QUOTE, query_items, read_query
+from service.api.contract.parameters import OF_A_QUOTE, OF_A_SHEET, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts
 from service.api.http.repeats import (
     CACHE_CONTROL,
     FRESHNESS,
     PLAIN_ACCEPT,
 )
+from service.api.http.sheets.forms import form_answer, form_wanted
 from service.api.refusing.errors import NOT_KEPT, QuoteNotKept
 from service.api.refusing.problems import send_problem
 from service.computing.kinds import NO_ENVELOPE, Handled
@@ -29,19 +30,23 @@ from service.quoting import Issued, Quoting, Spelling
 
 QUOTES: Final = "/quote/"
 BY_ID: Final = "/quote/{id}"
+SAY_THE_FORM: Final = frozenset(parameter.name for parameter in OF_A_SHEET)
 PLAIN_PATH: Final = re.compile(r"/quote/(q_[0-9a-f]{64})")
 
 
 @get("/quote/{id:str}")
 async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
-    """A quote issued before, as long as it is kept, with what the address adds to it."""
-    check_accepts(request.headers.get("accept"), JSON)
-    query = read_query(query_items(request.scope["query_string"]), OF_A_QUOTE)
-    envelope = msgspec.convert(query, Envelope)
+    """A quote issued before, as long as it is kept, with what the address adds to it.
+
+    It is the stored JSON, or its sheet in the form that the address or the `Accept` names.
+    """
+    query = read_query(query_items(request.scope["query_string"]), (*OF_A_QUOTE, *OF_A_SHEET))
+    form = form_wanted(request.headers.get("accept"), query)
+    beside = {name: value for name, value in query.items() if name not in SAY_THE_FORM}
     start = perf_counter()
-    issued = await kept_quote(id, envelope, quoting)
+    issued = await kept_quote(id, msgspec.convert(beside, Envelope), quoting)
     request.scope["state"]["noted"].update({"quote": id, "cache": issued.origin})
-    return kept_answer(issued, start=start)
+    return kept_answer(issued, start=start) if form is None else await form_answer(issued, form)
 
 
 def plainly_kept(quoting: Quoting) -> ASGIApp:

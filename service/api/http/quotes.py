@@ -13,13 +13,15 @@ from litestar.types import HTTPScope, Receive, Send
 
 from service.api.http.bodies import CODINGS, coding_of, read_body, unpacked
 from service.api.http.negotiation import JSON, check_accepts, check_content_type
-from service.api.http.repeats import answer_headers
+from service.api.http.repeats import address_of, answer_headers
+from service.api.http.sheets.forms import form_wanted, in_form
 from service.api.refusing.decoding import decoded
 from service.api.refusing.errors import MethodNotAllowed
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone
-from service.computing.kinds import Handled
+from service.computing.kinds import QUOTES, Handled
 from service.quoting import Issued, Quoting
+from service.sheet.forms import Form
 
 ALLOWED: Final = ("POST", "OPTIONS")
 
@@ -38,7 +40,7 @@ def post_route(
             if scope["method"] != "POST":
                 raise MethodNotAllowed(allowed=ALLOWED)  # noqa: TRY301 - refused like the rest
             headers = Headers.from_scope(scope)
-            check_accepts(headers.get("accept"), JSON)
+            form = form_accepted(asked, headers.get("accept"))
             check_content_type(headers.get("content-type"))
             coding = coding_of(headers.get("content-encoding"))
             sent = await read_body(
@@ -70,9 +72,34 @@ def post_route(
             f"decode;dur={(read - start) * 1000:.3f}, "
             f"{issued.origin};dur={(answered - read) * 1000:.3f}"
         )
+        if form is not None:
+            await send_in_form(issued, form, send, timing=timing)
+            return
         await send_issued(issued, send, timing=timing)
 
     return handle
+
+
+def form_accepted(asked: Handled, accept: str | None) -> Form | None:
+    """The form that is accepted. None for JSON: only quotes have others."""
+    if asked is QUOTES:
+        return form_wanted(accept, {})
+    check_accepts(accept, JSON)
+    return None
+
+
+async def send_in_form(issued: Issued, form: Form, send: Send, *, timing: str) -> None:
+    """The sheet of an answer with its headers."""
+    content, said = await in_form(issued, form)
+    headers = [(name.lower().encode(), value.encode()) for name, value in said.items()]
+    headers += [
+        (b"content-type", form.content_type.encode()),
+        (b"content-location", address_of(issued).encode()),
+        (b"content-length", b"%d" % len(content)),
+        (b"server-timing", timing.encode()),
+    ]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content, "more_body": False})
 
 
 async def send_allowed(send: Send) -> None:

@@ -132,6 +132,13 @@ class QuoteNotKept(Refused):
         )
 
 
+class NotExportable(Refused):
+    """The bill has lines without a price, or the quote has no such bill"""
+
+    def __init__(self, words: str) -> None:
+        super().__init__("bill-not-whole", words)
+
+
 class ClaimNotKept(Refused):
     """No judged claim of this id is in the cache"""
 

@@ -298,6 +298,15 @@ EDGE: Final = (
         "same id and the same bytes.",
     ),
     Kind(
+        slug="bill-not-whole",
+        status=409,
+        title="The bill has lines without a price, or the quote has no such bill",
+        meaning="In FOCUS a cost must not be null. A line without a price has none, and zero would "
+        "be untrue, so a bill with such lines is not written as if it were whole.",
+        remedy="Ask for a `basis` that the quote has, add `partial=true` for the lines that have a "
+        "price, or give the price that is missing and post the request again.",
+    ),
+    Kind(
         slug="claim-not-kept",
         status=404,
         title="The judged claim is not kept here, or not any more",

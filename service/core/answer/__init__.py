@@ -56,6 +56,7 @@ from service.core.answer.claim import (
     StageClaim,
     Verdict,
 )
+from service.core.answer.heading import Heading
 from service.core.answer.prices import AgedPrices, DatedPrice, PricesBehind, Today, TodayCaution
 from service.core.answer.quote import (
     CatalogStamp,
@@ -117,6 +118,7 @@ __all__ = [
     "Exclusion",
     "Feasibility",
     "GenerationAnswer",
+    "Heading",
     "Holds",
     "Item",
     "Label",

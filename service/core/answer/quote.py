@@ -14,6 +14,7 @@ from service.core.answer.bills import (
     RateVersusMarket,
 )
 from service.core.answer.calendar import Calendar
+from service.core.answer.heading import Heading
 from service.core.answer.prices import PricesBehind, Today
 from service.core.answer.stages import RunTotals, StageAnswer
 from service.core.answer.warnings import QuoteWarning
@@ -109,5 +110,12 @@ class Quote(Answer, frozen=True, kw_only=True):
         Meta(
             description="Validity and ages of prices on a day, for `today` in the request or in "
             "the address. It is no part of what is kept under the id."
+        ),
+    ] = UNSET
+    heading: Annotated[
+        Heading | UnsetType,
+        Meta(
+            description="`title`, `buyer`, `reference` and `note` of the request or of the "
+            "address. They are no part of what is kept under the id."
         ),
     ] = UNSET

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from service.core.request.wire import Wire
+from service.core.request.wire import UNPRINTABLE, Wire
 
 DAY_OF_ANY_YEAR: Final = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])"
@@ -36,6 +36,26 @@ ReadOn: TypeAlias = Annotated[
         examples=["2026-12-01"],
     ),
 ]
+LONGEST_TITLE: Final = 100
+LONGEST_REFERENCE: Final = 60
+LONGEST_NOTE: Final = 280
+"""Characters. All of a heading must fit into the address of a quote."""
+TEXT_PATTERN: Final = rf"^(?!\s*$)[^{UNPRINTABLE}]+$(?!\n)"
+
+
+def _text(longest: int, what: str) -> Meta:
+    return Meta(
+        min_length=1,
+        max_length=longest,
+        pattern=TEXT_PATTERN,
+        description=f"{what} Printable, at most {longest} characters. It is outside the id.",
+    )
+
+
+Title: TypeAlias = Annotated[str, _text(LONGEST_TITLE, "What the quote is called on its sheet.")]
+Buyer: TypeAlias = Annotated[str, _text(LONGEST_TITLE, "Whom the quote is for.")]
+Reference: TypeAlias = Annotated[str, _text(LONGEST_REFERENCE, "A number or a name of your own.")]
+Note: TypeAlias = Annotated[str, _text(LONGEST_NOTE, "What else stands on the sheet.")]
 
 
 class Envelope(Wire, frozen=True, kw_only=True):
@@ -43,3 +63,7 @@ class Envelope(Wire, frozen=True, kw_only=True):
 
     start: StartDate | UnsetType = UNSET
     today: ReadOn | UnsetType = UNSET
+    title: Title | UnsetType = UNSET
+    buyer: Buyer | UnsetType = UNSET
+    reference: Reference | UnsetType = UNSET
+    note: Note | UnsetType = UNSET

@@ -1,0 +1,1 @@
+"""A bill in the columns of FOCUS."""
