@@ -315,6 +315,20 @@ def test_a_critic_of_the_size_of_the_policy_values_and_learns_as_it_does():
     assert hours(LEARNING | {"critic": SMALL, "epochs_per_step": 2}) > without
 
 
+def test_prompts_that_are_left_out_are_written_and_not_learned_from():
+    """Half of what is written is kept: a batch of twice the prompts, and an update of the same."""
+    one = {"steps_per_rollout": 1}
+    half, _ = stage_of(LEARNING | one | {"kept_share": 0.5})
+    whole, _ = stage_of(LEARNING | one)
+    twice, _ = stage_of(LEARNING | one | {"prompts_per_step": 128})
+    for phase in ("prefill", "generation"):
+        assert half.phases[phase].central == pytest.approx(twice.phases[phase].central)
+    for phase in ("log_probabilities", "reference", "update"):
+        assert half.phases[phase].central == pytest.approx(whole.phases[phase].central)
+    for tokens in ("prompt", "response"):
+        assert half.tokens[tokens].central == pytest.approx(twice.tokens[tokens].central)
+
+
 def test_steps_that_share_a_rollout_share_its_tail():
     assert hours(LEARNING | {"steps_per_rollout": 4}) < hours(LEARNING)
 

@@ -541,6 +541,7 @@ REQUESTS: Final = (
                             "steps": 200,
                             "prompts_per_step": 256,
                             "samples_per_prompt": 1,
+                            "kept_share": 0.8,
                             "responses": {"mean_tokens": 400, "most_tokens": 1024},
                         },
                     },

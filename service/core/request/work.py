@@ -396,7 +396,9 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     `updates_per_step` mini-batches, `epochs_per_step` times. `steps_per_rollout` steps share one
     rollout: all their responses are written first. By default a rollout has one step, or as many
     as give every device enough to write at once, up to 16 updates. Without `reward_model`,
-    rewards follow from rules, on processors that cost nothing here. A `critic`, as PPO has one,
+    rewards follow from rules, on processors that cost nothing here. A `kept_share` below 1 says
+    that more prompts are answered than are learned from, as DAPO leaves out those whose responses
+    are all right or all wrong. A `critic`, as PPO has one,
     values the samples and is trained on them as often as the policy. With
     `rollout_log_probabilities`, the trainer learns from those of the inference engine and does
     not compute them again.
@@ -408,6 +410,7 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     samples_per_prompt: Samples
     prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
     responses: Responses = field(default_factory=Responses)
+    kept_share: KeptShare | Interval[KeptShare] = 1.0
     steps_per_rollout: Few | UnsetType = UNSET
     updates_per_step: Few = 1.0
     epochs_per_step: Epochs | Interval[Epochs] = 1.0

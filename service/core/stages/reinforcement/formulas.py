@@ -55,6 +55,17 @@ def forward_seconds(*, training_seconds: Real, passes: Real) -> Real:
     return training_seconds * passes / TRAINING_PASSES
 
 
+@formula("written_for_step", unit="count")
+def written_for_step(*, learned: Real, kept_share: Real) -> Real:
+    """Prompts or samples that are written for one step, of which a share is learned from.
+
+        learned / kept_share
+
+    Source: dynamic sampling of DAPO (arXiv 2503.14476, section 3.2).
+    """
+    return learned / kept_share
+
+
 @formula("weight_transfer_seconds", unit="second")
 def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
     """Seconds until the generating engines hold the new weights.

@@ -9,6 +9,7 @@ from service.core.stages.losses import held_hours, time_shares
 from service.core.stages.reinforcement.formulas import (
     generating_seconds_of_step,
     run_device_hours,
+    written_for_step,
 )
 from service.core.stages.reinforcement.phases import phases_of, whole_step
 from service.core.stages.reinforcement.split import split_of
@@ -35,7 +36,12 @@ def reinforcement_hours(context: StageContext) -> Hours:
     """Device-hours of one attempt at all steps."""
     work: Cursor[Reinforcement] = context.work
     batch = _batch(work)
-    tokens = tokens_of(work, prompts=batch.prompts, samples=batch.samples, lengths=batch.lengths)
+    tokens = tokens_of(
+        work,
+        prompts=batch.written_prompts,
+        samples=batch.written_samples,
+        lengths=batch.lengths,
+    )
     server = serving_server(context, "serving_precision", batch.lengths)
     if isinstance(server, Unknown):
         return Hours(device_hours=server, tokens=tokens)
@@ -56,13 +62,24 @@ def reinforcement_hours(context: StageContext) -> Hours:
 def _batch(work: Cursor[Reinforcement]) -> StepBatch:
     prompts = work.quantity("prompts_per_step", unit="count")
     per_prompt = work.quantity("samples_per_prompt", unit="count")
+    samples = work.derive(
+        samples_of, "samples_per_step", prompts=prompts, samples_per_prompt=per_prompt
+    )
     return StepBatch(
         prompts=prompts,
-        samples=work.derive(
-            samples_of, "samples_per_step", prompts=prompts, samples_per_prompt=per_prompt
-        ),
+        samples=samples,
+        written_prompts=_written(work, prompts, "prompts_written"),
+        written_samples=_written(work, samples, "samples_written"),
         lengths=token_lengths_of(work),
     )
+
+
+def _written(work: Cursor[Reinforcement], learned: Term, name: str) -> Term:
+    """What is written for what one step learns from: the same, unless some of it is left out."""
+    if work.said.kept_share == 1.0:
+        return learned
+    kept = work.quantity("kept_share", unit="share")
+    return work.derive(written_for_step, name, learned=learned, kept_share=kept)
 
 
 def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]) -> Hours:

@@ -58,10 +58,12 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
 
 class StepBatch(Struct, frozen=True, kw_only=True):
-    """What one step learns from."""
+    """What one step learns from, and how many prompts and samples are written for that."""
 
     prompts: Term
     samples: Term
+    written_prompts: Term
+    written_samples: Term
     lengths: TokenLengths
 
     @property
@@ -94,8 +96,8 @@ class RlStage(Struct, frozen=True, kw_only=True):
 def requests_of(stage: RlStage, split: Split, steps_per_rollout: Term | None) -> RequestBatch:
     """What is written at once: the responses of a rollout, for all batches under way."""
     return RequestBatch(
-        samples=stage.batch.samples,
-        prompts=stage.batch.prompts,
+        samples=stage.batch.written_samples,
+        prompts=stage.batch.written_prompts,
         lengths=stage.batch.lengths,
         batches=max(1.0, split.batches_ahead),
         times=steps_per_rollout,
@@ -155,7 +157,7 @@ def _widened(stage: RlStage, split: Split) -> Term:
     steps = work.derive(
         steps_sharing_rollout,
         member,
-        samples=stage.batch.samples,
+        samples=stage.batch.written_samples,
         devices=split.generating,
         samples_per_device=work.assume("reinforcement.samples_per_device", member=member),
         updates_per_rollout=work.assume("reinforcement.updates_per_rollout", member=member),
