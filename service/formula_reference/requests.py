@@ -85,21 +85,6 @@ MORE_REQUESTS: Final = (
         | {"accounting": {"storage": {"gigabytes": 5000}}},
     ),
     Example(
-        name="lengths-below-a-cap",
-        summary="Reinforcement learning with a mean and a cap, and rollouts shared as we choose",
-        request=one_stage(
-            {
-                "kind": "reinforcement",
-                "model": LLAMA_8B,
-                "steps": 200,
-                "prompts_per_step": 64,
-                "samples_per_prompt": 8,
-                "responses": {"mean_tokens": 1500, "most_tokens": 4096},
-            },
-            cluster=EIGHT_H100,
-        ),
-    ),
-    Example(
         name="spot-of-many",
         summary="Hours measured on demand, on spot capacity of whoever sells it",
         request=one_stage(
