@@ -15,10 +15,10 @@ from rich.console import Console
 from service import __version__
 from service.access.command import keys_app
 from service.accuracy_cli import accuracy
+from service.commands.about_quotes import diff, reconcile
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
-from service.quoted_cli import diff
 from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
 from service.tables.catalog import Form, Rows, list_rows
@@ -39,6 +39,7 @@ app.add_typer(keys_app, name="keys")
 app.command()(accuracy)
 app.command()(plan)
 app.command()(diff)
+app.command()(reconcile)
 catalog_app.command()(refresh)
 catalog_app.command("list")(list_rows)
 

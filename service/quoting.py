@@ -220,7 +220,11 @@ class Quoting:
         return self.issued(known, found.body, found.origin)
 
     async def in_turn(self, compute: Callable[[], bytes], *, seconds: float) -> bytes:
-        """What a function returns that takes about so long, in turn with others. Raises `Busy`."""
+        """What a function returns that takes about so long, in turn with others.
+
+        Raises `Busy` or `QuotaExceeded`.
+        """
+        await spend(seconds)
         return await self._turns.run(compute, seconds=seconds)
 
     def enveloped(self, body: bytes, envelope: Envelope) -> bytes:

@@ -34,7 +34,7 @@ from tests.contract.document import (
 SCHEMAS = document()["components"]["schemas"]
 BESIDE_REFERENCES = {"$ref", "description", "x-default"}
 MOST_BYTES = 300_000
-MOST_BYTES_COMPRESSED = 50_000
+MOST_BYTES_COMPRESSED = 56_000
 INTERVALS = PUBLISHED.parent / "docs" / "intervals.md"
 
 
@@ -129,7 +129,7 @@ def test_links_lead_to_operations_that_exist():
 def request_components() -> set[str]:
     """Every component that a request is made of."""
     found: set[str] = set()
-    open_ = ["QuoteRequest", "ClaimRequest", "DifferenceRequest"]
+    open_ = ["QuoteRequest", "ClaimRequest", "DifferenceRequest", "ReconciliationRequest"]
     while open_:
         name = open_.pop()
         if name not in found:

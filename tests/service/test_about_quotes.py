@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from service.api.contract.about_quotes import DIFFERENCE
+from service.api.contract.about_quotes import DIFFERENCE, RECONCILIATION
 from service.api.contract.examples import DEEPSEEK_R1
 from service.api.refusing.decoding import decoded
 from service.cli import app
@@ -164,3 +164,40 @@ def test_the_command_compares_requests_answers_and_editions_in_80_columns(tmp_pa
     wrong = run(app, ["diff", str(files["before"]), "--after-catalog", "2020-01-01"])
     assert wrong.exit_code == 2
     assert "/after/catalog" in wrong.stderr
+
+
+def test_an_invoice_is_reconciled_with_a_kept_quote_and_by_the_command(service, tmp_path):
+    posted = service.client.post("/quote", json=R1)
+    id = posted.json()["id"]
+    body = RECONCILIATION | {"quote": {"kind": "quote", "id": id}}
+    answer = service.client.post("/reconcile", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["parts"]["rate"] == "52920.00"
+    assert answer.json()["quote"]["id"] == id
+    file, filed = tmp_path / "invoice.json", tmp_path / "quote.json"
+    file.write_text(json.dumps(body))
+    filed.write_bytes(posted.content)
+    run = CliRunner(env={"COLUMNS": "80"}).invoke
+    told = run(app, ["reconcile", str(file), "--quote", str(filed)])
+    assert told.exit_code == 0
+    assert "18.0% above the quote of" in told.output
+    assert max(map(len, told.output.splitlines())) <= 80
+    same = run(app, ["reconcile", str(file), "--quote", str(filed), "-f", "json"])
+    assert same.stdout.encode() == answer.content
+    assert run(app, ["reconcile", str(file)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "pointer"),
+    [
+        ({"quote": {"kind": "quote", "id": ABSENT}}, 409, "/quote/id"),
+        ({"quote": by_request(R1, catalog="2020-01-01")}, 422, "/quote/catalog"),
+        ({"invoice": {"lines": []}}, 422, "/invoice/lines"),
+        ({"happened": {"tokens": -1}}, 422, "/happened/tokens"),
+    ],
+    ids=["id", "edition", "lines", "tokens"],
+)
+def test_a_wrong_invoice_is_refused_where_it_is_wrong(service, change, status, pointer):
+    answer = service.client.post("/reconcile", json=RECONCILIATION | change)
+    assert answer.status_code == status
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]

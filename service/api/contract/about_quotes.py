@@ -7,6 +7,7 @@ from service.api.contract.excerpt import STAND_INS
 from service.api.contract.paths import (
     JSON,
     REFUSALS,
+    admitted,
     component,
     header_references,
     problem_references,
@@ -87,9 +88,69 @@ DIFFERENCE_EXCERPT: Final[dict[str, Any]] = {
 }
 
 
+RECONCILIATION: Final[dict[str, Any]] = {
+    "quote": {"kind": "request", "request": DEEPSEEK_R1.request},
+    "invoice": {
+        "lines": [
+            {
+                "label": "512 H800, 288 hours",
+                "item": "device_rental",
+                "device_hours": 147000,
+                "amount": 346920,
+            }
+        ]
+    },
+    "happened": {"done_share": 1, "lost_hours": 0},
+}
+AS_QUOTED: Final = {
+    "device_hours": 147000.0,
+    "work": 1.0,
+    "productive_device_hours": 147000.0,
+    "goodput": 1.0,
+}
+BEYOND_ALL: Final = {"amount": "346920.00", "position": 1.0, "within": False}
+RECONCILIATION_EXCERPT: Final[dict[str, Any]] = {
+    "engine": STAND_INS["engine"],
+    "quote": {"id": QUOTE_ID, **MADE_BY},
+    "basis": "rental",
+    "invoiced": {"amount": "346920.00", "currency": "USD"},
+    "quoted": {"amount": "294000.00", "currency": "USD"},
+    "interval": {"p10": "294000.00", "p50": "294000.00", "p90": "294000.00"},
+    "difference": {"amount": "52920.00", "currency": "USD"},
+    "difference_share": 0.18,
+    "parts": {
+        **dict.fromkeys(
+            ("speed", "work", "goodput", "other_items", "scope", "tax", "rounding"), "0.00"
+        ),
+        "rate": "52920.00",
+    },
+    "sentence": "the invoice of 346,920.00 USD is 18.0% above the quote of 294,000.00: rate "
+    "+52,920.00",
+    "planned": {"rate": 2.0, **AS_QUOTED},
+    "happened": {"rate": 2.36, **AS_QUOTED},
+    "whole": BEYOND_ALL,
+    "like_for_like": BEYOND_ALL,
+    "method": DIFFERENCE_EXCERPT["method"]["source"],
+    "next_quote": {
+        "kind": "none",
+        "detail": "the run has several stages; reconcile each with a quote and an invoice of its "
+        "own",
+    },
+    "notes": [
+        {
+            "code": "no_losses_in_quote",
+            "detail": "the quote states hours; all time that was lost is beyond it",
+        }
+    ],
+}
+
+
 def about_quote_paths() -> dict[str, Schema]:
     """All paths of questions about quotes."""
-    return {"/quote/diff": {"post": diff_quotes()}}
+    return {
+        "/quote/diff": {"post": admitted(diff_quotes())},
+        "/reconcile": {"post": admitted(reconcile())},
+    }
 
 
 def diff_quotes() -> Schema:
@@ -106,6 +167,19 @@ def diff_quotes() -> Schema:
             "The higher price alone, one basis of three",
             DIFFERENCE_EXCERPT,
         ),
+    )
+
+
+def reconcile() -> Schema:
+    """POST /reconcile."""
+    return question(
+        "createReconciliation",
+        "Say why an invoice differs from its quote",
+        "The difference is split into rate, speed, work done, goodput, other items, scope and tax, "
+        "which add up exactly. The answer says where the invoice and the hours lie in the quote's "
+        "interval, and has the stage's work with the speed that was measured, for the next quote.",
+        asked=("ReconciliationRequest", "an-invoice-18-percent-higher", RECONCILIATION),
+        answered=("Reconciliation", "The rate alone made the difference", RECONCILIATION_EXCERPT),
     )
 
 

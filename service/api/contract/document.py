@@ -23,7 +23,9 @@ from service.api.refusing.problems import Problem
 from service.api.schemas import Schema, components_of
 from service.core.answer import ClaimAnswer, Quote
 from service.core.answer.difference import QuoteDifference
+from service.core.answer.reconciliation import Reconciliation
 from service.core.request.about_quotes.difference import DifferenceRequest
+from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 from service.sheet.parts import FigureExplained, FigureList, LineList
@@ -61,6 +63,8 @@ and the same bytes, on every replica and every day.
   its verdict, and what the best one leaves out.
 * Why two quotes differ is asked at /quote/diff: what price, hours and accounting do to each total,
   in parts that add up exactly.
+* An invoice is compared with its quote at /reconcile: rate, speed, work done, goodput, scope and
+  tax, and the measured speed for the next quote.
 * A refusal is a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings. Each line is rounded half to even, once: to the minor unit of the
   currency, or to three digits if it is under a hundred of these. Totals add the amounts as printed,
@@ -127,6 +131,8 @@ def exact_schemas() -> dict[str, Schema]:
             DifferenceRequest,
             QuoteDifference,
             *parts,
+            ReconciliationRequest,
+            Reconciliation,
             Problem,
             *rows,
         ]

@@ -13,7 +13,7 @@ from service.api.schemas import REFERENCE, Schema, references_in
 
 ECHOES: Final = {"QuoteRequest": "EchoedRequest", "ClaimRequest": "EchoedClaim"}
 """Components, because `Quote` and `request` would name an inline one `QuoteRequest`."""
-NOT_ECHOED: Final = ("DifferenceRequest",)
+NOT_ECHOED: Final = ("DifferenceRequest", "ReconciliationRequest")
 """Requests that no answer repeats."""
 KNOWN_VALUES: Final = "x-extensible-enum"
 

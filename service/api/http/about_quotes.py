@@ -18,7 +18,9 @@ from service.api.refusing.errors import MethodNotAllowed
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone, unless_gone
 from service.core.request.about_quotes.difference import DifferenceRequest
+from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.quoted.difference import difference_of
+from service.quoted.reconciliation import reconciliation_of
 from service.quoting import Quoting
 
 
@@ -34,7 +36,13 @@ class AboutQuotes(Struct, frozen=True, kw_only=True):
 DIFFERENCE: Final = AboutQuotes(
     path="/quote/diff", name="difference", request=DifferenceRequest, answer=difference_of
 )
-ABOUT_QUOTES: Final = (DIFFERENCE,)
+RECONCILIATION: Final = AboutQuotes(
+    path="/reconcile",
+    name="reconciliation",
+    request=ReconciliationRequest,
+    answer=reconciliation_of,
+)
+ABOUT_QUOTES: Final = (DIFFERENCE, RECONCILIATION)
 
 
 def about_route(

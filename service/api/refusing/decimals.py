@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import inspect
 
 from service.core.request.about_quotes.difference import DifferenceRequest
+from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import DECIMAL
@@ -89,6 +90,6 @@ def _alternatives(types: tuple[inspect.Type, ...]) -> Reader | None:
 
 _READERS: Final[dict[type, Reader]] = {
     asked: reader
-    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest)
+    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest, ReconciliationRequest)
     if (reader := reader_of(inspect.type_info(asked))) is not None
 }

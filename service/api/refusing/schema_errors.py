@@ -22,6 +22,7 @@ from service.api.refusing.member_names import advice_on, alike
 from service.api.refusing.written import number_in
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.request.about_quotes.difference import DifferenceRequest
+from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import PRINTABLE
@@ -246,5 +247,5 @@ _VALIDATORS: Final[dict[type, Any]] = {
             "components": {"schemas": components_of([asked])},
         }
     )
-    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest)
+    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest, ReconciliationRequest)
 }

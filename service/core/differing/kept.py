@@ -88,6 +88,12 @@ class KeptEstimate(Struct, frozen=True):
     outcomes: tuple[float, ...] = ()
 
 
+class KeptLosses(Struct, frozen=True):
+    """Where the held time of a stage goes besides the steps."""
+
+    checkpoint_interval_seconds: KeptEstimate | None = None
+
+
 class KeptStage(Struct, frozen=True):
     """A stage: its hours, and its layout if one was chosen."""
 
@@ -96,6 +102,7 @@ class KeptStage(Struct, frozen=True):
     device_hours: KeptEstimate | None = None
     goodput: KeptEstimate | None = None
     tokens: dict[str, KeptEstimate] = field(default_factory=dict)
+    losses: KeptLosses | None = None
     layout: dict[str, Any] | None = None
 
 

@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 
 from service.core.answer.difference import QuoteDifference
+from service.core.answer.reconciliation import Reconciliation
 from service.tables.catalog import Form
 from service.tables.difference import print_difference
+from service.tables.reconciliation import print_reconciliation
 
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)
@@ -77,6 +79,42 @@ async def _diff(body: bytes, quoting: Any) -> bytes:
     from service.quoted.difference import difference_of  # noqa: PLC0415
 
     return await difference_of(decoded(body, asked=DifferenceRequest), quoting)
+
+
+def reconcile(
+    file: Annotated[
+        typer.FileBinaryRead,
+        typer.Argument(help="A quote, its invoice and what happened as JSON."),
+    ],
+    form: FormOption = Form.TABLE,
+    *,
+    quote: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Option(help="The quote as it was answered, if FILE names it by its id."),
+    ] = None,
+    catalog_dir: CatalogDirectory = None,
+    price_book: PriceBook = None,
+) -> None:
+    """Say why the invoice in FILE differs from its quote, to the cent, as POST /reconcile."""
+    try:
+        filed = b"" if quote is None else quote.read()
+        kept = {json.loads(filed)["id"]: filed} if filed else {}
+        body = _asked(file.read(), _reconcile, kept, catalog_dir, price_book)
+    except Exception as error:  # noqa: BLE001
+        raise _failed(error) from None
+    if _is_printed(body, form):
+        return
+    print_reconciliation(out, msgspec.json.decode(body, type=Reconciliation))
+
+
+async def _reconcile(body: bytes, quoting: Any) -> bytes:
+    from service.api.refusing.decoding import decoded  # noqa: PLC0415
+    from service.core.request.about_quotes.reconciliation import (  # noqa: PLC0415
+        ReconciliationRequest,
+    )
+    from service.quoted.reconciliation import reconciliation_of  # noqa: PLC0415
+
+    return await reconciliation_of(decoded(body, asked=ReconciliationRequest), quoting)
 
 
 def side_of(said: bytes, catalog: str | None, kept: dict[str, bytes]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Commands of `runquote` that ask about quotes."""
