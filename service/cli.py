@@ -23,15 +23,23 @@ from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
 from service.tables.catalog import Form, Rows, list_rows
 from service.tables.claim import claimed_in, print_claim
+from service.tables.files import NoPrinter, QuoteForm, file_of
 from service.tables.quote import currency_of, print_quote
+from service.tables.show import show
+from service.tables.summary import print_summary
 from service.tables.today import print_today
+
+EXIT_CODES = (
+    "Exit status: 0 done; 1 it could not be done here; 2 what was asked is wrong; "
+    "3 nothing fits (plan)."
+)
 
 app = typer.Typer(
     name="runquote",
     help="What an AI training run costs, line by line, with a source for every figure.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 catalog_app = typer.Typer(help="What the service knows: list it, check it.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
@@ -42,6 +50,7 @@ app.command()(diff)
 app.command()(reconcile)
 catalog_app.command()(refresh)
 catalog_app.command("list")(list_rows)
+catalog_app.command("show")(show)
 
 NO_FOLDER = (NotADirectoryError, FileNotFoundError)
 """What a folder of editions or a price book that is not there leads to."""
@@ -55,23 +64,53 @@ def in_form(body: bytes, form: Form) -> bytes:
     return body if form is Form.JSON else msgspec.json.format(body) + b"\n"
 
 
+def quote_in_form(body: bytes, form: QuoteForm) -> bytes:
+    """A quote as it is written. Leaves with status 1 if there is nothing to print a PDF with."""
+    if form is QuoteForm.JSON:
+        return body
+    if form is QuoteForm.LINES:
+        return msgspec.json.format(body) + b"\n"
+    try:
+        return file_of(body, form)
+    except NoPrinter as error:
+        fail(str(error))
+
+
+def write(content: bytes, output: Path | None) -> None:
+    """Write into a file, or to standard output."""
+    if output is None:
+        sys.stdout.buffer.write(content)
+    else:
+        output.write_bytes(content)
+
+
 def fail(message: str, *, status: int = 1) -> NoReturn:
     """Print what is wrong on standard error and exit."""
     err.print(message, style="red", markup=False, highlight=False)
     raise typer.Exit(status)
 
 
+def print_version(version: bool) -> None:
+    """Print the version and leave, if it is asked for."""
+    if version:
+        out.print(f"runquote {__version__}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def version_option(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and leave.",
+            is_eager=True,
+            callback=print_version,
+        ),
     ] = False,
 ) -> None:
     """What an AI training run costs, line by line, with a source for every figure."""
-    if version:
-        out.print(f"runquote {__version__}", highlight=False)
-        raise typer.Exit
 
 
 @app.command()
@@ -119,10 +158,27 @@ def quote(
         typer.FileBinaryRead, typer.Argument(help="A request as JSON; - reads standard input.")
     ],
     form: Annotated[
-        Form, typer.Option("--format", "-f", help="Table, the bytes of the API, or JSON in lines.")
-    ] = Form.TABLE,
+        QuoteForm,
+        typer.Option(
+            "--format",
+            "-f",
+            help="Table; JSON as the bytes of the API, in lines or in short; or a file.",
+        ),
+    ] = QuoteForm.TABLE,
     *,
-    figures: Annotated[bool, typer.Option("--figures", help="Add every figure's source.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every line, stage, bridge and note, as tables.")
+    ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Add every figure's source to the tables.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write into this file.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title of the sheet.")] = None,
+    buyer: Annotated[str | None, typer.Option(help="Whom the sheet is for.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Your number for it.")] = None,
+    note: Annotated[str | None, typer.Option(help="What else stands on the sheet.")] = None,
     start: Annotated[
         str | None,
         typer.Option(help="Day on which the run starts: adds its calendar.", metavar="DATE"),
@@ -146,17 +202,28 @@ def quote(
     for option, day in (("--start", start), ("--today", today)):
         if day is not None and not re.search(START_PATTERN, day):
             fail(f"{option} is a date from 2000-01-01 to 2199-12-31, not {day!r}", status=2)
-    if form is Form.TABLE and today is None:
+    if form is QuoteForm.TABLE and today is None:
         today = utc_today()
+    said = {
+        "start": start,
+        "today": today,
+        "title": title,
+        "buyer": buyer,
+        "reference": reference,
+        "note": note,
+    }
     try:
         sources = Sources(folder=catalog_dir, book=price_book)
-        body = quote_bytes(file.read(), start=start, today=today, sources=sources)
+        body = quote_bytes(file.read(), said=said, sources=sources)
     except Exception as error:  # noqa: BLE001
         from service.api.refusing.problems import explain  # noqa: PLC0415
 
         fail(explain(error), status=2)
-    if form is not Form.TABLE:
-        sys.stdout.buffer.write(in_form(body, form))
+    if form is not QuoteForm.TABLE:
+        write(quote_in_form(body, form), output)
+        return
+    if not full and not figures:
+        print_summary(out, body)
         return
     answer = msgspec.json.decode(body, type=Quote)
     print_quote(out, answer, figures=figures)

@@ -10,12 +10,14 @@ from service.answering import Request
 from service.api.refusing.decoding import decode_claim, decode_request
 from service.cache import QuoteCache
 from service.core.draws.memo import Memo
+from service.core.request.envelope import Envelope
 from service.editions.shelf import Shelf, Sources, stocked_shelf
 from service.envelope.splice import envelope_of, enveloped
 from service.metrics import Metrics
 from service.quoting import NOTHING_KEPT, Quoting
 
 KEPT_MAX_BYTES: Final = 64 * 2**20
+NOTHING_SAID: Final[Mapping[str, str | None]] = {}
 EMBEDDED = Sources()
 """The embedded catalog alone."""
 
@@ -39,17 +41,19 @@ def quote_bytes(
     *,
     start: str | None = None,
     today: str | None = None,
+    said: Mapping[str, str | None] = NOTHING_SAID,
     sources: Sources = EMBEDDED,
 ) -> bytes:
     """The answer to a request in JSON. Raises what `decode_request` and `quote` raise.
 
-    `start` is the day on which the run starts, `today` that on which the answer is read. They go
-    before those of the request.
+    `start` is the day on which the run starts, `today` that on which the answer is read; `said` has
+    members of the envelope by name. They go before those of the request.
     """
     request = decode_request(body)
-    said = {"start": start, "today": today}
-    stated = {name: day for name, day in said.items() if day is not None}
-    envelope = msgspec.structs.replace(envelope_of(request), **stated)
+    beside = {"start": start, "today": today, **said}
+    stated = {name: words for name, words in beside.items() if words is not None}
+    asked = {**msgspec.to_builtins(envelope_of(request)), **stated}
+    envelope = msgspec.convert(asked, Envelope)
     return enveloped(_answered(request, sources), envelope)
 
 

@@ -26,6 +26,7 @@ from service.core.training.plan import NothingToPlan, Plan, plans
 from service.core.training.search import Candidate
 from service.core.training.steptime import StepParts
 from service.local import local_quoting, quote_bytes
+from service.tables.fitting import print_whole
 
 DEGREES: Final = (
     "tensor_parallel",
@@ -42,6 +43,8 @@ COLUMNS: Final = (
     *("recompute", "GiB", "step s", "token/s"),
 )
 MOST_DEVICES: Final = 1e7
+NOTHING_FITS: Final = 3
+"""Exit status if no layout fits on any number of devices."""
 GIB: Final = 2.0**30
 BAR_WIDTH: Final = 48
 COLOURS: Final = ("blue", "cyan", "green", "yellow", "magenta", "red", "white", "bright_blue")
@@ -139,11 +142,24 @@ def _plan(
         runners_up=runners_up,
     )
     quotes = {count: _quote_on(request, count, place=place) for count in counts}
+    if body is None:
+        out.print(_taken(work), highlight=False, soft_wrap=True)
     for each in found:
-        out.print(_table(each, quotes[each.devices]))
+        print_whole(out, _table(each, quotes[each.devices]))
     if plot:
         _plot_steps(found)
         _plot_costs(quotes)
+    if not any(each.search.ranked for each in found):
+        raise typer.Exit(NOTHING_FITS)
+
+
+def _taken(work: dict[str, Any]) -> str:
+    """The work that is planned, with the numbers that were given and the defaults."""
+    words = ", ".join(
+        f"{name} {value:,.0f}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in work.items()
+    )
+    return f"planned for {words}; each has an option of its name"
 
 
 def _named(model: str, accelerator: str, *, tokens: float, **work: Any) -> QuoteRequest:

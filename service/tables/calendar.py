@@ -5,14 +5,15 @@ from rich.table import Table
 
 from service.core.answer.calendar import Calendar, DatedRun, Days
 from service.core.figures.vocabulary import Currency
+from service.tables.fitting import print_whole
 from service.tables.quote import dollars
 
 
 def print_calendar(out: Console, calendar: Calendar, *, currency: Currency) -> None:
     """The days of the stages and the amounts of the months, or why there are none."""
     if isinstance(calendar, DatedRun):
-        out.print(stages_table(calendar))
-        out.print(months_table(calendar, currency=currency))
+        print_whole(out, stages_table(calendar))
+        print_whole(out, months_table(calendar, currency=currency))
     else:
         out.print(f"no calendar from {calendar.start}: {calendar.detail}", highlight=False)
     for caution in calendar.cautions:

@@ -16,6 +16,7 @@ from service.api.refusing.errors import InvalidQuery
 from service.api.refusing.problems import explain
 from service.catalog_files import CatalogError
 from service.editions.shelf import Sources, stocked_shelf
+from service.tables.fitting import print_whole
 
 
 class Rows(StrEnum):
@@ -125,7 +126,7 @@ def print_rows(rows: Rows, found: dict[str, Any], of: int, form: Form) -> None:
         table.add_column(column, overflow="fold")
     for id, row in found.items():
         table.add_row(id, *(cell(getattr(row, column)) for column in columns))
-    out.print(table)
+    print_whole(out, table)
 
 
 def cell(value: object) -> str:

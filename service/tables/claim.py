@@ -23,6 +23,7 @@ from service.core.answer import (
     Reading,
 )
 from service.core.figures.vocabulary import ClaimBasis, ClaimScope
+from service.tables.fitting import print_whole
 from service.tables.quote import dollars, figures_table
 
 BASES_IN_WORDS: Final[Mapping[ClaimBasis, str]] = {
@@ -53,11 +54,11 @@ def print_claim(out: Console, answer: ClaimAnswer, claimed: "Claimed", *, figure
     for line in (*hours_words(answer.hours), *rate_words(answer.rate), *year_words(answer)):
         out.print(line, markup=False, highlight=False)
     if answer.readings:
-        out.print(readings_table(answer.readings))
+        print_whole(out, readings_table(answer.readings))
         for line in picture(answer.readings, claimed):
             out.print(line, markup=False, highlight=False, no_wrap=True)
     if answer.omissions:
-        out.print(omissions_table(answer.omissions))
+        print_whole(out, omissions_table(answer.omissions))
     if answer.bridge is not UNSET:
         out.print(bridge_of_claim(answer.bridge))
     for one in answer.not_checkable:
@@ -66,7 +67,7 @@ def print_claim(out: Console, answer: ClaimAnswer, claimed: "Claimed", *, figure
         words = f"{warning.severity}: {warning.code} {warning.detail}"
         out.print(words, markup=False, highlight=False)
     if figures:
-        out.print(figures_table(answer.figures))
+        print_whole(out, figures_table(answer.figures))
 
 
 class Claimed(Struct, frozen=True):

@@ -13,6 +13,7 @@ from service.core.answer.difference import (
     ComparedQuote,
     QuoteDifference,
 )
+from service.tables.fitting import print_whole
 from service.tables.quote import dollars
 
 LONGEST_LINE_NAME = 30
@@ -27,7 +28,7 @@ def print_difference(out: Console, answer: QuoteDifference) -> None:
     ):
         out.print(words, style="dim", markup=False, highlight=False)
     for basis in answer.bases:
-        out.print(basis_table(basis))
+        print_whole(out, basis_table(basis))
         out.print(basis.sentence, markup=False, highlight=False)
     for one in answer.not_compared:
         words = f"{one.basis} is not compared ({one.reason}): {one.detail}"

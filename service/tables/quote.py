@@ -27,6 +27,7 @@ from service.core.answer import (
 )
 from service.core.figures.sources import Figure
 from service.core.figures.vocabulary import Currency
+from service.tables.fitting import print_whole
 
 LISTED_DRIVERS = 3
 SEVERITY_STYLES: Final[Mapping[Severity, str]] = {
@@ -42,27 +43,27 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
     currency = currency_of(answer)
     out.print(Text(request["run"]["name"], style="bold").append(f"  {answer.id}", style="not bold"))
     for bill in answer.bases:
-        out.print(bill_table(bill, currency=currency))
+        print_whole(out, bill_table(bill, currency=currency))
         for words in bill_words(bill):
             out.print(words, style="dim", markup=False, highlight=False)
     if answer.exclusions:
-        out.print(exclusion_table(answer.exclusions, currency=currency))
+        print_whole(out, exclusion_table(answer.exclusions, currency=currency))
         for row in answer.exclusions:
             out.print(exclusion_words(row), style="dim", markup=False, highlight=False)
     for bridge in answer.bridges:
-        out.print(bridge_table(bridge, currency=currency))
+        print_whole(out, bridge_table(bridge, currency=currency))
     if answer.ownership:
-        out.print(ownership_table(answer.ownership, currency=currency))
-    out.print(stage_table(answer.stages))
+        print_whole(out, ownership_table(answer.ownership, currency=currency))
+    print_whole(out, stage_table(answer.stages))
     print_cautions(out, answer)
     if figures:
-        out.print(figures_table(answer.figures))
+        print_whole(out, figures_table(answer.figures))
 
 
 def print_cautions(out: Console, answer: Quote) -> None:
     """Where given rates stand, then what to act on, to check and to know."""
     for market in answer.markets:
-        out.print(market_table(market))
+        print_whole(out, market_table(market))
         for words in market_words(market):
             out.print(words, style="dim", markup=False, highlight=False)
     for rate in answer.rate_versus_market:

@@ -43,7 +43,7 @@ def test_a_name_is_printed_as_it_is(tmp_path):
     request = json.loads(json.dumps(REQUESTS[0].request))
     request["run"]["name"] = "[/x] [red]r[/red]"
     request["run"]["stages"][0]["name"] = "[bold]s [/y]"
-    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--full"])
     assert done.exit_code == 0
     assert "[/x] [red]r[/red]" in done.output
     assert "[bold]" in done.output
@@ -67,7 +67,7 @@ def test_what_is_below_a_cent_or_an_hour_is_shown_with_its_digits(tmp_path):
         "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 1, "supply": supply},
         "options": {"bases": ["rental", "owned"]},
     }
-    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--full"])
     first = next(line for line in done.output.splitlines() if " 0.002 " in line)
     assert " 0.004 " in first
 
@@ -84,7 +84,7 @@ def test_why_a_line_has_no_price_is_told_below_its_table(tmp_path):
         },
         "options": {"bases": ["fully_loaded"]},
     }
-    lines = RUN.invoke(app, ["quote", file_of(tmp_path, request)]).output.splitlines()
+    lines = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--full"]).output.splitlines()
     row = next(line for line in lines if "│ staff" in line)
     assert row.count("unpriced") == 1
     assert any(line.startswith("staff is unpriced: costs of staff are published") for line in lines)
@@ -92,7 +92,7 @@ def test_why_a_line_has_no_price_is_told_below_its_table(tmp_path):
 
 def test_tables_name_the_currency(tmp_path):
     request = REQUESTS[0].request | {"options": {"currency": "JPY"}}
-    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--start", "2027-01-15"])
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--full", "--start", "2027-01-15"])
     assert done.exit_code == 0, done.output
     answer = json.loads(quote_bytes(json.dumps(request).encode()))
     total = int(answer["bases"][0]["total"]["amount"])
@@ -105,7 +105,7 @@ def test_a_base_quote_cannot_be_known_without_a_service(tmp_path):
     request = REQUESTS[0].request | {
         "accounting": {"base_model": {"kind": "quote", "id": "q_" + "0" * 64}}
     }
-    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--full"])
     assert done.exit_code == 2
     assert "is not kept" in done.output
 
@@ -178,7 +178,7 @@ def test_a_table_ends_with_what_to_act_on_and_where_a_given_rate_stands(tmp_path
         "devices": 512,
         "supply": {"kind": "rate", "usd_per_device_hour": 1460.0},
     }
-    done = RUN.invoke(app, ["quote", file_of(tmp_path, request)])
+    done = RUN.invoke(app, ["quote", file_of(tmp_path, request), "--full"])
     said = " ".join(done.output.split())
     assert "/cluster: 1460.00 an hour is above 100% of" in said
     assert "act implausible_value /cluster/supply/usd_per_device_hour: 1,460" in said
@@ -317,3 +317,82 @@ def test_the_service_does_not_start_without_its_folder_of_editions_and_says_whic
     assert done.returncode == 2
     assert str(tmp_path / "none") in done.stderr.replace("\n", "")
     assert "Traceback" not in done.stderr
+
+
+def test_a_summary_comes_first_and_no_number_is_cut_in_a_narrow_pipe(tmp_path):
+    """The totals stand in the first lines as the JSON has them; --full adds the lines."""
+    request = REQUESTS[0].request
+    answer = json.loads(quote_bytes(json.dumps(request).encode()))
+    narrow = CliRunner(env={"COLUMNS": "40", "NO_COLOR": "1"})
+    for options in ([], ["--full"]):
+        done = narrow.invoke(app, ["quote", file_of(tmp_path, request), *options])
+        assert done.exit_code == 0
+        assert "…" not in done.output
+        assert "\x1b" not in done.output
+        for bill in answer["bases"]:
+            assert f"{float(bill['total']['amount']):,.2f}" in done.output
+    short = narrow.invoke(app, ["quote", file_of(tmp_path, request)]).output
+    assert short.startswith("DeepSeek-R1: $294,000.00 rented; 512 × nvidia-h800-sxm-80gb, 147,000")
+    assert short.count("software licences") == 1
+    assert "check wide_interval" in short
+    assert len(short.splitlines()) < 20
+
+
+@pytest.mark.parametrize("form", ["html", "csv", "csv-excel", "xlsx", "md", "summary"])
+def test_a_quote_is_written_as_a_file(form, tmp_path):
+    target = tmp_path / "quote"
+    file = file_of(tmp_path, REQUESTS[0].request)
+    options = ["--format", form, "--output", str(target), "--title", "Offer 7", "--buyer", "ACME"]
+    done = RUN.invoke(app, ["quote", file, *options])
+    assert (done.exit_code, done.output) == (0, "")
+    content = target.read_bytes()
+    assert (
+        content.startswith(b"PK")
+        if form == "xlsx"
+        else b"202000.00" in content or b"294" in content
+    )
+    if form in {"html", "md", "csv"}:
+        assert b"Offer 7" in content
+
+
+def test_a_pdf_needs_a_browser_and_says_how_else(tmp_path):
+    file = file_of(tmp_path, REQUESTS[0].request)
+    bare = CliRunner(env={"PATH": str(tmp_path)})
+    done = bare.invoke(app, ["quote", file, "--format", "pdf"])
+    assert done.exit_code == 1
+    assert "open the page of --format html" in " ".join(done.output.split())
+    printer = tmp_path / "chromium"
+    printer.write_text(
+        '#!/bin/sh\nfor o in "$@"; do case $o in --print-to-pdf=*) '
+        'printf %%PDF-1 > "${o#*=}";; esac; done\n'
+    )
+    printer.chmod(0o755)
+    found = CliRunner(env={"PATH": f"{tmp_path}:/bin:/usr/bin", "RUNQUOTE_BROWSER": str(printer)})
+    assert found.invoke(app, ["quote", file, "--format", "pdf"]).stdout_bytes == b"%PDF-1"
+
+
+def test_a_row_of_the_catalog_is_shown_with_its_sources():
+    shown = RUN.invoke(app, ["catalog", "show", "nvidia-h100-sxm-80gb"])
+    assert shown.exit_code == 0
+    assert "accelerators: nvidia-h100-sxm-80gb" in shown.output
+    assert "https://" in shown.output
+    as_json = RUN.invoke(app, ["catalog", "show", "nvidia-h100-sxm-80gb", "--format", "json"])
+    assert json.loads(as_json.stdout)["id"] == "nvidia-h100-sxm-80gb"
+    lost = RUN.invoke(app, ["catalog", "show", "nvidia-h100-sxm-80g"])
+    assert lost.exit_code == 2
+    assert "nvidia-h100-sxm-80gb" in lost.output
+
+
+def test_a_plan_says_what_it_is_for_and_that_nothing_fits():
+    """70 billion parameters do not fit on one device of 80 GB."""
+    options = ["--model", "llama-3.1-70b", "--accelerator", "nvidia-h100-sxm-80gb"]
+    done = RUN.invoke(app, ["plan", *options, "--devices", "1", "--tokens", "2T"])
+    assert "planned for tokens 2,000,000,000,000, sequence_length 4,096" in done.output
+    assert done.exit_code == 3
+
+
+def test_the_version_and_the_exit_statuses_are_told():
+    assert re.fullmatch(r"runquote \d+\.\d+\.\d+\n", RUN.invoke(app, ["--version"]).output)
+    told = RUN.invoke(app, ["--help"]).output
+    assert "3 nothing fits" in told
+    assert "--install-completion" in told

@@ -94,7 +94,7 @@ def test_the_command_line_adds_the_same_calendar(service, tmp_path):
     run = CliRunner()
     done = run.invoke(app, ["quote", str(file), "--start", START, "--format", "json"])
     assert decode(done.stdout_bytes) == post(service, R1 | {"start": START}).json()
-    table = run.invoke(app, ["quote", str(file), "--start", START]).output
+    table = run.invoke(app, ["quote", str(file), "--full", "--start", START]).output
     assert "2027-01" in table
     assert "beside months" in table
     lost = run.invoke(app, ["quote", str(file), "--start", "tomorrow"])

@@ -205,7 +205,7 @@ def test_the_command_line_says_how_old_prices_are_today_or_on_another_day(servic
     assert decode(plain.stdout_bytes) == post(service, MARKET).json()
     late = run.invoke(app, ["quote", str(file), "--today", "2027-06-01", "--format", "json"])
     assert decode(late.stdout_bytes) == post(service, MARKET | {"today": "2027-06-01"}).json()
-    table = run.invoke(app, ["quote", str(file)]).output
+    table = run.invoke(app, ["quote", str(file), "--full"]).output
     assert f"prices of nvidia-h100-sxm-80gb on {datetime.now(UTC).date().isoformat()}" in table
     assert "expired" in run.invoke(app, ["quote", str(file), "--today", "2027-06-01"]).output
     lost = run.invoke(app, ["quote", str(file), "--today", "soon"])
