@@ -67,6 +67,11 @@ test: static check-generated $(REDOCLY) $(VENV)/clients.stamp ## run every check
 clients: $(VENV)/clients.stamp $(TSC) ## generate clients in other languages, compile and use them, in minutes
 	$(BIN)/pytest tests/clients -m toolchain
 
+.PHONY: ops-test
+ops-test: $(VENV)/dev.stamp ## let a real Prometheus watch a real server: rules, alerts, dashboard, in minutes
+	tests/operation/toolchain.sh
+	$(BIN)/pytest tests/operation -m toolchain -n 0
+
 .PHONY: static
 static: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
@@ -112,7 +117,8 @@ release: $(VENV)/dev.stamp ## name a version and check it: make release VERSION=
 	@awk -v version='$(VERSION)' -v day="$$(date -u +%Y-%m-%d)" '{ print } \
 		/^## \[Unreleased\]$$/ { printf "\n## [%s] - %s\n", version, day }' CHANGELOG.md >CHANGELOG.md.after
 	@mv CHANGELOG.md.after CHANGELOG.md
-	@rm -f service/__init__.py.before Dockerfile.before deploy/compose.yaml.before
+	@sed -i.before 's/version: [0-9.]*$$/version: $(VERSION)/' deploy/kubernetes/base/kustomization.yaml
+	@rm -f service/__init__.py.before Dockerfile.before deploy/compose.yaml.before deploy/kubernetes/base/kustomization.yaml.before
 	@$(MAKE) contract test
 	@$(BIN)/python -m lab contract --accept
 

@@ -33,6 +33,16 @@ facts = typer.Typer(help="Measured memory and generation.", no_args_is_help=True
 app.add_typer(facts, name="facts")
 
 out = Console()
+
+
+@app.command("dashboard")
+def dashboard() -> None:
+    """Write deploy/grafana/runquote.json."""
+    from lab.dashboard import PATH, dashboard_json  # noqa: PLC0415 - 30 MB of Grafana's types
+
+    PATH.write_text(dashboard_json(), encoding="utf-8")
+
+
 Names = Annotated[
     list[str] | None,
     typer.Argument(help="Products, as `list` names them; all of them where none is named."),

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from service.access.quotas import Outcome
 from service.cache import REASONS, BreakerState, Operation, Reason, Result, Tier
+from service.computing.allowance import memory_limit_bytes
 from service.computing.lanes import Lane
 from service.core.answer import EngineStamp
 from service.core.draws.memo import KINDS, Memo
@@ -290,6 +291,11 @@ class Metrics:
             "What the in-memory cache holds.",
             registry=self.registry,
         )
+        Gauge(
+            "runquote_memory_limit_bytes",
+            "What the container lets the process take; 0 if there is no limit.",
+            registry=self.registry,
+        ).set(memory_limit_bytes())
         self.catalog_timestamp = Gauge(
             "runquote_catalog_timestamp_seconds",
             "Unix time from which the catalog speaks; its age is time() minus this.",

@@ -4,6 +4,7 @@ What they do is tested where they are evaluated: `promtool test rules rules_test
 """
 
 import inspect
+import re
 from typing import Any
 
 import promql_parser as promql
@@ -13,9 +14,13 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from service.cache import BREAKER_STATES
+from service.computing.lanes import Lane
+from service.core.draws.memo import Memo
 from service.identity.canonical import content_id
 from service.metrics import Metrics
-from tests.deploy.programs import RULES, RULES_TEST
+from tests.deploy.programs import RULES, RULES_TEST, TOP
+
+RUNBOOKS = TOP / "docs" / "runbooks"
 
 RULE_LIST: list[dict[str, Any]] = [
     rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
@@ -38,8 +43,15 @@ def nodes(expression: str) -> list[promql.Expr]:
 
 def exposed() -> dict[str, set[str]]:
     """The series that the service exposes, each with its labels."""
+    metrics = Metrics()
+    metrics.watch(Memo())
+    metrics.watch_lanes({"apart": Lane(at_once=1, most_waiting_s=1.0)})
+    metrics.watch_log(lambda: 0)
     series: dict[str, set[str]] = {}
-    for instrument in Metrics().registry._collector_to_names:
+    for family in metrics.registry.collect():
+        for sample in family.samples:
+            series.setdefault(sample.name, set(TARGET_LABELS)).update(sample.labels)
+    for instrument in metrics.registry._collector_to_names:
         if not isinstance(instrument, MetricWrapperBase):
             continue
         labels = TARGET_LABELS | set(instrument._labelnames)
@@ -48,6 +60,7 @@ def exposed() -> dict[str, set[str]]:
                 series[f"{instrument._name}_total"] = labels
             case Histogram():
                 series[f"{instrument._name}_bucket"] = labels | {"le"}
+                series[f"{instrument._name}_sum"] = series[f"{instrument._name}_count"] = labels
             case _:
                 series[instrument._name] = labels
     return series
@@ -111,4 +124,36 @@ def test_an_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(aler
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_says_how_bad_it_is_and_what_to_do(alert):
     assert ALERTS[alert]["labels"]["severity"] in {"page", "ticket"}
-    assert set(ALERTS[alert]["annotations"]) == {"summary", "action"}
+    assert set(ALERTS[alert]["annotations"]) == {"summary", "action", "runbook_url"}
+
+
+HEADINGS = ["What it means", "What callers see", "Where to look", "What to do"]
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_leads_to_a_page_that_says_what_it_watches(alert):
+    page = TOP / ALERTS[alert]["annotations"]["runbook_url"]
+    assert page == RUNBOOKS / f"{alert}.md"
+    text = page.read_text()
+    assert text.startswith(f"# {alert}\n\nSeverity: {ALERTS[alert]['labels']['severity']}:")
+    assert " ".join(ALERTS[alert]["expr"].split()) in text
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+    assert f"[{alert}]({alert}.md)" in (RUNBOOKS / "README.md").read_text()
+
+
+def test_there_is_no_page_of_an_alert_that_is_gone():
+    assert {page.stem for page in RUNBOOKS.glob("*.md")} == {"README", *ALERTS}
+
+
+@pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_leads_to_pages_and_metrics_that_there_are(page):
+    text = page.read_text()
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (page.parent / link).exists(), link
+    known = exposed()
+    for name in re.findall(r"\b(?:runquote|process)_[a-z0-9_]+", text):
+        at_all = {name, f"{name}_bucket"} & known.keys() or any(
+            recorded.endswith((name, f"{name}:p99_rate5m")) or name in recorded
+            for recorded in RECORDED
+        )
+        assert at_all, name
