@@ -17,7 +17,6 @@ from service.access.ring import KeyRing
 from service.access.shared_counts import SharedCounts
 from service.api.admitting.admission import Admission
 from service.api.admitting.hosts import Hosts
-from service.api.http.about_quotes import ABOUT_QUOTES, about_route
 from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
 from service.api.http.cors import Cors
@@ -25,6 +24,8 @@ from service.api.http.documents import document_routes
 from service.api.http.encodings import Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
+from service.api.http.quoted.batches import BatchLimits, batch_route
+from service.api.http.quoted.questions import ABOUT_QUOTES, about_route
 from service.api.http.quotes import post_route
 from service.api.http.repeats import Repeats
 from service.api.http.sheets.focus import get_focus
@@ -152,6 +153,7 @@ def build_app(
                 body_max_bytes=settings.body_max_bytes,
                 body_timeout_s=settings.body_timeout_s,
             ),
+            batch_route(quoting, batch_limits_of(settings)),
             get_quote,
             get_focus,
             get_lines,
@@ -228,6 +230,17 @@ def access_of(settings: Settings, metrics: Metrics) -> Access:
         metrics_token=settings.metrics_token,
     )
     return Access(admission, quotas, ring)
+
+
+def batch_limits_of(settings: Settings) -> BatchLimits:
+    """How much one batch may hold, as the settings say."""
+    return BatchLimits(
+        lines=settings.batch_max_lines,
+        bytes=settings.batch_max_bytes,
+        line_bytes=settings.body_max_bytes,
+        cpu_s=settings.batch_max_cpu_s,
+        read_s=settings.body_timeout_s,
+    )
 
 
 def apart_of(settings: Settings) -> Apart:

@@ -15,7 +15,7 @@ from rich.console import Console
 from service import __version__
 from service.access.command import keys_app
 from service.accuracy_cli import accuracy
-from service.commands.about_quotes import diff, reconcile
+from service.commands.about_quotes import batch, diff, reconcile
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
@@ -48,6 +48,7 @@ app.command()(accuracy)
 app.command()(plan)
 app.command()(diff)
 app.command()(reconcile)
+app.command()(batch)
 catalog_app.command()(refresh)
 catalog_app.command("list")(list_rows)
 catalog_app.command("show")(show)

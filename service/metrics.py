@@ -263,6 +263,12 @@ class Metrics:
             ("verdict",),
             registry=self.registry,
         )
+        self.batch_lines = Counter(
+            "runquote_batch_lines",
+            "Lines of batches, by whether they were answered with a quote.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.about_quotes = Counter(
             "runquote_questions_about_quotes",
             "Questions about quotes, by kind and by whether they were answered.",

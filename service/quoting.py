@@ -5,7 +5,7 @@ and is computed otherwise.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 
@@ -20,8 +20,14 @@ from service.caller import CALLER, owned, spend
 from service.computing.flights import SharedLook, SingleFlight, unless_gone
 from service.computing.heap import Heap
 from service.computing.kinds import QUOTES, Handled, Tally, estimated_cpu_s, handled
-from service.computing.lanes import Lane, Pool, Turns
-from service.computing.worker import Computed, EditionMissing, computed, computed_apart
+from service.computing.lanes import Busy, Lane, Pool, Turns
+from service.computing.worker import (
+    Computed,
+    EditionMissing,
+    computed,
+    computed_apart,
+    computed_together_apart,
+)
 from service.core.answer import EngineStamp, Today
 from service.core.catalog.errors import NotQuotable, TooMuchToCompute
 from service.core.draws.memo import Memo
@@ -37,6 +43,8 @@ from service.metrics import Metrics
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
 NOTHING_KEPT: Final[Mapping[str, bytes]] = {}
+LEAST_TOGETHER: Final = 4
+"""Cheap questions that are given to a worker together. Fewer are computed beside the requests."""
 ASK_REDIS_FROM_S: Final = 0.01
 """An answer that takes less is computed at once. A look into Redis takes 0.6 ms, and may wait."""
 
@@ -109,6 +117,31 @@ class Apart:
             return await self.pool.run(
                 computed_apart, posed.question, kept, digest, recipe, seconds=seconds
             )
+
+    def has_room_for(self, questions: int) -> bool:
+        """Whether a worker is there and has nothing to do, and it is worth its while."""
+        worth_it = questions >= LEAST_TOGETHER
+        return worth_it and self.pool.is_ready() and self.pool.lane.tasks < self.pool.workers
+
+    async def run_together(
+        self, posed: Sequence[Posed], *, seconds: float
+    ) -> list[Computed | Exception]:
+        """The answers to questions to one edition. Raises `Busy`."""
+        edition = posed[0].edition
+        questions = [one.question for one in posed]
+        try:
+            found = await self.pool.run(
+                computed_together_apart, questions, edition.digest, seconds=seconds
+            )
+        except EditionMissing:
+            found = await self.pool.run(
+                computed_together_apart,
+                questions,
+                edition.digest,
+                edition.recipe,
+                seconds=seconds,
+            )
+        return list(found)
 
 
 class Quoting:
@@ -218,6 +251,58 @@ class Quoting:
         else:
             found = await unless_gone(self._dear(posed, seconds), leaves)
         return self.issued(known, found.body, found.origin)
+
+    def is_cheap(self, posed: Posed, seconds: float) -> bool:
+        """Whether a question needs nothing but its edition, and is computed beside the requests."""
+        builds_on = handled(posed.question).kind.builds_on(posed.question.request)
+        return not builds_on and self._fits_beside(seconds)
+
+    async def computed_together(
+        self, questions: Sequence[tuple[Posed, float]]
+    ) -> list[bytes | Exception]:
+        """The answers to cheap questions, each with its seconds, or why there is none.
+
+        A worker computes them if one is free, and otherwise they are computed one after the other,
+        in turn with the requests of others. All are kept. Raises `Busy` or `QuotaExceeded`.
+        """
+        if not questions:
+            return []
+        seconds = sum(taken for _, taken in questions)
+        await spend(seconds)
+        editions = {posed.edition.digest for posed, _ in questions}
+        if (
+            self.apart is not None
+            and self.apart.has_room_for(len(questions))
+            and len(editions) == 1
+        ):
+            found = await self.apart.run_together([one for one, _ in questions], seconds=seconds)
+        else:
+            found = [await self._beside(posed, taken) for posed, taken in questions]
+        answers: list[bytes | Exception] = []
+        for (posed, _), one in zip(questions, found, strict=True):
+            if isinstance(one, Computed):
+                self.cache.put_nowait(posed.id, one.body)
+                answers.append(self._counted(one))
+            else:
+                self._tally(handled(posed.question).refused)
+                answers.append(one)
+        return answers
+
+    async def _beside(self, posed: Posed, seconds: float) -> Computed | Exception:
+        """An answer that is computed in turn with the requests of others, or why there is none."""
+        try:
+            return await self._turns.run(
+                lambda: computed(
+                    posed.question,
+                    engine=self.engine,
+                    catalog=posed.edition.catalog,
+                    memo=self.memo,
+                    kept=NOTHING_KEPT,
+                ),
+                seconds=seconds,
+            )
+        except (NotQuotable, Busy) as error:
+            return error
 
     async def in_turn(self, compute: Callable[[], bytes], *, seconds: float) -> bytes:
         """What a function returns that takes about so long, in turn with others.

@@ -63,6 +63,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     body_timeout_s: Annotated[
         float, Meta(gt=0, le=600, description="How long a request body may take to arrive.")
     ] = 15.0
+    batch_max_lines: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="Most lines of one batch.")
+    ] = 10_000
+    batch_max_bytes: Annotated[
+        int, Meta(ge=1024, le=2**30, description="Most bytes of one batch.")
+    ] = 2**26
+    batch_max_cpu_s: Annotated[
+        float,
+        Meta(gt=0, le=86400, description="Most work of one batch, in estimated CPU seconds."),
+    ] = 600.0
     shutdown_timeout_s: Annotated[
         int, Meta(ge=0, le=600, description="How long requests in flight may take on shutdown.")
     ] = 10

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from service.core.answer.difference import QuoteDifference
 from service.core.answer.reconciliation import Reconciliation
+from service.tables.batch import BatchLine, print_batch_line
 from service.tables.catalog import Form
 from service.tables.difference import print_difference
 from service.tables.reconciliation import print_reconciliation
@@ -105,6 +107,47 @@ def reconcile(
     if _is_printed(body, form):
         return
     print_reconciliation(out, msgspec.json.decode(body, type=Reconciliation))
+
+
+def batch(
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="Requests as JSON, one a line; - reads stdin.")
+    ],
+    form: FormOption = Form.TABLE,
+    *,
+    catalog_dir: CatalogDirectory = None,
+    price_book: PriceBook = None,
+) -> None:
+    """Quote each line of FILE without a server, in order, as POST /quote/batch."""
+    from service.editions.shelf import Sources, stocked_shelf  # noqa: PLC0415
+    from service.local import quoting_over  # noqa: PLC0415
+
+    try:
+        quoting = quoting_over(stocked_shelf(Sources(folder=catalog_dir, book=price_book)))
+    except Exception as error:  # noqa: BLE001
+        raise _failed(error) from None
+    asyncio.run(_batch(file, quoting, form))
+
+
+async def _batch(file: Any, quoting: Any, form: Form) -> None:
+    """Print the answers as they are found."""
+    from service.api.http.quoted.batches import written_line  # noqa: PLC0415
+    from service.api.refusing.decoding import decode_request  # noqa: PLC0415
+    from service.quoted.batch import Batch, Budget, Line  # noqa: PLC0415
+
+    async def lines() -> AsyncIterator[Line]:
+        for number, body in enumerate(file, start=1):
+            if body.strip():
+                yield Line(number, body.strip())
+
+    batch = Batch(quoting, read=decode_request, budget=Budget(inf, RuntimeError))
+    async for found in batch.answered(lines()):
+        for one in found:
+            said = written_line(one, request_id="batch")
+            if form is Form.TABLE:
+                print_batch_line(out, msgspec.json.decode(said, type=BatchLine))
+            else:
+                sys.stdout.buffer.write(said)
 
 
 async def _reconcile(body: bytes, quoting: Any) -> bytes:

@@ -94,14 +94,14 @@ class Pool:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(list(PRELOADED))
         self.lane = Lane(at_once=workers, most_waiting_s=most_waiting_s)
-        self._workers = workers
+        self.workers = workers
         self._deadline_s = deadline_s
         self._pool = self._new()
         self._starting: asyncio.Future[bool] | None = None
         self._ended = 0
 
     def _new(self) -> ProcessPool:
-        return ProcessPool(max_workers=self._workers, context=self._context)
+        return ProcessPool(max_workers=self.workers, context=self._context)
 
     async def run(self, task: Callable[..., T], *arguments: object, seconds: float) -> T:
         """The result of a task that takes about so many seconds.
@@ -124,6 +124,12 @@ class Pool:
                 if _lives(self._pool):
                     raise
                 raise Busy("the processes that compute have ended") from error
+
+    def is_ready(self) -> bool:
+        """Whether processes have been started. If not, they begin to."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(asyncio.to_thread(_lives, self._pool))
+        return self._starting.done()
 
     async def _started(self) -> ProcessPool:
         """The pool, or another in its place if it has broken. Raises `Busy` if that breaks, too.

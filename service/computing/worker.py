@@ -1,6 +1,6 @@
 """Computes an answer, here or in a worker process. A worker is forked after this was imported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cachetools import LRUCache
@@ -11,7 +11,7 @@ from service.computing.heap import Heap
 from service.computing.kinds import Tally, handled
 from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
-from service.core.catalog.errors import Portable
+from service.core.catalog.errors import NotQuotable, Portable
 from service.core.draws.memo import Memo
 from service.editions.edition import Recipe
 from service.identity.engine import engine_stamp
@@ -76,6 +76,26 @@ def workshop(digest: str, recipe: Recipe | None) -> Workshop:
         assert catalog.digest == digest, "one recipe makes one catalog"
         _editions[digest] = catalog
     return Workshop(catalog=_editions[digest], memo=_memo, engine=engine_stamp(), heap=_heap)
+
+
+def computed_together_apart(
+    questions: Sequence[AnyQuestion], digest: str, recipe: Recipe | None = None
+) -> list[Computed | Portable]:
+    """The answers to questions by the edition of this digest, or why there is none.
+
+    Raises `EditionMissing`.
+    """
+    own = workshop(digest, recipe)
+    found: list[Computed | Portable] = []
+    for question in questions:
+        try:
+            one = computed(question, engine=own.engine, catalog=own.catalog, memo=own.memo, kept={})
+        except NotQuotable as error:
+            found.append(error)
+        else:
+            own.heap.answered(len(one.body))
+            found.append(one)
+    return found
 
 
 def computed_apart(

@@ -1,5 +1,6 @@
 """`make bench`: what a request costs, in process and on the wire."""
 
+from tests.bench.batches import batches
 from tests.bench.estimates import estimates
 from tests.bench.in_process import in_process
 from tests.bench.joint_draws import joint_draws
@@ -14,3 +15,4 @@ if __name__ == "__main__":
     estimates()
     memory()
     on_the_wire()
+    batches()

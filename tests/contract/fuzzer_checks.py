@@ -34,6 +34,12 @@ NOT_KEPT = frozenset(
 )
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines_of(ctx: Any, value: Any) -> Any:
+    """A batch as it is sent: the text itself."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
 @schemathesis.check
 def valid_data_is_refused_for_unknown_names_only(ctx: Any, response: Any, case: Any) -> None:
     """No schema can rule out unknown names, quotes that are not kept and impossible speeds."""

@@ -17,6 +17,8 @@ from service.core.request.request import QuoteRequest
 from tests.differences import H100, quoted, requests
 from tests.worlds import TEST_ENGINE, embedded
 
+MOST_ROUNDED = 10
+"""Minor units by which seven rounded parts and the lines of the bill may miss the difference."""
 NO_ID = {"kind": "quote", "id": "q_" + "0" * 64}
 
 
@@ -87,7 +89,8 @@ def test_the_parts_add_up_to_the_cent_for_any_invoice(request, devices, lines, h
     change = Decimal(found.invoiced.amount) - Decimal(found.quoted.amount)
     parts = amounts(found.parts)
     assert sum(parts.values()) == change == Decimal(found.difference.amount)
-    assert abs(parts["rounding"]) <= Decimal("0.1")
+    minor_unit = Decimal(1 if found.quoted.currency == "JPY" else "0.01")
+    assert abs(parts["rounding"]) <= MOST_ROUNDED * minor_unit
 
 
 FIRST = run_of({"kind": "metered", "device_hours": 147_000})

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID
 from service.api.contract.excerpt import STAND_INS
 from service.api.contract.paths import (
@@ -15,6 +17,7 @@ from service.api.contract.paths import (
 )
 from service.api.schemas import Schema
 
+NDJSON: Final = "application/x-ndjson"
 MADE_BY: Final = {name: STAND_INS[name] for name in ("engine", "catalog")}
 AT_2_DOLLARS_50: Final[dict[str, Any]] = {
     **DEEPSEEK_R1.request,
@@ -150,6 +153,7 @@ def about_quote_paths() -> dict[str, Schema]:
     return {
         "/quote/diff": {"post": admitted(diff_quotes())},
         "/reconcile": {"post": admitted(reconcile())},
+        "/quote/batch": {"post": admitted(batch())},
     }
 
 
@@ -181,6 +185,57 @@ def reconcile() -> Schema:
         asked=("ReconciliationRequest", "an-invoice-18-percent-higher", RECONCILIATION),
         answered=("Reconciliation", "The rate alone made the difference", RECONCILIATION_EXCERPT),
     )
+
+
+def batch() -> Schema:
+    """POST /quote/batch."""
+    first = msgspec.json.encode(DEEPSEEK_R1.request).decode()
+    answered = '{"line":1,"status":200,"id":"q_...","quote":{}}'
+    return {
+        "operationId": "createQuotes",
+        "tags": ["quotes"],
+        "summary": "Quote many requests at once",
+        "description": "Each line of the body is a request of `POST /quote`, and each line of the "
+        "answer says what came of it, in the same order: `line`, its number from 1; `status`, that "
+        "which `POST /quote` would have; and `id` and `quote`, or `problem`, with pointers into "
+        "that request. Empty lines are counted and not answered. Answers begin before the last "
+        "line has come, and no more is computed than is read. A request that occurs twice is "
+        "computed once. A batch that is too long ends with a line of status 413.",
+        "parameters": [component("parameters", "X-Request-ID")],
+        "requestBody": {
+            "required": True,
+            "description": "Requests as JSON, one a line. At most 10,000 lines of 1 MiB each.",
+            "content": {
+                NDJSON: {
+                    "schema": {
+                        "description": "Any text: what is wrong with a line, its line says."
+                    },
+                    "examples": {"a-batch-of-one": {"summary": "One line", "value": first + "\n"}},
+                }
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "A line for each line, even if none of them has a quote.",
+                "headers": header_references("Cache-Control"),
+                "content": {
+                    NDJSON: {
+                        "schema": {"type": "string"},
+                        "examples": {
+                            "a-batch-of-one": {"summary": "One line, abridged", "value": answered}
+                        },
+                    }
+                },
+            },
+            **problem_references(
+                "method-not-allowed",
+                "not-acceptable",
+                "batch-too-long",
+                "unsupported-media-type",
+                "internal-error",
+            ),
+        },
+    }
 
 
 def question(

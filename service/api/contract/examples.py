@@ -11,6 +11,7 @@ from service.api.contract.parameters import PAGING, read_query
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
     AddressTooLong,
+    BatchTooLong,
     BodyTimeout,
     CacheAway,
     ClaimNotKept,
@@ -682,6 +683,7 @@ PROBLEMS: Final[dict[str, Exception]] = {
     "not-acceptable": NotAcceptable("application/xml", offered=("application/json",)),
     "body-timeout": BodyTimeout(15.0),
     "payload-too-large": PayloadTooLarge(2**20),
+    "batch-too-long": BatchTooLong("it has more than 10,000 lines"),
     "unsupported-media-type": UnsupportedMediaType("text/plain", wanted="application/json"),
     "invalid-request": raised_by(decode_request, msgspec.json.encode(WRONG_REQUEST)),
     "unknown-accelerator": UNKNOWN_ACCELERATOR,

@@ -689,6 +689,7 @@ def responses() -> dict[str, Schema]:
                 "base-quote-not-kept",
                 "bill-not-whole",
                 "payload-too-large",
+                "batch-too-long",
                 "unsupported-media-type",
                 "cache-unavailable",
                 "draining",

@@ -7,6 +7,7 @@ from typing import Final
 from service.api.refusing.errors import NotAcceptable, UnsupportedMediaType
 
 JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
 YAML: Final = "application/yaml"
 HTML: Final = "text/html"
 WEIGHT: Final = re.compile(r"[01](\.\d{0,3})?")
@@ -15,12 +16,12 @@ LONGEST_ACCEPT: Final = 1024
 """Characters of an `Accept` header. A browser's has some hundred, and reading takes time."""
 
 
-def check_content_type(content_type: str | None) -> None:
-    """Only JSON in UTF-8 can be read; raises `UnsupportedMediaType`."""
+def check_content_type(content_type: str | None, *, wanted: str = JSON) -> None:
+    """Only JSON in UTF-8 can be read, or lines of it; raises `UnsupportedMediaType`."""
     media_type, _, parameters = (content_type or "").partition(";")
     charset = parameters.strip().lower().replace('"', "")
-    if media_type.strip().lower() != JSON or charset not in {"", "charset=utf-8"}:
-        raise UnsupportedMediaType(content_type, wanted=JSON)
+    if media_type.strip().lower() != wanted or charset not in {"", "charset=utf-8"}:
+        raise UnsupportedMediaType(content_type, wanted=wanted)
 
 
 def check_accepts(accept: str | None, *offered: str) -> str:

@@ -203,6 +203,13 @@ class PayloadTooLarge(Refused):
         super().__init__("payload-too-large", detail, headers={"Connection": "close"})
 
 
+class BatchTooLong(Refused):
+    """A batch has more lines or bytes, or takes more work, than one may"""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("batch-too-long", f"the batch is too long: {detail}")
+
+
 class HeadTooLarge(Refused):
     """The request line and headers have more bytes or headers than are read"""
 

@@ -353,6 +353,14 @@ EDGE: Final = (
         remedy="A run of 64 stages needs a tenth of that. Look for padding and for repetition.",
     ),
     Kind(
+        slug="batch-too-long",
+        status=413,
+        title="The batch is too long",
+        meaning="A batch may have 10,000 lines, and so many bytes and so much work as the operator "
+        "chose. The lines before this one are answered, and none after it.",
+        remedy="Send the rest as another batch.",
+    ),
+    Kind(
         slug="address-too-long",
         status=414,
         title="The address is too long",

@@ -1,0 +1,1 @@
+"""Routes of questions about quotes, and of batches of them."""
