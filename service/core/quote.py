@@ -26,6 +26,7 @@ from service.core.plausible import warn_of_implausible
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
 from service.core.printing.markets import markets_of
+from service.core.printing.narrowing import narrowed
 from service.core.printing.prices import prices_behind
 from service.core.printing.printing import (
     estimate_with_outcomes,
@@ -78,7 +79,10 @@ def quote(
         argument, request.run, tuple(stage.effort.wall_clock_hours for stage in stages)
     )
     ends = schedule and schedule.wall_clock_hours
-    hours = [(one.effort.device_hours, one.effort.wall_clock_hours) for one in stages]
+    hours = [
+        (one.effort.device_hours, one.effort.wall_clock_hours, one.effort.step_seconds)
+        for one in stages
+    ]
     spread = spread_of_quote(
         argument.ledger, bills.drafts, memo, hours=(ends, *chain.from_iterable(hours))
     )
@@ -114,6 +118,15 @@ def quote(
             for place, stage in enumerate(stages)
         ),
         totals=printed_totals(totals, spread),
+        narrow_by=()
+        if request.options.detail == "summary"
+        else narrowed(
+            argument,
+            bills.drafts,
+            tuple(stage.effort for stage in stages),
+            spread,
+            currency=currency,
+        ),
         prices_behind=prices_behind(argument, bills.drafts),
         wall_clock_hours=estimate_with_outcomes(ends, spread),
         critical_path=()

@@ -161,6 +161,21 @@ class Driver(Answer, frozen=True, kw_only=True):
     total_if_high: Amount
 
 
+class NarrowedBy(Answer, frozen=True, kw_only=True):
+    """A member of the request that would narrow the interval of a total, if it were said.
+
+    `interval_if_known` is the interval with that member at the value that was taken here. `share`
+    is the part of the total's variance that it explains, and `figure` the total.
+    """
+
+    basis: BasisName
+    figure: FigureName
+    member: Annotated[str, Meta(description="A JSON pointer into `request`.")]
+    why: str
+    share: Annotated[float, Meta(ge=0.0)]
+    interval_if_known: AmountInterval
+
+
 class PricedBill(Answer, frozen=True, kw_only=True, tag_field="status", tag="priced"):
     """Every line has an amount. The total adds the amounts as printed, at central values."""
 

@@ -10,6 +10,7 @@ from service.core.answer.bills import (
     Bridge,
     Exclusion,
     MarketAnswer,
+    NarrowedBy,
     Ownership,
     RateVersusMarket,
 )
@@ -91,6 +92,10 @@ class Quote(Answer, frozen=True, kw_only=True):
         tuple[QuoteWarning, ...],
         Meta(description="What is good to know, such as defaults that were taken; same order."),
     ]
+    narrow_by: Annotated[
+        tuple[NarrowedBy, ...],
+        Meta(description="What to say next: for each basis, what narrows its interval most."),
+    ] = ()
     prices_behind: Annotated[
         tuple[PricesBehind, ...],
         Meta(

@@ -1,19 +1,20 @@
 """p10, p50, p90 of the numbers of a quote, and outcomes, positions and drivers of some of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Final, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from service.core.draws.columns import DRAWS, Sample
+from service.core.draws.columns import DRAWS, Sample, draws_of
 from service.core.draws.looks import ENDS, Quantiles, rounded
 from service.core.draws.memo import Memo
 from service.core.draws.quantiles import (
     ALL_LEVELS,
     BUDGETED,
     DRAW_LEVELS,
+    INTERVAL_LEVELS,
     OUTCOME_LEVELS,
     OUTCOMES,
 )
@@ -26,8 +27,8 @@ from service.core.draws.rows import (
     uncertain_leaves,
 )
 from service.core.draws.sensitivity import Shares, variance_shares
-from service.core.figures.arrays import Array
-from service.core.figures.ledger import Ledger
+from service.core.figures.arrays import Array, Real
+from service.core.figures.ledger import Application, Ledger, replay
 
 LEAST_SHARE: Final = 1e-3
 PLACES_OF_OUTCOMES: Final = [ALL_LEVELS.index(level) for level in OUTCOME_LEVELS]
@@ -101,6 +102,39 @@ class Spread:
             return Quantiles(entry.central, entry.central, entry.central)
         return interval_of_leaf(leaf)
 
+    def intervals_if(
+        self,
+        names: Collection[str],
+        known: Mapping[str, float],
+        *,
+        instead: Application | None = None,
+    ) -> dict[str, Quantiles]:
+        """p10, p50, p90 of entries if others had these values for certain.
+
+        `instead` derives an entry in another way than the ledger does. Rows that are kept and do
+        not depend on what is known are not computed again.
+        """
+        ledger = self._ledger
+        replaced = () if instead is None else tuple(instead.parts.values())
+        moved = ledger.marked(dict.fromkeys((*known, *replaced), 1))
+        wanted, needed = set(names), []
+        for applied in (*reversed(ledger.tape.of_run), *reversed(ledger.tape.standing)):
+            asked = wanted.intersection(applied.parts.values())
+            if not asked or all(one in self._rows and one not in moved for one in asked):
+                continue
+            one = instead if instead and applied.parts == instead.parts else applied
+            needed.append(one)
+            wanted.update(one.names.values())
+        rows = {one: self._rows[one][:DRAWS] for one in wanted - moved.keys() & self._rows.keys()}
+        for leaf in self._leaves:
+            if leaf.name in wanted and leaf.name not in known:
+                rows[leaf.name] = draws_of(leaf, self._memo)
+        for other, value in known.items():
+            if other in wanted and value != ledger.entry(other).central:
+                rows[other] = np.array([value])
+        again = replay(reversed(needed), rows)
+        return {name: _interval_of(again.get(name, ledger.entry(name).central)) for name in names}
+
     def outcomes(self, name: str) -> Outcomes:
         """Equally likely values of an entry. They are equal if nothing uncertain enters."""
         if self._row_of(name) is None:
@@ -164,6 +198,12 @@ class Spread:
         rows = np.array([self._rows[name] for name in self._totals])
         deviations = rows[:, ENDS] - rows[:, CENTRE : CENTRE + 1]
         return variance_shares(rows[:, :DRAWS], self._sample, deviations.reshape(len(rows), -1, 2))
+
+
+def _interval_of(row: Real) -> Quantiles:
+    """p10, p50, p90 of draws, or of one number."""
+    drawn = np.sort(np.broadcast_to(np.atleast_1d(row), DRAWS))
+    return Quantiles(*rounded(np.interp(INTERVAL_LEVELS, DRAW_LEVELS, drawn)).tolist())
 
 
 def _moved(number: float, start: Array, end: Array) -> float:

@@ -78,7 +78,7 @@ def spread_of_quote(
 ) -> Spread:
     """The joint draws of the whole argument, with the drivers of the bills' totals.
 
-    They also have outcomes of the hours that are known.
+    They also have outcomes of the hours, and of seconds of steps, that are known.
     """
     totals = [bill.total.name for bill in bills if bill.total is not None]
     drawn = [term.name for term in hours if isinstance(term, Term)]

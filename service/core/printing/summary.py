@@ -24,6 +24,7 @@ def summary_of(answer: Quote) -> Quote:
         bridges=(),
         ownership=(),
         markets=(),
+        narrow_by=(),
         stages=tuple(_stage(stage) for stage in answer.stages),
         figures={},
     )

@@ -86,6 +86,11 @@ class Effort(Struct, frozen=True, kw_only=True):
         return self.context.cluster.pointer
 
     @property
+    def step_seconds(self) -> Term | Unknown | None:
+        """Seconds of a training step, if the stage has one."""
+        return None if self.hours.step is None else self.hours.step.seconds
+
+    @property
     def devices(self) -> Term:
         """How many devices the stage holds."""
         return self.context.devices

@@ -45,6 +45,8 @@ class Step(Struct, frozen=True, kw_only=True):
     hfu: Term | None
     tokens_per_s_per_device: Term | None
     tokens_per_step: Term
+    flop_per_token: Term
+    peak_flop_per_s: Term
     framework: Framework
 
 
@@ -405,6 +407,8 @@ class StepBuilder:
             hfu=None if mfu is None or layout is None else self._hfu(mfu, layout),
             tokens_per_s_per_device=rate,
             tokens_per_step=self.tokens_per_step,
+            flop_per_token=self.flop_per_token,
+            peak_flop_per_s=self.hardware.peak_flop_per_s,
             framework=self.inputs.recipe.framework,
         )
 

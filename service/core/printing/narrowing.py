@@ -1,0 +1,178 @@
+"""What a caller could say that would narrow the interval of a total, and to what.
+
+A number that the quote takes from the catalog, or a range that the caller gave, moves a total. The
+argument is replayed with that number known, at the value that was taken. A stated MFU or goodput
+replaces more than one number: all that it is predicted from, and the time by which published runs
+exceed their prediction.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from service.core.answer import NarrowedBy
+from service.core.argument import Argument
+from service.core.bills.lines import DraftBill
+from service.core.draws.spread import SHARE_DECIMALS, Spread
+from service.core.figures.formulas import WHOLE
+from service.core.figures.ledger import Application, Term
+from service.core.figures.vocabulary import MINOR_PLACES, Currency
+from service.core.printing.money import as_amount, decimal_of
+from service.core.printing.printing import printed_interval
+from service.core.request.work import Finetuning, Pretraining
+from service.core.stages.effort import Effort
+from service.core.stages.losses import DISCLOSED
+from service.core.training.formulas import seconds_at_mfu
+from service.core.training.step import Step
+
+LEAST_SHARE: Final = 0.05
+"""Of a total's variance. What explains less narrows nothing that anybody would notice."""
+MOST_NAMED: Final = 2
+"""Of each bill."""
+AS_PREDICTED: Final = 1.0
+"""What the time of published runs over their prediction is, if a caller knows better."""
+UNSAID: Final = "it is not given, so that a default was taken"
+NO_NUMBER: Final = frozenset(("framework", "between_tokens", "currency", "steps_per_rollout"))
+"""Members that no number is said by. Their figures stay as uncertain as they are."""
+
+
+class Known(NamedTuple):
+    """A member that could be said, the values that it fixes, and why it would narrow a total."""
+
+    member: str
+    values: Mapping[str, float]
+    why: str
+    instead: Application | None = None
+    """How a figure follows from the member, in place of what it follows from now."""
+
+
+class Share(NamedTuple):
+    """A member, and the part of a total's variance that what it fixes explains."""
+
+    known: Known
+    of_variance: float
+
+
+def narrowed(
+    argument: Argument,
+    bills: Sequence[DraftBill],
+    efforts: Sequence[Effort],
+    spread: Spread,
+    *,
+    currency: Currency,
+) -> tuple[NarrowedBy, ...]:
+    """For each bill with a total, the members that would narrow its interval most."""
+    predicted = tuple(_of_predictions(argument, efforts))
+    chosen: list[tuple[DraftBill, Term, Share]] = []
+    for bill in bills:
+        if bill.total is not None:
+            known = (*predicted, *_of_members(argument, bill.total, spread))
+            chosen += [(bill, bill.total, one) for one in _most(known, bill.total, spread)]
+    # Bills that a member narrows are computed together.
+    totals: dict[str, list[str]] = {}
+    for _, total, share in chosen:
+        totals.setdefault(share.known.member, []).append(total.name)
+    said = {share.known.member: share.known for _, _, share in chosen}
+    intervals = {
+        member: spread.intervals_if(totals[member], known.values, instead=known.instead)
+        for member, known in said.items()
+    }
+    places = MINOR_PLACES[currency]
+    return tuple(
+        NarrowedBy(
+            basis=bill.basis,
+            figure=total.name,
+            member=share.known.member,
+            share=round(share.of_variance, SHARE_DECIMALS),
+            why=share.known.why,
+            interval_if_known=printed_interval(
+                intervals[share.known.member][total.name],
+                central=as_amount(decimal_of(total.central), places=places),
+                places=places,
+            ),
+        )
+        for bill, total, share in chosen
+    )
+
+
+def _most(known: Sequence[Known], total: Term, spread: Spread) -> list[Share]:
+    """The members that explain most of a total's variance."""
+    shares = {driver.figure: driver.share for driver in spread.drivers(total.name).ranked}
+    every = [Share(one, sum(shares.get(figure, 0.0) for figure in one.values)) for one in known]
+    every.sort(key=lambda share: (-share.of_variance, share.known.member))
+    return [share for share in every[:MOST_NAMED] if share.of_variance >= LEAST_SHARE]
+
+
+def _of_members(argument: Argument, total: Term, spread: Spread) -> Iterator[Known]:
+    """Members whose figures are taken from the catalog, or given as a range."""
+    ledger, driving = argument.ledger, spread.drivers(total.name).ranked
+    members = dict.fromkeys(ledger.entry(driver.figure).pointer for driver in driving)
+    values: dict[str, dict[str, float]] = {
+        member: {} for member in members if member and member.rpartition("/")[2] not in NO_NUMBER
+    }
+    for entry in ledger:
+        if entry.pointer in values:
+            values[entry.pointer][entry.name] = entry.central
+    for member, taken in values.items():
+        given = all(name.startswith(ledger.GIVEN_PREFIX) for name in taken)
+        yield Known(member, taken, "a range is given; one number would do" if given else UNSAID)
+
+
+def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[Known]:
+    """MFU and goodput, where they are predicted, of a run whose one stage has a prediction.
+
+    Stages share the errors of predictions, so that one stage's MFU says nothing of the others.
+    """
+    predicted = [one for one in efforts if one.hours.step is not None or one.hours.written]
+    if len(predicted) != 1:
+        return
+    (effort,) = predicted
+    work, step, shares = effort.context.work, effort.hours.step, effort.hours.shares
+    if not isinstance(work.said, Pretraining | Finetuning) or shares is None:
+        return
+    practice = {DISCLOSED: AS_PREDICTED} if shares.disclosed_over_expected else {}
+    practice = {f"assumptions/{name}": value for name, value in practice.items()}
+    if step is not None and isinstance(step.seconds, Term) and not work.states("mfu"):
+        yield Known(
+            work.pointer_of("mfu"),
+            _behind_mfu(argument, step, step.seconds) | practice,
+            "the time of a step is predicted; measure its MFU, or give an anchor",
+            _at_mfu(effort, step, step.seconds),
+        )
+    if not work.states("goodput"):
+        yield Known(
+            work.pointer_of("goodput"),
+            _leaves_of(argument, shares.goodput) | practice,
+            "goodput follows from failures; give what runs of yours have had",
+        )
+
+
+def _behind_mfu(argument: Argument, step: Step, seconds: Term) -> dict[str, float]:
+    """What the seconds of a step follow from, but for the peaks and FLOP that a MFU relates."""
+    spec = (step.flop_per_token, step.peak_flop_per_s, step.tokens_per_step)
+    stays = argument.ledger.upstream_of(term.name for term in spec)
+    behind = _leaves_of(argument, seconds)
+    return {name: value for name, value in behind.items() if name not in stays}
+
+
+def _at_mfu(effort: Effort, step: Step, seconds: Term) -> Application:
+    """The seconds of a step at the MFU that it has."""
+    terms = {
+        "flop_per_token": step.flop_per_token,
+        "tokens_per_step": step.tokens_per_step,
+        "devices": effort.devices,
+        "peak_flop_per_s": step.peak_flop_per_s,
+    }
+    centrals = {name: term.central for name, term in terms.items()}
+    return Application(
+        formula=seconds_at_mfu,
+        names={name: term.name for name, term in terms.items()},
+        centrals=centrals,
+        fixed={"mfu": float(seconds_at_mfu.function(**centrals, mfu=1.0)) / seconds.central},
+        parts={WHOLE: seconds.name},
+    )
+
+
+def _leaves_of(argument: Argument, term: Term) -> dict[str, float]:
+    """What a figure is derived from, at the values that were taken."""
+    ledger = argument.ledger
+    return {name: ledger.entry(name).central for name in sorted(ledger.upstream_of([term.name]))}
