@@ -40,17 +40,11 @@ def scored(rows, tmp_path):
 
 
 def test_throughput_is_met_as_well_as_the_intervals_say(score):
-    """The bias is that of the H20, which 132 of the batches ran on, all of SGLang.
-
-    Servers take a device's share of its peak from training. There the H20 reaches 38% more than
-    others of its generation, because its peak is low for its power. These batches reached less, and
-    are predicted 17% too fast. Intervals are a little wide: they hold 88.3% since the most
-    sequences of TensorRT-LLM have a range.
-    """
+    """What is left of a bias is that of few mixtures of experts, whose kernels were not tuned."""
     assert score["expressed"] >= 0.98 * score["rows"]
-    assert score["median_abs_log_ratio"] <= 0.25
+    assert score["median_abs_log_ratio"] <= 0.15
     assert abs(score["median_log_ratio"]) <= 0.07
-    assert 0.70 <= score["coverage"] <= 0.89
+    assert 0.70 <= score["coverage"] <= 0.88
     assert score["median_p90_over_p10"] <= 3.0
 
 
@@ -60,7 +54,7 @@ def test_batches_on_other_devices_than_the_h20_have_little_bias(score, tmp_path)
     others = [fact for fact in facts if fact["accelerator"] != "H20"]
     file.write_text("\n".join(map(json.dumps, others)), encoding="utf-8")
     assert abs(score_generation(file, embedded())["median_log_ratio"]) <= 0.03
-    assert 0.0 < score["by"]["accelerator"]["H20"]["median_log_ratio"] <= 0.20
+    assert abs(score["by"]["accelerator"]["H20"]["median_log_ratio"]) <= 0.12
 
 
 def test_rows_that_cannot_be_said_are_named_with_the_reason(score):
