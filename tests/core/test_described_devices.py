@@ -1,6 +1,7 @@
 """A device that a request describes: as good as the catalog's where all is said, and wider else."""
 
 import copy
+import itertools
 import json
 import re
 from pathlib import Path
@@ -121,6 +122,18 @@ def test_what_was_measured_of_a_device_holds_only_for_its_own_power_and_peaks(ch
     whole = all_of("amd-mi300x")
     assert timed_as(whole) == "amd-mi300x"
     assert timed_as(whole | changed) == "described-1"
+
+
+def test_no_rounding_of_a_described_device_is_a_cliff():
+    """A percent more power moves hours by as much at most, up to where nothing measured holds."""
+
+    def taken(power_w: float) -> float:
+        return float(hours(quoted(on(all_of("amd-mi300x") | {"power_w": power_w}))).central)
+
+    steps = [taken(750.0 * 1.001**place) for place in range(0, 120, 12)]
+    moved = [abs(after / before - 1) for before, after in itertools.pairwise(steps)]
+    assert max(moved) < 0.03
+    assert steps[-1] != steps[0]
 
 
 def test_what_is_said_is_given_in_the_figures_and_only_what_is_used():

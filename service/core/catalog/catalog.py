@@ -191,6 +191,11 @@ class Accelerator(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The id by which the step-time engine knows what was measured of the device."""
         return self.id
 
+    @property
+    def timed_alike(self) -> float:
+        """How far what was measured of the device of that id holds for this one, 0 to 1."""
+        return 1.0
+
     def lacks(self, what: str) -> str:
         """In words, why a number of the device is not known."""
         return f"the catalog has no {what} of {self.id}"

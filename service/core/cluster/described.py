@@ -30,22 +30,29 @@ REFERENCE_FORMATS: Final = ("bf16", "fp16", "fp8", "int8", "mxfp8", "tf32", "fp4
 USUAL_FLEET: Final = {"gpu": "other", "tpu": "tpu"}
 """Whose failure rate and network hold for a device of no generation of the catalog."""
 NO_FAMILY: Final = "other"
-SAME: Final = 0.01
-"""Logarithm up to which two numbers are one, rounded by those who print it."""
+ALIKE: Final = 0.1
+"""Difference of logarithms at which nothing measured of one device holds for another. Judged."""
 
 
 class DescribedRow(Accelerator, frozen=True, kw_only=True):
     """A described device as a row. Its id is the quote's own; a reader knows it by its name.
 
-    `same_as` is the device of the catalog whose numbers it has, if there is one.
+    `like` is the device of the catalog whose numbers it nearly has, if there is one, and `likeness`
+    how nearly: 1 if they are the same.
     """
 
-    same_as: str = ""
+    like: str = ""
+    likeness: float = 0.0
 
     @property
     def timed_as(self) -> str:
-        """The device of the catalog that it is by its numbers, if there is one."""
-        return self.same_as or self.id
+        """The device of the catalog that it nearly is by its numbers, if there is one."""
+        return self.like or self.id
+
+    @property
+    def timed_alike(self) -> float:
+        """How far what was measured of that device holds for it."""
+        return self.likeness
 
     @property
     def label(self) -> str:
@@ -148,6 +155,7 @@ class _Description:
         """The device as a row of the catalog."""
         assert self._memory is not UNSET, "memory is always stated"
         like, kind = self._nearest, self._of.kind
+        alike = self._likeness()
         return DescribedRow(
             id=self._id,
             name=self._said.name,
@@ -166,19 +174,22 @@ class _Description:
             peak_dense_flop_per_s=self._peaks,
             tdp_w=self._power,
             scale_up=self._scale_up(),
-            same_as=self._same_as(),
+            like=like.id if like and alike else "",
+            likeness=alike,
         )
 
-    def _same_as(self) -> str:
-        """The device of the catalog that has this power, these peaks and all else that is stated.
+    def _likeness(self) -> float:
+        """How nearly a device of the catalog has this power, these peaks and all else that is said.
+
+            max(0, 1 - largest difference of logarithms / 0.1)
 
         Devices of one generation reach other shares of their peak by their power. What was measured
-        of one holds for a described device only if it is the same in what decides it.
+        of one holds for a described device the less, the further it is in what decides it.
         """
         like = self._nearest
         if like is None or isinstance(self._power, InferredDatum) or not self._peaks_stated():
-            return ""
-        return like.id if max(self._distances(like)) < SAME else ""
+            return 0.0
+        return max(0.0, 1.0 - max(self._distances(like)) / ALIKE)
 
     def _peaks_stated(self) -> bool:
         """Whether a peak is stated from which the others follow."""
