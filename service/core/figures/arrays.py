@@ -65,6 +65,11 @@ def maximum(a: Real, b: Real) -> Real:
     return max(a, b)
 
 
+def is_nowhere(a: Real | bool | NDArray[np.bool_]) -> bool:
+    """Whether a number is 0, or all of an array: what it multiplies need not be computed."""
+    return not np.any(a) if isinstance(a, np.ndarray) else not a
+
+
 def minimum(a: Real, b: Real) -> Real:
     """The smaller of the two, element by element."""
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):

@@ -59,6 +59,14 @@ FRAMEWORKS: Final[Mapping[Framework, FrameworkTraits]] = MappingProxyType(
         ),
     }
 )
+
+
+def has_unfused_kernels(framework: Framework) -> bool:
+    """Whether norms, attention and loss are what the code of the model makes of them, op by op."""
+    traits = FRAMEWORKS[framework]
+    return traits.host == "eager" and not traits.fused
+
+
 FRAMEWORK_OF_STACK: Final[Mapping[FrameworkName, Framework]] = MappingProxyType(
     {
         "megatron": "megatron",

@@ -1,14 +1,19 @@
 """The inputs of a step's time: figures of devices, links and software, and structure."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from service.core.cluster.hardware import Hardware
 from service.core.figures.constants import Constants
 from service.core.figures.ledger import Term
-from service.core.figures.vocabulary import AttentionKernel, Framework, TrainingPrecision
+from service.core.figures.vocabulary import (
+    AttentionKernel,
+    Framework,
+    LossKernel,
+    TrainingPrecision,
+)
 from service.core.request.work import Tuning
 from service.core.training.formats import (
     LOSS_BYTES,
@@ -20,10 +25,10 @@ from service.core.training.formats import (
     MemoryStack,
     StackBytes,
 )
-from service.core.training.frameworks import FRAMEWORK_OF_STACK
+from service.core.training.frameworks import FRAMEWORK_OF_STACK, FRAMEWORKS, has_unfused_kernels
 from service.core.training.step_spec import StepSpec
 from service.core.training.steptime import Machine, Recipe
-from service.core.training.steptime.eras import UNFUSED_ATTENTION
+from service.core.training.steptime.eras import EAGER_ATTENTION, UNFUSED_ATTENTION
 
 RECIPE_OF_PEAK: Final[dict[str, TrainingPrecision]] = {
     "fp32": "fp32",
@@ -38,6 +43,8 @@ RECIPE_OF_PEAK: Final[dict[str, TrainingPrecision]] = {
 }
 """The recipe of a step by the precision of the peak that it uses, which may be a stand-in."""
 SIXTEEN_BIT_BYTES: Final = 2.0
+DEVICES_WITHOUT_TUNING: Final = 64.0
+"""Up to which any framework is as likely. Judged: who holds more has tuned the software."""
 ADAPTER_WEIGHT_BYTES: Final = SIXTEEN_BIT_BYTES
 """Bytes of an adapter's weight: 16 bits, whatever the size of the model's weights."""
 
@@ -55,6 +62,7 @@ class StepInputs(Struct, frozen=True, kw_only=True):
 def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepInputs:
     """The figures that a step is timed by on this hardware, with the software that is asked for."""
     framework = framework_of(spec, hardware, devices=devices)
+    is_open = _open_framework(spec, framework, devices=devices)
     year = spec.work.assumed("software_year", unit="year", default="engine.software_year")
     return StepInputs(
         figures={
@@ -64,10 +72,10 @@ def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepIn
             "scale_up_byte_per_s": hardware.scale_up_byte_per_s,
             "scale_out_byte_per_s": hardware.scale_out_byte_per_s,
             "software_year": year,
-            "host_ratio": spec.work.assume(_host_ratio_of(spec), member="framework"),
+            "host_ratio": spec.work.assume(_host_ratio_of(spec, framework), member="framework"),
         },
         machine=machine_of(hardware),
-        recipe=_recipe(hardware, spec, framework),
+        recipe=_recipe(hardware, spec, framework)._replace(open_framework=is_open),
         memory_recipe=_memory_recipe(spec, framework, year.central),
         constants=spec.at.argument.catalog.engine.constants,
     )
@@ -88,6 +96,7 @@ def machine_of(hardware: Hardware) -> Machine:
         kind=hardware.device.kind,
         generation=hardware.device.generation,
         device=hardware.device.timed_as,
+        likeness=hardware.device.timed_alike,
     )
 
 
@@ -107,12 +116,25 @@ def framework_of(spec: StepSpec, hardware: Hardware, *, devices: float) -> Frame
     return "hf_eager" if small and not spec.cuts_model else "megatron"
 
 
-def _host_ratio_of(spec: StepSpec) -> str:
-    """The spread of the time of the host: of one framework that is said, or of all."""
-    said = spec.work.said
-    if said.framework is not UNSET:
+def _open_framework(spec: StepSpec, framework: Framework, *, devices: float) -> float:
+    """How far another framework may train than the one that is taken: the less, the more devices.
+
+    min(1, 64 / devices)
+    """
+    if spec.work.said.framework is not UNSET or framework == "xla":
+        return 0.0
+    return min(1.0, DEVICES_WITHOUT_TUNING / devices)
+
+
+def _host_ratio_of(spec: StepSpec, framework: Framework) -> str:
+    """The spread of the time of the host: of one framework that is said, or of all.
+
+    Around an eager framework others are faster, around one that captures kernels slower.
+    """
+    if spec.work.said.framework is not UNSET:
         return "engine.host_ratio.stated"
-    return f"engine.host_ratio.{'finetuning' if isinstance(said, Tuning) else 'training'}"
+    eager = FRAMEWORKS[framework].host == "eager"
+    return f"engine.host_ratio.{'finetuning' if eager else 'training'}"
 
 
 def _recipe(hardware: Hardware, spec: StepSpec, framework: Framework) -> Recipe:
@@ -129,6 +151,7 @@ def _recipe(hardware: Hardware, spec: StepSpec, framework: Framework) -> Recipe:
         quantised_base=bool(spec.trainable.weight_bytes),
         compiled=None if said.compile is UNSET else said.compile,
         attention_kernel=said.attention_kernel or None,
+        loss_kernel=_loss_kernel(spec) or None,
     )
 
 
@@ -147,15 +170,25 @@ def _memory_recipe(spec: StepSpec, framework: Framework, year: float) -> MemoryR
         weight_bytes=trainable.weight_bytes,
         frozen_models=trainable.frozen_models,
         fused_experts=spec.expert_kernels == "fused",
-        unfused_attention=_unfused_attention(said.attention_kernel or None, year),
+        unfused_attention=_unfused_attention(said, framework, year),
     )
 
 
-def _unfused_attention(kernel: AttentionKernel | None, year: float) -> float:
+def _unfused_attention(said: Any, framework: Framework, year: float) -> float:
     """The share of attention scores that stand in memory: as is said, or usual in the year."""
-    if kernel is None:
-        return float(UNFUSED_ATTENTION.remains(year))
-    return float(kernel == "unfused")
+    kernel: AttentionKernel | UnsetType = said.attention_kernel
+    if kernel is not UNSET:
+        return float(kernel == "unfused")
+    eager = said.framework is not UNSET and has_unfused_kernels(framework)
+    return float((EAGER_ATTENTION if eager else UNFUSED_ATTENTION).remains(year))
+
+
+def _loss_kernel(spec: StepSpec) -> LossKernel | UnsetType:
+    """The kernel of the loss that is said, or that the named stack has."""
+    said = spec.work.said
+    if said.loss_kernel is UNSET and said.framework is not UNSET:
+        return LOSS_OF_FRAMEWORK.get(said.framework, UNSET)
+    return said.loss_kernel
 
 
 def _memory_stack(spec: StepSpec, framework: Framework) -> StackBytes:
@@ -164,8 +197,5 @@ def _memory_stack(spec: StepSpec, framework: Framework) -> StackBytes:
     name: MemoryStack = STACK_OF_FRAMEWORK[framework]
     if said.framework is UNSET and name != "xla" and isinstance(said, Tuning):
         name = "pytorch"
-    kernel = said.loss_kernel
-    if kernel is UNSET and said.framework is not UNSET:
-        kernel = LOSS_OF_FRAMEWORK.get(said.framework, UNSET)
-    stack = STACK_BYTES[name]
+    kernel, stack = _loss_kernel(spec), STACK_BYTES[name]
     return stack if kernel is UNSET else stack._replace(**LOSS_BYTES[kernel]._asdict())

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from service.core.figures.arrays import Real, exp, log, where
+from service.core.figures.arrays import Real, exp, log, maximum, minimum, where
 from service.core.figures.constants import Constants
 from service.core.figures.vocabulary import AttentionKernel
 from service.core.training.frameworks import FRAMEWORKS, HostPace
 from service.core.training.steptime.eras import (
+    EAGER_ATTENTION,
     FIRST_FLASH_ATTENTION,
     PORTED_ATTENTION,
     QUANTISED_APART,
@@ -44,6 +45,10 @@ The prior of `shard_bytes` counts two gathers of 2 bytes, and 3 bytes of gradien
 """
 
 
+LEAST_EAGER_RATIO = 1.1
+"""Of the host time of eager kernels to that of captured ones, wherever constants are tried."""
+
+
 class Traits(NamedTuple):
     """Traits that constants depend on, as numbers: 1 for yes and 0 for no, or one per row."""
 
@@ -62,6 +67,9 @@ class Traits(NamedTuple):
     hooked: Real
     unfused_kernels: Real  # norms and rotary embedding in several kernels each
     unfused_adapters: Real
+    unfused_loss: Real
+    open_framework: Real  # the three before follow the pace of the host
+    loss_stated: Real
     quantised_base: Real
     kernel_stated: Real
     kernel_unfused: Real
@@ -93,6 +101,7 @@ class Coefficients(NamedTuple):
     unfused_attention: (
         Real  # 1 if scores are computed for the whole square, else 0; between in part
     )
+    score_bytes: Real  # moved by an attention score that stands in memory
     hidden_passes: Real
     ffn_passes: Real
     unpacked_bytes: Real  # moved to unpack one quantised weight
@@ -141,7 +150,9 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
     """The traits of one machine and recipe."""
 
     def effect(of: str) -> float:
-        return sum(constants.effects.get(name, 0.0) for name in effect_names(of, machine))
+        known = constants.effects
+        generation, device = effect_names(of, machine)
+        return known.get(generation, 0.0) + machine.likeness * known.get(device, 0.0)
 
     precision, pace = recipe.precision, _pace(recipe)
     return Traits(
@@ -160,6 +171,9 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         expert_loop=float(FRAMEWORKS[recipe.framework].expert_loop),
         unfused_kernels=float(pace == "eager" and not FRAMEWORKS[recipe.framework].fused),
         unfused_adapters=float(not FRAMEWORKS[recipe.framework].fused_adapters),
+        unfused_loss=float(_has_unfused_loss(recipe)),
+        open_framework=recipe.open_framework,
+        loss_stated=float(recipe.loss_kernel is not None),
         quantised_base=float(recipe.quantised_base),
         kernel_stated=float(recipe.attention_kernel is not None),
         kernel_unfused=float(recipe.attention_kernel == "unfused"),
@@ -183,6 +197,13 @@ def _pace(recipe: Recipe) -> HostPace:
     if recipe.compiled is None or usual == "captured":
         return usual
     return "compiled" if recipe.compiled else "eager"
+
+
+def _has_unfused_loss(recipe: Recipe) -> bool:
+    """Whether softmax and loss are several kernels, each of which moves every logit."""
+    if recipe.loss_kernel is not None:
+        return recipe.loss_kernel == "unfused"
+    return _pace(recipe) == "eager" and not FRAMEWORKS[recipe.framework].fused
 
 
 def _kernel_behind(machine: Machine, recipe: Recipe) -> float:
@@ -236,7 +257,10 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
     fused = traits.experts_fused + traits.experts_fuse * (1.0 - QUANTISED_APART.remains(year))
     eight_bit = 2 * mixed(v["expert_ratio_fused"], v["expert_ratio_8_bit"], remains=fused)
-    unfused = where(traits.kernel_stated > 0, traits.kernel_unfused, old)
+    traits = _with_kernels_of_host(traits, v, old=old)
+    apart = traits.unfused_kernels
+    lasting = maximum(old, apart * EAGER_ATTENTION.remains(year))
+    unfused = where(traits.kernel_stated > 0, traits.kernel_unfused, lasting)
     return Coefficients(
         gemm_share=gemm * _format_ratio(traits, v),
         gemm_share_16_bit=gemm,
@@ -250,6 +274,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         attention_backward=mixed(2.0, v["attention_backward"], remains=unfused),
         narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], 1.0),
         unfused_attention=unfused,
+        score_bytes=apart * v["score_bytes_eager"],
         hidden_passes=v["hidden_passes"] * _passes(traits, v) + traits.nvfp4 * v["nvfp4_passes"],
         ffn_passes=v["ffn_passes"] * _passes(traits, v),
         unpacked_bytes=traits.quantised_base * v["unpacked_bytes"],
@@ -258,7 +283,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         hooked=traits.hooked,
         expert_host_s=traits.expert_loop * v["expert_host_s"],
         step_host_s=v["step_host_s"],
-        logit_bytes=v["logit_bytes"],
+        logit_bytes=mixed(v["logit_bytes_eager"], v["logit_bytes"], remains=traits.unfused_loss),
         stage_imbalance=v["stage_imbalance"] * mixed(1.0, 0.5, remains=uneven),
         selective_share=where(traits.xla > 0, v["selective_share_xla"], v["selective_share"]),
         weight_gradient=2.0 - traits.frozen_weights,
@@ -318,6 +343,24 @@ def _layer_host_s(traits: Traits, v: Mapping[str, float], *, old: Real) -> Real:
     host = captured + traits.compiled * (compiled - captured) + traits.eager * (eager - captured)
     adapters = 1.0 + traits.frozen_weights * (v["adapter_host_ratio"] - 1.0)
     return host * adapters * traits.host_ratio
+
+
+def _with_kernels_of_host(traits: Traits, v: Mapping[str, float], *, old: Real) -> Traits:
+    """Traits of kernels where another framework may run them: the more eager, the slower the host.
+
+    log(host time / that of captured kernels) / log(that of eager ones / that of captured ones)
+    """
+    captured = mixed(v["layer_host_s_2022"], v["layer_host_s"], remains=old)
+    usual = captured + traits.eager * (v["layer_host_s_eager"] - captured)
+    between = log(maximum(v["layer_host_s_eager"] / captured, LEAST_EAGER_RATIO))
+    share = log(usual * traits.host_ratio / captured) / between
+    eager = minimum(1.0, maximum(0.0, share))
+    may = traits.open_framework
+    return traits._replace(
+        unfused_kernels=mixed(eager, traits.unfused_kernels, remains=may),
+        unfused_adapters=mixed(eager, traits.unfused_adapters, remains=may),
+        unfused_loss=mixed(eager, traits.unfused_loss, remains=may * (1.0 - traits.loss_stated)),
+    )
 
 
 def _sharded(traits: Traits) -> Real:

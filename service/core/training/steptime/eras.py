@@ -27,6 +27,12 @@ UNFUSED_ATTENTION = Era(2022.5, 2023.5)
 Source: FlashAttention (arXiv 2205.14135, 2022-05); that all training stacks had it a year later is
 judged.
 """
+EAGER_ATTENTION = Era(2023.5, 2024.75)
+"""The same in eager frameworks that leave attention to the code of the model.
+
+Source: releases of Transformers whose attention is fused by default: 4.36 (2023-12) for Llama, 4.45
+(2024-09) for GPT-2.
+"""
 FIRST_FLASH_ATTENTION = Era(2023.5, 2024.25)
 """Stacks have the first flash kernels.
 

@@ -8,6 +8,7 @@ from service.core.figures.vocabulary import (
     DeviceKind,
     ExpertKernels,
     Framework,
+    LossKernel,
     TrainingPrecision,
 )
 
@@ -28,6 +29,7 @@ class Machine(NamedTuple):
     kind: DeviceKind = "gpu"
     generation: str = ""
     device: str = ""
+    likeness: float = 1.0  # how far what was measured of the device holds
 
 
 class Recipe(NamedTuple):
@@ -35,6 +37,8 @@ class Recipe(NamedTuple):
 
     precision: TrainingPrecision = "bf16"
     framework: Framework = "megatron"
+    # How far another framework may run it, 0 to 1: kernels are then as eager as the host is slow.
+    open_framework: float = 0.0
     software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
     gated_experts: bool = True  # the usual kind, for which kernels are written
@@ -46,3 +50,4 @@ class Recipe(NamedTuple):
     host_ratio: Real = 1.0  # time of the host over that of the framework as fitted
     compiled: bool | None = None  # None: as is usual for the framework
     attention_kernel: AttentionKernel | None = None  # None: that of stacks in that year
+    loss_kernel: LossKernel | None = None  # None: that of the framework

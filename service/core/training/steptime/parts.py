@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.core.figures.arrays import Real, log2, maximum, minimum, where
+from service.core.figures.arrays import Real, is_nowhere, log2, maximum, minimum, where
 from service.core.figures.constants import Constants
 from service.core.model.architecture import Architecture
 from service.core.training.parallelism import (
@@ -208,11 +208,7 @@ def _layer(at: MicroBatch) -> _Layer:
     experts = moe * _experts_s(at)
     products = (1 + c.weight_gradient) * (gemm + experts)
     compute = products + (1 + c.attention_backward) * attention + elementwise
-    exchange = moe * where(
-        at.layout.expert_overlap > 0,
-        expert_parallel_beside_s(at, compute=compute / 2),
-        expert_parallel_s(at),
-    )
+    exchange = _exchange_s(at, compute=compute)
     context = context_parallel_s(at)
     tensor = tensor_parallel_s(at)
     forward = gemm + experts + attention + elementwise / 3 + exchange + context
@@ -236,6 +232,17 @@ def _layer(at: MicroBatch) -> _Layer:
         tensor_parallel=2 * tensor,
         context_parallel=3 * context,
         expert_parallel=2 * exchange,
+    )
+
+
+def _exchange_s(at: MicroBatch, *, compute: Real) -> Real:
+    """Seconds, forward, of dispatch and combine in a mean layer."""
+    if is_nowhere(at.work.moe_layers):
+        return 0.0
+    return at.moe_share * where(
+        at.layout.expert_overlap > 0,
+        expert_parallel_beside_s(at, compute=compute / 2),
+        expert_parallel_s(at),
     )
 
 
@@ -284,6 +291,8 @@ def _product_s(at: MicroBatch, *, flop: Real, width: Real, elements: Real, kerne
     2MNK / (share * peak) * (1 + tile / width), or weights and activations through memory,
     joined by a 4-norm, and a launch per kernel
     """
+    if is_nowhere(flop):
+        return 0.0
     c, tp = at.coefficients, at.layout.tensor_parallel
     rate = c.gemm_share * at.machine.peak_flop_per_s
     computed = at.tokens * flop / tp / rate * (1 + c.tile_width * tp / maximum(width, 1.0))
@@ -294,6 +303,8 @@ def _product_s(at: MicroBatch, *, flop: Real, width: Real, elements: Real, kerne
 
 def _experts_s(at: MicroBatch) -> Real:
     """Seconds, forward, of the grouped products of one layer's routed experts."""
+    if is_nowhere(at.work.moe_layers):
+        return 0.0
     w, layout, c = at.work, at.layout, at.coefficients
     owners = layout.expert_parallel * layout.expert_tensor_parallel
     routed = at.tokens * w.experts_per_token / layout.tensor_parallel
@@ -311,14 +322,18 @@ def _attention_s(at: MicroBatch) -> Real:
     """Seconds, forward, of a layer's attention core.
 
     flash    causal FLOP / (share of the bf16 peak)
-    before   FLOP of the whole square at the rate of products
+    before   FLOP of the whole square at the rate of products, and scores through memory
+
+    A third of what a score moves is moved forward.
     """
     w, c, tp = at.work, at.coefficients, at.layout.tensor_parallel
     core = at.tokens * w.core_flop / tp / at.machine.bf16_peak_flop_per_s
     core = core * (1 + c.attention_keys / w.sequence_length)
     narrow = where(w.head_dim <= NARROW_HEAD, c.narrow_head_ratio, 1.0)
     flash = core * narrow / c.attention_share
-    unfused = 2 * core / c.gemm_share_16_bit
+    scores = at.tokens * w.heads * w.sequence_length / tp
+    moved = scores * c.score_bytes / 3 / at.memory_rate
+    unfused = 2 * core / c.gemm_share_16_bit + moved
     return flash + c.unfused_attention * (unfused - flash)
 
 
@@ -366,6 +381,9 @@ def _sharding_s(at: MicroBatch, *, params: Real, stage: Real) -> Real:
 
     (stage^3 + comm^3)^(1/3) + sum * min(stage, comm) - stage
     """
+    shards = at.layout.zero_stage >= SHARDED_WEIGHTS
+    if is_nowhere(shards):
+        return 0.0
     c, ranks = at.coefficients, at.layout.data_parallel * at.layout.context_parallel
     volume = c.shard_bytes * params * (ranks - 1) / ranks
     comm = volume / replica_rate(at) * c.shard_slowdown
@@ -373,7 +391,7 @@ def _sharding_s(at: MicroBatch, *, params: Real, stage: Real) -> Real:
     layers = at.work.layers / at.layout.pipeline_parallel
     exposed = beside + c.shard_sum * minimum(stage, comm) + c.shard_layer_s * layers
     fetched = c.shard_bytes * params / ranks / HOST_BYTE_PER_S * at.layout.weight_offload
-    return where(at.layout.zero_stage >= SHARDED_WEIGHTS, exposed + fetched, 0.0)
+    return where(shards, exposed + fetched, 0.0)
 
 
 def _replicas_s(at: MicroBatch, *, params: Real) -> Real:
