@@ -15,6 +15,7 @@ from msgspec import Struct
 from service.access.quotas import Quotas
 from service.access.ring import KeyRing
 from service.access.shared_counts import SharedCounts
+from service.access.traces import Spans
 from service.api.admitting.admission import Admission
 from service.api.admitting.hosts import Hosts
 from service.api.http.by_id import get_quote, kept_route, plainly_kept
@@ -56,6 +57,7 @@ def build_app(
     lifecycle: Lifecycle | None = None,
     metrics: Metrics | None = None,
     request_log: RequestLog | None = None,
+    spans: Spans | None = None,
 ) -> ASGIApp:
     """The whole service as one ASGI application.
 
@@ -186,6 +188,7 @@ def build_app(
         request_log=request_log,
         cors=Cors(tuple(settings.cors_origins.split())),
         admission=access.admission,
+        spans=spans,
     )
 
 

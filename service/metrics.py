@@ -15,6 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from service.access.quotas import Outcome
+from service.access.traces import Parent
 from service.cache import REASONS, BreakerState, Operation, Reason, Result, Tier
 from service.computing.allowance import memory_limit_bytes
 from service.computing.lanes import Lane
@@ -338,9 +339,19 @@ class Metrics:
         )
 
     def answered(
-        self, method: str, route: str, status: int, *, queued_s: float, duration_s: float
+        self,
+        method: str,
+        route: str,
+        status: int,
+        *,
+        queued_s: float,
+        duration_s: float,
+        trace: Parent | None = None,
     ) -> None:
-        """Count a request that is over, and observe how long it waited and took."""
+        """Count a request that is over, and observe how long it waited and took.
+
+        A trace that is kept is an example of the time that its request took.
+        """
         bound = self._bound.get((method, route, status))
         if bound is None:
             bound = (
@@ -350,7 +361,8 @@ class Metrics:
             self._bound[method, route, status] = bound
         self.queue_duration.observe(queued_s)
         bound[0].inc()
-        bound[1].observe(duration_s)
+        example = {"trace_id": trace.trace} if trace is not None and trace.sampled else None
+        bound[1].observe(duration_s, example)
 
     def stands(self, standing: Standing, engine: EngineStamp) -> None:
         """Show the edition that answers now, the date it speaks from, and what was refused."""

@@ -183,6 +183,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Bearer token that metrics are read with on `port`; 16 characters or more.",
         ),
     ] = ""
+    traces: Annotated[
+        bool,
+        Meta(
+            description="Whether spans of requests are sent to where the OTEL_* variables say; it "
+            "takes the extra `traces`."
+        ),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Lowest level that is logged."),

@@ -3,7 +3,7 @@
 The server is uvicorn and not Granian, because its protocol and its end can be guarded.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -16,7 +16,10 @@ from service.serving.guard import GuardState
 from service.serving.limits import Limits, within_open_files
 from service.serving.protocol import GuardedProtocol
 from service.serving.server import GuardedServer
-from service.settings import Settings
+from service.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from service.serving.spans import SentSpans
 
 
 def serve(settings: Settings, limits: Limits | None = None) -> None:
@@ -32,11 +35,13 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
         limits = Limits(connections=settings.connections_max, request_s=settings.body_timeout_s)
     state = GuardState(within_open_files(limits), metrics.server)
     metrics.server.connections.set_function(lambda: float(len(state.connections)))
+    spans = sent_spans() if settings.traces else None
     app = build_app(
         settings,
         lifecycle=lifecycle,
         metrics=metrics,
         request_log=request_log(writer, level=settings.log_level, form=settings.log_format),
+        spans=spans,
     )
     config = config_of(settings, app, port=settings.port)
     beside = None
@@ -53,7 +58,20 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
     try:
         server.run()
     finally:
+        if spans is not None:
+            spans.close()
         writer.close()
+
+
+def sent_spans() -> "SentSpans":
+    """Where spans go. Raises `SettingsError` if the extra is not installed."""
+    try:
+        from service.serving.spans import SentSpans  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SettingsError(
+            f"RUNQUOTE_TRACES=1 takes the extra: pip install 'runquote[traces]' ({error})"
+        ) from None
+    return SentSpans()
 
 
 def config_of(settings: Settings, app: Any, *, port: int) -> uvicorn.Config:

@@ -26,6 +26,7 @@ from litestar.types import (
 )
 
 from service.access.account import QuotaAccount
+from service.access.traces import Spans, parent_of
 from service.api.admitting.admission import Admission
 from service.api.http.by_id import names_a_quote_plainly
 from service.api.http.cors import Cors
@@ -82,6 +83,7 @@ class Edge:
         request_log: RequestLog | None = None,
         cors: Cors | None = None,
         admission: Admission | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.app = app
         self._admission = admission if admission is not None and admission.is_needed else None
@@ -91,6 +93,7 @@ class Edge:
         self._repeats = repeats
         self._by_id = app if by_id is None else by_id
         self._log = request_log or _log_at_once
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass lifespan through; wrap every HTTP request."""
@@ -195,25 +198,32 @@ class Edge:
         duration_s = perf_counter() - start
         queued_s = start - scope.get("state", {}).get("arrived", start)
         method = done.method if done.method in METHODS else "other"
+        is_probe = done.route in PROBED and done.status < 400
+        facts = {
+            "request_id": done.request_id,
+            "client": done.client,
+            "method": done.method,
+            "route": done.route,
+            "status": done.status,
+            "queue_ms": round(queued_s * 1000, 3),
+            "duration_ms": round(duration_s * 1000, 3),
+            "bytes_out": done.bytes_out,
+            **caller_noted(),
+            **done.noted,
+        }
+        trace = parent_of(list(scope["headers"]))
+        if self._spans is not None and not is_probe:
+            trace = self._spans.ended(
+                trace, name=f"{method} {done.route}", seconds=queued_s + duration_s, facts=facts
+            )
         self.metrics.answered(
-            method, done.route, done.status, queued_s=queued_s, duration_s=duration_s
+            method, done.route, done.status, queued_s=queued_s, duration_s=duration_s, trace=trace
         )
-        if done.route in PROBED and done.status < 400:
+        if is_probe:
             return
-        self._log(
-            {
-                "request_id": done.request_id,
-                "client": done.client,
-                "method": done.method,
-                "route": done.route,
-                "status": done.status,
-                "queue_ms": round(queued_s * 1000, 3),
-                "duration_ms": round(duration_s * 1000, 3),
-                "bytes_out": done.bytes_out,
-                **caller_noted(),
-                **done.noted,
-            }
-        )
+        if trace is not None:
+            facts |= {"trace": trace.trace, "span": trace.span}
+        self._log(facts)
 
 
 def _log_at_once(fields: dict[str, Any]) -> None:
