@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -201,3 +203,13 @@ def test_a_wrong_invoice_is_refused_where_it_is_wrong(service, change, status, p
     answer = service.client.post("/reconcile", json=RECONCILIATION | change)
     assert answer.status_code == status
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+
+
+def test_the_invoice_of_the_docs_is_18_percent_higher(service):
+    page = Path(__file__).parents[2] / "docs" / "differences.md"
+    (body,) = re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    invoice = json.loads(body) | {"quote": by_request(R1)}
+    found = service.client.post("/reconcile", json=invoice).json()
+    assert found["difference_share"] == 0.18
+    assert found["parts"]["scope"] == "4000.00"
+    assert found["happened"]["goodput"] == pytest.approx(1 - 25 / 312.5)
