@@ -35,6 +35,14 @@ app.add_typer(facts, name="facts")
 out = Console()
 
 
+@app.command("registry")
+def registry() -> None:
+    """Write docs/registry.md."""
+    from lab.registry import PAGE, registry_page  # noqa: PLC0415 - as the dashboard
+
+    PAGE.write_text(registry_page(), encoding="utf-8")
+
+
 @app.command("dashboard")
 def dashboard() -> None:
     """Write deploy/grafana/runquote.json."""

@@ -1,10 +1,8 @@
 """An answer is read with the key that asked for it, and with no other: a law over random pairs."""
 
 import asyncio
-import contextlib
 import json
 from datetime import date
-from functools import cache
 from typing import Any
 
 import httpx
@@ -13,18 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.access.keys import add_entry, new_key
-from service.app import build_app
-from service.catalog_files import load_catalog
-from service.settings import Settings
 from tests.redis_server import start_redis
+from tests.replica import replica_of
 from tests.requests import R1
 
 KEYS = ("planning", "finance", "research")
-
-
-@cache
-def catalog():
-    return load_catalog()
 
 
 @pytest.fixture(scope="module")
@@ -35,36 +26,6 @@ def keys(tmp_path_factory):
         made[name], entry = new_key(name, made=date(2026, 11, 28))
         add_entry(file, entry)
     return file, made
-
-
-class Replica:
-    """An application, asked without a network."""
-
-    def __init__(self, app: Any) -> None:
-        self._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://quotes.example"
-        )
-
-    async def ask(self, key: str | None, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {key}"} if key else {}
-        return await self._client.request(method, path, headers=headers, **more)
-
-
-@contextlib.asynccontextmanager
-async def replica_of(**more):
-    app = build_app(Settings(**more), catalog=catalog())
-    sent: asyncio.Queue[Any] = asyncio.Queue()
-    said: asyncio.Queue[Any] = asyncio.Queue()
-    scope: Any = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    running = asyncio.ensure_future(app(scope, sent.get, said.put))
-    await sent.put({"type": "lifespan.startup"})
-    assert (await said.get())["type"] == "lifespan.startup.complete"
-    try:
-        yield Replica(app)
-    finally:
-        await sent.put({"type": "lifespan.shutdown"})
-        await said.get()
-        await running
 
 
 def named(number: int) -> dict[str, Any]:
