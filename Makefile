@@ -14,6 +14,7 @@ CONTRACT_LINT := tests/contract/lint
 REDOCLY := $(CONTRACT_LINT)/node_modules/@redocly/cli/bin/cli.js
 SPECTRAL := $(CONTRACT_LINT)/node_modules/@stoplight/spectral-cli/dist/index.js
 CLIENTS_NODE := tests/clients/node
+BROWSER_NODE := tests/browser
 TSC := $(CLIENTS_NODE)/node_modules/typescript/bin/tsc
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
@@ -71,6 +72,10 @@ clients: $(VENV)/clients.stamp $(TSC) ## generate clients in other languages, co
 ops-test: $(VENV)/dev.stamp ## let a real Prometheus watch a real server: rules, alerts, dashboard, in minutes
 	tests/operation/toolchain.sh
 	$(BIN)/pytest tests/operation -m toolchain -n 0
+
+.PHONY: browser
+browser: $(VENV)/dev.stamp $(BROWSER_NODE)/node_modules ## look at the pages in a Chromium; pictures lie in .cache/browser
+	PATH="$(NODE_HOME)/bin:$$PATH" $(BIN)/pytest tests/browser -m browser -n 0
 
 .PHONY: static
 static: $(VENV)/dev.stamp
@@ -137,11 +142,12 @@ lock: $(VENV)/dev.stamp ## resolve the dependencies anew and lock them by hash
 	$(LOCK) --upgrade --output-file requirements/clients.txt --group clients
 	cd $(CONTRACT_LINT) && $(NPM) update --package-lock-only
 	cd $(CLIENTS_NODE) && $(NPM) update --package-lock-only
-	@! grep -nE '"resolved"|://[^"]*/-/|^--|^[^#]*://' requirements/*.txt $(CONTRACT_LINT)/package-lock.json $(CLIENTS_NODE)/package-lock.json || { echo "a lock names a host" >&2; exit 1; }
+	cd $(BROWSER_NODE) && $(NPM) update --package-lock-only
+	@! grep -nE '"resolved"|://[^"]*/-/|^--|^[^#]*://' requirements/*.txt $(CONTRACT_LINT)/package-lock.json $(CLIENTS_NODE)/package-lock.json $(BROWSER_NODE)/package-lock.json || { echo "a lock names a host" >&2; exit 1; }
 
 .PHONY: clean
 clean: ## forget the environment and everything remembered
-	rm -rf $(VENV) .cache .hypothesis $(CONTRACT_LINT)/node_modules $(CLIENTS_NODE)/node_modules build dist
+	rm -rf $(VENV) .cache .hypothesis $(CONTRACT_LINT)/node_modules $(CLIENTS_NODE)/node_modules $(BROWSER_NODE)/node_modules build dist
 
 # The private environment. A change of a lock builds it anew, so nothing lingers in it.
 
@@ -181,6 +187,11 @@ $(VENV)/clients.stamp: $(VENV)/dev.stamp requirements/clients.txt
 $(TSC): $(CLIENTS_NODE)/package-lock.json | $(VENV)/dev.stamp
 	@echo "Adding the generators of clients in TypeScript"
 	@cd $(CLIENTS_NODE) && $(NPM) ci --ignore-scripts --loglevel=error
+	@touch $@
+
+$(BROWSER_NODE)/node_modules: $(BROWSER_NODE)/package-lock.json | $(VENV)/dev.stamp
+	@echo "Adding what looks at pages"
+	@cd $(BROWSER_NODE) && $(NPM) ci --ignore-scripts --loglevel=error
 	@touch $@
 
 $(REDOCLY): $(CONTRACT_LINT)/package-lock.json | $(VENV)/dev.stamp

@@ -7,7 +7,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -21,14 +21,14 @@ from service.sheet.view import Sheet
 
 TEMPLATES: Final = files("service.sheet") / "templates"
 LINKS: Final = (
-    ("format=json", "JSON"),
-    ("format=csv", "CSV"),
-    ("format=csv-excel", "CSV for Excel"),
-    ("format=xlsx", "Spreadsheet"),
-    ("format=markdown", "Markdown"),
-    ("view=summary", "Summary"),
+    ("format", "json", "JSON"),
+    ("format", "csv", "CSV"),
+    ("format", "csv-excel", "CSV for Excel"),
+    ("format", "xlsx", "Spreadsheet"),
+    ("format", "markdown", "Markdown"),
+    ("view", "summary", "Summary"),
 )
-"""Other forms: query and words."""
+"""Other forms: parameter, value and words."""
 MARKED: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
 """Characters that mean something in Markdown."""
 ENERGY: Final = (
@@ -42,6 +42,17 @@ CARBON: Final = (
     ("marginal", "Carbon of one more kilowatt-hour each, kg CO2e"),
     ("embodied", "Carbon of making the hardware, kg CO2e"),
 )
+
+
+def links_of(sheet: Sheet) -> list[tuple[str, str]]:
+    """Queries of the other forms, with what was said beside the quote, and their words."""
+    quote = sheet.quote
+    said = {} if sheet.start is None else {"start": sheet.start}
+    if quote.today is not UNSET:
+        said["today"] = quote.today.on
+    heading = {name: getattr(quote.heading, name) for name in quote.heading.__struct_fields__}
+    said |= {name: words for name, words in heading.items() if words}
+    return [(urlencode({name: value, **said}), label) for name, value, label in LINKS]
 
 
 def dotted(bills: Iterable[KeptBill], currency: Currency) -> list[Dots]:
@@ -105,7 +116,7 @@ def environment() -> Environment:
     made.globals |= {
         "bases": words.BASES,
         "means": words.BASES_MEAN,
-        "links": LINKS,
+        "links_of": links_of,
     }
     return made
 
@@ -122,7 +133,7 @@ def content_security_policy() -> str:
     digest = b64encode(sha256(css().encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "frame-ancestors 'self'"
     )
 
 

@@ -7,17 +7,23 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from service.api.http.documents import published
 from service.api.http.pages import (
     ASSETS,
     CONTENT_SECURITY_POLICY,
+    ask_page,
     docs_page,
     problem_page,
     problem_text,
     problems_page,
+    try_page,
 )
 from service.api.refusing.problems import KINDS
 
-PATHS = {"/openapi.json", "/openapi.yaml", "/docs", "/problems"}
+PATHS = {
+    *("/openapi.json", "/openapi.yaml", "/docs", "/docs/try", "/problems"),
+    *("/", "/catalog", "/readyz"),
+}
 SHA256_OF_VENDORED = {
     "swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
     "swagger-ui.css": "a6a4cf68f069eb89984d5d43644e6a812e749df08d2b1320c6e06e6973847d10",
@@ -43,7 +49,9 @@ class References(HTMLParser):
 
 def pages() -> dict[str, str]:
     return {
-        "/docs": docs_page().decode(),
+        "/": ask_page().decode(),
+        "/docs": docs_page(published("openapi.json")).decode(),
+        "/docs/try": try_page().decode(),
         "/problems": problems_page(),
         **{kind.uri: problem_page(kind) for kind in KINDS.values()},
     }
@@ -58,7 +66,7 @@ def test_a_page_refers_to_this_service_only_and_has_nothing_inline(path):
         parts = urlsplit(reference)
         assert not parts.scheme
         assert not parts.netloc
-        target = urljoin(path, reference)
+        target = urljoin(path, reference).partition("#")[0]
         assert (
             target in PATHS
             or target.removeprefix("/docs/assets/") in ASSETS

@@ -430,7 +430,7 @@ def document_paths() -> dict[str, Schema]:
     }
     page = {HTML: {"schema": {"type": "string"}}}
     return {
-        "/": plain("getStart", "documents", "A page to begin at", page),
+        "/": plain("getStart", "documents", "A page to ask for a quote on", page),
         "/openapi.json": plain(
             "getContractAsJson",
             "documents",
@@ -443,7 +443,8 @@ def document_paths() -> dict[str, Schema]:
             "This document as YAML",
             {"application/yaml": {"schema": {"type": "object"}}},
         ),
-        "/docs": plain("getDocs", "documents", "This document as a page to read and try", page),
+        "/docs": plain("getDocs", "documents", "This document as a page to read", page),
+        "/docs/try": plain("getTry", "documents", "This document as a page to try", page),
         "/problems": plain("listProblems", "documents", "All kinds of problems, as a page", page),
         "/problems/{slug}": plain(
             "getProblem",

@@ -11,11 +11,12 @@ from service.api.http.negotiation import HTML, JSON, YAML, check_accepts
 from service.api.http.pages import (
     ASSETS,
     CONTENT_SECURITY_POLICY,
+    ask_page,
     docs_page,
     problem_page,
     problem_text,
     problems_page,
-    start_page,
+    try_page,
 )
 from service.api.refusing.errors import EntryNotFound
 from service.api.refusing.problems import KINDS
@@ -62,8 +63,9 @@ def document_routes() -> list[HTTPRouteHandler]:
     return [
         one_document("/openapi.json", published("openapi.json"), JSON),
         one_document("/openapi.yaml", published("openapi.yaml"), YAML),
-        one_document("/docs", docs_page(), HTML),
-        one_document("/", start_page().encode(), HTML),
+        one_document("/docs", docs_page(published("openapi.json")), HTML),
+        one_document("/docs/try", try_page(), HTML),
+        one_document("/", ask_page(), HTML),
         one_document("/problems", problems_page().encode(), HTML),
         asset,
         problem,

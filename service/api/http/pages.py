@@ -8,11 +8,13 @@ from typing import Final
 from msgspec import Struct
 
 from service.api.contract.examples import problem_example
+from service.api.contract.reference import reference_page
 from service.api.refusing.problems import KINDS, Kind
 
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 STATIC: Final = files("service.api.http") / "static"
 
@@ -29,6 +31,8 @@ class Asset(Struct, frozen=True):
 
 
 ASSETS: Final[dict[str, Asset]] = {
+    "ask.css": Asset("ask.css", "text/css"),
+    "ask.js": Asset("ask.js", "text/javascript"),
     "docs.js": Asset("docs.js", "text/javascript"),
     "favicon.svg": Asset("favicon.svg", "image/svg+xml"),
     "page.css": Asset("page.css", "text/css"),
@@ -38,9 +42,14 @@ ASSETS: Final[dict[str, Asset]] = {
 """Assets by their name under `/docs/assets/`."""
 
 
-def docs_page() -> bytes:
-    """The contract as a page."""
-    return STATIC.joinpath("docs.html").read_bytes()
+def docs_page(contract: bytes) -> bytes:
+    """The contract, as it is published, as a page to read."""
+    return reference_page(json.loads(contract))
+
+
+def try_page() -> bytes:
+    """The contract as a page to try."""
+    return STATIC.joinpath("try.html").read_bytes()
 
 
 def problem_text(kind: Kind) -> str:
@@ -88,30 +97,9 @@ def problems_page() -> str:
     return framed("Problems", f"<dl>{rows}</dl>", root="")
 
 
-START: Final = (
-    ("docs", "The contract", "Every operation, with examples to try."),
-    ("catalog", "The catalog", "What is known: devices, offers, models, sites, published runs."),
-    ("problems", "Problems", "What each refusal means, and what to do about it."),
-    ("openapi.json", "OpenAPI as JSON", "The contract for programs."),
-    ("openapi.yaml", "OpenAPI as YAML", "The same to read."),
-    ("readyz", "Readiness", "The engine and the editions of the catalog that answer."),
-)
-"""Where the start page leads: address, title and what is there."""
-
-
-def start_page() -> str:
-    """What the service does, and where to go on, as HTML."""
-    rows = "".join(
-        f'<dt><a href="{path}">{escape(title)}</a></dt><dd>{escape(words)}</dd>'
-        for path, title, words in START
-    )
-    return framed(
-        "What an AI training run costs",
-        "<p>Post a description of a run and of its cluster to <code>/quote</code>, and get a bill "
-        "line by line, with an interval and with the source of every figure. Put a published "
-        f"figure to the test at <code>/claim</code>.</p><dl>{rows}</dl>",
-        root="",
-    )
+def ask_page() -> bytes:
+    """A form that asks for a quote, and leads to the other pages."""
+    return STATIC.joinpath("ask.html").read_bytes()
 
 
 def framed(title: str, content: str, *, root: str) -> str:
