@@ -11,10 +11,17 @@ from contextlib import contextmanager
 from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
 
 from service.core.answer import ObservedRange, WarningCode
-from service.core.catalog.catalog import Catalog
-from service.core.catalog.market import Panel, Wanted, panel_of
+from service.core.catalog.catalog import Catalog, ListedOffer
+from service.core.catalog.market import (
+    Panel,
+    Wanted,
+    fitting_offers,
+    offers_asked_about,
+    panel_of,
+)
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import Formula
 from service.core.figures.ledger import Ledger, Term
@@ -97,12 +104,26 @@ class Argument:
         tried.found = self.found
         return tried
 
+    def branch(self) -> "Argument":
+        """A copy that grows by itself: all that was written and warned of so far is in both."""
+        grown = Argument(self.catalog, priced_for=self.priced_for, told=self.warnings)
+        grown.ledger = self.ledger.branch()
+        grown.found = self.found
+        return grown
+
     def panel(self, wanted: Wanted) -> Panel:
         """Who votes in a market. It is searched for once a quote."""
         if wanted not in self.found:
             self.found[wanted] = panel_of(self.catalog, wanted)
         panel: Panel = self.found[wanted]
         return panel
+
+    def fitting(self, wanted: Wanted) -> tuple[ListedOffer, ...]:
+        """The offers that can make a cluster. Those of a seller are searched for once."""
+        of_any_size = replace(wanted, devices=0.0)
+        if of_any_size not in self.found:
+            self.found[of_any_size] = offers_asked_about(self.catalog, wanted)
+        return fitting_offers(self.catalog, wanted, self.found[of_any_size])
 
     @property
     def warnings(self) -> tuple[Caution, ...]:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 from service.core.argument import Cursor, Fixed
 from service.core.bills.power import sum_of
 from service.core.catalog.catalog import BillingTerms, ListedOffer, Offer
-from service.core.catalog.market import fitting_offers, offers_of_operators
+from service.core.catalog.market import offers_of_operators
 from service.core.figures.arrays import Real, ceil, maximum, where
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
@@ -154,6 +154,41 @@ def sold_of_rented(efforts: tuple[Effort, ...], *, billing: Billing) -> Sold:
     )
 
 
+class Terms(Struct, frozen=True):
+    """What decides how much is sold of a cluster, besides what the run holds.
+
+    `odd_devices` are those of a piece that does not divide the devices. `increments` are those of
+    a seller who counts in steps, in seconds, if that rounds the hours.
+    """
+
+    devices_per_piece: float
+    odd_devices: float = 0.0
+    increments: tuple[float, ...] = ()
+
+
+def terms_of_sale(cluster: Cursor[Cluster], devices: Term, hours: Term | None) -> Terms:
+    """How a cluster is sold under its supply. Clusters with the same terms have the same lines."""
+    piece, billed = _piece_rented(cluster, devices), _billing_terms(cluster)
+    size = 1.0 if piece is None else piece.size
+    rounds = billed is not None and hours is not None and not _as_held(cluster, billed, hours)
+    return Terms(
+        devices_per_piece=size,
+        odd_devices=size if devices.central % size else 0.0,
+        increments=_steps(cluster, billed) if rounds and billed is not None else (),
+    )
+
+
+def _steps(cluster: Cursor[Cluster], billed: BillingTerms) -> tuple[float, ...]:
+    said = (
+        billed.increment_seconds,
+        billed.minimum_seconds,
+        billed.long_after_seconds,
+        billed.long_increment_seconds,
+    )
+    take = cluster.argument.ledger.take
+    return tuple(-1.0 if one is UNSET else take(one).central for one in said)
+
+
 def rounding_of(at: Cursor[Any], sold: Sold) -> Term | None:
     """Device-hours that are billed and not held. None if there are none, or hours are not known.
 
@@ -220,6 +255,24 @@ def _piece_rented(at: Cursor[Cluster], devices: Term) -> Piece | None:
     return None
 
 
+def _offers_of_operators(at: Cursor[Cluster]) -> tuple[ListedOffer, ...]:
+    """The offers of a device by who operates the machines. They are searched for once."""
+    found, key = at.argument.found, ("offers of operators", at.said.accelerator)
+    if key not in found:
+        found[key] = tuple(offers_of_operators(at.argument.catalog, at.said.accelerator))
+    offers: tuple[ListedOffer, ...] = found[key]
+    return offers
+
+
+def _usual_node_of_operators(at: Cursor[Cluster]) -> Offer | None:
+    """The usual node of all offers of a device. It is searched for once."""
+    found, key = at.argument.found, ("usual node", at.said.accelerator)
+    if key not in found:
+        found[key] = usual_node(_offers_of_operators(at))
+    node: Offer | None = found[key]
+    return node
+
+
 def _instance(offer: Offer) -> Piece:
     return Piece(Fixed(float(offer.devices), f"offers/{offer.id}"), "instance")
 
@@ -231,12 +284,12 @@ def _instance_on_the_market(
 
     If no offer under these terms names a node, it is that of all offers of the device.
     """
-    catalog = at.argument.catalog
-    rows = tuple(offers_of_operators(catalog, at.said.accelerator))
-    fitting = rows
+    fitting = _offers_of_operators(at)
+    node = None
     if terms is not None:
-        fitting = fitting_offers(catalog, wanted_of(at.said, terms, catalog=catalog))
-    node = usual_node(fitting) or usual_node(rows)
+        fitting = at.argument.fitting(wanted_of(at.said, terms, catalog=at.argument.catalog))
+        node = usual_node(fitting)
+    node = node or _usual_node_of_operators(at)
     if node is None:
         return None
     holding = [
@@ -272,8 +325,7 @@ def _billed(at: Cursor[Cluster], hours: Term | None) -> tuple[Term | None, str]:
         return hours, ""
     take = at.argument.ledger.take
     increment, minimum = take(terms.increment_seconds), take(terms.minimum_seconds)
-    seconds = hours.central * SECONDS_PER_HOUR
-    if increment.central <= TO_THE_SECOND and minimum.central <= seconds:
+    if _as_held(at, terms, hours):
         return hours, ""
     long = {}
     if terms.long_after_seconds is not UNSET and terms.long_increment_seconds is not UNSET:
@@ -289,6 +341,14 @@ def _billed(at: Cursor[Cluster], hours: Term | None) -> tuple[Term | None, str]:
         **long,
     )
     return billed, f"{hours.central:,.6g} hours are billed as {billed.central:,.6g}"
+
+
+def _as_held(at: Cursor[Cluster], terms: BillingTerms, hours: Term) -> bool:
+    """Whether a seller bills the hours that a cluster is held, without rounding them."""
+    take = at.argument.ledger.take
+    increment, minimum = take(terms.increment_seconds), take(terms.minimum_seconds)
+    seconds = hours.central * SECONDS_PER_HOUR
+    return increment.central <= TO_THE_SECOND and minimum.central <= seconds
 
 
 def _billing_terms(at: Cursor[Cluster]) -> BillingTerms | None:

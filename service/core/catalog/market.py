@@ -225,13 +225,16 @@ def _candidates(catalog: Catalog, wanted: Wanted, term: MarketTerm) -> Panel:
     )
 
 
-def fitting_offers(catalog: Catalog, wanted: Wanted) -> tuple[ListedOffer, ...]:
-    """All offers of a term that can make a cluster, whether or not they stand for their seller."""
-    return tuple(
-        one
-        for one in _asked_about(catalog, wanted, wanted.term)
-        if _why_not(catalog, wanted, one) is None
-    )
+def fitting_offers(
+    catalog: Catalog, wanted: Wanted, asked: Iterable[ListedOffer]
+) -> tuple[ListedOffer, ...]:
+    """Those of some offers that can make a cluster, whether or not they stand for their seller."""
+    return tuple(one for one in asked if _why_not(catalog, wanted, one) is None)
+
+
+def offers_asked_about(catalog: Catalog, wanted: Wanted) -> tuple[ListedOffer, ...]:
+    """The newest offer of each product under some terms, whatever cluster it makes."""
+    return tuple(_asked_about(catalog, wanted, wanted.term))
 
 
 def offers_of_operators(catalog: Catalog, accelerator: str) -> Iterator[ListedOffer]:

@@ -81,6 +81,14 @@ class Ledger:
         self._of_run: set[str] = set()
         self.tape = Tape([], [])
 
+    def branch(self) -> "Ledger":
+        """A copy that grows by itself."""
+        grown = Ledger()
+        grown._entries = dict(self._entries)
+        grown._of_run = set(self._of_run)
+        grown.tape = Tape(list(self.tape.standing), list(self.tape.of_run))
+        return grown
+
     def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
         """Open a catalog datum; `pointer` says which request member would override it.
 

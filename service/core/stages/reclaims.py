@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
+from service.core.argument import Argument
 from service.core.catalog.catalog import SEGMENT_OF_OPERATORS, Catalog, Offer, SpotReclaim
 from service.core.cluster.failures import mean_reclaimed_share
 from service.core.figures.ledger import Term
@@ -50,16 +51,15 @@ def _shares(context: StageContext) -> dict[str, Term]:
     supply = cluster.at("supply")
     named = named_offer(supply.said, catalog, pointer=supply.pointer)
     if named is not None:
-        return {named.provider: _share(context, named, named.region)}
+        return {named.provider: share_of(context.argument, named, named.region)}
     wanted = wanted_of(cluster.said, supply.said, catalog=catalog)
     seats, region = context.argument.panel(wanted).seats, wanted.region
-    found = {seat.seller: _share(context, seat.offer, region) for seat in seats}
+    found = {seat.seller: share_of(context.argument, seat.offer, region) for seat in seats}
     return found or {"nobody": context.argument.assume(f"{REGIONAL}.marketplace")}
 
 
-def _share(context: StageContext, offer: Offer, region: str | UnsetType) -> Term:
-    """The newest published rate of this seller, in the region if it has one there."""
-    argument = context.argument
+def share_of(argument: Argument, offer: Offer, region: str | UnsetType) -> Term:
+    """The newest published rate of an offer's seller, in the region if it has one there."""
     rows = [
         row
         for row in argument.catalog.spot_reclaims.get(offer.accelerator, ())

@@ -41,6 +41,9 @@ def at_level(*, market_level: Real, **usd_per_device_hour: Real) -> Real:
 
     Source: quantile 7 of Hyndman and Fan 1996 (doi 10.1080/00031305.1996.10473566).
     """
+    if len(usd_per_device_hour) == 1:
+        (only,) = usd_per_device_hour.values()
+        return only if np.ndim(only) >= np.ndim(market_level) else only + 0.0 * market_level
     level, *rows = np.broadcast_arrays(market_level, *usd_per_device_hour.values())
     ordered = np.sort(np.stack(rows), axis=0)
     position = level * (len(rows) - 1)

@@ -1,0 +1,1 @@
+"""Questions about many quotes: what to choose, and what would have to be."""
