@@ -16,6 +16,7 @@ from service import __version__
 from service.access.command import keys_app
 from service.accuracy_cli import accuracy
 from service.commands.about_quotes import batch, diff, reconcile
+from service.commands.decisions import compare, solve
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
 from service.plan_cli import plan
@@ -49,6 +50,8 @@ app.command()(plan)
 app.command()(diff)
 app.command()(reconcile)
 app.command()(batch)
+app.command()(compare)
+app.command()(solve)
 catalog_app.command()(refresh)
 catalog_app.command("list")(list_rows)
 catalog_app.command("show")(show)

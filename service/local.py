@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from service.answering import Request
-from service.api.refusing.decoding import decode_claim, decode_request
+from service.api.refusing.decoding import decode_claim, decode_request, decoded
 from service.cache import QuoteCache
+from service.computing.kinds import HANDLED
 from service.core.draws.memo import Memo
 from service.core.request.envelope import Envelope
 from service.editions.shelf import Shelf, Sources, stocked_shelf
@@ -60,6 +61,11 @@ def quote_bytes(
 def claim_bytes(body: bytes, *, sources: Sources = EMBEDDED) -> bytes:
     """The judgement of a claim in JSON, with the errors of `quote_bytes`."""
     return _answered(decode_claim(body), sources)
+
+
+def answer_bytes(body: bytes, *, asked: str, sources: Sources = EMBEDDED) -> bytes:
+    """The answer to a question of the kind `asked`, with the errors of `quote_bytes`."""
+    return _answered(decoded(body, asked=HANDLED[asked].kind.request), sources)
 
 
 def _answered(request: Request, sources: Sources) -> bytes:

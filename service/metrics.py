@@ -34,6 +34,8 @@ PHASE_BUCKETS_S: Final = (
     0.05, 0.1, 0.25,
 )  # fmt: skip
 
+COMPUTE_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
+
 PRICE_AGE_BUCKETS_DAYS: Final = (7, 14, 30, 60, 90, 120, 180, 270, 365, 548, 730)
 
 
@@ -276,6 +278,38 @@ class Metrics:
             ("question", "outcome"),
             registry=self.registry,
         )
+        self.comparisons = Counter(
+            "runquote_comparisons",
+            "Computed comparisons, by whether any candidate is feasible.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.solutions = Counter(
+            "runquote_solutions",
+            "Computed solutions, by what was to be found and whether it was.",
+            ("find", "outcome"),
+            registry=self.registry,
+        )
+        self.candidates = Counter(
+            "runquote_compared_candidates",
+            "Candidates of computed comparisons, by whether they are feasible.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self.left_out = Counter(
+            "runquote_compared_left_out",
+            "What computed comparisons did not look at: sizes beyond their bound, and devices that "
+            "cost a multiple of others.",
+            ("what",),
+            registry=self.registry,
+        )
+        self.compute_duration = Histogram(
+            "runquote_compute_duration_seconds",
+            "Time to compute an answer, by kind of question; from the worker's queue on, if apart.",
+            ("kind",),
+            buckets=COMPUTE_BUCKETS_S,
+            registry=self.registry,
+        )
         self.price_age = Histogram(
             "runquote_quote_price_age_days",
             "Days today since the middle one of the prices behind a quote was read, by family of "
@@ -396,6 +430,15 @@ class Metrics:
             yield
         finally:
             self.phase_duration.labels(phase).observe(perf_counter() - start)
+
+    @contextmanager
+    def computing(self, kind: str) -> Iterator[None]:
+        """Observe how long an answer of a kind takes to compute."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.compute_duration.labels(kind).observe(perf_counter() - start)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """All metrics as text, in the format that the scraper prefers, and its content type."""

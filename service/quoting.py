@@ -405,13 +405,14 @@ class Quoting:
                 pointer=kind.costly,
             )
         kind.check(request, posed.edition.catalog)
-        with self.metrics.phase("compute"):
+        with self.metrics.phase("compute"), self.metrics.computing(kind.name):
             return self._counted(await self.apart.run(posed, kept, seconds=seconds))
 
     def compute(self, posed: Posed, *, kept: Mapping[str, bytes] = NOTHING_KEPT) -> bytes:
         """The encoded answer, computed here, which the metrics count. Raises `NotQuotable`."""
         try:
-            with self.metrics.phase("compute"):
+            kind = posed.question.kind
+            with self.metrics.phase("compute"), self.metrics.computing(kind):
                 found = computed(
                     posed.question,
                     engine=self.engine,
@@ -432,7 +433,7 @@ class Quoting:
 
     def _tally(self, tally: Tally) -> None:
         counter: Counter = getattr(self.metrics, tally.counter)
-        counter.labels(*tally.labels).inc()
+        counter.labels(*tally.labels).inc(tally.amount)
 
 
 def spelling(asked: Handled, body: bytes, *, mark: str) -> str:

@@ -5,15 +5,28 @@ All code from here on that can move a byte of an answer is part of the engine's 
 """
 
 from service.answering.claims import CLAIM
+from service.answering.comparisons import COMPARE
 from service.answering.kind import AnyKind, AnyQuestion, Question, Request
-from service.answering.kinds import BY_NAME, KINDS, answer_of, encoded, kind_of, question_of
+from service.answering.kinds import (
+    BY_NAME,
+    KINDS,
+    REQUESTS,
+    answer_of,
+    encoded,
+    kind_of,
+    question_of,
+)
 from service.answering.quotes import QUOTE
+from service.answering.solutions import SOLVE
 
 __all__ = [
     "BY_NAME",
     "CLAIM",
+    "COMPARE",
     "KINDS",
     "QUOTE",
+    "REQUESTS",
+    "SOLVE",
     "AnyKind",
     "AnyQuestion",
     "Question",

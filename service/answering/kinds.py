@@ -7,15 +7,18 @@ import msgspec
 from msgspec import Struct
 
 from service.answering.claims import CLAIM
+from service.answering.comparisons import COMPARE
 from service.answering.kind import AnyKind, AnyQuestion, Asked, Means, Question
 from service.answering.quotes import QUOTE
+from service.answering.solutions import SOLVE
 from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.core.request.names import with_known_names
 from service.identity.canonical import canonical_request, content_id
 
-KINDS: Final[tuple[AnyKind, ...]] = (QUOTE, CLAIM)
+KINDS: Final[tuple[AnyKind, ...]] = (QUOTE, CLAIM, COMPARE, SOLVE)
+REQUESTS: Final[tuple[type[Any], ...]] = tuple(kind.request for kind in KINDS)
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 BY_REQUEST: Final = {kind.request: kind for kind in KINDS}
 

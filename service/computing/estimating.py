@@ -11,14 +11,25 @@ from operator import mul
 from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from service.core.argument import Argument, Cursor
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import QuoteError
+from service.core.comparing.choices import accelerators_of
+from service.core.comparing.searching import MOST_PLANS
 from service.core.model.named import NamedModel, named_model
 from service.core.request.accounting import Accounting
 from service.core.request.claim import ClaimedRuns, ClaimRequest
+from service.core.request.decisions.compare import CompareRequest
+from service.core.request.decisions.solve import (
+    FindDevices,
+    FindModel,
+    FindOwning,
+    FindPrice,
+    FindTokens,
+    SolveRequest,
+)
 from service.core.request.request import Cluster, QuoteRequest, Run, Stage
 from service.core.request.work import (
     Disaggregated,
@@ -62,6 +73,11 @@ class Parts(Struct):
     """Thousands of combinations of degrees that those begin with."""
     splits: float = 0.0
     """Stages for which a split of the devices is chosen."""
+    compared: float = 0.0
+    plans: float = 0.0
+    """Devices and sizes that are compared, beside the stages and searches of each."""
+    ways: float = 0.0
+    """Sellers and terms under which they are compared."""
 
 
 SECONDS: Final = Parts(
@@ -81,8 +97,23 @@ SECONDS: Final = Parts(
     searches=0.0061,
     combinations=0.0041,
     splits=0.0013,
+    compared=0.02,
+    plans=0.004,
+    ways=0.0006,
 )
 """Seconds of a processor like that of the benchmarks, fitted together."""
+TRIALS: Final = {
+    FindPrice: 12.0,
+    FindTokens: 12.0,
+    FindModel: 6.0,
+    FindDevices: 20.0,
+    FindOwning: 2.0,
+}
+"""Trials that a solution takes, by what is to be found."""
+SIZES_OF_DEVICE: Final = 1.5
+"""Sizes of a device that a comparison looks at, if none are listed."""
+USUAL_DEVICES: Final = 256.0
+"""A size like those that a comparison looks at, if none are listed."""
 SEARCHES_OF_SPLIT: Final = 2
 """Searches where a split of the devices is chosen: of one number of them, and of the best three."""
 COUNTS_OF_SPLIT: Final = 4
@@ -136,6 +167,40 @@ def parts_of_claim(claim: ClaimRequest, catalog: Catalog) -> Parts:
     else:
         _count_run(counts, claim.what.run, claim.what.cluster, catalog)
         _count_terms(counts, claim.what.accounting)
+    return counts
+
+
+def parts_of_comparison(asked: CompareRequest, catalog: Catalog) -> Parts:
+    """What takes time of a comparison: a run for each device and size, in bounded number."""
+    devices = accelerators_of(asked, catalog)
+    listed = asked.choices.devices
+    by_device = SIZES_OF_DEVICE if listed is UNSET else float(len(listed))
+    plans = min(MOST_PLANS, by_device * len(devices))
+    sellers = sum(len({row.provider for row in catalog.price_rows.get(d, ())}) for d in devices)
+    counts = Parts(compared=1, plans=plans)
+    counts.ways = plans * sellers / max(1, len(devices)) * len(asked.choices.terms)
+    one = Parts()
+    largest = max((*(() if listed is UNSET else listed), USUAL_DEVICES))
+    _count_run(one, asked.run, Cluster(device=next(iter(devices), ""), devices=largest), catalog)
+    counts.stages, counts.losses, counts.steps = (
+        plans * each for each in (one.stages, one.losses, one.steps)
+    )
+    counts.servings, counts.searches = plans * one.servings, plans * one.searches
+    counts.combinations, counts.splits = plans * one.combinations, plans * one.splits
+    _count_terms(counts, asked.accounting)
+    return counts
+
+
+def parts_of_solution(asked: SolveRequest, catalog: Catalog) -> Parts:
+    """What takes time of a solution: the run is tried again and again."""
+    one, many = Parts(), TRIALS[type(asked.find)]
+    cluster = asked.cluster
+    if isinstance(asked.find, FindDevices):
+        cluster = replace(cluster, devices=max(USUAL_DEVICES, cluster.devices))
+    _count_run(one, asked.run, cluster, catalog)
+    counts = Parts(*(many * each for each in astuple(one)))
+    counts.compared, counts.plans = 1, many
+    _count_terms(counts, asked.accounting)
     return counts
 
 

@@ -9,15 +9,19 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from service.answering import CLAIM, QUOTE, AnyKind, AnyQuestion
+from service.answering import CLAIM, COMPARE, QUOTE, SOLVE, AnyKind, AnyQuestion
 from service.computing.estimating import (
     Parts,
     count_intervals,
     parts_of_claim,
+    parts_of_comparison,
     parts_of_quote,
+    parts_of_solution,
     seconds_of,
 )
 from service.core.answer import ClaimAnswer, PricedBill, Quote
+from service.core.answer.comparison import Comparison
+from service.core.answer.solution import Solution
 from service.core.catalog.catalog import Catalog
 from service.core.request.envelope import Envelope
 from service.envelope.splice import envelope_of
@@ -27,10 +31,11 @@ NO_ENVELOPE: Final = Envelope()
 
 
 class Tally(Struct, frozen=True, array_like=True):
-    """One more of what a counter of `service.metrics.Metrics` counts, and its labels."""
+    """So many more of what a counter of `service.metrics.Metrics` counts, and its labels."""
 
     counter: str
     labels: tuple[str, ...]
+    amount: float = 1.0
 
 
 class Handled(Struct, frozen=True, kw_only=True):
@@ -66,6 +71,21 @@ def tallies_of_claim(answer: ClaimAnswer) -> Iterator[Tally]:
     yield Tally("claims", (answer.verdict.verdict,))
 
 
+def tallies_of_comparison(answer: Comparison) -> Iterator[Tally]:
+    """Whether anything is feasible, how many candidates are, and how much was left out."""
+    counts = answer.counts
+    yield Tally("comparisons", ("feasible" if counts.feasible else "infeasible",))
+    yield Tally("candidates", ("feasible",), counts.feasible)
+    yield Tally("candidates", ("infeasible",), counts.infeasible)
+    yield Tally("left_out", ("plan",), counts.cut_plans)
+    yield Tally("left_out", ("device",), len(counts.outdone_devices))
+
+
+def tallies_of_solution(answer: Solution) -> Iterator[Tally]:
+    """What was to be found, and whether it was."""
+    yield Tally("solutions", (answer.find, answer.status))
+
+
 QUOTES: Final = Handled(
     kind=QUOTE,
     parts=parts_of_quote,
@@ -79,7 +99,19 @@ CLAIMS: Final = Handled(
     tallies=tallies_of_claim,
     refused=Tally("claims", ("refused",)),
 )
-HANDLED: Final = {one.kind.name: one for one in (QUOTES, CLAIMS)}
+COMPARISONS: Final = Handled(
+    kind=COMPARE,
+    parts=parts_of_comparison,
+    tallies=tallies_of_comparison,
+    refused=Tally("comparisons", ("refused",)),
+)
+SOLUTIONS: Final = Handled(
+    kind=SOLVE,
+    parts=parts_of_solution,
+    tallies=tallies_of_solution,
+    refused=Tally("solutions", ("none", "refused")),
+)
+HANDLED: Final = {one.kind.name: one for one in (QUOTES, CLAIMS, COMPARISONS, SOLUTIONS)}
 
 
 def handled(question: AnyQuestion) -> Handled:

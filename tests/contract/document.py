@@ -79,7 +79,8 @@ def closed_document(*, most_names: int) -> dict[str, Any]:
     answered = known_names() | {REGION.component: sorted(set(regions()))}
     for component_name, names in answered.items():
         closed["components"]["schemas"][component_name]["enum"] = sample(names, most_names)
-    for request in ("QuoteRequest", "ClaimRequest", "QuoteById", "QuoteByRequest"):
+    asked = ("QuoteRequest", "ClaimRequest", "CompareRequest", "SolveRequest")
+    for request in (*asked, "QuoteById", "QuoteByRequest"):
         edition = closed["components"]["schemas"][request]["properties"]["catalog"]
         edition["enum"] = [catalog().version]
     # A measured speed above the device's peak is refused, and no schema can say where that is.

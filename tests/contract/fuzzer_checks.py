@@ -27,6 +27,8 @@ NOT_KEPT = frozenset(
     {
         "/problems/quote-not-kept",
         "/problems/claim-not-kept",
+        "/problems/comparison-not-kept",
+        "/problems/solution-not-kept",
         "/problems/base-quote-not-kept",
         "/problems/named-quote-not-kept",
         "/problems/unknown-catalog",

@@ -22,9 +22,11 @@ LEAST_CASES = {
     "fuzzing,stateful": 50,
     "examples,fuzzing": 200,
     ALL_PHASES: 1000,
+    "decisions": 20,
 }
 LONGEST_S = 540
 FEW_EXAMPLES = 20
+FEW_DECISIONS = 15
 MOST_NAMES = 5
 """Of each kind that the fuzzer tries; that every offer can be quoted is tested one by one."""
 
@@ -101,9 +103,22 @@ def test_the_fuzzer_finds_nothing_in_claims_and_in_questions_about_quotes(servic
 
 
 @pytest.mark.timeout(LONGEST_S)
+def test_the_fuzzer_finds_nothing_in_decisions(service, tmp_path):
+    """Few cases: each is many quotes, and the parts of its request are covered above."""
+    contract = closed_document(most_names=MOST_NAMES)
+    only = (
+        "--include-path-regex=^/(compare|solve)",
+        f"--max-examples={FEW_DECISIONS}",
+        "--request-timeout=60",
+    )
+    cases = fuzz(service, tmp_path, *only, contract=contract, phases="examples,fuzzing")
+    assert cases >= LEAST_CASES["decisions"]
+
+
+@pytest.mark.timeout(LONGEST_S)
 def test_the_fuzzer_finds_nothing_in_everything_else_by_known_names(service, tmp_path):
     contract = closed_document(most_names=MOST_NAMES)
-    others = "--exclude-path-regex=^/(quote|claim|reconcile)"
+    others = "--exclude-path-regex=^/(quote|claim|compare|solve|reconcile)"
     cases = fuzz(service, tmp_path, others, contract=contract)
     assert cases >= LEAST_CASES[ALL_PHASES]
 

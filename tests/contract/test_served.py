@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from service.api.contract.decision_examples import COMPARISONS, SOLUTIONS
 from service.api.contract.document import exact_schemas
 from service.api.contract.examples import CLAIMS, REQUESTS
 from service.api.contract.parameters import CATALOG_LISTS
@@ -66,6 +67,35 @@ def test_every_example_is_answered_as_the_contract_says(service, example):
     again = service.client.get(f"/quote/{answer.json()['id']}")
     assert again.content == answer.content
     conforms(again, "/quote/{id}", "get")
+
+
+@pytest.mark.parametrize("example", COMPARISONS, ids=lambda example: example.name)
+def test_every_comparison_is_answered_as_the_contract_says(service, example):
+    answer = service.client.post("/compare", json=example.request)
+    assert answer.status_code == 200
+    assert answer.json()["counts"]["feasible"] > 0
+    conforms(answer, "/compare", "post")
+    again = service.client.get(answer.headers["content-location"])
+    assert again.content == answer.content
+    conforms(again, "/compare/{id}", "get")
+    gone = service.client.get("/compare/k_" + "0" * 64)
+    assert gone.json()["type"].endswith("comparison-not-kept")
+    conforms(gone, "/compare/{id}", "get")
+
+
+@pytest.mark.parametrize("example", SOLUTIONS, ids=lambda example: example.name)
+def test_every_solution_is_answered_as_the_contract_says(service, example):
+    answer = service.client.post("/solve", json=example.request)
+    assert answer.status_code == 200
+    conforms(answer, "/solve", "post")
+    found = answer.json()
+    assert found["status"] == "solved"
+    again = service.client.get(answer.headers["content-location"])
+    assert again.content == answer.content
+    quote = service.client.post("/quote", json=found["quote"]).json()
+    if "cost" in found:
+        rental = next(bill for bill in quote["bases"] if bill["basis"] == "rental")
+        assert rental["total"] == found["cost"]["total"]
 
 
 @pytest.mark.parametrize("example", CLAIMS, ids=lambda example: example.name)

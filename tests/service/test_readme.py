@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.local import claim_bytes, quote_bytes
+from service.local import answer_bytes, claim_bytes, quote_bytes
 from service.settings import PREFIX, Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -65,3 +65,22 @@ def test_the_claim_of_the_front_page_is_exact_at_the_assumed_two_dollars() -> No
     assert judged["verdict"]["verdict"] == "exact"
     assert judged["readings"][0]["total"]["amount"] == "294000.00"
     assert "claim.json" in README
+
+
+def test_the_comparisons_of_the_front_page_have_its_ranks():
+    asked = re.findall(r"runquote compare - <<'RUN'\n(.*?)\nRUN\n", README, flags=re.DOTALL)
+    rows = re.findall(
+        r"^\| (\d+) \| (\d+) (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$",
+        README,
+        re.MULTILINE,
+    )
+    shown = []
+    for body in asked:
+        answer = json.loads(answer_bytes(body.encode(), asked="compare"))
+        for one in answer["candidates"][:4]:
+            cost, hours = one["costs"][0], one["wall_clock_hours"]
+            told = (one["rank"], f"{one['cluster']['devices']:.0f}", one["cluster"]["accelerator"])
+            money = (one["price"]["seller"], cost["total"]["amount"], cost["p80"])
+            shown.append((*told, *money, *(f"{hours[p] / 24:.1f}" for p in ("p50", "p90"))))
+    assert [tuple(map(str, row)) for row in shown] == rows
+    assert len(rows) == 8

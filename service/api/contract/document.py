@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 
 from service import __version__
+from service.answering import REQUESTS
 from service.api.contract.about_quotes import about_quote_paths
 from service.api.contract.defaults import with_defaults_in_words
 from service.api.contract.flat_answers import with_flat_answers
@@ -22,12 +23,12 @@ from service.api.contract.sheet_paths import sheet_paths
 from service.api.refusing.problems import Problem
 from service.api.schemas import Schema, components_of
 from service.core.answer import ClaimAnswer, Quote
+from service.core.answer.comparison import Comparison
 from service.core.answer.difference import QuoteDifference
 from service.core.answer.reconciliation import Reconciliation
+from service.core.answer.solution import Solution
 from service.core.request.about_quotes.difference import DifferenceRequest
 from service.core.request.about_quotes.reconciliation import ReconciliationRequest
-from service.core.request.claim import ClaimRequest
-from service.core.request.request import QuoteRequest
 from service.sheet.parts import FigureExplained, FigureList, LineList
 from service.sheet.summary import QuoteSummary
 from service.sheet.verifying import FiledQuote, Verification
@@ -39,10 +40,19 @@ INSTANTS: Final = (
     ("Quote", "valid_until"),
     ("ClaimAnswer", "issued_at"),
     ("ClaimAnswer", "valid_until"),
+    ("Comparison", "issued_at"),
+    ("Comparison", "valid_until"),
+    ("Solution", "issued_at"),
+    ("Solution", "valid_until"),
 )
 LINE_DEPTH: Final = 3
 """A line for each path and each component: the file is small, and a change of it can be seen."""
-ECHOED: Final = {"Quote": "QuoteRequest", "ClaimAnswer": "ClaimRequest"}
+ECHOED: Final = {
+    "Quote": "QuoteRequest",
+    "ClaimAnswer": "ClaimRequest",
+    "Comparison": "CompareRequest",
+    "Solution": "SolveRequest",
+}
 """The answers that repeat their request."""
 
 DESCRIPTION: Final = """\
@@ -65,6 +75,10 @@ and the same bytes, on every replica and every day.
   in parts that add up exactly.
 * An invoice is compared with its quote at /reconcile: rate, speed, work done, goodput, scope and
   tax, and the measured speed for the next quote.
+* Ways to buy one run can be compared at /compare: devices, sizes, sellers and terms, ranked, with
+  the frontier of cost and time, how sure each is, and why others are not feasible.
+* /solve finds one number of a run: the price at which it meets a budget, the most tokens or the
+  largest model within limits, the smallest cluster, or from when on owning pays.
 * A refusal is a problem (RFC 9457) that points at every offending member.
 * Amounts are decimal strings. Each line is rounded half to even, once: to the minor unit of the
   currency, or to three digits if it is under a hundred of these. Totals add the amounts as printed,
@@ -80,6 +94,7 @@ and the same bytes, on every replica and every day.
 TAGS: Final = {
     "quotes": "What a run costs.",
     "claims": "What a published figure can mean.",
+    "decisions": "Whom to buy from, how much, and when it is done.",
     "catalog": "What the service knows, with sources and dates.",
     "documents": "This contract, its pages, and the meaning of each problem.",
     "operations": "For operators of the service.",
@@ -122,21 +137,9 @@ def exact_schemas() -> dict[str, Schema]:
     """All schemas, spelled out: our types, pages of rows, and names in requests."""
     rows = [listing.row for listing in CATALOG_LISTS]
     parts = [QuoteSummary, LineList, FigureList, FigureExplained, FiledQuote, Verification]
-    schemas = components_of(
-        [
-            QuoteRequest,
-            Quote,
-            ClaimRequest,
-            ClaimAnswer,
-            DifferenceRequest,
-            QuoteDifference,
-            *parts,
-            ReconciliationRequest,
-            Reconciliation,
-            Problem,
-            *rows,
-        ]
-    )
+    answers = (Quote, ClaimAnswer, Comparison, Solution, QuoteDifference, Reconciliation)
+    asked = (*REQUESTS, DifferenceRequest, ReconciliationRequest)
+    schemas = components_of([*asked, *answers, *parts, Problem, *rows])
     refer_to_names(schemas)
     for component, member in INSTANTS:
         schemas[component]["properties"][member]["format"] = "date-time"
@@ -147,6 +150,10 @@ def exact_schemas() -> dict[str, Schema]:
             "with defaults filled in, unordered lists sorted and numbers spelled in one way.",
         }
     fill_parts(schemas)
+    schemas["Solution"]["properties"]["quote"] = {
+        **reference("QuoteRequest"),
+        "description": "The request of the quote that has these amounts.",
+    }
     pages = {f"{listing.row.__name__}Page": page_of(listing) for listing in CATALOG_LISTS}
     return {**schemas, **pages, **name_schemas()}
 

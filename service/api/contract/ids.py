@@ -108,6 +108,10 @@ NAMES_IN_REQUESTS: Final = {
     ("ClaimedRuns", "ids"): RUN,
     ("PresetModel", "id"): MODEL,
     ("Metered", "measured_on"): ACCELERATOR,
+    ("Choices", "accelerators"): ACCELERATOR,
+    ("Choices", "sellers"): PROVIDER,
+    ("Choices", "regions"): REGION,
+    ("FindModel", "models"): MODEL,
 }
 """The members of requests that hold such a name, or an array of them."""
 

@@ -11,7 +11,12 @@ from typing import Any, Final
 
 from service.api.schemas import REFERENCE, Schema, references_in
 
-ECHOES: Final = {"QuoteRequest": "EchoedRequest", "ClaimRequest": "EchoedClaim"}
+ECHOES: Final = {
+    "QuoteRequest": "EchoedRequest",
+    "ClaimRequest": "EchoedClaim",
+    "CompareRequest": "EchoedComparison",
+    "SolveRequest": "EchoedSolve",
+}
 """Components, because `Quote` and `request` would name an inline one `QuoteRequest`."""
 NOT_ECHOED: Final = ("DifferenceRequest", "ReconciliationRequest")
 """Requests that no answer repeats."""

@@ -9,10 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import inspect
 
+from service.answering import REQUESTS
 from service.core.request.about_quotes.difference import DifferenceRequest
 from service.core.request.about_quotes.reconciliation import ReconciliationRequest
-from service.core.request.claim import ClaimRequest
-from service.core.request.request import QuoteRequest
 from service.core.request.wire import DECIMAL
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -88,8 +87,7 @@ def _alternatives(types: tuple[inspect.Type, ...]) -> Reader | None:
     return read
 
 
+_ASKED: Final[tuple[type[Any], ...]] = (*REQUESTS, DifferenceRequest, ReconciliationRequest)
 _READERS: Final[dict[type, Reader]] = {
-    asked: reader
-    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest, ReconciliationRequest)
-    if (reader := reader_of(inspect.type_info(asked))) is not None
+    asked: reader for asked in _ASKED if (reader := reader_of(inspect.type_info(asked))) is not None
 }

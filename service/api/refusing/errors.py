@@ -149,9 +149,33 @@ class ClaimNotKept(Refused):
         )
 
 
+class ComparisonNotKept(Refused):
+    """No comparison of this id is in the cache"""
+
+    def __init__(self, comparison_id: str) -> None:
+        super().__init__(
+            "comparison-not-kept",
+            f"comparison {shown(comparison_id)} is not kept; post its request again: it gets the "
+            "same id",
+        )
+
+
+class SolutionNotKept(Refused):
+    """No solution of this id is in the cache"""
+
+    def __init__(self, solution_id: str) -> None:
+        super().__init__(
+            "solution-not-kept",
+            f"solution {shown(solution_id)} is not kept; post its request again: it gets the same "
+            "id",
+        )
+
+
 NOT_KEPT: Final[Mapping[str, Callable[[str], Refused]]] = {
     "quote": QuoteNotKept,
     "claim": ClaimNotKept,
+    "compare": ComparisonNotKept,
+    "solve": SolutionNotKept,
 }
 """What is said of an id that is not kept, by the kind of question that its path is of."""
 

@@ -316,6 +316,24 @@ EDGE: Final = (
         "id and the same bytes.",
     ),
     Kind(
+        slug="comparison-not-kept",
+        status=404,
+        title="The comparison is not kept here, or not any more",
+        meaning="Comparisons are kept for a while, not for ever. Nothing is lost: the id is a "
+        "digest of the engine, the catalog and the request.",
+        remedy="Post the request again: the same request to the same engine and catalog gives the "
+        "same id and the same bytes.",
+    ),
+    Kind(
+        slug="solution-not-kept",
+        status=404,
+        title="The solution is not kept here, or not any more",
+        meaning="Solutions are kept for a while, not for ever. Nothing is lost: the id is a digest "
+        "of the engine, the catalog and the request.",
+        remedy="Post the request again: the same request to the same engine and catalog gives the "
+        "same id and the same bytes.",
+    ),
+    Kind(
         slug="method-not-allowed",
         status=405,
         title="This address does not take this method",

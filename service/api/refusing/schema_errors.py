@@ -16,6 +16,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 from msgspec import UNSET
 
+from service.answering import REQUESTS
 from service.api.pointers import NOT_PRINTED, pointer_of, shown
 from service.api.refusing.errors import MOST_FAULTS, Code, Fault
 from service.api.refusing.member_names import advice_on, alike
@@ -23,7 +24,6 @@ from service.api.refusing.written import number_in
 from service.api.schemas import REFERENCE, Schema, components_of
 from service.core.request.about_quotes.difference import DifferenceRequest
 from service.core.request.about_quotes.reconciliation import ReconciliationRequest
-from service.core.request.claim import ClaimRequest
 from service.core.request.request import QuoteRequest
 from service.core.request.wire import PRINTABLE
 
@@ -240,6 +240,7 @@ _Validator: Final = extend(  # type: ignore[no-untyped-call]
         "items": as_many_as_allowed,
     },
 )
+_ASKED: Final[tuple[type[Any], ...]] = (*REQUESTS, DifferenceRequest, ReconciliationRequest)
 _VALIDATORS: Final[dict[type, Any]] = {
     asked: _Validator(
         {
@@ -247,5 +248,5 @@ _VALIDATORS: Final[dict[type, Any]] = {
             "components": {"schemas": components_of([asked])},
         }
     )
-    for asked in (QuoteRequest, ClaimRequest, DifferenceRequest, ReconciliationRequest)
+    for asked in _ASKED
 }

@@ -10,7 +10,7 @@ from service.core.answer.quote import CatalogStamp, EngineStamp
 from service.core.catalog.catalog import MarketTerm, Segment
 from service.core.figures.sources import AsOf
 from service.core.figures.vocabulary import BasisName
-from service.core.request.decisions.compare import AskedConfidence, ComparedTerm, Objective
+from service.core.request.decisions.compare import AskedConfidence, ComparedTerm, RankedBy
 
 ComparisonId: TypeAlias = Annotated[
     str, Meta(pattern=r"^k_[0-9a-f]{64}$(?!\n)", description="Content id of a comparison.")
@@ -216,7 +216,7 @@ class Comparison(Answer, frozen=True, kw_only=True):
     engine: EngineStamp
     catalog: CatalogStamp
     request: Raw
-    objective: Objective
+    objective: RankedBy
     confidence: AskedConfidence
     horizon_hours: float
     candidates: tuple[ComparedCandidate, ...]

@@ -17,7 +17,7 @@ from service.core.request.request import (
 )
 from service.core.request.wire import Interval, Unordered, Wire
 
-Objective: TypeAlias = Literal["cost", "time", "carbon"]
+RankedBy: TypeAlias = Literal["cost", "time", "carbon"]
 AskedConfidence: TypeAlias = Annotated[
     float,
     Meta(
@@ -98,7 +98,7 @@ class CompareRequest(Wire, frozen=True, kw_only=True):
     run: Run
     choices: Choices = field(default_factory=Choices)
     constraints: Constraints = field(default_factory=Constraints)
-    objective: Objective = "cost"
+    objective: RankedBy = "cost"
     confidence: AskedConfidence = 0.5
     basis: ComparedBasis = "hardware"
     most: Annotated[int, Meta(ge=1, le=100, description="Ranked candidates to list.")] = 20

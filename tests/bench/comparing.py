@@ -1,0 +1,109 @@
+"""CPU and memory of comparisons, beside the same number of single quotes."""
+
+import json
+import tracemalloc
+from time import process_time
+from typing import Any, Final
+
+from service.answering import answer_of, encoded, question_of
+from service.api.contract.decision_examples import LLAMA_8B
+from service.api.refusing.decoding import decoded
+from service.catalog_files import load_catalog
+from service.core.catalog.catalog import Catalog
+from service.core.draws.memo import Memo
+from service.core.request.decisions.compare import CompareRequest
+from service.core.request.request import QuoteRequest
+from tests.worlds import TEST_ENGINE
+
+MOST_S: Final = 1.0
+MOST_MIB: Final = 150.0
+LEAST_TIMES: Final = 40.0
+QUOTED: Final = 24
+"""Single quotes that are timed: they stand for as many as there are candidates."""
+MANY: Final[dict[str, Any]] = {
+    "run": LLAMA_8B.request["run"],
+    "choices": {
+        "accelerators": [
+            "nvidia-h100-sxm-80gb",
+            "nvidia-h200-sxm-141gb",
+            "nvidia-b200-sxm",
+            "amd-mi300x",
+        ],
+        "devices": [128, 256, 512, 1024],
+        "terms": [
+            "on_demand",
+            "reserved_1m",
+            "reserved_3m",
+            "reserved_6m",
+            "reserved_1y",
+            "reserved_3y",
+        ],
+    },
+}
+RUN_405B: Final[dict[str, Any]] = {
+    "run": {
+        "name": "405B",
+        "stages": [
+            {
+                "name": "pre-training",
+                "work": {
+                    "kind": "pretraining",
+                    "model": {"kind": "preset", "id": "llama-3.1-405b"},
+                    "tokens": 15.6e12,
+                },
+            }
+        ],
+    },
+    "constraints": {"deadline_hours": 2160},
+    "confidence": 0.8,
+}
+
+
+def answered(request: dict[str, Any], kind: type[Any], catalog: Catalog, memo: Memo) -> bytes:
+    """The bytes of an answer, from the bytes of its request."""
+    asked: Any = decoded(json.dumps(request).encode(), asked=kind)
+    question = question_of(asked, engine=TEST_ENGINE, catalog=catalog)
+    return encoded(answer_of(question, engine=TEST_ENGINE, catalog=catalog, memo=memo, kept={}))
+
+
+def comparing() -> None:
+    """Print what comparisons take, and what as many single quotes would."""
+    catalog, memo = load_catalog(), Memo()
+    print("\ncomparisons of the default catalog (CPU s, MiB at most beside the catalog)")
+    for name, request in (("8B within 30 days", LLAMA_8B.request), ("405B in 90 days", RUN_405B)):
+        answered(request, CompareRequest, catalog, memo)
+        start = process_time()
+        answered(request, CompareRequest, catalog, memo)
+        seconds = process_time() - start
+        tracemalloc.start()
+        answered(request, CompareRequest, catalog, memo)
+        mib = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        print(f"  {name:20} {seconds:6.2f} s of {MOST_S:g}, {mib:6.1f} MiB of {MOST_MIB:g}")
+    _beside_quotes(catalog, memo)
+
+
+def _beside_quotes(catalog: Catalog, memo: Memo) -> None:
+    """A comparison of many sellers and terms, and single quotes of some of its candidates."""
+    answered(MANY, CompareRequest, catalog, memo)
+    start = process_time()
+    answer = json.loads(answered(MANY, CompareRequest, catalog, memo))
+    comparison_s = process_time() - start
+    some = answer["candidates"][:: max(1, len(answer["candidates"]) // QUOTED)]
+    requests = [{"run": MANY["run"], "cluster": one["cluster"]} for one in some]
+    start = process_time()
+    for request in requests:
+        answered(request, QuoteRequest, catalog, memo)
+    quote_s = (process_time() - start) / len(requests)
+    count = answer["counts"]["feasible"] + answer["counts"]["infeasible"]
+    feasible = answer["counts"]["feasible"]
+    times = quote_s * feasible / comparison_s
+    print(
+        f"  {feasible:,} candidates ({count:,} looked at): {comparison_s:.2f} s; "
+        f"one by one {quote_s * 1000:.1f} ms each: {times:.0f} times as long, at least "
+        f"{LEAST_TIMES:g} wanted"
+    )
+
+
+if __name__ == "__main__":
+    comparing()
