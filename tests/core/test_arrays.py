@@ -37,6 +37,13 @@ def test_a_power_of_one_number_is_the_nearest_float(a, exponent):
     assert is_nearest(power(a, exponent), exact)
 
 
+@given(st.floats(0.0, 1e300))
+def test_a_root_is_rounded_once_alone_and_among_draws(a):
+    exact = EXACT.sqrt(EXACT.create_decimal_from_float(a))
+    assert is_nearest(power(a, 0.5), exact)
+    assert np.all(power(np.full(2 * FEW, a), 0.5) == power(a, 0.5))
+
+
 OURS_AND_NUMPYS = [(exp, np.exp), (expm1, np.expm1), (log, np.log), (log2, np.log2)]
 
 

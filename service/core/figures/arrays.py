@@ -17,6 +17,9 @@ Real: TypeAlias = float | Array
 FEW: Final = 64
 """Arrays of up to so many numbers hold no draws: they are points that a central value needs."""
 
+ROOT: Final = 0.5
+"""The exponent of a square root."""
+
 
 def exp(a: Real) -> Real:
     """e to the power of a, element by element."""
@@ -40,6 +43,9 @@ def log2(a: Real) -> Real:
 
 def power(a: Real, exponent: Real) -> Real:
     """`a` to the power of `exponent`, element by element."""
+    if isinstance(exponent, float) and exponent == ROOT:
+        # Every processor rounds a root to the nearest float.
+        return np.sqrt(a) if isinstance(a, np.ndarray) else float(np.sqrt(a))
     return _nearest(np.power, a, exponent)
 
 
