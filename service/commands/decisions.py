@@ -12,8 +12,8 @@ from rich.console import Console
 from service.core.answer.comparison import Comparison
 from service.core.answer.solution import Solution
 from service.tables.catalog import Form
-from service.tables.comparison import print_comparison
-from service.tables.solution import print_solution
+from service.tables.decisions.comparison import print_comparison
+from service.tables.decisions.solution import print_solution
 
 out = Console(markup=False)
 err = Console(stderr=True, markup=False)

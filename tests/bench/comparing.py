@@ -6,7 +6,7 @@ from time import process_time
 from typing import Any, Final
 
 from service.answering import answer_of, encoded, question_of
-from service.api.contract.decision_examples import LLAMA_8B
+from service.api.contract.decisions.examples import LLAMA_8B
 from service.api.refusing.decoding import decoded
 from service.catalog_files import load_catalog
 from service.core.catalog.catalog import Catalog

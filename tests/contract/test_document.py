@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from msgspec import inspect
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service.api.contract.decision_examples import COMPARISONS, SOLUTIONS
+from service.api.contract.decisions.examples import COMPARISONS, SOLUTIONS
 from service.api.contract.examples import CLAIMS, REQUESTS
 from service.api.contract.excerpt import QUOTE_EXCERPT
 from service.api.contract.ids import KNOWN_NAMES

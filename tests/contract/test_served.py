@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from service.api.contract.decision_examples import COMPARISONS, SOLUTIONS
+from service.api.contract.decisions.examples import COMPARISONS, SOLUTIONS
 from service.api.contract.document import exact_schemas
 from service.api.contract.examples import CLAIMS, REQUESTS
 from service.api.contract.parameters import CATALOG_LISTS
@@ -79,7 +79,7 @@ def test_every_comparison_is_answered_as_the_contract_says(service, example):
     assert again.content == answer.content
     conforms(again, "/compare/{id}", "get")
     gone = service.client.get("/compare/k_" + "0" * 64)
-    assert gone.json()["type"].endswith("comparison-not-kept")
+    assert gone.json()["type"] == "/problems/comparison-not-kept"
     conforms(gone, "/compare/{id}", "get")
 
 
@@ -92,6 +92,8 @@ def test_every_solution_is_answered_as_the_contract_says(service, example):
     assert found["status"] == "solved"
     again = service.client.get(answer.headers["content-location"])
     assert again.content == answer.content
+    gone = service.client.get("/solve/s_" + "0" * 64)
+    assert gone.json()["type"] == "/problems/solution-not-kept"
     quote = service.client.post("/quote", json=found["quote"]).json()
     if "cost" in found:
         rental = next(bill for bill in quote["bases"] if bill["basis"] == "rental")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from service.api.contract.decision_examples import COMPARISONS, LLAMA_8B, LORA_70B
+from service.api.contract.decisions.examples import COMPARISONS, LLAMA_8B, LORA_70B
 from service.core.catalog.errors import NotQuotable
 from service.core.catalog.market import Wanted, panel_of
 from tests.comparing import Json, compare, cost_at, hardware_of, hours_of, quote_of, total_of

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.api.contract.decision_examples import SOLUTIONS
+from service.api.contract.decisions.examples import SOLUTIONS
 from service.core.answer import Quote
 from service.core.catalog.errors import NotQuotable
 from service.core.comparing.solution import Context, solution

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from service.answering import COMPARE, SOLVE, AnyKind
-from service.api.contract.decision_examples import (
+from service.api.contract.decisions.examples import (
     COMPARISON_EXCERPT,
     COMPARISON_ID,
     COMPARISONS,

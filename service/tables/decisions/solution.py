@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.core.answer.solution import Solution, Tried
-from service.tables.comparison import days, devices_in_words, seller
+from service.tables.decisions.comparison import days, devices_in_words, seller
 from service.tables.quote import dollars
 
 

@@ -1,0 +1,1 @@
+"""What the contract shows of comparisons and solutions."""

@@ -1,0 +1,1 @@
+"""Comparisons and solutions for a terminal."""
