@@ -109,7 +109,8 @@ def test_the_fuzzer_finds_nothing_in_decisions(service, tmp_path):
     only = (
         "--include-path-regex=^/(compare|solve)",
         f"--max-examples={FEW_DECISIONS}",
-        "--request-timeout=60",
+        "--request-timeout=90",
+        "--max-response-time=90",
     )
     cases = fuzz(service, tmp_path, *only, contract=contract, phases="examples,fuzzing")
     assert cases >= LEAST_CASES["decisions"]

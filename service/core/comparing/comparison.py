@@ -63,7 +63,7 @@ def comparison(
         horizon_hours=found.horizon_hours,
         candidates=tuple(
             printer.candidate(one, ranking.ranked[0], found.search.loaded(one.costed))
-            for one in ranking.ranked[: asked.most]
+            for one in ranking.ranked[: int(asked.most)]
         ),
         frontier=printer.frontier(ranking),
         cheapest_listed=cheapest_listed(ranking, found.catalog),

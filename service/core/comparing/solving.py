@@ -90,7 +90,7 @@ def solved(asked: SolveRequest, catalog: Catalog, trials: Trials) -> Found:
     if isinstance(find, FindPrice):
         return _price(asked, trials)
     if isinstance(find, FindTokens):
-        return _tokens(asked, trials, find.stage)
+        return _tokens(asked, trials, int(find.stage))
     if isinstance(find, FindModel):
         return _model(asked, catalog, trials, find)
     assert isinstance(find, FindDevices)
@@ -259,18 +259,16 @@ def _where_met(look: Callable[[float], Trial], bracket: Bracket, middle: float) 
 
 def _model(asked: SolveRequest, catalog: Catalog, trials: Trials, find: FindModel) -> Found:
     """The largest of some models, each tried."""
-    request = request_of(asked)
-    stage = _stage(request, find.stage)
+    request, place = request_of(asked), int(find.stage)
+    stage = _stage(request, place)
     if stage is None or not hasattr(stage.work, "model"):
-        words = f"stage {find.stage} has no model"
+        words = f"stage {place} has no model"
         return Found(name="model", status="infeasible", detail=words)
     sizes = {one: parameters_of(one, catalog) for one in find.models}
     tried: list[tuple[float | str, Trial]] = []
     for one in sorted(sizes, key=lambda one: (sizes[one], one)):
         work: Any = replace(stage.work, model=PresetModel(id=one))
-        tried.append(
-            (one, trials.trial(_with_stage(request, find.stage, replace(stage, work=work))))
-        )
+        tried.append((one, trials.trial(_with_stage(request, place, replace(stage, work=work)))))
     keeping = [(one, trial) for one, trial in tried if trial.keeps]
     if not keeping:
         words = "none of the models keeps the limits"

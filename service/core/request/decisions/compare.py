@@ -101,7 +101,9 @@ class CompareRequest(Wire, frozen=True, kw_only=True):
     objective: RankedBy = "cost"
     confidence: AskedConfidence = 0.5
     basis: ComparedBasis = "hardware"
-    most: Annotated[int, Meta(ge=1, le=100, description="Ranked candidates to list.")] = 20
+    most: Annotated[
+        float, Meta(ge=1, le=100, multiple_of=1, description="Ranked candidates to list.")
+    ] = 20.0
     cluster: ComparedCluster = field(default_factory=ComparedCluster)
     accounting: Accounting = field(default_factory=Accounting)
     as_of: PricedOn | UnsetType = UNSET

@@ -18,7 +18,9 @@ HeldAt: TypeAlias = Annotated[
         "enough in 50%, 80% or 90% of the draws.",
     ),
 ]
-StageNumber: TypeAlias = Annotated[int, Meta(ge=0, le=63, description="A stage, from 0 on.")]
+StageNumber: TypeAlias = Annotated[
+    float, Meta(ge=0, le=63, multiple_of=1, description="A stage, from 0 on.")
+]
 
 
 class FindPrice(Wire, frozen=True, kw_only=True, tag_field="kind", tag="price"):
@@ -31,7 +33,7 @@ class FindTokens(Wire, frozen=True, kw_only=True, tag_field="kind", tag="tokens"
     The stage is one of pre-training, or of fine-tuning on a number of tokens.
     """
 
-    stage: StageNumber = 0
+    stage: StageNumber = 0.0
 
 
 class FindModel(Wire, frozen=True, kw_only=True, tag_field="kind", tag="model"):
@@ -41,7 +43,7 @@ class FindModel(Wire, frozen=True, kw_only=True, tag_field="kind", tag="model"):
     """
 
     models: Annotated[Unordered[ModelName], Meta(min_length=1, max_length=16)]
-    stage: StageNumber = 0
+    stage: StageNumber = 0.0
 
 
 class FindDevices(Wire, frozen=True, kw_only=True, tag_field="kind", tag="devices"):
