@@ -6,7 +6,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -152,9 +152,15 @@ def test_an_hour_of_ordinary_traffic_replayed_fires_nothing(keys, tmp_path):
     assert "SUCCESS" in told("promtool", "test", "rules", tmp_path / "replay.yml")
 
 
+def cheap(number: int) -> dict[str, Any]:
+    return R1 | {"run": R1["run"] | {"name": f"cheap {number}"}}
+
+
 @contextlib.contextmanager
-def under_flood(service: Service, key: str, *, callers: int) -> Iterator[None]:
-    """Callers who ask for new costly quotes: several ask for more than are computed."""
+def asking(
+    service: Service, key: str, make: Callable[[int], dict[str, Any]], *, callers: int
+) -> Iterator[None]:
+    """Callers who ask for new quotes, one after the other."""
     ended = threading.Event()
 
     def ask(number: int) -> None:
@@ -162,7 +168,7 @@ def under_flood(service: Service, key: str, *, callers: int) -> Iterator[None]:
         with httpx.Client(base_url=service.url, timeout=60.0) as client:
             while not ended.is_set():
                 asked += 1
-                body: dict[str, Any] = disaggregated_stages(asked)
+                body = make(asked)
                 headers = {"authorization": f"Bearer {key}"}
                 with contextlib.suppress(httpx.TransportError):
                     client.post("/quote", json=body, headers=headers)
@@ -215,9 +221,9 @@ def test_alerts_fire_for_causes_that_are_made_and_are_silent_before(keys, tmp_pa
         (editions / "2099-01-01").mkdir()
         (editions / "2099-01-01" / "catalog.toml").write_text("nonsense")
         file.write_text("nonsense")
-        with under_flood(service, key, callers=6):
+        with asking(service, key, disaggregated_stages, callers=6):
             assert prometheus.fires(OF_TOO_MUCH, within_s=120) == set()
-        with under_flood(service, key, callers=1):
+        with asking(service, key, cheap, callers=1):
             left = FOR_REAL - OF_TOO_MUCH - {"RunquoteDown", "RunquoteReplicasDiffer"}
             assert prometheus.fires(left, within_s=120) == set()
         other.stop()
