@@ -9,7 +9,6 @@ import structlog
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.types import ASGIApp
 from msgspec import Struct
 
 from service.access.quotas import Quotas
@@ -58,7 +57,7 @@ def build_app(
     metrics: Metrics | None = None,
     request_log: RequestLog | None = None,
     spans: Spans | None = None,
-) -> ASGIApp:
+) -> Edge:
     """The whole service as one ASGI application.
 
     Raises `CatalogError` or `OSError` for a bad catalog, price book or folder of editions.

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import time
 from typing import Any, Final, TypeAlias
 
@@ -31,10 +32,12 @@ FAREWELL_S: Final = 1.0
 """How long the end of the process waits for the last lines."""
 
 
-RequestLog: TypeAlias = Callable[[dict[str, Any]], None]
-"""Takes the fields of a request that is over."""
-Unwritten: TypeAlias = str | tuple[Callable[..., str], dict[str, Any], float]
-"""A line, or how it is made: a function, its fields, and the time of the event."""
+Fields: TypeAlias = Callable[..., dict[str, Any]]
+"""Makes the fields of a line from what is known of an event."""
+RequestLog: TypeAlias = Callable[[Fields, tuple[Any, ...]], None]
+"""Takes what is known of a request that is over, and how its fields are made of that."""
+Unwritten: TypeAlias = str | tuple[Fields, tuple[Any, ...], float]
+"""A line, or how it is made: a function, its arguments, and the time of the event."""
 
 
 class LineWriter:
@@ -64,10 +67,10 @@ class LineWriter:
             self.dropped += 1
         return len(text)
 
-    def defer(self, make: Callable[..., str], fields: dict[str, Any]) -> None:
-        """Take a line that the thread makes itself, by `make(fields, seconds)`."""
+    def defer(self, fields: Fields, facts: tuple[Any, ...]) -> None:
+        """Take a line of a request that the thread makes itself, from `fields(*facts)`."""
         if len(self._lines) < self._most_lines:
-            self._lines.append((make, fields, time()))
+            self._lines.append((fields, facts, time()))
         else:
             self.dropped += 1
 
@@ -98,7 +101,7 @@ class LineWriter:
 
 
 def _written(line: Unwritten) -> str:
-    return line if isinstance(line, str) else line[0](line[1], line[2])
+    return line if isinstance(line, str) else _request_line(*line)
 
 
 def request_log(writer: LineWriter, *, level: str, form: str) -> RequestLog | None:
@@ -106,17 +109,26 @@ def request_log(writer: LineWriter, *, level: str, form: str) -> RequestLog | No
     if form != "json":
         return None
     if LEVELS[level] > logging.INFO:
-        return lambda _: None
-
-    def take(fields: dict[str, Any]) -> None:
-        writer.defer(_request_line, fields)
-
-    return take
+        return lambda _fields, _facts: None
+    return writer.defer
 
 
-def _request_line(fields: dict[str, Any], seconds: float) -> str:
-    moment = datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
-    return as_json({**fields, "event": "request", "level": "info", "timestamp": moment}) + "\n"
+def _request_line(fields: Fields, facts: tuple[Any, ...], seconds: float) -> str:
+    made = fields(*facts)
+    made["event"], made["level"], made["timestamp"] = "request", "info", _moment(seconds)
+    return as_json(made) + "\n"
+
+
+def _moment(seconds: float) -> str:
+    """A time as structlog writes it."""
+    whole, micros = divmod(round(seconds * 1e6), 1_000_000)
+    return f"{_second(whole)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(whole: int) -> str:
+    """A whole second, which many lines share."""
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def configure_logs(*, level: str, form: str) -> LineWriter:

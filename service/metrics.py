@@ -1,5 +1,6 @@
 """All metrics, declared once: base units, labels from closed sets, one registry per app."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -39,12 +40,33 @@ COMPUTE_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 PRICE_AGE_BUCKETS_DAYS: Final = (7, 14, 30, 60, 90, 120, 180, 270, 365, 548, 730)
 
 
+class Counts(Collector):
+    """A counter whose increments cost next to nothing: it is read when it is scraped.
+
+    It belongs to one thread, as all that counts requests.
+    """
+
+    def __init__(
+        self, name: str, documentation: str, labels: tuple[str, ...], *, registry: CollectorRegistry
+    ) -> None:
+        self._name, self._documentation, self._labels = name, documentation, labels
+        self.of: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        """How often, by the values of the labels."""
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """The counts so far."""
+        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        for labels, count in self.of.items():
+            family.add_metric(labels, count)
+        yield family
+
+
 class CacheCounts:
     """Counts what the cache does and what Redis fails in, and shows the state of the breakers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._bound: dict[tuple[Tier, Operation, Result], Counter] = {}
-        self.operations = Counter(
+        self._operations = Counts(
             "runquote_cache_operations",
             "Cache reads and writes, by tier and result.",
             ("tier", "operation", "result"),
@@ -67,11 +89,7 @@ class CacheCounts:
 
     def observe(self, tier: Tier, operation: Operation, result: Result) -> None:
         """Count one operation on one tier."""
-        kind = (tier, operation, result)
-        bound = self._bound.get(kind)
-        if bound is None:
-            bound = self._bound[kind] = self.operations.labels(*kind)
-        bound.inc()
+        self._operations.of[tier, operation, result] += 1
 
     def failed(self, reason: Reason) -> None:
         """Count one command that Redis gave no answer to."""

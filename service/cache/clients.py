@@ -6,13 +6,15 @@ the same in RESP3, and so is the CPU per command (measured). Without HELLO a con
 round trip earlier, and works with proxies that do not know HELLO.
 """
 
+import asyncio
 from typing import Any, Protocol
 
+from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
 from redis.backoff import NoBackoff
-from redis.exceptions import MovedError
+from redis.exceptions import MovedError, ResponseError
 
 from service.cache.address import RedisAddress
 from service.cache.trust import ManagedTlsConnection, TlsConnection, Trust
@@ -88,6 +90,62 @@ class Building:
             await self.trust.renew()
 
 
+class Commands:
+    """Commands to one server, each on a connection of its own that is kept for the next.
+
+    redis-py's pool and its client take as long for a command as the command itself takes. Whoever
+    sends one bounds how long that may last. Then the connection is dropped with it, so that a late
+    reply is never taken for that of another command.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._kept: list[Any] = []
+
+    async def reply(self, *command: str | bytes | int) -> Any:
+        """The reply to a command. Raises what redis-py raises."""
+        connection = await self._connected()
+        try:
+            words = (*str(command[0]).split(), *command[1:])  # as redis-py takes SCRIPT LOAD
+            packed = pack_command(words)  # type: ignore[arg-type]
+            await connection.send_packed_command(packed, check_health=False)
+            reply = await connection.read_response()
+        except ResponseError:  # an answer too: nothing of it is left to be read
+            self._kept.append(connection)
+            raise
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        self._kept.append(connection)
+        return reply
+
+    async def _connected(self) -> Any:
+        """A connection that works, as far as is known without asking the server."""
+        while self._kept:
+            kept = self._kept.pop()
+            if kept.is_connected and not kept._reader.at_eof():  # noqa: SLF001 - can_read() waits
+                return kept
+            await kept.disconnect(nowait=True)
+        made: Any = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        try:
+            await made.connect()
+        except BaseException:
+            await made.disconnect(nowait=True)
+            raise
+        made.socket_timeout = None  # whoever sends a command bounds it as a whole
+        return made
+
+    async def drop_kept(self) -> None:
+        """Close the connections that no command is on."""
+        kept, self._kept = self._kept, []
+        await asyncio.gather(*(one.disconnect(nowait=True) for one in kept))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.drop_kept()
+        await self._redis.aclose()
+
+
 class OneServer:
     """A single server, or the master of a Sentinel group, whichever that is."""
 
@@ -99,12 +157,15 @@ class OneServer:
         if address.kind == "sentinel":
             self._sentinel = _sentinel(building)
             options = building.options(managed=True) | building.credentials()
-            self._redis: Redis = self._sentinel.master_for(
+            master: Redis = self._sentinel.master_for(
                 address.master or "", db=address.database, **options
             )
+            self._commands = Commands(master)
         else:
             ((host, port),) = address.nodes
-            self._redis = building.server(host, port, db=address.database, **building.credentials())
+            self._commands = Commands(
+                building.server(host, port, db=address.database, **building.credentials())
+            )
 
     def server_of(self, key: str) -> str:  # noqa: ARG002 - there is only one
         """The name of the server."""
@@ -120,7 +181,7 @@ class OneServer:
 
     async def execute(self, server: str, *command: str | bytes | int) -> Any:  # noqa: ARG002
         """The reply of the server."""
-        return await replied(self._redis, *command)
+        return await self._commands.reply(*command)
 
     async def look_around(self) -> None:
         """A Sentinel is asked for the master with each new connection."""
@@ -131,14 +192,9 @@ class OneServer:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._redis.aclose()
+        await self._commands.close()
         if self._sentinel is not None:
             await self._sentinel.aclose()
-
-
-async def replied(redis: Redis, *command: str | bytes | int) -> Any:
-    """The reply to a command."""
-    return await redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 def _sentinel(building: Building) -> Sentinel:

@@ -11,11 +11,10 @@ import random
 from contextlib import suppress
 from typing import Any, Final
 
-from redis.asyncio import Redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, MovedError
 
-from service.cache.clients import Building, replied
+from service.cache.clients import Building, Commands
 
 MAP_TIMEOUT_S: Final = 0.5
 """How long one server may take to answer with the map. Then another one is asked."""
@@ -30,7 +29,7 @@ class Cluster:
         self._building = building
         self._names = [_name(host, port) for host, port in building.address.nodes]
         """Servers to ask for the map, the one that answered last first."""
-        self._servers: dict[str, Redis] = {}
+        self._servers: dict[str, Commands] = {}
         self._owners: list[str | None] = []
         """The server of each slot. Empty while no map is known."""
         self._refreshing: asyncio.Task[None] | None = None
@@ -60,7 +59,7 @@ class Cluster:
             if not self._is_mapped:
                 raise ClusterDownError("CLUSTERDOWN not all slots have a server")
             server = self.server_of(str(command[1]))
-        return await replied(self._server(server), *command)
+        return await self._server(server).reply(*command)
 
     async def look_around(self) -> None:
         """Read the map from the first server that answers. Raises what the last one raised."""
@@ -69,7 +68,7 @@ class Cluster:
         for name in tuple(self._names):
             try:
                 async with asyncio.timeout(MAP_TIMEOUT_S):
-                    rows = await replied(self._server(name), "CLUSTER", "SLOTS")
+                    rows = await self._server(name).reply("CLUSTER", "SLOTS")
             except Exception as error:  # noqa: BLE001 - whatever it is, another one may answer
                 failure = error
                 continue
@@ -92,18 +91,19 @@ class Cluster:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
         servers, self._servers = self._servers, {}
-        await asyncio.gather(*(redis.aclose() for redis in servers.values()))
+        await asyncio.gather(*(server.close() for server in servers.values()))
 
     async def _refresh(self) -> None:
         with suppress(Exception):  # the map that we have stays in use
             await self.look_around()
         await asyncio.sleep(MAP_TIMEOUT_S)  # no sooner again
 
-    def _server(self, name: str) -> Redis:
+    def _server(self, name: str) -> Commands:
         server = self._servers.get(name)
         if server is None:
             host, _, port = name.rpartition(":")
-            server = self._building.server(host, int(port), **self._building.credentials())
+            credentials = self._building.credentials()
+            server = Commands(self._building.server(host, int(port), **credentials))
             self._servers[name] = server
         return server
 
@@ -124,8 +124,7 @@ class Cluster:
         random.shuffle(others)
         self._names = [asked, *others]
         for gone in self._servers.keys() - members - {asked}:
-            pool = self._servers.pop(gone).connection_pool
-            await pool.disconnect(inuse_connections=False)  # commands under way keep theirs
+            await self._servers.pop(gone).drop_kept()  # commands under way keep theirs
 
 
 def _name(host: str, port: int) -> str:

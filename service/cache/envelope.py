@@ -3,12 +3,13 @@
     "rq" | version: 1 byte | form: 1 byte | length: 8 bytes | tag: 16 bytes | content
 
 The length is that of the content. The content is the body, compressed if that makes it shorter. The
-tag is BLAKE2b over the key in Redis, the form and the content. A value that was cut short, altered,
-written by something else or copied from another key does not open.
+tag is the start of a SHA-256 over the key in Redis, the form and the content. A value that was cut
+short, altered, written by something else or copied from another key does not open.
 
 Without a secret, the tag is a check against accidents, and anyone who may write to the Redis can
-forge an answer. With a secret, it is a signature (BLAKE2 as a MAC, RFC 7693), and only who has the
-secret can make a value that opens. Nothing is decompressed before its tag was found to be right.
+forge an answer. With a secret, it is a signature (HMAC, RFC 2104), and only who has the secret can
+make a value that opens. Nothing is decompressed before its tag was found to be right. SHA-256 takes
+a third of the time of BLAKE2b where the processor has instructions for it, as servers have.
 """
 
 import hashlib
@@ -46,7 +47,7 @@ class Envelopes:
     """Seals bodies for Redis and opens them again, signed if there is a `secret`."""
 
     def __init__(self, *, secret: str = "") -> None:
-        self._key = _key_of(secret) if secret else b""
+        self._key = secret.encode()
 
     def seal(self, *, key: str, body: bytes) -> bytes:
         """The value to keep under `key`; `unseal` gives the body back."""
@@ -93,14 +94,12 @@ class Envelopes:
             raise InvalidEnvelope("the digest is of other bytes")
 
     def _tag(self, key: str, *, form: int, content: bytes) -> bytes:
-        tag = hashlib.blake2b(
-            key.encode() + b"\0" + bytes((form,)),
-            digest_size=_TAG_BYTES,
-            key=self._key,
-            person=b"runquote cache 2",
-        )
+        start = key.encode() + b"\0" + bytes((form,))
+        if self._key:
+            return hmac.digest(self._key, start + content, "sha256")[:_TAG_BYTES]
+        tag = hashlib.sha256(start)
         tag.update(content)
-        return tag.digest()
+        return tag.digest()[:_TAG_BYTES]
 
 
 def value_bytes(start: bytes) -> int:
@@ -108,11 +107,6 @@ def value_bytes(start: bytes) -> int:
     if len(start) < HEADER_BYTES or not start.startswith(_MAGIC):
         raise InvalidEnvelope("no header of ours")
     return HEADER_BYTES + int.from_bytes(start[_LENGTH_AT:_TAG_AT], "big")
-
-
-def _key_of(secret: str) -> bytes:
-    """A key of BLAKE2b, which takes 64 bytes at most, from a secret of any length."""
-    return hashlib.blake2b(secret.encode(), person=b"runquote secret").digest()
 
 
 def _decompressed(content: bytes, *, max_body_bytes: int) -> bytes:

@@ -13,6 +13,23 @@ TRIM_AFTER_BYTES: Final = 2 * 2**20
 A trim takes up to 6 ms where there is much to give back; so the CPU that it takes is under 2%."""
 
 
+M_ARENA_MAX: Final = -8
+"""The option of glibc's `mallopt` that bounds how many heaps there are. Python does not name it."""
+
+
+def share_one_heap() -> bool:
+    """Let all threads have one heap. False where the C library knows no other.
+
+    By default each thread gets one of its own, from which free memory is given back only in part.
+    The threads of this process seldom allocate at the same time. It must be said before they begin.
+    """
+    try:
+        mallopt: Callable[[int, int], int] = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    return bool(mallopt(M_ARENA_MAX, 1))
+
+
 class Heap:
     """The memory that the C library manages for this process."""
 

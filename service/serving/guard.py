@@ -5,6 +5,7 @@ from typing import Protocol
 from uvicorn.server import ServerState
 
 from service.metrics import ServerCounts
+from service.serving.at_once import AtOnce
 from service.serving.limits import Limits
 from service.serving.lingering import LingeringTransport
 
@@ -29,6 +30,8 @@ class GuardState(ServerState):
         self.limits = limits
         self.counts = counts
         self.draining = False
+        self.at_once: AtOnce | None = None
+        """Answers what needs no task. Without it, the application answers all."""
         self.idle: dict[Bounded, None] = {}
         """Connections without a request under way, the one that is idle for longest first."""
         self.arriving: dict[Bounded, None] = {}

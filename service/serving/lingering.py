@@ -1,7 +1,7 @@
 """A connection whose end reaches its client, and that waits for slow readers but not for ever."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from service.serving.limits import Limits
@@ -89,10 +89,22 @@ class LingeringTransport(asyncio.Transport):
         """Write, unless the connection has ended: then nobody reads it."""
         if self.is_closing():
             return
+        self._watch_reading(len(data))
+        self._transport.write(data)
+
+    def writelines(self, parts: Iterable[bytes | bytearray | memoryview]) -> None:
+        """Write parts that belong together, without making one of them."""
+        if self.is_closing():
+            return
+        parts = tuple(parts)
+        self._watch_reading(sum(map(len, parts)))
+        self._transport.writelines(parts)
+
+    def _watch_reading(self, size: int) -> None:
+        """Start the clock for a client that has so much more to read."""
         if not self.unread_bytes:
             self._waits_since, self._left_before = self._loop.time(), self._written
-        self._written += len(data)
-        self._transport.write(data)
+        self._written += size
         if self._reading is None:
             self._reading = self._loop.call_later(self._limits.stall_s, self._check_reading)
 

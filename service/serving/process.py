@@ -9,9 +9,11 @@ import uvicorn
 
 from service.api.http.operations import metrics_app
 from service.app import build_app
+from service.computing.heap import share_one_heap
 from service.lifecycle import Lifecycle
 from service.logs import configure_logs, request_log
 from service.metrics import Metrics
+from service.serving.at_once import AtOnce
 from service.serving.guard import GuardState
 from service.serving.limits import Limits, within_open_files
 from service.serving.protocol import GuardedProtocol
@@ -28,6 +30,7 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
     `limits` are those of connections. By default they are the usual ones, with as many connections
     as the settings allow.
     """
+    share_one_heap()
     writer = configure_logs(level=settings.log_level, form=settings.log_format)
     lifecycle, metrics = Lifecycle(), Metrics()
     metrics.watch_log(lambda: writer.dropped)
@@ -43,6 +46,8 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
         request_log=request_log(writer, level=settings.log_level, form=settings.log_format),
         spans=spans,
     )
+    if app.repeats is not None and not app.looks_at_each:
+        state.at_once = AtOnce(app, app.repeats)
     config = config_of(settings, app, port=settings.port)
     beside = None
     if settings.metrics_port is not None:

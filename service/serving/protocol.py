@@ -17,6 +17,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.admitting.hosts import is_host
+from service.api.http.middleware import QUOTE, SOUGHT
+from service.api.http.repeats import Plain, plain_request
 from service.api.refusing.errors import (
     AddressTooLong,
     BodyTimeout,
@@ -36,7 +38,10 @@ SLICE_BYTES: Final = 8 * 2**10
 answer, so that the requests of one slice are the most that can wait."""
 MOST_DROPPED_BYTES: Final = 2**20
 """Bytes of a body that are dropped so that the connection can be used again."""
+CLOCK_S: Final = 0.01
+"""What the clock of the loop may be off by."""
 VERSIONS: Final = frozenset({"1.0", "1.1"})
+TRACEPARENT: Final = b"traceparent"
 CONTINUE: Final = b"100-continue"
 CHUNKED: Final = b"chunked"
 FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
@@ -96,6 +101,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reframing = False
         self._refusal: Refused | None = None
         self._late: asyncio.TimerHandle | None = None
+        self._plain: Plain | None = None
+        """Of a request that waits for its body and may be answered from memory. It has no task."""
+        self._body = b""
+        self._arrived = 0.0
+        at_once = server_state.at_once
+        self._at_once = at_once if at_once is not None and at_once.edge is self.app else None
+        self._answered = 0
+        """Requests of this read that were answered at once."""
+        self._is_counted = False
+        self._rests_since = 0.0
+        self._address = ""
 
     # The connection
 
@@ -106,6 +122,7 @@ class GuardedProtocol(HttpToolsProtocol):
         )
         super().connection_made(lingering)
         self.flow = HoldingFlow(lingering)
+        self._address = self.client[0] if self.client else ""
         guard = self.server_state
         if len(guard.connections) > self.limits.connections:
             oldest = guard.longest_idle()
@@ -124,6 +141,7 @@ class GuardedProtocol(HttpToolsProtocol):
         for group in (guard.idle, guard.arriving, guard.behind):
             group.pop(self, None)
         self._forget_late()
+        self._start_what_waits()
         self._give_back()
         self._held = b""
         super().connection_lost(exc)
@@ -134,7 +152,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
         It may have left as well. Then the work for it ends.
         """
-        if self._nothing_is_owed() or not self._whole:
+        if not self._whole or (self._nothing_is_owed() and not self._held):
             return False
         if not self._half_closed:
             self._half_closed = True
@@ -149,23 +167,50 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, as long as no request waits for the answer of another."""
+        rests = self._rests()
+        if rests and self._answer_again(data):
+            return
         self._unset_keepalive_if_required()
+        self._answered = 0
         if self.transport.lingering:
             self.transport.drop(len(data))
         elif self._held:
             self._hold(self._held + data)
         else:
             self._feed(data)
+        if self._plain is not None:
+            self._wait_for_body()
+        elif rests and self._answered == 1 and self._rests() and self._at_once is not None:
+            self._at_once.remember(data)
+
+    def _wait_for_body(self) -> None:
+        """Let a request that has no task count as one that is being answered."""
+        if self._at_once is not None and not self._is_counted:
+            self._is_counted = True
+            self._at_once.edge.metrics.requests_in_progress += 1
+
+    def _wait_no_more(self) -> None:
+        if self._at_once is not None and self._is_counted:
+            self._is_counted = False
+            self._at_once.edge.metrics.requests_in_progress -= 1
+
+    def _rests(self) -> bool:
+        """Whether the next byte begins a request, and no other waits for its answer."""
+        return (
+            self._in_head
+            and not self._fed_of_head
+            and not self._held
+            and not self.transport.is_closing()
+            and self._nothing_is_owed()
+        )
 
     def _feed(self, data: bytes) -> None:
         start = 0
         while start < len(data):
             if self.transport.is_closing():
                 return
-            if self.pipeline:
-                self.flow.holding = True
-                self.flow.pause_reading()
-                self._hold(data[start:])
+            if self.pipeline or self._answered:
+                self._hold_back(data[start:])
                 return
             piece = data[start : start + SLICE_BYTES]
             start += len(piece)
@@ -177,6 +222,15 @@ class GuardedProtocol(HttpToolsProtocol):
                     return
             self._parse(piece)
         self._expect_the_rest()
+
+    def _hold_back(self, data: bytes) -> None:
+        """Keep bytes until no request waits, and others have had their turn."""
+        self.flow.holding = True
+        self.flow.pause_reading()
+        self.server_state.idle.pop(self, None)
+        self._hold(data)
+        if not self.pipeline:
+            self.loop.call_soon(self._feed_held)
 
     def _parse(self, piece: bytes) -> None:
         try:
@@ -230,11 +284,12 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         held, self._held = self._held, b""
         self.flow.holding = False
+        self._answered = 0
         self._unset_keepalive_if_required()
         self._feed(held)
         if not self.pipeline:
             self.flow.resume_reading()
-        if self.cycle.response_complete and self._in_head and not self._fed_of_head:
+        if self._nothing_is_owed() and self._in_head and not self._fed_of_head:
             self._await_next()
 
     def _expect_the_rest(self) -> None:
@@ -244,6 +299,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._whole:
             self._late = self.loop.call_later(self.limits.request_s, self._body_is_late)
         elif self._in_head and self._fed_of_head and self._nothing_is_owed():
+            self._unset_keepalive_if_required()
             self._late = self.loop.call_later(self.limits.head_s, self._head_is_late)
 
     def _nothing_is_owed(self) -> bool:
@@ -269,11 +325,14 @@ class GuardedProtocol(HttpToolsProtocol):
     # Parser callbacks
 
     def on_message_begin(self) -> None:
-        """Count the head of a new request."""
+        """Count the head of a new request. Its scope is made when its task begins."""
         if self._reframing:
             return
         self._head_bytes = self._fields = self._hosts = self._dropped = 0
-        super().on_message_begin()
+        self._fed_of_head = self._fed_of_head or 1  # it may begin behind the end of another
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
         """Count the address."""
@@ -292,14 +351,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fields += 1
         if self._head_bytes > self.limits.head_bytes or self._fields > self.limits.fields:
             self._stop(self._too_large())
-        super().on_header(name, value)
-        name = self.headers[-1][0]
+        name = name.lower()
+        self.headers.append((name, value))
         if name == b"host":
             self._hosts += 1
             if not is_host(value):
                 self._stop(Refused("unreadable-request", "the Host header names no host"))
-        elif name == b"expect" and value.lower() != CONTINUE:
-            self._stop(UnmetExpectation())
+        elif name == b"expect":
+            if value.lower() != CONTINUE:
+                self._stop(UnmetExpectation())
+            self.expect_100_continue = True
         elif name == b"transfer-encoding" and value.strip().lower() != CHUNKED:
             self._stop(other_coding())
 
@@ -323,7 +384,39 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fed_of_head = 0
         self._forget_late()
         self.server_state.idle.pop(self, None)
-        self.scope["state"]["arrived"] = perf_counter()
+        self._arrived = perf_counter()
+        self._plain = self._plain_request(version)
+        if self._plain is None:
+            self._start()
+
+    def _plain_request(self, version: str) -> Plain | None:
+        """What is to be known of a request that may be answered from memory. None of any other."""
+        if (
+            self.url != QUOTE.encode()
+            or self._at_once is None
+            or version != "1.1"
+            or self.expect_100_continue
+            or self._offered
+            or self.server_state.draining
+            or self.transport.is_closing()
+            or not self._nothing_is_owed()
+        ):
+            return None
+        if any(name == TRACEPARENT for name, _ in self.headers):
+            return None  # the line in the log names the trace
+        return plain_request(self.parser.get_method().decode(), b"", self.headers)
+
+    def _start(self, *, sought: bool = False) -> None:
+        """Begin to answer the usual way, in a task of its own."""
+        self._plain = None
+        self._wait_no_more()
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers = self.scope["headers"] = headers
+        now = perf_counter()
+        state = {"arrived": now, "body_s": now - self._arrived, SOUGHT: sought}
+        self.scope["state"].update(state)
         super().on_headers_complete()
         self._begun = True
         if self.server_state.draining:
@@ -336,8 +429,23 @@ class GuardedProtocol(HttpToolsProtocol):
         if hosts and authority.lower() != hosts[0].lower():
             self._stop(Refused("unreadable-request", "the address names another host than Host"))
 
+    def _start_what_waits(self, *, sought: bool = False) -> None:
+        """Let the application have a request that waited for its body, with what came of it."""
+        if self._plain is None:
+            return
+        body, self._body = self._body, b""
+        self._start(sought=sought)
+        if body:
+            super().on_body(body)
+
     def on_body(self, body: bytes) -> None:
         """Hand a part of a body over, or drop it if the answer did not wait for it."""
+        if self._plain is not None:
+            self.server_state.arriving.setdefault(self)
+            self._body += body
+            if not self._take(len(body)):
+                self._stop(too_many_bodies())
+            return
         if self.cycle.response_complete:
             self._dropped += len(body)
             if self._dropped > MOST_DROPPED_BYTES:
@@ -357,9 +465,58 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = self._whole = True
         self._fed_of_head = 0
         self._forget_late()
+        if self._plain is not None:
+            if self._answer_at_once(self._plain):
+                return
+            self._start_what_waits(sought=True)
         super().on_message_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
             self._await_next()
+
+    def _answer_at_once(self, plain: Plain) -> bool:
+        """Answer a quote that was asked for before. False if that is for the application to do."""
+        at_once = self._at_once
+        if at_once is None or self.flow.write_paused:
+            return False
+        closes = not self.parser.should_keep_alive()
+        self._plain = None
+        answered = at_once.answer(
+            plain,
+            self._body,
+            self.transport,
+            client=self._address,
+            arrived=self._arrived,
+            defaults=self.server_state.default_headers,
+            closes=closes,
+        )
+        if not answered:
+            self._plain = plain
+            return False
+        self._body = b""
+        self._wait_no_more()
+        self._answered += 1
+        self.server_state.total_requests += 1
+        self._give_back()
+        if closes or (self._half_closed and not self._held):
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self._await_next()
+        return True
+
+    def _answer_again(self, data: bytes) -> bool:
+        """Answer a request whose very bytes were answered a moment ago. The parser rests."""
+        guard, at_once = self.server_state, self._at_once
+        if at_once is None or guard.draining or self.flow.write_paused:
+            return False
+        defaults = guard.default_headers
+        if not at_once.answer_again(data, self.transport, client=self._address, defaults=defaults):
+            return False
+        if self._late is not None:
+            self._forget_late()
+        guard.total_requests += 1
+        guard.idle.pop(self, None)
+        self._await_next()
+        return True
 
     def _stop(self, refusal: Refused) -> None:
         """Stop the parser, which wraps whatever is raised in a callback."""
@@ -384,15 +541,15 @@ class GuardedProtocol(HttpToolsProtocol):
             # The answer did not wait for the body. What still comes of it is dropped.
             self._unset_keepalive_if_required()
             self._expect_the_rest()
-            return
         if self._held:
             self.loop.call_soon(self._feed_held)
-        elif not self.pipeline:
+        elif self._whole and not self.pipeline:
             self._await_next()
 
     def _await_next(self) -> None:
         """Wait for the next request, as long as a connection may be idle."""
         self.server_state.idle[self] = None
+        self._rests_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -402,10 +559,18 @@ class GuardedProtocol(HttpToolsProtocol):
             self._expect_the_rest()
 
     def timeout_keep_alive_handler(self) -> None:
-        """End an idle connection, unless its client still reads an answer."""
+        """End an idle connection, unless its client still reads an answer.
+
+        Requests that are answered again do not stop the clock, which then goes on for the rest.
+        """
         self.timeout_keep_alive_task = None
+        left_s = self._rests_since + self.timeout_keep_alive - self.loop.time()
         if self.transport.unread_bytes:
             self._await_next()
+        elif left_s > CLOCK_S:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                left_s, self.timeout_keep_alive_handler
+            )
         else:
             super().timeout_keep_alive_handler()
 
@@ -428,6 +593,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def drain(self) -> None:
         """Let the next answer be the last one of this connection."""
+        self._start_what_waits()
         if self._nothing_is_owed() or self.pipeline or self._held:
             return
         if not self.cycle.response_started:
@@ -441,6 +607,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse(self, refusal: Refused) -> None:
         """Answer with a problem and end the connection. In the middle of an answer, only end it."""
         self._forget_late()
+        self._start_what_waits()
         self._give_back()
         self.server_state.idle.pop(self, None)
         self.server_state.arriving.pop(self, None)

@@ -4,7 +4,6 @@ All run in turn on one machine, each round anew, so that a noisy moment hits all
 that the service is held to is printed with what was seen.
 """
 
-import asyncio
 import json
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from tests.bench.load import (
     fetched,
     flood,
     posted,
+    run,
     served,
     steady,
 )
@@ -45,6 +45,8 @@ UVICORN: Final = (
     "--log-level", "error", "--host", "127.0.0.1", "--port", "{port}",
 )  # fmt: skip
 RUNQUOTE: Final = "runquote"
+NAMED: Final = "runquote, each with an id"
+"""Callers give a request an id of its own, so that no two have the same bytes."""
 RAW: Final = "raw ASGI and msgspec"
 TYPED: Final = "Litestar, typed"
 FASTAPI: Final = "FastAPI and pydantic"
@@ -90,7 +92,8 @@ def _from_memory(size: str, body: dict[str, Any]) -> list[Bound]:
     """Quotes that the process has in memory."""
     sent = json.dumps(body).encode()
     request, answer = posted("/quote", sent), quote_bytes(sent)
-    seen = {name: Seen([], [], []) for name in COMMANDS}
+    named = [request.replace(b"host:", b"x-request-id: %d\r\nhost:" % one, 1) for one in range(997)]
+    seen = {name: Seen([], [], []) for name in (*COMMANDS, NAMED)}
     shares: list[float] = []
     with tempfile.TemporaryDirectory() as directory:
         stored = Path(directory) / "answer.json"
@@ -101,6 +104,7 @@ def _from_memory(size: str, body: dict[str, Any]) -> list[Bound]:
                 with served(command, request, environment) as (port, pid):
                     _measure(seen[name], port, pid, [request])
                     if name == RUNQUOTE:
+                        _measure(seen[NAMED], port, pid, named)
                         shares.append(_tail_at_half_load(port, request, seen[name].wall_us[-1]))
     title = f"{size} of {len(answer) / 1000:.0f} KB, asked for again"
     _print(title, seen)
@@ -171,7 +175,7 @@ def _keep_all(redis: RedisServer, port: int, posts: Sequence[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     with redis.client() as client:
         while True:
-            asyncio.run(flood(port, posts, count=KEPT))
+            run(flood(port, posts, count=KEPT))
             time.sleep(0.5)
             if sum(1 for _ in client.scan_iter("*q_*")) >= 2 * KEPT or posts[0].startswith(b"GET"):
                 return
@@ -184,9 +188,9 @@ def _dear(place: int) -> dict[str, Any]:
 
 
 def _measure(seen: Seen, port: int, pid: int, requests: Sequence[bytes]) -> None:
-    asyncio.run(flood(port, requests, count=300))
+    run(flood(port, requests, count=300))
     before, start = cpu_of(pid), time.perf_counter()
-    latencies = asyncio.run(flood(port, requests, count=REQUESTS))
+    latencies = run(flood(port, requests, count=REQUESTS))
     seen.wall_us.append((time.perf_counter() - start) / REQUESTS * 1e6)
     seen.cpu_us.append((cpu_of(pid) - before) / REQUESTS * 1e6)
     seen.p99_ms.append(at_share(latencies, 0.99) * 1e3)
@@ -194,7 +198,7 @@ def _measure(seen: Seen, port: int, pid: int, requests: Sequence[bytes]) -> None
 
 def _tail_at_half_load(port: int, request: bytes, wall_us: float) -> float:
     """p99 over p50 at half of the rate that the server has just answered at."""
-    latencies = asyncio.run(steady(port, request, count=REQUESTS, per_s=1e6 / wall_us / 2))
+    latencies = run(steady(port, request, count=REQUESTS, per_s=1e6 / wall_us / 2))
     return at_share(latencies, 0.99) / at_share(latencies, 0.5)
 
 

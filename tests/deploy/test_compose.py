@@ -18,7 +18,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 
 from service.access.shared_counts import SharedCounts
-from service.cache.clients import OneServer
+from service.cache.clients import Commands, OneServer
 from service.settings import load_settings
 from tests.deploy.programs import COMPOSE_FILE, PROMETHEUS_CONFIG, run
 from tests.redis_server import server_binary
@@ -123,7 +123,7 @@ async def counted(path: str) -> list[bool]:
     server = Redis(unix_socket_path=path, username="runquote", password=PASSWORD, protocol=2)
     client = counts._scripts._client
     assert isinstance(client, OneServer)
-    client._redis = server
+    client._commands = Commands(server)
     limiter = SlidingWindowCounterRateLimiter(counts)
     came = [await limiter.hit(RateLimitItemPerMinute(1000), "a", cost=600) for _ in range(2)]
     await counts.get_sliding_window("a", 60)

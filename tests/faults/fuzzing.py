@@ -310,6 +310,7 @@ class Fuzzing:
         print("\n".join(one[:500] for one in bad[:MOST_SHOWN]), file=sys.stderr)
         return {
             "sent": float(min(self.sent, self._requests)),
+            "of them by schemathesis": float(self.fuzzer.cases),
             "faults": "all came" if self.troubles.all_came else "not all came",
             "found by schemathesis": self.fuzzer.findings(),
             "other answers than 2xx, 4xx, and 503 with Retry-After": str(len(bad)),
@@ -352,6 +353,7 @@ def fuzzed(*, requests: int, most_compared: int, lasts_s: float) -> Seen:
 FUZZED: Final = "requests by schemathesis, and mutated ones, while faults come and go"
 FACTS: Final[dict[str, Expected]] = {
     "sent": AtLeast(SHORT, "requests"),
+    "of them by schemathesis": AtLeast(0, "requests"),
     "faults": "all came",
     "found by schemathesis": "none",
     "other answers than 2xx, 4xx, and 503 with Retry-After": "0",

@@ -59,7 +59,7 @@ def test_a_head_that_is_not_served_is_refused_readably(head, service):
     with connected(service) as one:
         sent(one, data)
         assert problem_in(said(one))[0] == status
-    assert service.metric("process_resident_memory_bytes") - before < 16 * MIB
+    assert service.metric("process_resident_memory_bytes") - before < 8 * MIB
 
 
 def test_headers_without_end_take_no_time(service):
@@ -68,8 +68,8 @@ def test_headers_without_end_take_no_time(service):
         with connected(service) as one:
             sent(one, b"GET /livez HTTP/1.1\r\nX: " + b"x" * 40 * MIB)
             said(one)
-    # Reading them to their end took 85 seconds. The rest is room for a busy machine.
-    assert service.metric("process_cpu_seconds_total") - before < 3.0
+    # Reading them to their end took 85 seconds, and dropping them takes 0.05.
+    assert service.metric("process_cpu_seconds_total") - before < 1.0
 
 
 @pytest.mark.parametrize(

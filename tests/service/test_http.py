@@ -79,6 +79,12 @@ def test_an_offer_that_comes_in_pieces_is_read(service, quoted):
         assert quoted in said(one)
 
 
+def test_a_long_body_behind_another_request_is_read(service, quoted):
+    """The parser stops within it, and goes on when the first request is answered."""
+    first = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
+    assert quoted in answered(service, first + post(BODY + b" " * 30_000) + LAST)
+
+
 def test_an_offer_without_a_body_keeps_the_connection(service):
     offer = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n".join(OFFER) + b"\r\n\r\n"
     assert statuses(answered(service, offer * 3 + LAST)) == [200] * 4

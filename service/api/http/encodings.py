@@ -73,6 +73,10 @@ class Copies:
         """Keep an answer without an envelope as Redis has it, which is as `compressed` makes it."""
         self._kept.put(tagged(f'"{id}"'.encode(), "zstd").decode("latin-1"), frame)
 
+    def kept(self, etag: bytes, encoding: Encoding) -> bytes | None:
+        """The copy of an answer in an encoding, if it was made and is kept."""
+        return self._kept.get(tagged(etag, encoding).decode("latin-1"))
+
     def of(self, body: bytes, etag: bytes, encoding: Encoding) -> bytes:
         """The copy of an answer in an encoding."""
         key = tagged(etag, encoding).decode("latin-1")

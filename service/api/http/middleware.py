@@ -37,11 +37,19 @@ from service.api.http.encodings import (
     accepted_encoding,
     tagged,
 )
-from service.api.http.repeats import VARY, Headers, Plain, Repeats, plain_request, replayed
+from service.api.http.repeats import (
+    VARY,
+    Headers,
+    Plain,
+    Repeat,
+    Repeats,
+    plain_request,
+    replayed,
+)
 from service.api.refusing.errors import Draining, Refused
 from service.api.refusing.problems import KINDS, send_problem
 from service.caller import CALLER, QuotaExceeded
-from service.logs import RequestLog
+from service.logs import Fields, RequestLog
 from service.metrics import Metrics
 
 log = structlog.get_logger("runquote.http")
@@ -62,6 +70,8 @@ NO_PAGE: Final = b"default-src 'none'; frame-ancestors 'none'"
 
 
 QUOTE: Final = "/quote"
+SOUGHT: Final = "sought"
+"""Stands in the state of a request whose quote the server has looked for in memory."""
 REPLACED: Final = frozenset((b"content-length", b"etag", b"vary"))
 """Headers that differ between an answer and its compressed copy."""
 COMPRESSIBLE: Final = (b"application/", b"text/", b"image/svg")
@@ -90,7 +100,7 @@ class Edge:
         self._cors = Cors(()) if cors is None else cors
         self.metrics = metrics
         self._copies = Copies() if copies is None else copies
-        self._repeats = repeats
+        self.repeats = repeats
         self._by_id = app if by_id is None else by_id
         self._log = request_log or _log_at_once
         self._spans = spans
@@ -112,7 +122,10 @@ class Edge:
 
     async def _answer(self, scope: HTTPScope, receive: Receive, send: Send, start: float) -> None:
         """Answer a request that is let in."""
-        plain = plain_request(scope) if scope["path"] == QUOTE and self._repeats else None
+        plain = None
+        if scope["path"] == QUOTE and self.repeats is not None:
+            sent = list(scope["headers"])
+            plain = plain_request(scope["method"], scope["query_string"], sent)
         if plain is None:
             await self._exchange(scope, receive, send, start)
             return
@@ -143,23 +156,50 @@ class Edge:
             if token is not None:
                 CALLER.reset(token)
 
+    def common_headers(self, request_id: str, plain: Plain) -> Headers:
+        """The headers of every answer, to a plain request for a quote."""
+        headers = common_headers(request_id) + self._cors.of_answer(plain.origin)
+        return headers + account_headers() + guarding_headers(headers)
+
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether a request is admitted, charged or traced, so that all have to come by here."""
+        return self._admission is not None or self._spans is not None
+
+    def sent_at_once(self, done: "Done", arrived: float) -> None:
+        """Count and log a quote that was sent as soon as it was asked for, at `arrived`."""
+        took_s = perf_counter() - arrived
+        self.metrics.answered("POST", QUOTE, 200, queued_s=0.0, duration_s=took_s)
+        self._log(line_of, (done, {}, 0.0, took_s))
+
+    def sent_again(
+        self, id: str, bytes_out: int, request_id: str, client: str, arrived: float
+    ) -> None:
+        """The same for a request that was sent before, of which nothing else is new."""
+        took_s = perf_counter() - arrived
+        self.metrics.answered("POST", QUOTE, 200, queued_s=0.0, duration_s=took_s)
+        self._log(line_again, (id, bytes_out, request_id, client, took_s))
+
     async def _repeat(
         self, plain: Plain, message: HTTPReceiveMessage, scope: HTTPScope, send: Send, start: float
     ) -> bool:
         """Answer a quote that was asked for before. False if this one was not."""
-        assert self._repeats is not None
-        answer = await self._repeats.answer(plain, message)
-        if answer is None:
+        assert self.repeats is not None
+        if message["type"] != "http.request" or message.get("more_body"):
             return False
-        issued, headers, body = answer
+        known = self.repeats.known(message.get("body", b""))
+        if known is None:
+            return False
+        sought = scope.get("state", {}).get(SOUGHT)
+        repeat = None if sought else self.repeats.from_memory(known, plain)
+        repeat = repeat or await self.repeats.from_redis(known, plain)
+        if repeat is None:
+            return False
         request_id = request_id_of(plain.request_id)
-        headers += common_headers(request_id) + self._cors.of_answer(plain.origin)
-        headers += account_headers()
+        headers = repeat.headers(timing=repeat.timing) + self.common_headers(request_id, plain)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-        noted = {"quote": issued.id, "cache": issued.origin}
-        done = Done("POST", QUOTE, 200, request_id, client_of(scope), len(body), noted)
-        self._observe(done, scope, start)
+        await send({"type": "http.response.body", "body": repeat.body, "more_body": False})
+        self._observe(repeated(repeat, request_id, client_of(scope)), scope, start)
         return True
 
     async def _exchange(
@@ -194,23 +234,16 @@ class Edge:
         await send_problem(nothing, scope, send, metrics=self.metrics)
 
     def _observe(self, done: "Done", scope: HTTPScope, start: float) -> None:
-        """Count and log a request that is over."""
-        duration_s = perf_counter() - start
-        queued_s = start - scope.get("state", {}).get("arrived", start)
+        """Count and log a request that is over.
+
+        The server says when the task could have begun, and how long the body was waited for before.
+        """
+        state = scope.get("state", {})
+        duration_s = perf_counter() - start + state.get("body_s", 0.0)
+        queued_s = start - state.get("arrived", start)
         method = done.method if done.method in METHODS else "other"
         is_probe = done.route in PROBED and done.status < 400
-        facts = {
-            "request_id": done.request_id,
-            "client": done.client,
-            "method": done.method,
-            "route": done.route,
-            "status": done.status,
-            "queue_ms": round(queued_s * 1000, 3),
-            "duration_ms": round(duration_s * 1000, 3),
-            "bytes_out": done.bytes_out,
-            **caller_noted(),
-            **done.noted,
-        }
+        facts = line_of(done, caller_noted(), queued_s, duration_s)
         trace = parent_of(list(scope["headers"]))
         if self._spans is not None and not is_probe:
             trace = self._spans.ended(
@@ -223,11 +256,38 @@ class Edge:
             return
         if trace is not None:
             facts |= {"trace": trace.trace, "span": trace.span}
-        self._log(facts)
+        self._log(dict, (facts,))
 
 
-def _log_at_once(fields: dict[str, Any]) -> None:
-    log.info("request", **fields)
+def line_of(
+    done: "Done", caller: dict[str, str], queued_s: float, duration_s: float
+) -> dict[str, Any]:
+    """The fields of a request's line in the log."""
+    return {
+        "request_id": done.request_id,
+        "client": done.client,
+        "method": done.method,
+        "route": done.route,
+        "status": done.status,
+        "queue_ms": round(queued_s * 1000, 3),
+        "duration_ms": round(duration_s * 1000, 3),
+        "bytes_out": done.bytes_out,
+        **caller,
+        **done.noted,
+    }
+
+
+def line_again(
+    id: str, bytes_out: int, request_id: str, client: str, took_s: float
+) -> dict[str, Any]:
+    """The same for a quote from memory that waited for nothing."""
+    noted = {"quote": id, "cache": "memory"}
+    done = Done("POST", QUOTE, 200, request_id, client, bytes_out, noted)
+    return line_of(done, {}, 0.0, took_s)
+
+
+def _log_at_once(fields: Fields, facts: tuple[Any, ...]) -> None:
+    log.info("request", **fields(*facts))
 
 
 class Done(NamedTuple):
@@ -240,6 +300,12 @@ class Done(NamedTuple):
     client: str
     bytes_out: int
     noted: dict[str, Any]
+
+
+def repeated(repeat: Repeat, request_id: str, client: str) -> Done:
+    """What is counted and logged of a quote that was sent before."""
+    noted = {"quote": repeat.issued.id, "cache": repeat.issued.origin}
+    return Done("POST", QUOTE, 200, request_id, client, len(repeat.body), noted)
 
 
 class Exchange:

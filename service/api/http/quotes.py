@@ -121,7 +121,7 @@ async def departure(receive: Receive) -> None:
 
 async def send_issued(issued: Issued, send: Send, *, timing: str) -> None:
     """The stored bytes with their headers."""
-    headers = answer_headers(issued, timing=timing)
+    headers = answer_headers(issued, timing=timing.encode())
     headers.append((b"content-length", b"%d" % len(issued.body)))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": issued.body, "more_body": False})

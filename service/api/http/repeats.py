@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
-from litestar.types import HTTPReceiveMessage, HTTPScope, Receive
+from litestar.types import HTTPReceiveMessage, Receive
 
 from service.api.http.encodings import (
     LEAST_BYTES,
@@ -19,7 +19,8 @@ from service.api.http.encodings import (
     tagged,
 )
 from service.computing.kinds import NO_ENVELOPE, QUOTES, by_id
-from service.quoting import Issued, Quoting
+from service.editions.shelf import Standing
+from service.quoting import Issued, Quoting, Spelling
 
 ANSWER_MAX_AGE_S: Final = 86400
 """How long a client may keep an answer without asking again. It never changes."""
@@ -43,15 +44,14 @@ class Plain(NamedTuple):
     origin: bytes | None
 
 
-def plain_request(scope: HTTPScope) -> Plain | None:
+def plain_request(method: str, query: bytes, sent: Headers) -> Plain | None:
     """The facts of a plain request for a quote. None if anything about it is unusual."""
-    sent = list(scope["headers"])
     headers = dict(sent)
     length = headers.get(b"content-length", b"")
     accepts = headers.get(b"accept-encoding", b"")
     usual = (
-        scope["method"] == "POST"
-        and not scope["query_string"]
+        method == "POST"
+        and not query
         and len(headers) == len(sent)
         and headers.get(b"content-type") == JSON
         and headers.get(b"accept", JSON) in PLAIN_ACCEPT
@@ -65,39 +65,97 @@ def plain_request(scope: HTTPScope) -> Plain | None:
     return Plain(headers.get(b"x-request-id"), accepted_encoding(accepts), headers.get(b"origin"))
 
 
+class Repeat(NamedTuple):
+    """A quote that was sent before, as it is sent to this client."""
+
+    issued: Issued
+    body: bytes
+    encoding: Encoding | None
+    took_s: float
+
+    @property
+    def timing(self) -> bytes:
+        """The value of its `Server-Timing`."""
+        return timing_of(self.issued.origin, self.took_s)
+
+    def headers(self, *, timing: bytes) -> Headers:
+        """Its headers, but for those of every answer."""
+        headers = answer_headers(self.issued, timing=timing)
+        if self.encoding is not None:
+            headers[1] = (b"etag", tagged(headers[1][1], self.encoding))
+            headers.append((b"content-encoding", self.encoding.encode()))
+        headers.append((b"content-length", b"%d" % len(self.body)))
+        return headers
+
+
+class Seen(NamedTuple):
+    """A request that was answered from memory, and under which editions."""
+
+    plain: Plain
+    repeat: Repeat
+    standing: Standing
+
+
 class Repeats:
-    """Quotes that were asked for before, as they are sent."""
+    """Quotes that were asked for before, as they are sent.
+
+    Only `from_memory`, `from_redis` and `again` answer a quote without the application. Who calls
+    them has admitted the request.
+    """
 
     def __init__(self, quoting: Quoting, copies: Copies) -> None:
         self._quoting = quoting
         self._copies = copies
 
-    async def answer(
-        self, plain: Plain, message: HTTPReceiveMessage
-    ) -> tuple[Issued, Headers, bytes] | None:
-        """The quote of a body, with its headers and the bytes to send, if it was sent before.
+    def known(self, body: bytes) -> Spelling | None:
+        """What is remembered of a body that was sent before, byte for byte."""
+        return self._quoting.known(body)
 
-        It is looked for in memory, and then in Redis if it is dear.
-        """
-        if message["type"] != "http.request" or message.get("more_body"):
+    def seen(self, plain: Plain, repeat: Repeat) -> Seen | None:
+        """What `again` needs of an answer from memory. None if it is made anew for each request."""
+        if repeat.issued.envelope != NO_ENVELOPE:
             return None
+        return Seen(plain, repeat._replace(body=b""), self._quoting.shelf.standing)
+
+    def again(self, seen: Seen) -> bytes | None:
+        """The bytes that the same request was answered with, if all stands as it did."""
+        issued = seen.repeat.issued
+        if seen.standing is not self._quoting.shelf.standing:
+            return None
+        kept = self._quoting.cache.get_again(issued.id)
+        if kept is None or seen.repeat.encoding is None:
+            return kept
+        return self._copies.kept(etag_of(issued), seen.repeat.encoding)
+
+    def from_memory(self, known: Spelling, plain: Plain) -> Repeat | None:
+        """The quote of a body that was sent before, if it is in memory."""
         start = perf_counter()
-        known = self._quoting.known(message.get("body", b""))
-        if known is None:
-            return None
-        issued = self._quoting.recall(known) or await self._quoting.recall_shared(known)
-        if issued is None:
-            return None
-        timing = f"{issued.origin};dur={(perf_counter() - start) * 1000:.3f}"
-        headers = answer_headers(issued, timing=timing)
-        body = issued.body
-        if plain.encoding is not None and len(body) >= LEAST_BYTES:
-            etag = headers[1][1]
-            body = self._copies.of(body, etag, plain.encoding)
-            headers[1] = (b"etag", tagged(etag, plain.encoding))
-            headers.append((b"content-encoding", plain.encoding.encode()))
-        headers.append((b"content-length", b"%d" % len(body)))
-        return issued, headers, body
+        issued = self._quoting.recall(known)
+        return None if issued is None else self._as_sent(issued, plain, start)
+
+    async def from_redis(self, known: Spelling, plain: Plain) -> Repeat | None:
+        """The same, if only Redis has it, which is asked for a dear one."""
+        start = perf_counter()
+        issued = await self._quoting.recall_shared(known)
+        return None if issued is None else self._as_sent(issued, plain, start)
+
+    def _as_sent(self, issued: Issued, plain: Plain, start: float) -> Repeat:
+        body, encoding = issued.body, plain.encoding
+        if len(body) < LEAST_BYTES:
+            encoding = None
+        if encoding is not None:
+            body = self._copies.of(body, etag_of(issued), encoding)
+        return Repeat(issued, body, encoding, perf_counter() - start)
+
+
+def timing_of(origin: str, took_s: float) -> bytes:
+    """The value of a `Server-Timing`: where an answer was, and how long it was looked for."""
+    return f"{origin};dur={took_s * 1000:.3f}".encode()
+
+
+def etag_of(issued: Issued) -> bytes:
+    """The entity tag of an answer as it is."""
+    return b'"%b"' % issued.tag.encode()
 
 
 def address_of(issued: Issued) -> str:
@@ -108,14 +166,14 @@ def address_of(issued: Issued) -> str:
     return f"{path}/{issued.id}?{urlencode(msgspec.to_builtins(issued.envelope))}"
 
 
-def answer_headers(issued: Issued, *, timing: str) -> Headers:
+def answer_headers(issued: Issued, *, timing: bytes) -> Headers:
     """The headers of an answer, but for its length. The second one is its entity tag."""
     return [
         (b"content-type", JSON),
-        (b"etag", f'"{issued.tag}"'.encode()),
+        (b"etag", etag_of(issued)),
         (b"content-location", address_of(issued).encode()),
         (b"cache-control", CACHE_CONTROL),
-        (b"server-timing", timing.encode()),
+        (b"server-timing", timing),
         (b"vary", VARY),
         (FRESHNESS, issued.freshness),
     ]
