@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from service.api.contract.defaults import in_words
 from service.api.contract.document import exact_schemas
-from service.api.contract.flat_answers import ALTERNATIVES, TAGS, one_object
+from service.api.contract.shaping.flat_answers import ALTERNATIVES, TAGS, one_object
 from tests.contract.document import document, every_schema
 from tests.contract.test_decoding import nearly_requests
 

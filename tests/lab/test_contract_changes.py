@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lab.contract import release
 from lab.contract.changes import changes
 from lab.contract.release import may_break, published, since_release
-from service.api.contract.open_answers import ECHOES, made_of
+from service.api.contract.shaping.open_answers import ECHOES, made_of
 from tests.contract.document import every_schema
 
 TODAY = published()

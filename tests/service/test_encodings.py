@@ -98,7 +98,7 @@ def test_a_quote_and_the_contract_are_small_on_the_wire(encoding, service):
     _, quoted = asked(service, "/quote", body=R1, accept_encoding=encoding)
     assert len(quoted) < 0.25 * len(plain)
     _, contract = asked(service, "/openapi.json", accept_encoding=encoding)
-    assert len(contract) < 62_000
+    assert len(contract) < 40_000
 
 
 def test_a_copy_that_is_held_is_not_sent_again(service):

@@ -13,11 +13,12 @@ from service import __version__
 from service.answering import REQUESTS
 from service.api.contract.about_quotes import about_quote_paths
 from service.api.contract.defaults import with_defaults_in_words
-from service.api.contract.flat_answers import with_flat_answers
 from service.api.contract.ids import name_schemas, refer_to_names
-from service.api.contract.open_answers import with_open_answers
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
 from service.api.contract.paths import headers, paths, request_headers, responses, security_schemes
+from service.api.contract.shaping.flat_answers import with_flat_answers
+from service.api.contract.shaping.in_short import in_short
+from service.api.contract.shaping.open_answers import with_open_answers
 from service.api.contract.shared_schemas import reference, shared
 from service.api.contract.sheet_paths import sheet_paths
 from service.api.refusing.problems import Problem
@@ -59,32 +60,17 @@ DESCRIPTION: Final = """\
 Itemised, sourced, reproducible quotes for the cost of AI training runs.
 
 Post a description of a run and of the cluster that it runs on, and get a bill: device-hours,
-dollars under three ways of accounting and the bridges between them, intervals, energy and carbon,
-and the source of every number. The same request to the same engine and catalog gives the same id
-and the same bytes, on every replica and every day.
+dollars under three ways of accounting, intervals, energy and carbon, and the source of every
+number. The same request to the same engine and catalog gives the same id and the same bytes.
 
 * Every request that this document calls valid and whose names the catalog knows is answered with
-  200. Lines without a price and assumptions are states and coded warnings in the quote, and not
-  errors. Two exceptions: a base model given as the id of a quote that is not kept is a 409, and a
-  measured speed above the peak of its device is a 422.
-* A name that the catalog does not know is a 422 that lists the nearest known ones; all of them are
-  under /catalog. The same holds for `after`, which names stages of the run.
-* A published figure can be put to the test at /claim: hours, implied rate, every reading of it with
-  its verdict, and what the best one leaves out.
-* Why two quotes differ is asked at /quote/diff: what price, hours and accounting do to each total,
-  in parts that add up exactly.
-* An invoice is compared with its quote at /reconcile: rate, speed, work done, goodput, scope and
-  tax, and the measured speed for the next quote.
-* Ways to buy one run can be compared at /compare: devices, sizes, sellers and terms, ranked, with
-  the frontier of cost and time, how sure each is, and why others are not feasible.
-* /solve finds one number of a run: the price at which it meets a budget, the most tokens or the
-  largest model within limits, the smallest cluster, or from when on owning pays.
+  200. Lines without a price and assumptions are states and coded warnings. Two exceptions: a base
+  quote that is not kept is a 409, and a measured speed above the peak of its device is a 422.
+* A name that the catalog does not know is a 422 that lists the nearest known ones; all are under
+  /catalog. The same holds for `after`, which names stages of the run.
 * A refusal is a problem (RFC 9457) that points at every offending member.
-* Amounts are decimal strings. Each line is rounded half to even, once: to the minor unit of the
-  currency, or to three digits if it is under a hundred of these. Totals add the amounts as printed,
-  and round nothing.
-* `options.currency` asks for euros, pounds, yen, yuan or rupees. The rate of exchange is a dated
-  figure whose range is in the intervals. Members whose names have `usd` in them stay in dollars.
+* Amounts are decimal strings. Each line is rounded half to even, once. Totals add the amounts as
+  printed, and round nothing.
 * Where the operator gives out keys, an answer is read with the key that asked for it. Where there
   are quotas, `RateLimit` says what is left of the minute, in milliseconds of estimated CPU.
 * HEAD works wherever GET does, and `If-None-Match` gets 304 if there is an `ETag`.
@@ -190,10 +176,10 @@ def page_of(listing: CatalogList) -> Schema:
 
 
 def documents() -> dict[str, bytes]:
-    """The published contract by file name: the same document in two notations."""
+    """The published contract by file name: for programs as JSON, with all its words as YAML."""
     document = build_document()
     return {
-        "openapi.json": (in_lines(document, depth=LINE_DEPTH) + "\n").encode(),
+        "openapi.json": (in_lines(in_short(document), depth=LINE_DEPTH) + "\n").encode(),
         "openapi.yaml": yaml.dump(
             document, Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=100
         ).encode(),

@@ -24,7 +24,6 @@ from service.api.contract.examples import (
 )
 from service.api.contract.excerpt import CLAIM_EXCERPT, CLAIM_SUMMARY, QUOTE_EXCERPT, SUMMARY
 from service.api.contract.ids import NAMES_IN_QUERIES
-from service.api.contract.open_answers import KNOWN_VALUES
 from service.api.contract.parameters import (
     CATALOG_LISTS,
     OF_A_QUOTE,
@@ -36,6 +35,7 @@ from service.api.contract.parameters import (
     Place,
     Words,
 )
+from service.api.contract.shaping.open_answers import KNOWN_VALUES
 from service.api.refusing.errors import NOT_KEPT
 from service.api.refusing.problems import DOMAIN, KINDS, MEDIA_TYPE
 from service.api.schemas import REFERENCE, Schema

@@ -358,10 +358,8 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
 
 
 def printed_meanings() -> str:
-    """The codes in words, as the contract describes them."""
-    rows = (f"* `{code}` ({kind.severity}): {kind.meaning}" for code, kind in WARNINGS.items())
-    first = "What was found; codes may be added. docs/warnings.md says what to do about each."
-    return "\n".join((first, "", *rows))
+    """What a code is, as the contract describes it. What each means stands on a page of its own."""
+    return "What was found; codes may be added. docs/warnings.md says what each means."
 
 
 def advice_table() -> str:

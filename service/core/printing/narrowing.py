@@ -24,7 +24,7 @@ from service.core.stages.losses import DISCLOSED
 from service.core.training.formulas import seconds_at_mfu
 from service.core.training.step import Step
 
-LEAST_SHARE: Final = 0.05
+LEAST_NARROWED: Final = 0.05
 """Of a total's variance. What explains less narrows nothing that anybody would notice."""
 MOST_NAMED: Final = 2
 """Of each bill."""
@@ -45,7 +45,7 @@ class Known(NamedTuple):
     """How a figure follows from the member, in place of what it follows from now."""
 
 
-class Share(NamedTuple):
+class Narrowing(NamedTuple):
     """A member, and the part of a total's variance that what it fixes explains."""
 
     known: Known
@@ -62,7 +62,7 @@ def narrowed(
 ) -> tuple[NarrowedBy, ...]:
     """For each bill with a total, the members that would narrow its interval most."""
     predicted = tuple(_of_predictions(argument, efforts))
-    chosen: list[tuple[DraftBill, Term, Share]] = []
+    chosen: list[tuple[DraftBill, Term, Narrowing]] = []
     for bill in bills:
         if bill.total is not None:
             known = (*predicted, *_of_members(argument, bill.total, spread))
@@ -94,12 +94,12 @@ def narrowed(
     )
 
 
-def _most(known: Sequence[Known], total: Term, spread: Spread) -> list[Share]:
+def _most(known: Sequence[Known], total: Term, spread: Spread) -> list[Narrowing]:
     """The members that explain most of a total's variance."""
     shares = {driver.figure: driver.share for driver in spread.drivers(total.name).ranked}
-    every = [Share(one, sum(shares.get(figure, 0.0) for figure in one.values)) for one in known]
+    every = [Narrowing(one, sum(shares.get(figure, 0.0) for figure in one.values)) for one in known]
     every.sort(key=lambda share: (-share.of_variance, share.known.member))
-    return [share for share in every[:MOST_NAMED] if share.of_variance >= LEAST_SHARE]
+    return [share for share in every[:MOST_NAMED] if share.of_variance >= LEAST_NARROWED]
 
 
 def _of_members(argument: Argument, total: Term, spread: Spread) -> Iterator[Known]:
