@@ -28,7 +28,7 @@ def _shortened(node: Any, path: tuple[str, ...]) -> Any:
     for key, value in node.items():
         if key == "description" and isinstance(value, str):
             found[key] = _words(value, path)
-        elif key == "examples" and isinstance(value, dict):
+        elif key == "examples" and path[-1] != "properties" and isinstance(value, dict):
             if "responses" not in path:
                 found[key] = dict(list(value.items())[:1])
         else:
