@@ -7,7 +7,9 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from service.core.answer.base import Answer, Pointer, QuoteId
+from service.core.answer.heading import Heading
 from service.core.answer.quote import CatalogStamp, EngineStamp
+from service.core.request.envelope import ReadOn, StartDate
 
 ABSENT: Final = object()
 """Stands where one of two values has nothing."""
@@ -48,13 +50,13 @@ class Verification(Answer, frozen=True, kw_only=True):
 class FiledCalendar(Struct, frozen=True):
     """What a filed quote says of its start."""
 
-    start: str
+    start: StartDate
 
 
 class FiledToday(Struct, frozen=True):
     """What a filed quote says of the day on which it was read."""
 
-    on: str
+    on: ReadOn
 
 
 class FiledCatalog(Struct, frozen=True):
@@ -80,13 +82,13 @@ class FiledQuote(Struct, frozen=True):
     catalog: FiledCatalog = FiledCatalog()
     calendar: FiledCalendar | UnsetType = UNSET
     today: FiledToday | UnsetType = UNSET
-    heading: Mapping[str, str] = {}
+    heading: Heading = Heading()
 
 
 def asked_again(filed: FiledQuote) -> dict[str, Any]:
     """The request of a filed quote, with what was said beside it."""
     request: dict[str, Any] = msgspec.json.decode(filed.request, type=dict[str, Any])
-    said: dict[str, Any] = dict(filed.heading)
+    said: dict[str, Any] = msgspec.to_builtins(filed.heading)
     if filed.calendar is not UNSET:
         said["start"] = filed.calendar.start
     if filed.today is not UNSET:

@@ -45,7 +45,11 @@ def test_a_key_says_who_asks(ring):
 
 
 @pytest.mark.parametrize("path", ["/quote", "/quote/q_1", "/catalog/offers", "/nowhere", "/docsx"])
-@pytest.mark.parametrize("value", ["", "Basic eDp5", "Bearer", "Bearer rq_x", f"Token {KEY}", KEY])
+@pytest.mark.parametrize(
+    "value",
+    ["", "Basic eDp5", "Bearer", "Bearer rq_x", f"Token {KEY}", KEY],
+    ids=["nothing", "basic", "no key", "another key", "token", "bare"],
+)
 def test_without_a_key_that_is_known_nothing_is_answered(ring, path, value):
     sent = {"authorization": value} if value else {}
     with pytest.raises(KeyRequired) as refused:
