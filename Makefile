@@ -64,6 +64,10 @@ test: static check-generated $(REDOCLY) $(VENV)/clients.stamp ## run every check
 	@$(NODE) $(SPECTRAL) lint --ruleset $(CONTRACT_LINT)/spectral.yaml --fail-severity hint openapi/openapi.yaml
 	$(BIN)/pytest
 
+.PHONY: fuzz
+fuzz: $(VENV)/dev.stamp ## fuzz every path of the contract in all phases, in minutes
+	$(BIN)/pytest tests/contract/test_fuzzer.py -m exhaustive
+
 .PHONY: clients
 clients: $(VENV)/clients.stamp $(TSC) ## generate clients in other languages, compile and use them, in minutes
 	$(BIN)/pytest tests/clients -m toolchain

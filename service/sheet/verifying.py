@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.core.answer.base import Answer, Pointer, QuoteId
 from service.core.answer.heading import Heading
@@ -77,7 +77,7 @@ class FiledQuote(Struct, frozen=True):
     """What is read of a filed quote to ask its question again."""
 
     id: str
-    request: Raw
+    request: dict[str, Any]
     engine: FiledEngine = FiledEngine()
     catalog: FiledCatalog = FiledCatalog()
     calendar: FiledCalendar | UnsetType = UNSET
@@ -87,7 +87,7 @@ class FiledQuote(Struct, frozen=True):
 
 def asked_again(filed: FiledQuote) -> dict[str, Any]:
     """The request of a filed quote, with what was said beside it."""
-    request: dict[str, Any] = msgspec.json.decode(filed.request, type=dict[str, Any])
+    request = filed.request
     said: dict[str, Any] = msgspec.to_builtins(filed.heading)
     if filed.calendar is not UNSET:
         said["start"] = filed.calendar.start

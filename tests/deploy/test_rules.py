@@ -17,7 +17,7 @@ from service.cache import BREAKER_STATES
 from service.computing.lanes import Lane
 from service.core.draws.memo import Memo
 from service.identity.canonical import content_id
-from service.metrics import Metrics
+from service.metrics import Counts, Metrics
 from tests.deploy.programs import RULES, RULES_TEST, TOP
 
 RUNBOOKS = TOP / "docs" / "runbooks"
@@ -52,6 +52,8 @@ def exposed() -> dict[str, set[str]]:
         for sample in family.samples:
             series.setdefault(sample.name, set(TARGET_LABELS)).update(sample.labels)
     for instrument in metrics.registry._collector_to_names:
+        if isinstance(instrument, Counts):
+            series[f"{instrument._name}_total"] = TARGET_LABELS | set(instrument._labels)
         if not isinstance(instrument, MetricWrapperBase):
             continue
         labels = TARGET_LABELS | set(instrument._labelnames)

@@ -318,7 +318,7 @@ def test_a_charset_of_utf8_is_no_other_media_type(service):
 
 
 def test_an_answer_that_is_not_acceptable_is_refused(service):
-    assert post(service, R1, accept="text/csv").status_code == 406
+    assert post(service, R1, accept="image/png").status_code == 406
     assert post(service, R1, accept="application/json;q=0.5, */*;q=0.1").status_code == 200
 
 

@@ -153,7 +153,10 @@ def fill_parts(schemas: dict[str, Schema]) -> None:
     explained["figure"] = figure
     explained["inputs"]["additionalProperties"] = figure
     schemas["FigureList"]["properties"]["figures"]["additionalProperties"] = figure
-    schemas["FiledQuote"]["properties"]["request"] = reference("QuoteRequest")
+    schemas["FiledQuote"]["properties"]["request"] = {
+        "type": "object",
+        "description": "The request of the quote, as POST /quote takes it.",
+    }
 
 
 def page_of(listing: CatalogList) -> Schema:

@@ -41,6 +41,11 @@ def log2(a: Real) -> Real:
     return _nearest(np.log2, a)
 
 
+def cube_root(a: Real) -> Real:
+    """The cube root, element by element."""
+    return _nearest(np.cbrt, a)
+
+
 def power(a: Real, exponent: Real) -> Real:
     """`a` to the power of `exponent`, element by element."""
     if isinstance(exponent, float) and exponent == ROOT:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from service.core.figures.arrays import Real, is_nowhere, log2, maximum, minimum, where
+from service.core.figures.arrays import Real, cube_root, is_nowhere, log2, maximum, minimum, where
 from service.core.figures.constants import Constants
 from service.core.model.architecture import Architecture
 from service.core.training.parallelism import (
@@ -387,7 +387,7 @@ def _sharding_s(at: MicroBatch, *, params: Real, stage: Real) -> Real:
     c, ranks = at.coefficients, at.layout.data_parallel * at.layout.context_parallel
     volume = c.shard_bytes * params * (ranks - 1) / ranks
     comm = volume / replica_rate(at) * c.shard_slowdown
-    beside = np.cbrt(stage * stage * stage + comm * comm * comm) - stage
+    beside = cube_root(stage * stage * stage + comm * comm * comm) - stage
     layers = at.work.layers / at.layout.pipeline_parallel
     exposed = beside + c.shard_sum * minimum(stage, comm) + c.shard_layer_s * layers
     fetched = c.shard_bytes * params / ranks / HOST_BYTE_PER_S * at.layout.weight_offload
