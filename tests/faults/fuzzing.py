@@ -103,6 +103,10 @@ class Silent:
         """End it, if it has not ended."""
 
 
+APART: Final = "^/(quote/(batch|verify)|compare|solve)"
+"""Paths whose requests are many quotes, or a filed one: they are fuzzed by themselves."""
+
+
 class Fuzzer(Silent):
     """Schemathesis, in a process of its own, and what it has sent so far."""
 
@@ -122,6 +126,7 @@ class Fuzzer(Silent):
             str(contract),
             f"--url={at.service.url}",
             f"--phases={phases}",
+            f"--exclude-path-regex={APART}",
             f"--max-examples={max(requests // OF_REQUESTS, 1)}",
             f"--checks={','.join(CHECKS)}",
             f"--request-timeout={PATIENCE_S}",
