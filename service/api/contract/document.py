@@ -153,6 +153,9 @@ def fill_parts(schemas: dict[str, Schema]) -> None:
     explained["figure"] = figure
     explained["inputs"]["additionalProperties"] = figure
     schemas["FigureList"]["properties"]["figures"]["additionalProperties"] = figure
+    of_next = schemas["NextQuote"]["properties"]
+    of_next["anchor"] = {"type": "object", "description": "The measured speed."}
+    of_next["work"] = {"type": "object", "description": "The work of the stage, as it went."}
     schemas["FiledQuote"]["properties"]["request"] = {
         "type": "object",
         "description": "The request of the quote, as POST /quote takes it.",

@@ -183,7 +183,8 @@ def create_quote() -> Schema:
         },
         "responses": {
             "200": {
-                "description": "The quote.",
+                "description": "The quote. `Accept` may ask for it in another form, as for one "
+                "that is kept; clients that are generated from this contract get JSON.",
                 "headers": header_references(
                     *READ_AGAIN, "Content-Location", "Server-Timing", "RunQuote-Prices"
                 ),
@@ -194,7 +195,6 @@ def create_quote() -> Schema:
                             DEEPSEEK_R1.name: {"summary": SUMMARY, "value": QUOTE_EXCERPT}
                         },
                     },
-                    **in_other_forms(),
                 },
                 "links": {
                     "getQuote": {
@@ -215,7 +215,11 @@ def create_quote() -> Schema:
 
 
 def in_other_forms() -> Schema:
-    """The forms of a quote besides its JSON, by media type."""
+    """The forms of a quote besides its JSON, by media type.
+
+    They are those of a quote that is read again. Where one is made, generated clients would have
+    to tell six kinds of answers apart.
+    """
     texts = {
         form.media_type: {"schema": {"type": "string"}}
         for form in BY_MEDIA_TYPE.values()
