@@ -85,7 +85,7 @@ def test_a_key_opens_and_its_name_is_logged(service, key):
     assert service.client.get("/docs").status_code == 200
     assert service.settles(lambda: '"caller":"planning"' in service.log())
     assert key not in service.log()
-    assert key.rpartition("_")[2] not in service.log()
+    assert key.split("_", 2)[2] not in service.log()
 
 
 def test_metrics_have_a_listener_of_their_own(service, key, scraped_on):

@@ -25,7 +25,7 @@ PROBED: Final = slice(0, 32)
 """The draws by which two numbers are found to be multiples of one another."""
 STEPS: Final = 1e11
 """The precision of that, in parts of the largest of these draws."""
-DIGITS: Final = 12
+DIGITS: Final = 11
 """Least number of digits of a quantile. The last digits of a float differ by processor."""
 EXPONENTS: Final = range(-1074, 1025)
 """The exponents of floats in base two."""
@@ -145,7 +145,7 @@ def _keys_of(shapes: Array) -> list[bytes]:
 
 
 def rounded(numbers: Array) -> Array:
-    """Numbers rounded to their first 12 digits, and some to 13, as decimals.
+    """Numbers rounded to their first 11 digits, and some to 12, as decimals.
 
     Logarithms and sums differ between processors in the last digit of a float, but the answer to a
     question must be the same on all of them.

@@ -219,7 +219,7 @@ def position_among(draws: Array, number: float) -> float:
     """The share of ascending draws below a number, with half of those that equal it.
 
     Between two draws it is interpolated. Each draw is the middle of a part of equal probability.
-    Numbers are equal if their first 12 digits are.
+    Numbers are equal if their first 11 digits are.
     """
     wanted = float(rounded(np.array(number)))
     below = int(np.searchsorted(draws, wanted, side="left"))

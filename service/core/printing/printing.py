@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -67,6 +68,9 @@ from service.core.stages.hours import Hours, TimeShares, Written
 from service.core.training.parallelism import RECOMPUTE_NAME, SCHEDULE_NAME, Layout, devices_of
 from service.core.training.placement import Placed, Unplaced
 from service.core.training.step import Step
+
+RATIO_DECIMALS: Final = 9
+"""Of step times that a search of many layouts found. Further digits differ between processors."""
 
 
 def spread_of_quote(
@@ -370,7 +374,9 @@ def runners_up(step: Step) -> tuple[RunnerUp, ...]:
     return tuple(
         RunnerUp(
             layout=printed_layout(candidate.layout),
-            step_time_ratio=float(candidate.step_time_s or 0.0) / placement.best_s,
+            step_time_ratio=round(
+                float(candidate.step_time_s or 0.0) / placement.best_s, RATIO_DECIMALS
+            ),
             memory_bytes=float(candidate.memory.total),
         )
         for candidate in placement.runners_up
