@@ -7,9 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from service.core.answer.base import Answer, Pointer, QuoteId
-from service.core.answer.heading import Heading
 from service.core.answer.quote import CatalogStamp, EngineStamp
-from service.core.request.envelope import ReadOn, StartDate
+from service.core.request.envelope import Buyer, Note, ReadOn, Reference, StartDate, Title
 
 ABSENT: Final = object()
 """Stands where one of two values has nothing."""
@@ -59,6 +58,15 @@ class FiledToday(Struct, frozen=True):
     on: ReadOn
 
 
+class FiledHeading(Struct, frozen=True):
+    """Words of the caller on a filed quote."""
+
+    title: Title | UnsetType = UNSET
+    buyer: Buyer | UnsetType = UNSET
+    reference: Reference | UnsetType = UNSET
+    note: Note | UnsetType = UNSET
+
+
 class FiledCatalog(Struct, frozen=True):
     """The edition that a filed quote was answered from."""
 
@@ -82,7 +90,7 @@ class FiledQuote(Struct, frozen=True):
     catalog: FiledCatalog = FiledCatalog()
     calendar: FiledCalendar | UnsetType = UNSET
     today: FiledToday | UnsetType = UNSET
-    heading: Heading = Heading()
+    heading: FiledHeading = FiledHeading()
 
 
 def asked_again(filed: FiledQuote) -> dict[str, Any]:

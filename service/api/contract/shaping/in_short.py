@@ -1,7 +1,8 @@
 """The contract for programs: fewer words, one example for each request, none for answers.
 
 Half of the contract's bytes are words for readers. They stand in the YAML, which is otherwise the
-same document. Schemas and operations keep their first sentence, all else its first paragraph.
+same document. Schemas, operations and parameters keep their first sentence, all else its first
+paragraph.
 """
 
 import re
@@ -38,6 +39,6 @@ def _shortened(node: Any, path: tuple[str, ...]) -> Any:
 
 def _words(words: str, path: tuple[str, ...]) -> str:
     first, _, _ = words.partition("\n\n")
-    if len(path) == SCHEMA_DEPTH:
+    if len(path) == SCHEMA_DEPTH or "parameters" in path:
         first = END_OF_SENTENCE.split(first, maxsplit=1)[0]
     return first
