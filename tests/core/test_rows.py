@@ -161,7 +161,7 @@ def test_a_row_of_next_to_nothing_is_no_yardstick_for_others():
 def test_quantiles_keep_their_first_digits_and_no_others(drawn, power):
     number = drawn * 10.0**power
     (kept,) = rounded(np.array([number]))
-    assert kept == pytest.approx(number, rel=0.5e-11, abs=0.0)
+    assert kept == pytest.approx(number, rel=0.5e-10, abs=0.0)
     if 1e-8 < abs(number) < 1e30:  # there the powers of ten are floats without an error
         assert len(Decimal(repr(float(kept))).normalize().as_tuple().digits) <= DIGITS + 1
 
@@ -169,7 +169,7 @@ def test_quantiles_keep_their_first_digits_and_no_others(drawn, power):
 @given(mantissa=st.floats(1.000001, 1.999999), exponent=st.integers(-26, 98))
 @example(mantissa=1.25, exponent=0)
 def test_quantiles_that_are_rounded_stay_as_they_are(mantissa, exponent):
-    """Except beside a power of two, where the digits that are kept change from 13 to 12."""
+    """Except beside a power of two, where the digits that are kept change from 12 to 11."""
     (kept,) = rounded(np.array([mantissa * 2.0**exponent]))
     assert rounded(np.array([kept])) == kept
 
@@ -181,4 +181,4 @@ def test_quantiles_of_leaves_have_no_more_digits_than_those_of_what_follows(run,
     for leaf in uncertain_leaves(ledger):
         found = np.array(msgspec.structs.astuple(spread.interval(leaf.name)))
         assert np.array_equal(found, rounded(found))
-        assert found[1] == pytest.approx(leaf.central, rel=1e-11)
+        assert found[1] == pytest.approx(leaf.central, rel=1e-10)
