@@ -32,7 +32,8 @@ unexport PYTHONHOME
 unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
-export PYTHONDONTWRITEBYTECODE := 1
+# Compiled modules lie outside the source, and each of the many processes of the tests reads them.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.cache/bytecode
 # Arrays here are small: threads would only fight over the cores.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1

@@ -89,5 +89,7 @@ def _alternatives(types: tuple[inspect.Type, ...]) -> Reader | None:
 
 _ASKED: Final[tuple[type[Any], ...]] = (*REQUESTS, DifferenceRequest, ReconciliationRequest)
 _READERS: Final[dict[type, Reader]] = {
-    asked: reader for asked in _ASKED if (reader := reader_of(inspect.type_info(asked))) is not None
+    asked: reader
+    for asked, kind in zip(_ASKED, inspect.multi_type_info(_ASKED), strict=True)
+    if (reader := reader_of(kind)) is not None
 }

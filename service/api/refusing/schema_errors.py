@@ -241,12 +241,8 @@ _Validator: Final = extend(  # type: ignore[no-untyped-call]
     },
 )
 _ASKED: Final[tuple[type[Any], ...]] = (*REQUESTS, DifferenceRequest, ReconciliationRequest)
+_COMPONENTS: Final = {"schemas": components_of(_ASKED)}
 _VALIDATORS: Final[dict[type, Any]] = {
-    asked: _Validator(
-        {
-            "$ref": f"{REFERENCE}{asked.__name__}",
-            "components": {"schemas": components_of([asked])},
-        }
-    )
+    asked: _Validator({"$ref": f"{REFERENCE}{asked.__name__}", "components": _COMPONENTS})
     for asked in _ASKED
 }
