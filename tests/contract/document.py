@@ -84,7 +84,8 @@ def closed_document(*, most_names: int) -> dict[str, Any]:
         edition = closed["components"]["schemas"][request]["properties"]["catalog"]
         edition["enum"] = [catalog().version]
     # A measured speed above the device's peak is refused, and no schema can say where that is.
-    del closed["components"]["schemas"]["Pretraining"]["properties"]["anchor"]
+    for work in ("Pretraining", "Finetuning"):
+        del closed["components"]["schemas"][work]["properties"]["anchor"]
     for schema in every_schema(closed):
         # A service without a price book knows no rate of one.
         if "oneOf" in schema:

@@ -115,6 +115,76 @@ def test_a_speed_that_lifts_the_stage_itself_above_the_peak_contradicts_it():
     assert isinstance(found.bases[0], UnpricedBill)
 
 
+TUNED = (
+    {"kind": "full"},
+    {"kind": "frozen", "frozen_share": 0.5},
+    {"kind": "lora"},
+    {"kind": "qlora"},
+)
+
+
+def tuned(method, anchor=None):
+    """100 million tokens of tuning on the Trainer, in micro-batches of one on each of 8 H100s."""
+    said = {} if anchor is None else {"anchor": {"layout": {"recompute": "full"}, **anchor}}
+    work = {
+        "kind": "finetuning",
+        "model": {"kind": "preset", "id": "llama-3.2-3b"},
+        "data": {"kind": "tokens", "tokens": 1e8},
+        "method": method,
+        "sequence_length": 2048,
+        "global_batch_tokens": 16_384,
+        "framework": "hf_eager",
+        "layout": {"recompute": "full"},
+    }
+    asked = request(9_000)
+    asked["run"]["stages"] = [{"name": "stage", "work": work | said}]
+    return answer(asked | {"cluster": asked["cluster"] | {"devices": 8}}, embedded())
+
+
+@pytest.mark.parametrize("method", TUNED, ids=lambda method: method["kind"])
+def test_fine_tuning_runs_at_the_speed_of_its_anchor_and_is_surer_of_it(method):
+    """An anchor of the stage's own step is its speed, whatever the method saves of a step."""
+    plain = tuned(method)
+    speed = plain.figures["stages/0/tokens_per_s_per_device"].value * 0.8
+    anchored = tuned(method, {"tokens_per_s_per_device": speed, "devices": 8})
+    assert anchored.figures["stages/0/tokens_per_s_per_device"].value == pytest.approx(speed)
+    widths = [
+        found.figures["stages/0/step/seconds"].p90 / found.figures["stages/0/step/seconds"].p10
+        for found in (anchored, plain)
+    ]
+    assert widths[0] < widths[1]
+    ratio = [found.figures["stages/0/step/seconds"].value for found in (anchored, plain)]
+    assert ratio[0] / ratio[1] == pytest.approx(1 / 0.8)
+
+
+def test_an_anchor_of_a_shorter_sequence_has_the_ratio_of_its_own_flop():
+    """Adapters weigh less beside a step of which more is attention, which has no weights."""
+    shorter = {"devices": 1, "sequence_length": 512, "global_batch_tokens": 512}
+    figures = tuned({"kind": "lora"}, shorter | {"tokens_per_s_per_device": 9_000}).figures
+    assert figures["stages/0/anchor/flop_ratio"].value > figures["stages/0/flop_ratio"].value
+    found = figures["stages/0/step/seconds"]
+    parts = {name: figures[figure].value for name, figure in found.source.inputs.items()}
+    assert found.value == pytest.approx(
+        parts["predicted_s"]
+        * parts["flop_ratio"]
+        * (512 / 9_000)
+        / (parts["anchor_predicted_s"] * parts["anchor_flop_ratio"])
+        * parts["measured_over_predicted"]
+    )
+
+
+def test_the_peak_of_a_tuning_s_speed_is_that_of_its_own_flop():
+    """Adapters need two thirds of the FLOP, so that their peak is 1.5 times as fast."""
+    plain = tuned({"kind": "lora"})
+    most = 1 / plain.figures["stages/0/mfu"].value
+    peak = most * plain.figures["stages/0/tokens_per_s_per_device"].value
+    tuned({"kind": "lora"}, {"tokens_per_s_per_device": peak * 0.99, "devices": 8})
+    with pytest.raises(NotQuotable):
+        tuned({"kind": "lora"}, {"tokens_per_s_per_device": peak * 1.01, "devices": 8})
+    with pytest.raises(NotQuotable):
+        tuned({"kind": "full"}, {"tokens_per_s_per_device": peak * 0.99, "devices": 8})
+
+
 @given(
     flop=st.floats(1e6, 1e13),
     tokens=st.floats(1.0, 1e9),

@@ -31,6 +31,8 @@ MOST_NAMED: Final = 2
 AS_PREDICTED: Final = 1.0
 """What the time of published runs over their prediction is, if a caller knows better."""
 UNSAID: Final = "it is not given, so that a default was taken"
+MEASURE: Final = "the time of a step is predicted; measure its MFU"
+MEASURE_OR_ANCHOR: Final = f"{MEASURE}, or give an `anchor`, which `runquote measure` prints"
 NO_NUMBER: Final = frozenset(("framework", "between_tokens", "currency", "steps_per_rollout"))
 """Members that no number is said by. Their figures stay as uncertain as they are."""
 
@@ -135,7 +137,7 @@ def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[K
         yield Known(
             work.pointer_of("mfu"),
             _behind_mfu(argument, step, step.seconds) | practice,
-            "the time of a step is predicted; measure its MFU, or give an anchor",
+            MEASURE if work.states("anchor") else MEASURE_OR_ANCHOR,
             _at_mfu(effort, step, step.seconds),
         )
     if not work.states("goodput"):

@@ -275,8 +275,11 @@ class Finetuning(Tuning, tag_field="kind", tag="finetuning", frozen=True, kw_onl
 
     `packed` examples nearly fill their sequences. A `padded` example takes a whole one. The wasted
     tokens are `padding_share`; if it is not given, it is assumed or computed. `framework`,
-    `compile` and `attention_kernel` are as in pre-training.
+    `compile` and `attention_kernel` are as in pre-training. The speed of an `anchor` is one by the
+    same method, padding counted.
     """
+
+    anchor: Anchor | UnsetType = UNSET
 
 
 class Preference(Tuning, tag_field="kind", tag="preference", frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ than the device's dense peak.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.core.argument import Argument, Cursor, Unknown
 from service.core.catalog.catalog import Catalog
@@ -15,7 +15,7 @@ from service.core.model.flop import train_flop_per_token_causal
 from service.core.model.named import named_model
 from service.core.request.names import placed_stages
 from service.core.request.request import Cluster, QuoteRequest
-from service.core.request.work import Anchor, Pretraining
+from service.core.request.work import Anchor, Finetuning, Pretraining
 from service.core.training.formulas import mfu_at_speed
 from service.core.training.step_spec import spec_of, spec_of_anchor
 
@@ -37,7 +37,7 @@ def anchor_errors(request: QuoteRequest, catalog: Catalog) -> tuple[SpeedAbovePe
 def _errors(request: QuoteRequest, catalog: Catalog) -> Iterator[SpeedAbovePeak]:
     for placed in placed_stages(request):
         work = placed.stage.work
-        if isinstance(work, Pretraining) and work.anchor:
+        if isinstance(work, Pretraining | Finetuning) and work.anchor:
             argument = Argument(catalog)  # tried, and thrown away
             at = argument.at(work, pointer=f"{placed.pointer}/work", prefix="anchor")
             cluster = argument.at(placed.cluster, pointer=placed.cluster_pointer, prefix="anchor")
@@ -51,7 +51,7 @@ def _errors(request: QuoteRequest, catalog: Catalog) -> Iterator[SpeedAbovePeak]
                 )
 
 
-def speed_of(work: Cursor[Pretraining], cluster: Cursor[Cluster]) -> AnchorSpeed | None:
+def speed_of(work: Cursor[Any], cluster: Cursor[Cluster]) -> AnchorSpeed | None:
     """What an anchor measured, and what an MFU of 1 would be. None if model or peak is unknown."""
     anchor: Cursor[Anchor] = work.at("anchor")
     model = named_model(work.at("model"))
@@ -62,8 +62,11 @@ def speed_of(work: Cursor[Pretraining], cluster: Cursor[Cluster]) -> AnchorSpeed
     if isinstance(peak, Unknown):
         return None
     measured = anchor.quantity(SPEED, unit="token/s").central
+    trained = spec.trainable.flop_per_token
     mfu = mfu_at_speed.function(
-        flop_per_token=train_flop_per_token_causal.function(
+        flop_per_token=trained.central
+        if trained is not None
+        else train_flop_per_token_causal.function(
             architecture=spec.model.architecture, sequence_length=spec.sequence_length.value
         ),
         tokens_per_s_per_device=measured,

@@ -119,16 +119,23 @@ def anchored_s(
     anchor_tokens_per_s_per_device: Real,
     anchor_devices: Real,
     measured_over_predicted: Real,
+    flop_ratio: Real = 1.0,
+    anchor_flop_ratio: Real = 1.0,
 ) -> Real:
     """Seconds of a step, corrected by the error of the engine at a measured speed (the anchor).
 
         measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
-        predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
+        expected_s = anchor_predicted_s * anchor_flop_ratio
+        predicted_s * flop_ratio * measured_s / expected_s * measured_over_predicted
+
+    The ratios are the FLOP of a method of tuning over those of the step that the engine times, for
+    this step and for the anchor's.
 
     Source: this service's own. The engine is taken to err here as it errs at the anchor.
     """
     measured_s = anchor_tokens_per_step / (anchor_tokens_per_s_per_device * anchor_devices)
-    return predicted_s * measured_s / anchor_predicted_s * measured_over_predicted
+    expected_s = anchor_predicted_s * anchor_flop_ratio
+    return predicted_s * flop_ratio * measured_s / expected_s * measured_over_predicted
 
 
 @formula("step_seconds_at_mfu", unit="second")

@@ -369,9 +369,11 @@ class StepBuilder:
             GivenNumber(mfu.central, anchor.pointer_of("tokens_per_s_per_device"), "", MFU_CHECK),
             because=f"{measured.central:,.6g} tokens/s as an MFU: ",
         )
+        ratios = {"flop_ratio": self.spec.trainable, "anchor_flop_ratio": spec.trainable}
         return self.at.derive(
             formulas.anchored_s,
             "step/seconds",
+            **{name: of.flop_ratio for name, of in ratios.items() if of.flop_ratio is not None},
             predicted_s=predicted,
             anchor_predicted_s=builder.predicted_s(placement),
             anchor_tokens_per_step=builder.tokens_per_step,

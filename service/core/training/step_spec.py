@@ -9,28 +9,12 @@ from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import ExpertKernels
 from service.core.model.named import NamedModel, named_model
 from service.core.request.layout import LayoutRequest
-from service.core.request.work import Anchor, Pretraining, Reinforcement, Tuning
+from service.core.request.work import Anchor, Finetuning, Pretraining, Reinforcement, Tuning
 from service.core.training.parallelism import whole_batch
+from service.core.training.trainable import TrainableShare, trainable_share
 
 Learning: TypeAlias = Cursor[Pretraining] | Cursor[Tuning] | Cursor[Reinforcement]
 """Work whose steps are timed here."""
-
-
-class TrainableShare(Struct, frozen=True, kw_only=True):
-    """Which share of the parameters is trained, and what that saves. By default all are.
-
-    `adapters` says that no weight of the model itself is trained. The adapters beside them have
-    `params_share` times as many parameters. `flop_ratio` is the FLOP of the method over those of
-    the step that the engine times. `frozen_models` are weights that stand beside the model and only
-    run forward, as many times as it has itself.
-    """
-
-    params_share: float = 1.0
-    adapters: bool = False
-    weight_bytes: float = 0.0
-    frozen_models: float = 0.0
-    flop_ratio: Term | None = None
-    flop_per_token: Term | None = None
 
 
 class StepSpec(Struct, frozen=True, kw_only=True):
@@ -53,7 +37,8 @@ class StepSpec(Struct, frozen=True, kw_only=True):
     @property
     def anchor(self) -> Cursor[Anchor] | None:
         """The measured speed that the work names, if it names one."""
-        if not isinstance(self.work.said, Pretraining) or not self.work.states("anchor"):
+        takes_one = isinstance(self.work.said, Pretraining | Finetuning)
+        if not takes_one or not self.work.states("anchor"):
             return None
         return self.work.at("anchor")
 
@@ -97,7 +82,10 @@ def spec_of(
 
 
 def spec_of_anchor(spec: StepSpec, anchor: Cursor[Anchor]) -> StepSpec | Unknown:
-    """The step that an anchor measured: the stage's own, with what the anchor states instead."""
+    """The step that an anchor measured: the stage's own, with what the anchor states instead.
+
+    What is trained of the model, and by which method, is as in the stage.
+    """
     model: NamedModel | Unknown = spec.model
     if anchor.states("model"):
         model = named_model(anchor.at("model"))
@@ -107,13 +95,21 @@ def spec_of_anchor(spec: StepSpec, anchor: Cursor[Anchor]) -> StepSpec | Unknown
     def stated(member: str, otherwise: Fixed) -> Fixed:
         return anchor.fixed(member) if anchor.states(member) else otherwise
 
+    at, length = (
+        anchor.under(f"{spec.at.prefix}/anchor"),
+        stated("sequence_length", spec.sequence_length),
+    )
+    trainable = TrainableShare()
+    if isinstance(spec.work.said, Finetuning):
+        trainable = trainable_share(spec.work.under(at.prefix), model, sequence_length=length)
     return StepSpec(
         work=spec.work,
-        at=anchor.under(f"{spec.at.prefix}/anchor"),
+        at=at,
         model=model,
-        sequence_length=stated("sequence_length", spec.sequence_length),
+        sequence_length=length,
         global_batch_tokens=stated("global_batch_tokens", spec.global_batch_tokens),
         precision=stated("precision", spec.precision),
+        trainable=trainable,
     )
 
 

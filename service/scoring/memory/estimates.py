@@ -20,10 +20,10 @@ from service.core.serving.decoding import serving_memory
 from service.core.serving.engines import serving_terms
 from service.core.serving.lengths import token_lengths_of
 from service.core.serving.replicas import PEAK_PRECISION, layout_of, server_of
-from service.core.stages.tuning.stage import trainable_share
 from service.core.training.placement import Placed
 from service.core.training.step import Step, step_of
 from service.core.training.step_spec import spec_of
+from service.core.training.trainable import trainable_share
 from service.scoring.devices import accelerator_named
 from service.scoring.memory.facts import MemoryFact
 from service.scoring.names import model_named
@@ -239,7 +239,8 @@ def _step(work: Tuning, cluster: Cluster, catalog: Catalog) -> Step | str:
     model = named_model(at.at("model"))
     if isinstance(model, Unknown):
         return model.detail
-    spec = spec_of(at, model, trainable=trainable_share(at, model))
+    trainable = trainable_share(at, model, sequence_length=at.fixed("sequence_length"))
+    spec = spec_of(at, model, trainable=trainable)
     devices = place.quantity("devices", unit="count")
     step = step_of(spec, place, devices)
     return step.detail if isinstance(step, Unknown) else step

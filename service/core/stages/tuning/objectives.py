@@ -27,7 +27,7 @@ from service.core.request.work import (
     RewardModelling,
     Tuning,
 )
-from service.core.training.step_spec import TrainableShare
+from service.core.training.trainable import TrainableShare
 
 ANSWERS_OF_A_PAIR: Final = 2.0
 PASSES_OF_FULL_TRAINING: Final = 3.0

@@ -4,22 +4,9 @@ from service.core.argument import Cursor, Unknown
 from service.core.figures.arrays import Real, maximum, minimum
 from service.core.figures.formulas import formula
 from service.core.figures.ledger import Term
-from service.core.model.adapters import (
-    QLORA_BYTES_PER_WEIGHT,
-    adapter_flop_per_token,
-    adapter_flop_ratio,
-    frozen_flop_per_token,
-    frozen_flop_ratio,
-    largest_rank,
-    trained_share_of_adapters,
-)
 from service.core.model.named import NamedModel, named_model, warn_of_context
 from service.core.request.work import (
     ExampleData,
-    FrozenTuning,
-    FullTuning,
-    LoraTuning,
-    QloraTuning,
     Tuning,
 )
 from service.core.stages.hours import Hours, StageContext
@@ -27,7 +14,8 @@ from service.core.stages.startup import Startup
 from service.core.stages.trained_tokens import hours_of_tokens
 from service.core.stages.tuning.objectives import answers_per_example, objective_of, with_objective
 from service.core.training.step import step_of
-from service.core.training.step_spec import TrainableShare, spec_of
+from service.core.training.step_spec import spec_of
+from service.core.training.trainable import TrainableShare, trainable_share
 
 
 @formula("tokens_of_examples", unit="token")
@@ -95,7 +83,8 @@ def tuning_hours(context: StageContext) -> Hours:
     objective = objective_of(work, model)
     if isinstance(objective, Unknown):
         return Hours(device_hours=objective, tokens=counted)
-    trainable = with_objective(work, model, trainable_share(work, model), objective)
+    trained = trainable_share(work, model, sequence_length=work.fixed("sequence_length"))
+    trainable = with_objective(work, model, trained, objective)
     outcome = step_of(spec_of(work, model, trainable=trainable), context.cluster, context.devices)
     return hours_of_tokens(
         context,
@@ -169,50 +158,3 @@ def _padding_share(work: Cursor[Tuning], *, mean: Term | None) -> Term:
         default=f"finetuning.padding_share.{work.said.batching}",
         warns="assumed_padding",
     )
-
-
-def trainable_share(work: Cursor[Tuning], model: NamedModel) -> TrainableShare:
-    """The share of the parameters that the method trains, and what that saves."""
-    method = work.at("method")
-    if isinstance(method.said, FullTuning):
-        return TrainableShare()
-    structure = {
-        "architecture": model.fixed,
-        "sequence_length": work.fixed("sequence_length"),
-    }
-    if isinstance(method.said, FrozenTuning):
-        frozen = method.quantity("frozen_share", unit="share")
-        return TrainableShare(
-            params_share=1.0 - method.said.frozen_share,
-            flop_ratio=work.derive(frozen_flop_ratio, "flop_ratio", frozen_share=frozen),
-            flop_per_token=work.derive(
-                frozen_flop_per_token, "flop_per_token", frozen_share=frozen, **structure
-            ),
-        )
-    adapters = {"rank": method.quantity("rank", unit="ratio"), "target": method.fixed("target")}
-    rank, target = method.said.rank, method.said.target
-    _warn_of_rank(method, model)
-    return TrainableShare(
-        params_share=float(
-            trained_share_of_adapters(architecture=model.architecture, rank=rank, target=target)
-        ),
-        adapters=True,
-        weight_bytes=QLORA_BYTES_PER_WEIGHT[method.said.base_format]
-        if isinstance(method.said, QloraTuning)
-        else 0.0,
-        flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **structure, **adapters),
-        flop_per_token=work.derive(
-            adapter_flop_per_token, "flop_per_token", **structure, **adapters
-        ),
-    )
-
-
-def _warn_of_rank(method: Cursor[LoraTuning] | Cursor[QloraTuning], model: NamedModel) -> None:
-    most = largest_rank(architecture=model.architecture, target=method.said.target)
-    if method.said.rank > most:
-        method.warn(
-            "rank_above_matrix",
-            f"above rank {most:.0f} an adapter would cost more than training its matrix; it is"
-            " counted as a third of the matrix, which costs the same",
-            member="rank",
-        )
