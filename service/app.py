@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from litestar import Litestar
@@ -33,18 +34,22 @@ from service.api.http.sheets.parts import get_figure, get_figures, get_lines
 from service.api.http.sheets.verify import verify_route
 from service.api.refusing.problems import exception_handlers
 from service.cache import QuoteCache
+from service.cache.redis import Offer
 from service.computing.kinds import HANDLED, QUOTES
 from service.computing.lanes import Pool
 from service.computing.warming import warm_up
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
-from service.editions.shelf import Sources, shelf_of, stocked_shelf
+from service.editions.shelf import Shelf, Sources, shelf_of, stocked_shelf
 from service.editions.watch import Watch
 from service.lifecycle import Lifecycle
 from service.logs import RequestLog
 from service.metrics import Metrics
 from service.quoting import Apart, Quoting
-from service.settings import Settings
+from service.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from service.agents.http import Agents
 
 log = structlog.get_logger("runquote")
 
@@ -67,30 +72,16 @@ def build_app(
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
     copies = Copies()
     access = access_of(settings, metrics)
-    cache = QuoteCache(
-        memory_bytes=settings.cache_memory_bytes,
-        url=settings.redis_url or None,
-        timeout_s=settings.redis_timeout_s,
-        ttl_s=settings.cache_ttl_s,
-        max_body_bytes=settings.cache_shared_max_bytes,
-        secret=settings.cache_key,
-        observer=metrics.cache,
-        offer=copies.keep,
-    )
-    memo = Memo(max_bytes=settings.memo_max_bytes)
-    metrics.watch(memo)
-    metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
-    quoting = Quoting(
+    cors = Cors(tuple(settings.cors_origins.split()))
+    quoting = quoting_of(
+        settings,
         shelf=shelf,
-        cache=cache,
-        memo=memo,
         metrics=metrics,
+        offer=copies.keep,
         apart=apart_of(settings) if catalog is None and settings.compute_workers else None,
-        most_waiting_s=settings.compute_queue_s,
-        stale_price_days=settings.stale_price_days,
     )
-    metrics.watch_lanes(quoting.lanes)
     engine = quoting.engine
+    agents = agents_of(settings, quoting, cors) if settings.mcp else None
     watch = Watch(
         shelf,
         every_s=settings.catalog_poll_s,
@@ -116,17 +107,16 @@ def build_app(
             **settings.redacted(),
         )
         try:
-            warm_up(engine=engine, catalog=shelf.current.catalog, memo=memo)
-            watch.start()
-            access.start()
-            await cache.start()
-            yield
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(running(quoting))
+                if agents is not None:
+                    await stack.enter_async_context(agents.running())
+                stack.push_async_callback(access.stop)
+                stack.push_async_callback(watch.stop)
+                watch.start()
+                access.start()
+                yield
         finally:
-            await watch.stop()
-            await access.stop()
-            if quoting.apart is not None:
-                await quoting.apart.pool.stop()
-            await cache.close()
             log.info("stopped")
 
     app = Litestar(
@@ -161,6 +151,7 @@ def build_app(
             get_figures,
             get_figure,
             *(kept_route(asked) for asked in HANDLED.values() if asked is not QUOTES),
+            *([] if agents is None else [agents.route()]),
             *catalog_routes(shelf),
             *document_routes(),
             *operation_routes(
@@ -185,9 +176,74 @@ def build_app(
         repeats=Repeats(quoting, copies),
         by_id=plainly_kept(quoting),
         request_log=request_log,
-        cors=Cors(tuple(settings.cors_origins.split())),
+        cors=cors,
         admission=access.admission,
         spans=spans,
+    )
+
+
+def quoting_of(
+    settings: Settings,
+    *,
+    shelf: Shelf,
+    metrics: Metrics,
+    offer: Offer | None = None,
+    apart: Apart | None = None,
+) -> Quoting:
+    """What answers questions over a shelf, as the settings say."""
+    cache = QuoteCache(
+        memory_bytes=settings.cache_memory_bytes,
+        url=settings.redis_url or None,
+        timeout_s=settings.redis_timeout_s,
+        ttl_s=settings.cache_ttl_s,
+        max_body_bytes=settings.cache_shared_max_bytes,
+        secret=settings.cache_key,
+        observer=metrics.cache,
+        offer=offer,
+    )
+    memo = Memo(max_bytes=settings.memo_max_bytes)
+    metrics.watch(memo)
+    metrics.cache_memory_bytes.set_function(lambda: float(cache.memory_used_bytes))
+    quoting = Quoting(
+        shelf=shelf,
+        cache=cache,
+        memo=memo,
+        metrics=metrics,
+        apart=apart,
+        most_waiting_s=settings.compute_queue_s,
+        stale_price_days=settings.stale_price_days,
+    )
+    metrics.watch_lanes(quoting.lanes)
+    return quoting
+
+
+@asynccontextmanager
+async def running(quoting: Quoting) -> AsyncIterator[None]:
+    """Its cache and its workers stand as long as this is entered."""
+    try:
+        current = quoting.shelf.current.catalog
+        warm_up(engine=quoting.engine, catalog=current, memo=quoting.memo)
+        await quoting.cache.start()
+        yield
+    finally:
+        if quoting.apart is not None:
+            await quoting.apart.pool.stop()
+        await quoting.cache.close()
+
+
+def agents_of(settings: Settings, quoting: Quoting, cors: Cors) -> "Agents":
+    """The tools under `/mcp`. Raises `SettingsError` if the extra is not installed."""
+    try:
+        from service.agents.http import Agents  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SettingsError(
+            f"RUNQUOTE_MCP=1 takes the extra: pip install 'runquote[mcp]' ({error})"
+        ) from None
+    return Agents(
+        quoting,
+        cors=cors,
+        body_max_bytes=settings.body_max_bytes,
+        body_timeout_s=settings.body_timeout_s,
     )
 
 

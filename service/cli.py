@@ -133,6 +133,23 @@ def serve() -> None:
         fail(str(error), status=2)
 
 
+@app.command()
+def mcp() -> None:
+    """Answer an agent over standard input and output; docs/agents.md says which tools it has."""
+    from service.cache import InvalidRedisAddress  # noqa: PLC0415
+    from service.catalog_files import CatalogError  # noqa: PLC0415
+    from service.settings import SettingsError, load_settings  # noqa: PLC0415
+
+    try:
+        from service.serving.stdio import serve_stdio  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        fail(f"this takes the extra: pip install 'runquote[mcp]' ({error})")
+    try:
+        serve_stdio(load_settings(os.environ))
+    except (SettingsError, InvalidRedisAddress, CatalogError, *NO_FOLDER) as error:
+        fail(str(error), status=2)
+
+
 def _hear_signals_while_starting() -> None:
     """Until the server listens, SIGTERM ends the process with status 0, and SIGHUP does nothing.
 

@@ -296,6 +296,12 @@ class Metrics:
             ("question", "outcome"),
             registry=self.registry,
         )
+        self.agent_calls = Counter(
+            "runquote_agent_calls",
+            "Calls of the tools for agents, by tool and by whether they were answered.",
+            ("tool", "outcome"),
+            registry=self.registry,
+        )
         self.comparisons = Counter(
             "runquote_comparisons",
             "Computed comparisons, by whether any candidate is feasible.",

@@ -190,6 +190,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "takes the extra `traces`."
         ),
     ] = False
+    mcp: Annotated[
+        bool,
+        Meta(
+            description="Whether agents may call the tools of docs/agents.md under `/mcp`; it "
+            "takes the extra `mcp`."
+        ),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         Meta(description="Lowest level that is logged."),

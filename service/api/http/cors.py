@@ -22,6 +22,10 @@ class Cors:
         self._any = ANY in origins
         self._origins = frozenset(origin.encode() for origin in origins)
 
+    def lets_in(self, origin: bytes | None) -> bool:
+        """Whether who asks is no page, or a page of one of these origins."""
+        return origin is None or self._any or origin in self._origins
+
     def of_answer(self, origin: bytes | None) -> Headers:
         """The headers of an answer to a request from this origin, or from none."""
         if self._any:

@@ -5,6 +5,7 @@ Only members that hold dollars may come so. The fast pass knows nothing of it.
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from msgspec import inspect
@@ -21,7 +22,8 @@ WRITTEN: Final = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
 def with_numbers(document: Any, *, asked: type) -> Any:
     """A request with numbers where decimal strings stand for dollars. All else is the same."""
-    return _READERS[asked](document)
+    reader = _reader_of(asked)
+    return document if reader is None else reader(document)
 
 
 def number_of(value: Any) -> Any:
@@ -93,3 +95,8 @@ _READERS: Final[dict[type, Reader]] = {
     for asked, kind in zip(_ASKED, inspect.multi_type_info(_ASKED), strict=True)
     if (reader := reader_of(kind)) is not None
 }
+
+
+@cache
+def _reader_of(asked: type) -> Reader | None:
+    return _READERS.get(asked) or reader_of(inspect.type_info(asked))

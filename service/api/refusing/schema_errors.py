@@ -8,6 +8,7 @@ not looked at.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -51,7 +52,7 @@ def faults_of(request: Any, *, asked: type = QuoteRequest) -> list[Fault]:
 
     `asked` is the type of the request.
     """
-    mistakes = list(islice(_VALIDATORS[asked].iter_errors(request), MOST_FAULTS))
+    mistakes = list(islice(_validator_of(asked).iter_errors(request), MOST_FAULTS))
     return [fault_of(mistake) for mistake in mistakes]
 
 
@@ -242,7 +243,10 @@ _Validator: Final = extend(  # type: ignore[no-untyped-call]
 )
 _ASKED: Final[tuple[type[Any], ...]] = (*REQUESTS, DifferenceRequest, ReconciliationRequest)
 _COMPONENTS: Final = {"schemas": components_of(_ASKED)}
-_VALIDATORS: Final[dict[type, Any]] = {
-    asked: _Validator({"$ref": f"{REFERENCE}{asked.__name__}", "components": _COMPONENTS})
-    for asked in _ASKED
-}
+
+
+@cache
+def _validator_of(asked: type) -> Any:
+    """A validator of a kind of requests, or of other types that are asked for."""
+    components = _COMPONENTS if asked in _ASKED else {"schemas": components_of([asked])}
+    return _Validator({"$ref": f"{REFERENCE}{asked.__name__}", "components": components})
