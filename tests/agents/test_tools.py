@@ -37,6 +37,11 @@ OPTIONS = {"device_hours": 147000, "accelerators": ["H800", "H100 SXM"], "device
 LLAMA = {"model": "llama 3.1 8b", "tokens": 1e12, "accelerator": "h100", "devices": 64}
 
 
+def words(result: Any) -> str:
+    """What a model reads that reads text alone."""
+    return str(result.content[0].text)
+
+
 def weight(result) -> int:
     return len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
 
@@ -56,7 +61,7 @@ def refused(name: str, **given: Any):
     (result,) = here(**{name: given})
     assert result.is_error
     problem = result.structured_content
-    assert all(one["detail"] in result.content[0].text for one in problem.get("errors", ()))
+    assert all(one["detail"] in words(result) for one in problem.get("errors", ()))
     return problem
 
 
@@ -73,16 +78,16 @@ async def uses_all_five(client: Client) -> None:
     figure = next(iter(told["bases"][1]["moved_by"]))
     why = await client.call_tool("explain_figure", {"quote_id": told["quote_id"], "figure": figure})
     for result in (quote, options, claim, offers, why):
-        assert not result.is_error, result.content[0].text
+        assert not result.is_error, words(result)
         assert weight(result) < MOST_BYTES
     whole = json.loads(quote_bytes(json.dumps(R1).encode()))
     assert told["quote_id"] == whole["id"]
     totals = {bill["basis"]: bill["total"]["amount"] for bill in whole["bases"]}
     assert {bill["basis"]: bill["total"] for bill in told["bases"]} == totals
-    assert all(total in quote.content[0].text for total in totals.values())
+    assert all(total in words(quote) for total in totals.values())
     assert options.structured_content["options"][0]["rank"] == 1
     assert claim.structured_content["verdict"] == "exact"
-    assert "$2.00" in claim.content[0].text
+    assert "$2.00" in words(claim)
     rows = offers.structured_content["rows"]
     assert rows
     assert {row["accelerator"] for row in rows} == {"nvidia-h800-sxm-80gb"}
@@ -243,7 +248,7 @@ def test_offers_are_told_from_the_lowest_price_on_and_only_lists_with_sellers_ar
     assert problem["errors"][0]["parameter"] == "accelerator"
 
 
-def said(service, body: bytes = b"{}", method: str = "POST", **headers: str) -> httpx.Response:
+def said(service, body=b"{}", method="POST", **headers) -> httpx.Response:
     usual = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
     return service.client.request(method, "/mcp", content=body, headers=usual | headers)
 
@@ -260,7 +265,7 @@ def test_what_bounds_other_requests_bounds_these(service):
 
 
 def test_without_the_setting_there_is_nothing_at_the_address():
-    with TestClient(build_app(Settings())) as client:  # type: ignore[arg-type]
+    with TestClient(build_app(Settings())) as client:
         assert client.post("/mcp", json={}).status_code == 404
 
 
