@@ -277,4 +277,4 @@ def _sequence_length(at: Cursor[Any]) -> float:
     if not isinstance(at.said, Reinforcement):
         return float(at.said.sequence_length)
     lengths = token_lengths_of(at)
-    return float(max(1, round(lengths.prompt_tokens.central + lengths.mean_tokens.central)))
+    return float(max(1, round(lengths.prompt_tokens.central + lengths.kept_tokens.central)))

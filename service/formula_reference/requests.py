@@ -85,6 +85,20 @@ MORE_REQUESTS: Final = (
         | {"accounting": {"storage": {"gigabytes": 5000}}},
     ),
     Example(
+        name="sessions-of-agents",
+        summary="Sessions of agents of which only the cap is known",
+        request=one_stage(
+            {
+                "kind": "generation",
+                "model": LLAMA_8B,
+                "requests": 5000,
+                "responses": {"most_tokens": 32768},
+                "agent": {"read_tokens": 400},
+            },
+            cluster=EIGHT_H100,
+        ),
+    ),
+    Example(
         name="spot-of-many",
         summary="Hours measured on demand, on spot capacity of whoever sells it",
         request=one_stage(

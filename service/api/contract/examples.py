@@ -117,6 +117,34 @@ DEEPSEEK_R1: Final = Example(
         },
     },
 )
+AGENT: Final = Example(
+    name="agents",
+    summary="An agent that mends software in up to 50 turns, with the wait for its containers",
+    request={
+        "run": {
+            "name": "Software agent",
+            "stages": [
+                {
+                    "name": "agent",
+                    "work": {
+                        "kind": "reinforcement",
+                        "model": {"kind": "preset", "id": "qwen3-32b"},
+                        "steps": 200,
+                        "prompts_per_step": 64,
+                        "samples_per_prompt": 8,
+                        "responses": {"most_tokens": 32768},
+                        "agent": {
+                            "turns": {"low": 20, "high": 45},
+                            "most_turns": 50,
+                            "environment_seconds": {"low": 5, "high": 60},
+                        },
+                    },
+                }
+            ],
+        },
+        "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 64},
+    },
+)
 REQUESTS: Final = (
     DEEPSEEK_R1,
     Example(
@@ -563,6 +591,7 @@ REQUESTS: Final = (
             "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 16},
         },
     ),
+    AGENT,
 )
 
 R1_CLAIM: Final = Example(

@@ -143,7 +143,7 @@ class GenerationAnswer(Answer, frozen=True, kw_only=True):
     longest_tokens: Estimate
     tokens_per_s_per_device: Estimate
     parts: dict[str, float]
-    binding: Literal["memory_bandwidth", "flop", "exchange", "overhead"]
+    binding: Literal["memory_bandwidth", "flop", "exchange", "overhead", "environment"]
 
 
 class StageAnswer(Answer, frozen=True, kw_only=True):
@@ -168,7 +168,7 @@ class StageAnswer(Answer, frozen=True, kw_only=True):
     carbon_kg_co2e: CarbonAnswer | UnsetType = UNSET
     losses: LossesAnswer | UnsetType = UNSET
     tokens: Annotated[
-        dict[str, Estimate], Meta(description="Trained, padding, prompt or response tokens.")
+        dict[str, Estimate], Meta(description="Trained, padding, prompt, response or read tokens.")
     ] = field(default_factory=dict)
     generation: GenerationAnswer | UnsetType = UNSET
     phases: Annotated[

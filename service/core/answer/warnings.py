@@ -11,6 +11,7 @@ from service.core.figures.units import Unit
 Severity: TypeAlias = Literal["act", "check", "note"]
 WarningCode: TypeAlias = Literal[
     "assumed_mfu",
+    "assumed_agent",
     "assumed_device",
     "assumed_architecture",
     "assumed_goodput",
@@ -291,6 +292,11 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "assumed_prompt_length": assumed(
         "The length of prompts is not given; the catalog's default was taken.",
         "Give `prompt_tokens`.",
+    ),
+    "assumed_agent": assumed(
+        "Turns of agents, what they have, or the wait for environments are not given; "
+        "the catalog's defaults were taken.",
+        "Give `turns`, `written_tokens`, `read_tokens` and `environment_seconds`.",
     ),
     "assumed_response_length": assumed(
         "The mean length of responses is not given; the catalog's default was taken.",

@@ -85,6 +85,15 @@ MeanTokens: TypeAlias = Annotated[float, Meta(ge=1.0, le=1e7, description="Mean 
 MostTokens: TypeAlias = Annotated[
     float, Meta(ge=1.0, le=1e7, description="Number of tokens at which a response is cut.")
 ]
+ReadTokens: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=1e7, description="Mean number of tokens that a turn reads.")
+]
+Turns: TypeAlias = Annotated[
+    float, Meta(ge=1.0, le=1e5, description="Mean number of turns of a trajectory.")
+]
+EnvironmentSeconds: TypeAlias = Annotated[
+    float, Meta(ge=0.0, le=1e5, description="Seconds of a turn in which the agent waits.")
+]
 Rank: TypeAlias = Annotated[float, Meta(ge=1, le=65_536, multiple_of=1, description="LoRA's r.")]
 Requests: TypeAlias = Annotated[
     float, Meta(ge=1, le=1e12, multiple_of=1, description="Prompts to answer.")

@@ -27,6 +27,7 @@ from service.core.request.quantities import (
     BatchTokens,
     DeviceHours,
     Devices,
+    EnvironmentSeconds,
     Epochs,
     Examples,
     Few,
@@ -41,6 +42,7 @@ from service.core.request.quantities import (
     Parameters,
     Prompts,
     Rank,
+    ReadTokens,
     Requests,
     Samples,
     SequenceLength,
@@ -50,6 +52,7 @@ from service.core.request.quantities import (
     StepsBehind,
     Tokens,
     TokensPerSecond,
+    Turns,
     WallClockHours,
     Year,
 )
@@ -328,6 +331,22 @@ class Responses(Wire, frozen=True, kw_only=True):
     between_tokens: Interval[MeanTokens] | UnsetType = UNSET
 
 
+class Agent(Wire, frozen=True, kw_only=True):
+    """Responses that are trajectories of an agent: it writes, waits for its environment, and reads.
+
+    In each of `turns`, `written_tokens` are written. Then `environment_seconds` pass, while devices
+    stay held, and `read_tokens` are read: the observation. Longer trajectories have more turns, up
+    to `most_turns`. `responses` then tells what is written in all turns, but `most_tokens` there
+    caps what is written and read. What is not given is assumed: under a cap, a usual share of it.
+    """
+
+    turns: Turns | Interval[Turns] | UnsetType = UNSET
+    most_turns: Few | UnsetType = UNSET
+    written_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
+    read_tokens: ReadTokens | Interval[ReadTokens] | UnsetType = UNSET
+    environment_seconds: EnvironmentSeconds | Interval[EnvironmentSeconds] | UnsetType = UNSET
+
+
 class ServingTerms(Wire, frozen=True, kw_only=True):
     """How one replica that generates is spread over devices, and how its engine is set.
 
@@ -368,6 +387,7 @@ class Generation(Losses, tag_field="kind", tag="generation", frozen=True, kw_onl
     samples_per_prompt: Samples | Interval[Samples] = 1.0
     prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
     responses: Responses = field(default_factory=Responses)
+    agent: Agent | UnsetType = UNSET
     kept_share: KeptShare | Interval[KeptShare] = 1.0
     precision: ServingPrecision = "bf16"
     serving: ServingTerms | UnsetType = UNSET
@@ -398,13 +418,12 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     Each of `steps` learns from `prompts_per_step` x `samples_per_prompt` responses, in
     `updates_per_step` mini-batches, `epochs_per_step` times. `steps_per_rollout` steps share one
     rollout: all their responses are written first. By default a rollout has one step, or as many
-    as give every device enough to write at once, up to 16 updates. Without `reward_model`,
-    rewards follow from rules, on processors that cost nothing here. A `kept_share` below 1 says
-    that more prompts are answered than are learned from, as DAPO leaves out those whose responses
-    are all right or all wrong. A `critic`, as PPO has one,
-    values the samples and is trained on them as often as the policy. With
-    `rollout_log_probabilities`, the trainer learns from those of the inference engine and does
-    not compute them again.
+    as give every device enough to write at once, up to 16 updates; with an `agent` one. Without
+    `reward_model`, rewards follow from rules, on processors that cost nothing here. A `kept_share`
+    below 1 says that more prompts are answered than are learned from, as DAPO leaves out those
+    whose responses are all right or all wrong. A `critic`, as PPO has one, values the samples and
+    is trained on them as often as the policy. With `rollout_log_probabilities`, the trainer learns
+    from those of the inference engine and does not compute them again.
     """
 
     model: Model
@@ -413,6 +432,7 @@ class Reinforcement(Losses, tag_field="kind", tag="reinforcement", frozen=True, 
     samples_per_prompt: Samples
     prompt_tokens: MeanTokens | Interval[MeanTokens] | UnsetType = UNSET
     responses: Responses = field(default_factory=Responses)
+    agent: Agent | UnsetType = UNSET
     kept_share: KeptShare | Interval[KeptShare] = 1.0
     steps_per_rollout: Few | UnsetType = UNSET
     updates_per_step: Few = 1.0

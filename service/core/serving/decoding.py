@@ -376,17 +376,36 @@ def _exchange_seconds(replica: Replica, *, per_group: Real) -> Real:
 
 
 def prefill_seconds(
-    *, replica: Replica, replicas: Real, prompts: Real, prompt_tokens: Real
+    *,
+    replica: Replica,
+    replicas: Real,
+    prompts: Real,
+    prompt_tokens: Real,
+    context_tokens: Real | None = None,
 ) -> Real:
     """Seconds to read each prompt once: FLOP over FLOP/s of all replicas.
 
     prompts * prompt_tokens * forward FLOP / (replicas * n * peak * share)
+
+    `context_tokens` is the length of the sequence that they are read into, if that is longer.
     """
     flop = forward_flop_per_token_causal(
-        architecture=replica.architecture, sequence_length=prompt_tokens
+        architecture=replica.architecture,
+        sequence_length=prompt_tokens if context_tokens is None else context_tokens,
     )
     rate = replica.server.peak_flop_per_s * replica.speed.flop_share * replica.serving.devices
     return prompts * prompt_tokens * (flop.total - flop.mtp) / (rate * replicas)
+
+
+class Turns(NamedTuple):
+    """What an agent does between tokens that it writes, for each of them. 0 of all without one."""
+
+    read: Real = 0.0
+    prefilled: Real = 0.0  # what it reads, and what the engine must read again
+    pause_seconds: Real = 0.0
+
+
+WITHOUT_TURNS: Final = Turns()
 
 
 def batch_seconds(
@@ -397,6 +416,7 @@ def batch_seconds(
     prompts: Real,
     prompt_tokens: Real,
     lengths: Lengths,
+    turns: Turns = WITHOUT_TURNS,
 ) -> Batch:
     """Seconds until the last of `samples` responses to `prompts` is written.
 
@@ -406,17 +426,23 @@ def batch_seconds(
         longest  longest * step(B)
 
     B is the number of sequences of mean length that memory holds. Each prompt is read once, and
-    shared by the samples that answer it.
+    shared by the samples that answer it. Agents keep their places while they wait.
     """
     mean = mean_tokens(lengths=lengths)
     longest = longest_tokens(lengths=lengths, samples=samples)
     share = maximum(1.0, samples / replicas)
-    room = maximum(1.0, most_concurrent(replica=replica, context_tokens=prompt_tokens + mean))
+    kept = mean * (1.0 + turns.read)
+    room = maximum(1.0, most_concurrent(replica=replica, context_tokens=prompt_tokens + kept))
     concurrent = minimum(share, room)
 
     def step_seconds(active: Real, written: Real) -> Real:
-        context = prompt_tokens + written
-        return decode_step(replica=replica, active=active, context_tokens=context).seconds
+        context = prompt_tokens + written * (1.0 + turns.read)
+        alone = decode_step(replica=replica, active=active, context_tokens=context).seconds
+        if turns is WITHOUT_TURNS:
+            return alone
+        writing = maximum(1.0, active * alone / (alone + turns.pause_seconds))
+        step = decode_step(replica=replica, active=writing, context_tokens=context)
+        return step.seconds + turns.pause_seconds
 
     full = step_seconds(concurrent, mean_tokens_so_far(lengths=lengths))
     queue = (share - concurrent) * mean / concurrent * full
@@ -429,6 +455,14 @@ def batch_seconds(
     prefill = prefill_seconds(
         replica=replica, replicas=replicas, prompts=prompts, prompt_tokens=prompt_tokens
     )
+    if turns is not WITHOUT_TURNS:
+        prefill = prefill + prefill_seconds(
+            replica=replica,
+            replicas=replicas,
+            prompts=samples,
+            prompt_tokens=mean * turns.prefilled,
+            context_tokens=prompt_tokens + kept,
+        )
     return Batch(
         prefill_seconds=prefill,
         queue_seconds=queue,
@@ -462,6 +496,9 @@ def batch_of_figures(
     batches: float = 1.0,
     times: Real = 1.0,
     cap_tokens: Real = NO_CAP_TOKENS,
+    read_per_written: Real | None = None,
+    prefilled_per_written: Real = 0.0,
+    pause_seconds: Real = 0.0,
     **speed: Real,
 ) -> Batch:
     """Seconds of a batch from the figures of devices, links, inference engine and lengths.
@@ -475,7 +512,8 @@ def batch_of_figures(
         seconds    prefill + queue + drain
 
     `step(b)` is one decoding step of b sequences: weights and caches at the rate of memory, or FLOP
-    if they take longer, plus exchanges between devices and a fixed time per layer.
+    if they take longer, plus exchanges between devices and a fixed time per layer. An agent's step
+    has `pause_seconds` more, in which others write. Its prefill has what it reads, once a sample.
 
     Source: the roofline model (Williams et al. 2009, doi 10.1145/1498765.1498785) for a step; the
     batch and its drain are this service's own model.
@@ -501,4 +539,7 @@ def batch_of_figures(
         prompts=prompts * batches * times,
         prompt_tokens=prompt_tokens,
         lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
+        turns=WITHOUT_TURNS
+        if read_per_written is None
+        else Turns(read_per_written, prefilled_per_written, pause_seconds),
     )

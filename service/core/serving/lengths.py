@@ -8,6 +8,7 @@ from service.core.argument import Cursor
 from service.core.figures.ledger import Term
 from service.core.request.wire import Interval
 from service.core.request.work import Generation, Reinforcement, Responses
+from service.core.serving.agents import AgentTerms, agent_terms, written_by
 from service.core.serving.length_formulas import (
     kept_below_cap,
     mean_after_cap,
@@ -26,6 +27,7 @@ class TokenLengths(Struct, frozen=True, kw_only=True):
     mean_tokens: Term
     sigma: Term
     cap_tokens: Term | None
+    agent: AgentTerms | None = None
 
     @property
     def inputs(self) -> dict[str, Term]:
@@ -35,7 +37,14 @@ class TokenLengths(Struct, frozen=True, kw_only=True):
             "response_tokens": self.mean_tokens,
             "sigma": self.sigma,
         }
+        if self.agent is not None:
+            found |= self.agent.inputs
         return found if self.cap_tokens is None else found | {"cap_tokens": self.cap_tokens}
+
+    @property
+    def kept_tokens(self) -> Term:
+        """What a mean response adds to its prompt: all that is written, and what an agent reads."""
+        return self.mean_tokens if self.agent is None else self.agent.trajectory_tokens
 
 
 def token_lengths_of(work: Cursor[Generation] | Cursor[Reinforcement]) -> TokenLengths:
@@ -47,21 +56,40 @@ def token_lengths_of(work: Cursor[Generation] | Cursor[Reinforcement]) -> TokenL
         warns="assumed_prompt_length",
     )
     responses: Cursor[Responses] = work.at("responses")
+    if work.states("agent"):
+        return _of_agent(work, responses, prompt)
     capped = {}
     if responses.states("most_tokens"):
         capped["cap_tokens"] = responses.quantity("most_tokens", unit="token")
     ends = _ends(responses)
-    sigma = (
-        responses.assume("inference.length_sigma", member="between_tokens")
-        if ends is None
-        else responses.derive(sigma_between, **ends)
-    )
+    sigma = _sigma(responses, ends)
     return TokenLengths(
         prompt_tokens=prompt,
         mean_tokens=_mean(responses, sigma, capped, ends),
         sigma=sigma,
         cap_tokens=capped.get("cap_tokens"),
     )
+
+
+def _of_agent(
+    work: Cursor[Generation] | Cursor[Reinforcement], responses: Cursor[Responses], prompt: Term
+) -> TokenLengths:
+    """Lengths of an agent's trajectories. All is counted per token that is written."""
+    written, ends = written_by(work), _ends(responses)
+    return TokenLengths(
+        prompt_tokens=prompt,
+        mean_tokens=written.mean_tokens,
+        sigma=_sigma(responses, ends),
+        cap_tokens=written.cap_tokens,
+        agent=agent_terms(work, written, prompt),
+    )
+
+
+def _sigma(responses: Cursor[Responses], ends: dict[str, Term] | None) -> Term:
+    """Spread of the logarithm of lengths: from two ends, or assumed."""
+    if ends is None:
+        return responses.assume("inference.length_sigma", member="between_tokens")
+    return responses.derive(sigma_between, **ends)
 
 
 def _ends(responses: Cursor[Responses]) -> dict[str, Term] | None:

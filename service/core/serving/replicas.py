@@ -41,7 +41,7 @@ PEAK_PRECISION: Final[dict[ServingPrecision, str]] = {
     "nvfp4": "nvfp4",
 }
 """Products of int4 weights run in 16 bits, those of nvfp4 in nvfp4 where the device has it."""
-Bound: TypeAlias = Literal["memory_bandwidth", "flop", "exchange", "overhead"]
+Bound: TypeAlias = Literal["memory_bandwidth", "flop", "exchange", "overhead", "environment"]
 MOST_TENSOR_PARALLEL: Final = 64.0
 MOST_DEVICES: Final = 512.0
 
@@ -238,7 +238,7 @@ def replica_of(server: Server, serving: Serving) -> Replica:
 
 def _room(server: Server, requests: RequestBatch, serving: Serving) -> Array:
     lengths = requests.lengths
-    context = lengths.prompt_tokens.central + lengths.mean_tokens.central
+    context = lengths.prompt_tokens.central + lengths.kept_tokens.central
     room = most_concurrent(replica=replica_of(server, serving), context_tokens=context)
     return np.asarray(room, dtype=np.float64)
 
@@ -323,6 +323,7 @@ def _bound(
     server: Server, requests: RequestBatch, serving: Serving, batch: Mapping[str, Term]
 ) -> Bound:
     """What bounds most of the time, with every figure at its central value."""
+    agent = requests.lengths.agent
     decoding = batch["queue_seconds"].central + batch["drain_seconds"].central
     if batch["prefill_seconds"].central > decoding:
         return "flop"
@@ -330,8 +331,11 @@ def _bound(
     active = batch["concurrent"].central
     if batch["drain_seconds"].central > batch["queue_seconds"].central:
         active = max(1.0, active * min(1.0, mean / batch["longest_tokens"].central))
-    context = requests.lengths.prompt_tokens.central + mean / 2.0
+    kept = requests.lengths.kept_tokens.central
+    context = requests.lengths.prompt_tokens.central + kept / 2.0
     step = decode_step(replica=replica_of(server, serving), active=active, context_tokens=context)
+    if agent is not None and agent.pause_seconds.central > float(step.seconds):
+        return "environment"
     return bound_of(step)
 
 

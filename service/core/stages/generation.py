@@ -70,7 +70,7 @@ def memory_of_server(
         "memory",
         concurrent=batch["concurrent"],
         prompt_tokens=requests.lengths.prompt_tokens,
-        response_tokens=requests.lengths.mean_tokens,
+        response_tokens=requests.lengths.kept_tokens,
         architecture=server.model.fixed,
         serving=serving,
         formats=server.formats,

@@ -50,6 +50,19 @@ def tokens_written(*, samples: Real, response_tokens: Real, kept_share: Real = 1
     return samples * response_tokens / kept_share
 
 
+@formula("tokens_read", unit="token")
+def tokens_read(
+    *, samples: Real, response_tokens: Real, read_per_written: Real, kept_share: Real = 1.0
+) -> Real:
+    """Tokens that agents read between what they write, rejected ones too.
+
+        samples * response_tokens * read_per_written / kept_share
+
+    Source: definition.
+    """
+    return samples * response_tokens * read_per_written / kept_share
+
+
 @formula("samples", unit="count")
 def samples_of(*, prompts: Real, samples_per_prompt: Real) -> Real:
     """Responses that are asked for.
@@ -84,7 +97,7 @@ def tokens_of(
 ) -> dict[str, Term]:
     """Tokens read and written, as figures."""
     kept = {} if kept_share is None else {"kept_share": kept_share}
-    return {
+    found = {
         "prompt": work.derive(
             tokens_prompted, prompts=prompts, prompt_tokens=lengths.prompt_tokens, **kept
         ),
@@ -92,6 +105,15 @@ def tokens_of(
             tokens_written, samples=samples, response_tokens=lengths.mean_tokens, **kept
         ),
     }
+    if lengths.agent is not None:
+        found["read"] = work.derive(
+            tokens_read,
+            samples=samples,
+            response_tokens=lengths.mean_tokens,
+            read_per_written=lengths.agent.read_per_written,
+            **kept,
+        )
+    return found
 
 
 def serving_server(
@@ -118,6 +140,8 @@ def _warn_of_lengths(
     response, member = lengths.mean_tokens, "responses/mean_tokens"
     if lengths.cap_tokens is not None:
         response, member = lengths.cap_tokens, "responses/most_tokens"
+    if lengths.agent is not None:
+        response = lengths.agent.trajectory_tokens
     tokens = lengths.prompt_tokens.central + response.central
     warn_of_context(work, model, tokens=round(tokens), member=member)
 

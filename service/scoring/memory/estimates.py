@@ -281,7 +281,7 @@ def _served(work: Generation, cluster: Cluster, catalog: Catalog) -> Estimate | 
     memory = serving_memory(
         concurrent=work.requests if isinstance(work.requests, float) else 1.0,
         prompt_tokens=lengths.prompt_tokens.central,
-        response_tokens=lengths.mean_tokens.central,
+        response_tokens=lengths.kept_tokens.central,
         architecture=model.architecture,
         serving=serving,
         formats=server.formats,

@@ -121,14 +121,18 @@ def off_policy_step(*, phases: StepPhases) -> RlStep:
 
 
 @formula("run_device_hours", unit="device_hour")
-def run_device_hours(*, step_seconds: Real, steps: Real, devices: Real) -> Real:
+def run_device_hours(
+    *, step_seconds: Real, steps: Real, devices: Real, seconds_over_predicted: Real = 1.0
+) -> Real:
     """Device-hours of all steps, failures apart.
 
-        step_seconds * steps * devices / 3600
+        step_seconds * steps * devices * seconds_over_predicted / 3600
+
+    `seconds_over_predicted` is how much longer steps take whose environments fail and straggle.
 
     Source: definition.
     """
-    return step_seconds * steps * devices / 3600.0
+    return step_seconds * steps * devices * seconds_over_predicted / 3600.0
 
 
 @formula("seconds_per_step", unit="second")

@@ -43,7 +43,7 @@ def _training_pass(phases: Cursor[Reinforcement], stage: RlStage, seconds: Term)
         seconds=seconds,
         updates=phases.quantity("updates_per_step", unit="count"),
         prompt_tokens=batch.lengths.prompt_tokens,
-        response_tokens=batch.lengths.mean_tokens,
+        response_tokens=batch.lengths.kept_tokens,
         slowdown=phases.assume("reinforcement.update_slowdown"),
         **colocated,
         sequence_length=batch.sequence_length,

@@ -103,6 +103,7 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
         step_seconds=whole["seconds"],
         steps=stage.steps,
         devices=context.devices,
+        **_straggling(work),
     )
     generating = work.derive(
         generating_seconds_of_step,
@@ -120,6 +121,13 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
         phases=phases | {f"step_{name}": term for name, term in whole.items()},
         tokens=tokens,
     )
+
+
+def _straggling(work: Cursor[Reinforcement]) -> dict[str, Term]:
+    """How much longer steps of agents take, whose environments fail and straggle."""
+    if not work.states("agent"):
+        return {}
+    return {"seconds_over_predicted": work.assume("agents.seconds_over_predicted")}
 
 
 def _startup(stage: RlStage) -> Startup:

@@ -69,7 +69,7 @@ class StepBatch(Struct, frozen=True, kw_only=True):
     @property
     def sequence_length(self) -> float:
         """Tokens of a mean sample with its prompt, as a whole number."""
-        mean = self.lengths.prompt_tokens.central + self.lengths.mean_tokens.central
+        mean = self.lengths.prompt_tokens.central + self.lengths.kept_tokens.central
         return float(max(1, round(mean)))
 
 
@@ -121,7 +121,7 @@ def _update_spec(stage: RlStage) -> StepSpec:
     sequences = Fixed(
         float(max(1, round(batch.samples.central / updates))), stands=batch.samples.name
     )
-    length = Fixed(batch.sequence_length, stands=batch.lengths.mean_tokens.name)
+    length = Fixed(batch.sequence_length, stands=batch.lengths.kept_tokens.name)
     tokens = work.derive(tokens_per_update, sequences=sequences, sequence_length=length)
     return StepSpec(
         work=work,
@@ -141,13 +141,18 @@ def aside_of(stage: RlStage) -> RlStage:
 
 
 def rollout_of(stage: RlStage, split: Split) -> Rollout:
-    """How many steps share a rollout: as given, or as many as fill the devices."""
+    """How many steps share a rollout: as given, or as many as fill the devices.
+
+    Agents need an environment for each sample, so that theirs are not widened.
+    """
     work = stage.work
     given = work.states("steps_per_rollout")
     steps = work.quantity("steps_per_rollout", unit="count") if given else None
     if split.side_by_side:
         behind = work.at("placement").quantity("off_policy_steps", unit="count")
         return Rollout(steps=steps, batches_ahead=work.derive(at_least_one, steps=behind))
+    if work.states("agent"):
+        return Rollout(steps=steps)
     return Rollout(steps=steps or _widened(stage, split))
 
 
