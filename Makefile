@@ -82,6 +82,10 @@ ops-test: $(VENV)/dev.stamp ## let a real Prometheus watch a real server: rules,
 browser: $(VENV)/dev.stamp $(BROWSER_NODE)/node_modules ## look at the pages in a Chromium; pictures lie in .cache/browser
 	PATH="$(NODE_HOME)/bin:$$PATH" $(BIN)/pytest tests/browser -m browser -n 0
 
+.PHONY: check-focus
+check-focus: $(VENV)/focus.stamp ## let the official validator of FOCUS read our files; it takes Python 3.12
+	$(BIN)/pytest tests/focus -m focus -n 0
+
 .PHONY: static
 static: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check
@@ -145,6 +149,7 @@ lock: $(VENV)/dev.stamp ## resolve the dependencies anew and lock them by hash
 		--constraint requirements/run.txt --constraint requirements/build.txt
 	$(LOCK) --upgrade --output-file requirements/peers.txt --group peers
 	$(LOCK) --upgrade --output-file requirements/clients.txt --group clients
+	$(LOCK) --python-version 3.12 --upgrade --output-file requirements/focus.txt --group focus
 	cd $(CONTRACT_LINT) && $(NPM) update --package-lock-only
 	cd $(CLIENTS_NODE) && $(NPM) update --package-lock-only
 	cd $(BROWSER_NODE) && $(NPM) update --package-lock-only
@@ -187,6 +192,13 @@ $(VENV)/clients.stamp: $(VENV)/dev.stamp requirements/clients.txt
 	@"$(PYTHON)" -m venv --clear $(VENV)/clients
 	@$(VENV)/clients/bin/python -m pip install -qq --disable-pip-version-check --no-input \
 		--require-hashes --requirement requirements/clients.txt
+	@touch $@
+
+$(VENV)/focus.stamp: $(VENV)/dev.stamp requirements/focus.txt
+	@echo "Adding the validator of FOCUS"
+	@"$$(tests/focus/python.sh)" -m venv --clear $(VENV)/focus
+	@$(VENV)/focus/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+		--require-hashes --requirement requirements/focus.txt
 	@touch $@
 
 $(TSC): $(CLIENTS_NODE)/package-lock.json | $(VENV)/dev.stamp

@@ -141,12 +141,19 @@ def test_a_focus_row_keeps_to_the_rules_of_focus(name, start):
     for bill in sheet.quote.bases:
         rows = rows_of(focus_of(sheet, basis=bill.basis, partial=True))
         assert rows
+        service_of: dict[str, str] = {}
         for row in rows:
             for column in ALWAYS_THERE:
                 assert row[column], column
             assert row["ChargeCategory"] in CHARGE_CATEGORIES
             assert row["ServiceCategory"] in SERVICE_CATEGORIES
-            assert row["PricingCategory"] in {"Standard", "Dynamic", "Committed", "Other"}
+            is_tax = row["ChargeCategory"] == "Tax"
+            assert row["PricingCategory"] in ({""} if is_tax else PRICING_CATEGORIES)
+            assert (
+                service_of.setdefault(row["ServiceName"], row["ServiceCategory"])
+                == (row["ServiceCategory"])
+            )
+            assert all("." in row[column] for column in DECIMALS if row[column])
             assert row["ChargeClass"] == row["InvoiceId"] == ""
             assert row["BillingPeriodStart"] <= row["ChargePeriodStart"] < row["ChargePeriodEnd"]
             assert row["ChargePeriodEnd"] <= row["BillingPeriodEnd"]
@@ -172,6 +179,8 @@ ALWAYS_THERE = (
     *("InvoiceIssuerName", "ListCost", "ProviderName", "PublisherName", "ServiceName"),
 )
 COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+DECIMALS = (*COSTS, "ListUnitPrice", "ContractedUnitPrice", "PricingQuantity", "ConsumedQuantity")
+PRICING_CATEGORIES = {"Standard", "Dynamic", "Committed", "Other"}
 CHARGE_CATEGORIES = {"Usage", "Purchase", "Tax", "Credit", "Adjustment"}
 SERVICE_CATEGORIES = {
     *("Compute", "Storage", "Networking", "Management and Governance", "Other"),

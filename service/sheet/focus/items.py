@@ -88,7 +88,12 @@ ITEMS: Final[Mapping[str, Kind]] = {
     "tax": replace(OTHER, category="Tax", frequency="One-Time", has_price=False),
     "accelerators": BOUGHT,
     "servers": BOUGHT,
-    "cluster_network": replace(BOUGHT, service="Networking", subcategory="Network Infrastructure"),
+    "cluster_network": replace(
+        BOUGHT,
+        service="Networking",
+        subcategory="Network Infrastructure",
+        name="Owned network",
+    ),
     "capital": replace(OTHER, name="Cost of capital", unit=HOURS, meter="Capital", not_billed=True),
     "maintenance": Kind(
         service="Management and Governance",

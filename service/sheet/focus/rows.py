@@ -25,6 +25,7 @@ from service.sheet.kept import KeptBill, KeptLine
 from service.sheet.view import Sheet
 from service.sheet.words import OF_AMOUNTS, named, or_empty
 
+ZERO: Final = "0.0"
 Version: TypeAlias = Literal["1.2", "1.4"]
 PROVIDERS: Final[dict[Version, tuple[str, str]]] = {
     "1.2": ("ProviderName", "PublisherName"),
@@ -218,9 +219,11 @@ class Writer:
             "ServiceSubcategory": kind.subcategory,
             "ServiceName": kind.name,
             "ChargeDescription": safe(described(line)),
-            "BilledCost": "0" if kind.not_billed else digits(part.amount),
+            "BilledCost": ZERO if kind.not_billed else digits(part.amount),
             "EffectiveCost": digits(part.amount),
-            "PricingCategory": kind.pricing or self.pricing(line),
+            "PricingCategory": NULL
+            if kind.category == "Tax"
+            else kind.pricing or self.pricing(line),
             "x_Item": line.item,
             "x_Line": str(number),
             "x_Rate": or_empty(line.rate),
@@ -326,12 +329,12 @@ class Writer:
             "ServiceSubcategory": "Virtual Machines",
             "ServiceName": "Accelerators",
             "BilledCost": digits(amount),
-            "EffectiveCost": "0",
+            "EffectiveCost": ZERO,
             "ListCost": digits(amount),
             "ContractedCost": digits(amount),
             "ListUnitPrice": digits(amount),
             "ContractedUnitPrice": digits(amount),
-            "PricingQuantity": "1",
+            "PricingQuantity": "1.0",
             "PricingUnit": "Commitments",
             "PricingCategory": "Committed",
             "SkuMeter": "Commitment",
@@ -398,9 +401,12 @@ def described(line: KeptLine) -> str:
 
 
 def digits(amount: Decimal) -> str:
-    """A number in plain digits, without an exponent or zeros at its end."""
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """A number in plain digits, without an exponent, and with a fraction even if that is zero.
+
+    Who reads a column of whole numbers takes it for one of integers, which FOCUS does not allow.
+    """
+    whole, _, fraction = f"{amount:f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0') or '0'}"
 
 
 def periods_of(sheet: Sheet, start: date) -> tuple[list[Period], Progress | None]:
