@@ -161,9 +161,10 @@ def posted(path: str, body: bytes, *, encoding: str = "") -> bytes:
     return head.encode() + body
 
 
-def fetched(path: str) -> bytes:
+def fetched(path: str, *, encoding: str = "") -> bytes:
     """A GET as it goes over the wire."""
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+    accepts = f"accept-encoding: {encoding}\r\n" if encoding else ""
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{accepts}\r\n".encode()
 
 
 def at_share(values: Sequence[float], share: float) -> float:

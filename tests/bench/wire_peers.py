@@ -33,7 +33,10 @@ async def raw(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def one_redis_get(scope: Any, receive: Any, send: Any) -> None:
-    """An ASGI application without a framework: it sends what Redis has under the path."""
+    """An ASGI application without a framework: it sends what Redis has under the path.
+
+    Below `/zstd:` that is compressed already.
+    """
     assert scope["type"] == "http"
     await receive()
     answer: Any = await REDIS.get(scope["path"][1:])
@@ -41,6 +44,8 @@ async def one_redis_get(scope: Any, receive: Any, send: Any) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(answer)).encode()),
     ]
+    if scope["path"].startswith("/zstd:"):
+        headers.append((b"content-encoding", b"zstd"))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
 
