@@ -22,7 +22,7 @@ from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
 from service.api.http.cors import Cors
 from service.api.http.documents import document_routes
-from service.api.http.encodings import Copies
+from service.api.http.encodings import COPIES_SHARE, Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
 from service.api.http.quoted.batches import BatchLimits, batch_route
@@ -42,6 +42,7 @@ from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.editions.shelf import Shelf, Sources, shelf_of, stocked_shelf
 from service.editions.watch import Watch
+from service.envelope.today import gist_of
 from service.lifecycle import Lifecycle
 from service.logs import RequestLog
 from service.metrics import Metrics
@@ -70,7 +71,7 @@ def build_app(
     shelf = stocked_shelf(sources_of(settings)) if catalog is None else shelf_of(catalog)
     metrics = Metrics() if metrics is None else metrics
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
-    copies = Copies()
+    copies = Copies(max_bytes=settings.cache_memory_bytes // COPIES_SHARE)
     access = access_of(settings, metrics)
     cors = Cors(tuple(settings.cors_origins.split()))
     quoting = quoting_of(
@@ -200,6 +201,7 @@ def quoting_of(
         secret=settings.cache_key,
         observer=metrics.cache,
         offer=offer,
+        gist=gist_of,
     )
     memo = Memo(max_bytes=settings.memo_max_bytes)
     metrics.watch(memo)

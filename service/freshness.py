@@ -34,14 +34,18 @@ class Freshness:
         self._headers: dict[str, bytes] = {}
 
     def header(self, id: str, body: bytes) -> bytes:
-        """The header of the answer with this id, whose kept bytes are `body`."""
-        day = self._today()
-        if day != self._day or len(self._headers) >= MOST_ANSWERS:
-            self._day, self._headers = day, {}
-        found = self._headers.get(id)
+        """The header of the answer with this id, whose kept bytes are `body`, or its gist."""
+        found = self.known(id)
         if found is None:
-            said = today_of(kept_prices(body), day, stale_from_days=self.stale_price_days)
+            said = today_of(kept_prices(body), self._day, stale_from_days=self.stale_price_days)
             found = self._headers[id] = header_of(said)
             if self._seen is not None:
                 self._seen(said)
         return found
+
+    def known(self, id: str) -> bytes | None:
+        """The header of the answer with this id, if that was sent today."""
+        day = self._today()
+        if day != self._day or len(self._headers) >= MOST_ANSWERS:
+            self._day, self._headers = day, {}
+        return self._headers.get(id)

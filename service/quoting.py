@@ -19,7 +19,7 @@ from service.cache.memory import MemoryTier
 from service.caller import CALLER, owned, spend
 from service.computing.flights import SharedLook, SingleFlight, unless_gone
 from service.computing.heap import Heap
-from service.computing.kinds import QUOTES, Handled, Tally, estimated_cpu_s, handled
+from service.computing.kinds import NO_ENVELOPE, QUOTES, Handled, Tally, estimated_cpu_s, handled
 from service.computing.lanes import Busy, Lane, Pool, Turns
 from service.computing.worker import (
     Computed,
@@ -330,6 +330,18 @@ class Quoting:
             tag=self.entity_tag(known.id, known.envelope),
             freshness=self.freshness.header(known.id, kept),
         )
+
+    def issued_unread(self, known: Spelling, gist: bytes, origin: str) -> Issued:
+        """The same without its bytes, for who has a compressed copy, by what is kept beside it."""
+        freshness = self.freshness.header(known.id, gist)
+        return Issued(known.id, b"", origin, known.envelope, known.id, freshness)
+
+    def recall_unread(self, known: Spelling) -> Issued | None:
+        """The same for an answer that was sent today."""
+        freshness = self.freshness.known(known.id)
+        if freshness is None or known.envelope != NO_ENVELOPE:
+            return None
+        return Issued(known.id, b"", "memory", known.envelope, known.id, freshness)
 
     def _seen_on_a_day(self, today: Today) -> None:
         """Observe how old the prices behind an answer are, by the family of their accelerator."""

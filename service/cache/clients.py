@@ -7,17 +7,24 @@ round trip earlier, and works with proxies that do not know HELLO.
 """
 
 import asyncio
-from typing import Any, Protocol
+from collections import deque
+from typing import Any, Final, Protocol
 
-from hiredis import pack_command
+from hiredis import Reader, pack_command
+from redis._parsers.base import BaseParser
 from redis.asyncio import Connection, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
 from redis.backoff import NoBackoff
-from redis.exceptions import MovedError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse, MovedError, ReadOnlyError
 
 from service.cache.address import RedisAddress
+from service.cache.failures import DEMOTED
 from service.cache.trust import ManagedTlsConnection, TlsConnection, Trust
+
+NOT_YET: Final = object()
+"""What the reader of replies returns until a reply is whole."""
 
 
 class Client(Protocol):
@@ -32,8 +39,13 @@ class Client(Protocol):
     def knows(self, server: str) -> bool:
         """Whether a server still has a part in this Redis."""
 
-    async def execute(self, server: str, *command: str | bytes | int) -> Any:
+    async def execute(
+        self, server: str, *command: str | bytes | int, takes_long: bool = False
+    ) -> Any:
         """The reply of a server. Raises what redis-py raises."""
+
+    def line_to(self, server: str) -> "Line | None":
+        """A connection to a server, if there is one that takes a command now."""
 
     async def look_around(self) -> None:
         """Find out anew which servers there are, before one is asked that did not work."""
@@ -90,59 +102,158 @@ class Building:
             await self.trust.renew()
 
 
-class Commands:
-    """Commands to one server, each on a connection of its own that is kept for the next.
+class Line(asyncio.Protocol):
+    """A connection that redis-py has made, with many commands on their way.
 
-    redis-py's pool and its client take as long for a command as the command itself takes. Whoever
-    sends one bounds how long that may last. Then the connection is dropped with it, so that a late
-    reply is never taken for that of another command.
+    Redis answers in the order in which it is asked. So a reply belongs to the command that waits
+    for longest, whether anybody still wants it or not. redis-py itself takes longer for a command
+    than all of this: it sends one at a time, and reads each reply in pieces.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._reader = Reader(
+            protocolError=InvalidResponse, replyError=BaseParser.parse_error, notEnoughData=NOT_YET
+        )
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._writer = connection._writer  # noqa: SLF001 - a writer that is let go closes itself
+        connection._reader = connection._writer = None  # noqa: SLF001 - redis-py reads no more
+        self._transport = self._writer.transport
+        self._transport.set_protocol(self)
+        self.is_open = True
+        """Whether commands may be sent."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no reply is owed."""
+        return not self._waiting
+
+    def ask(self, packed: bytes) -> asyncio.Future[Any]:
+        """Send a command. What comes is its reply, or the exception that redis-py would raise."""
+        answered = self._loop.create_future()
+        self._waiting.append(answered)
+        self._transport.write(packed)
+        return answered
+
+    async def reply(self, packed: bytes) -> Any:
+        """The reply to a command. Raises what redis-py raises."""
+        answered = self.ask(packed)
+        try:
+            reply = await answered
+        except asyncio.CancelledError:
+            self.retire()  # it may hang
+            raise
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def retire(self) -> None:
+        """Take no more commands, and close as soon as nobody waits for a reply."""
+        self.is_open = False
+        if all(answered.done() for answered in self._waiting):
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Give replies to those who wait for them."""
+        try:
+            self._reader.feed(data)
+            while (reply := self._reader.gets()) is not NOT_YET:
+                self._answer(reply)
+        except InvalidResponse as error:
+            self._end(error)
+            self._transport.abort()
+        if not self.is_open:
+            self.retire()
+
+    def _answer(self, reply: Any) -> None:
+        if not self._waiting:
+            raise InvalidResponse("a reply to nothing")
+        answered = self._waiting.popleft()
+        if not answered.done():
+            answered.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """All who wait get nothing."""
+        error = RedisConnectionError("Connection closed by server.")
+        error.__cause__ = exc
+        self._end(error)
+
+    def eof_received(self) -> None:
+        """The server has closed the connection."""
+        self.is_open = False
+
+    def _end(self, error: Exception) -> None:
+        self.is_open = False
+        for answered in self._waiting:
+            if not answered.done():
+                answered.set_result(error)
+        self._waiting.clear()
+
+
+class Commands:
+    """Commands to one server, on a connection that they share.
+
+    A command that takes long has a connection of its own, so that no other waits for it. Whoever
+    sends one bounds how long that may last. Then its connection takes no more commands.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._kept: list[Any] = []
+        self._shared: Line | None = None
+        self._own: list[Line] = []
+        """Connections of commands that took long, for the next ones."""
+        self._connecting = asyncio.Lock()
 
-    async def reply(self, *command: str | bytes | int) -> Any:
+    async def reply(self, *command: str | bytes | int, takes_long: bool = False) -> Any:
         """The reply to a command. Raises what redis-py raises."""
-        connection = await self._connected()
-        try:
-            words = (*str(command[0]).split(), *command[1:])  # as redis-py takes SCRIPT LOAD
-            packed = pack_command(words)  # type: ignore[arg-type]
-            await connection.send_packed_command(packed, check_health=False)
-            reply = await connection.read_response()
-        except ResponseError:  # an answer too: nothing of it is left to be read
-            self._kept.append(connection)
-            raise
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        self._kept.append(connection)
-        return reply
+        words = (*str(command[0]).split(), *command[1:])  # as redis-py takes SCRIPT LOAD
+        packed = pack_command(words)  # type: ignore[arg-type]
+        if takes_long:
+            return await self._reply_apart(packed)
+        line = self.line() or await self._connect_once()
+        return await line.reply(packed)
 
-    async def _connected(self) -> Any:
-        """A connection that works, as far as is known without asking the server."""
-        while self._kept:
-            kept = self._kept.pop()
-            if kept.is_connected and not kept._reader.at_eof():  # noqa: SLF001 - can_read() waits
-                return kept
-            await kept.disconnect(nowait=True)
+    def line(self) -> Line | None:
+        """The shared connection, if it takes commands now."""
+        line = self._shared
+        return line if line is not None and line.is_open else None
+
+    async def _reply_apart(self, packed: bytes) -> Any:
+        line = next((one for one in self._own if one.is_open and one.is_idle), None)
+        if line is None:
+            line = await self._connected()
+            self._own = [one for one in self._own if one.is_open]
+            self._own.append(line)
+        return await line.reply(packed)
+
+    async def _connect_once(self) -> Line:
+        """The shared connection, made by the first who needs it."""
+        async with self._connecting:
+            line = self.line()
+            if line is None:
+                line = self._shared = await self._connected()
+            return line
+
+    async def _connected(self) -> Line:
         made: Any = self._redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         try:
             await made.connect()
         except BaseException:
             await made.disconnect(nowait=True)
             raise
-        made.socket_timeout = None  # whoever sends a command bounds it as a whole
-        return made
+        return Line(made)
 
-    async def drop_kept(self) -> None:
-        """Close the connections that no command is on."""
-        kept, self._kept = self._kept, []
-        await asyncio.gather(*(one.disconnect(nowait=True) for one in kept))
+    def retire(self) -> None:
+        """Close the connections as soon as no command is on them."""
+        lines = [*self._own, self._shared]
+        self._own, self._shared = [], None
+        for line in lines:
+            if line is not None:
+                line.retire()
 
     async def close(self) -> None:
         """Close the connections."""
-        await self.drop_kept()
+        self.retire()
         await self._redis.aclose()
 
 
@@ -179,9 +290,24 @@ class OneServer:
         """Whether this is the server."""
         return server == self._name
 
-    async def execute(self, server: str, *command: str | bytes | int) -> Any:  # noqa: ARG002
+    async def execute(
+        self,
+        server: str,  # noqa: ARG002 - there is only one
+        *command: str | bytes | int,
+        takes_long: bool = False,
+    ) -> Any:
         """The reply of the server."""
-        return await self._commands.reply(*command)
+        try:
+            return await self._commands.reply(*command, takes_long=takes_long)
+        except ReadOnlyError as error:
+            if self._sentinel is None:
+                raise
+            self._commands.retire()  # so that a Sentinel is asked for the new master
+            raise RedisConnectionError(DEMOTED) from error
+
+    def line_to(self, server: str) -> Line | None:  # noqa: ARG002 - there is only one
+        """A connection to the server, if there is one that takes a command now."""
+        return self._commands.line()
 
     async def look_around(self) -> None:
         """A Sentinel is asked for the master with each new connection."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, MovedError
 
-from service.cache.clients import Building, Commands
+from service.cache.clients import Building, Commands, Line
 
 MAP_TIMEOUT_S: Final = 0.5
 """How long one server may take to answer with the map. Then another one is asked."""
@@ -52,14 +52,21 @@ class Cluster:
     def _is_mapped(self) -> bool:
         return bool(self._owners) and None not in self._owners
 
-    async def execute(self, server: str, *command: str | bytes | int) -> Any:
+    async def execute(
+        self, server: str, *command: str | bytes | int, takes_long: bool = False
+    ) -> Any:
         """The reply of a server. For `WHOLE`, the map is read first."""
         if server == WHOLE:
             await self.look_around()
             if not self._is_mapped:
                 raise ClusterDownError("CLUSTERDOWN not all slots have a server")
             server = self.server_of(str(command[1]))
-        return await self._server(server).reply(*command)
+        return await self._server(server).reply(*command, takes_long=takes_long)
+
+    def line_to(self, server: str) -> Line | None:
+        """A connection to a server, if there is one that takes a command now."""
+        known = self._servers.get(server)
+        return None if known is None else known.line()
 
     async def look_around(self) -> None:
         """Read the map from the first server that answers. Raises what the last one raised."""
@@ -124,7 +131,7 @@ class Cluster:
         random.shuffle(others)
         self._names = [asked, *others]
         for gone in self._servers.keys() - members - {asked}:
-            await self._servers.pop(gone).drop_kept()  # commands under way keep theirs
+            self._servers.pop(gone).retire()  # commands under way keep theirs
 
 
 def _name(host: str, port: int) -> str:

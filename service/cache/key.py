@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-KEY_SCHEMA: Final = 3
+KEY_SCHEMA: Final = 4
 """Increased when the meaning of kept bytes changes, so that no version reads another's."""
 
 _CONTENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")

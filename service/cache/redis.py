@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 import structlog
+from hiredis import pack_command
 
 from service.cache.address import RedisAddress, redis_address
 from service.cache.clients import Building, OneServer
@@ -22,6 +23,7 @@ from service.cache.envelope import (
     HEADER_BYTES,
     Envelopes,
     InvalidEnvelope,
+    Sealed,
     Unauthentic,
     value_bytes,
 )
@@ -39,14 +41,24 @@ TRANSFER_BYTES_PER_S: Final = 10_000_000
 FIRST_READ_BYTES: Final = 256 * 1024
 """What is read of a value at first. It says how long the whole is, which is seldom longer."""
 
-THREAD_FROM_BYTES: Final = 1024**2
-"""Bodies from this size on are opened in a thread, so that no other request waits."""
+LONG_BYTES: Final = 64 * 1024
+"""A value that is longer is written, or read on, apart from short ones, which would wait for it."""
+
+OPEN_APART_FROM_BYTES: Final = 128 * 1024
+"""From this size on, a compressed body is opened in a thread, so that no other request waits. It is
+an eighth of what it holds."""
 
 SEAL_APART_FROM_BYTES: Final = 32 * 1024
 """Bodies from this size on are sealed in a thread: to compress takes ten times as long."""
 
 Offer: TypeAlias = Callable[[str, bytes], None]
 """Takes the body of an id as zstd compresses it, for who can send it as it is."""
+
+Gist: TypeAlias = Callable[[bytes], bytes]
+"""What is to be known of a body without opening it. It is called in any thread."""
+
+Found: TypeAlias = Callable[[Result, Sealed | None], None]
+"""Takes what came of a look-up: a value that is a hit, and nothing otherwise."""
 
 
 class RedisTier:
@@ -70,6 +82,7 @@ class RedisTier:
         secret: str,
         observer: CacheObserver,
         offer: Offer | None,
+        gist: Gist,
     ) -> None:
         self.address: RedisAddress = redis_address(url)
         building = Building(
@@ -91,6 +104,7 @@ class RedisTier:
         self._max_body_bytes = max_body_bytes
         self._observer = observer
         self._offer = offer
+        self._gist = gist
 
     async def start(self) -> None:
         """Connect, so that no request has to. A Redis that is away is connected to later."""
@@ -111,6 +125,43 @@ class RedisTier:
             return False
         self._observer.observe("redis", operation, "open")
         return True
+
+    def seek(self, content_id: str, found: Found, again: Callable[[], None]) -> bool:
+        """Look for a value without a task, if that can be done now. Otherwise False.
+
+        `found` is told the result, unless the value has to be looked for the usual way: then
+        `again` is called.
+        """
+        key = redis_key(content_id)
+
+        def told(reply: bytes | Unanswered | None) -> None:
+            if reply is None or (
+                not isinstance(reply, Unanswered) and len(reply) >= FIRST_READ_BYTES
+            ):
+                again()
+                return
+            result, sealed = self._judged(key, reply)
+            self._observer.observe("redis", "get", result)
+            found(result, sealed)
+
+        words = ("GETRANGE", key, 0, FIRST_READ_BYTES - 1)
+        packed = pack_command(words)  # type: ignore[arg-type]
+        return self._servers.ask_now("get", packed, key, deadline_s=self._timeout_s, told=told)
+
+    def _judged(self, key: str, reply: bytes | Unanswered) -> tuple[Result, Sealed | None]:
+        """What a reply means: a hit with its value, or why there is none."""
+        if isinstance(reply, Unanswered):
+            return reply.result, None
+        if not reply:
+            return "miss", None
+        try:
+            return "hit", self._envelopes.opened(key=key, value=reply)
+        except InvalidEnvelope as error:
+            return self._refused(key, error), None
+
+    def _refused(self, key: str, error: InvalidEnvelope) -> Result:
+        self._servers.complain("cache_redis_value_invalid", reason=str(error), key=key)
+        return "unauthentic" if isinstance(error, Unauthentic) else "invalid"
 
     async def get(self, content_id: str) -> tuple[Result, bytes | None]:
         """The bytes kept under `content_id`, if they are there and are those that were put."""
@@ -135,12 +186,12 @@ class RedisTier:
         if not value:
             return "miss", None
         try:
-            body = await self._unsealed(key, value)
-            self._offer_copy(content_id, value)
+            sealed = self._envelopes.opened(key=key, value=value)
+            body = await self._body(sealed)
+            self._offer_copy(content_id, sealed)
             return "hit", body  # noqa: TRY300 - what was opened is a hit
         except InvalidEnvelope as error:
-            self._servers.complain("cache_redis_value_invalid", reason=str(error), key=key)
-            return "unauthentic" if isinstance(error, Unauthentic) else "invalid", None
+            return self._refused(key, error), None
 
     async def _read(self, key: str) -> bytes:
         """The value under a key. Of a value that is not ours, only the start."""
@@ -159,18 +210,14 @@ class RedisTier:
         )
         return bytes(start + rest)
 
-    async def _unsealed(self, key: str, value: bytes) -> bytes:
-        unseal = partial(
-            self._envelopes.unseal, key=key, value=value, max_body_bytes=self._max_body_bytes
-        )
-        if len(value) < THREAD_FROM_BYTES // 8:  # an eighth is left of a long body
-            return unseal()
-        return await asyncio.to_thread(unseal)
+    async def _body(self, sealed: Sealed) -> bytes:
+        if len(sealed.content) < OPEN_APART_FROM_BYTES:
+            return sealed.body(max_body_bytes=self._max_body_bytes)
+        return await asyncio.to_thread(sealed.body, max_body_bytes=self._max_body_bytes)
 
-    def _offer_copy(self, content_id: str, value: bytes) -> None:
-        frame = self._envelopes.frame_in(value)
-        if frame is not None and self._offer is not None:
-            self._offer(content_id.partition(SEPARATOR)[0], frame)
+    def _offer_copy(self, content_id: str, sealed: Sealed) -> None:
+        if sealed.frame is not None and self._offer is not None:
+            self._offer(content_id.partition(SEPARATOR)[0], sealed.frame)
 
     async def _put(self, content_id: str, body: bytes) -> Result:
         key = redis_key(content_id)
@@ -182,11 +229,17 @@ class RedisTier:
                 bytes=len(body),
             )
             return "oversized"
-        seal = partial(self._envelopes.seal, key=key, body=body)
-        value = await asyncio.to_thread(seal) if len(body) >= SEAL_APART_FROM_BYTES else seal()
-        self._offer_copy(content_id, value)
+        seal = partial(self._sealed, key, body)
+        apart = len(body) >= SEAL_APART_FROM_BYTES
+        value, sealed = await asyncio.to_thread(seal) if apart else seal()
+        self._offer_copy(content_id, sealed)
         await self._command("put", "SET", key, value, "EX", self._ttl_s, transfer_bytes=len(value))
         return "stored"
+
+    def _sealed(self, key: str, body: bytes) -> tuple[bytes, Sealed]:
+        """A body as a value, and what is in it."""
+        value = self._envelopes.seal(key=key, body=body, gist=self._gist(body))
+        return value, self._envelopes.opened(key=key, value=value)
 
     async def _command(
         self,
@@ -197,4 +250,11 @@ class RedisTier:
         transfer_bytes: int = 0,
     ) -> Any:
         deadline_s = self._timeout_s + transfer_bytes / TRANSFER_BYTES_PER_S
-        return await self._servers.command(operation, name, key, *arguments, deadline_s=deadline_s)
+        return await self._servers.command(
+            operation,
+            name,
+            key,
+            *arguments,
+            deadline_s=deadline_s,
+            takes_long=transfer_bytes > LONG_BYTES,
+        )

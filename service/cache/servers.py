@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from redis.exceptions import MovedError
 
 from service.cache.breaker import Breaker
-from service.cache.clients import Client
+from service.cache.clients import Client, Line
 from service.cache.failures import Complaints, Failure, failure_of
 from service.cache.key import KEY_SCHEMA
 from service.cache.observing import BREAKER_STATES, BreakerState, CacheObserver, Operation, Result
@@ -25,6 +26,16 @@ class Unanswered(Exception):
     def __init__(self, result: Result) -> None:
         super().__init__(result)
         self.result = result
+
+
+Told: TypeAlias = Callable[[bytes | Unanswered | None], None]
+"""Takes a reply, or why there is none. None stands for a server that says to ask another one."""
+
+
+def _late(answered: asyncio.Future[Any], line: Line) -> None:
+    """A command has had no reply in time. Its connection takes no more."""
+    answered.cancel()
+    line.retire()
 
 
 class Server:
@@ -102,6 +113,7 @@ class Servers:
         key: str,
         *arguments: str | bytes | int,
         deadline_s: float,
+        takes_long: bool = False,
         redirects: int = 1,
     ) -> Any:
         """The reply to one command. Raises `Unanswered`; breaker, metrics and log then know why."""
@@ -109,7 +121,9 @@ class Servers:
         if not server.breaker.is_closed:
             raise Unanswered("open")
         try:
-            reply = await self._execute(server, name, key, *arguments, deadline_s=deadline_s)
+            reply = await self._execute(
+                server, name, key, *arguments, deadline_s=deadline_s, takes_long=takes_long
+            )
         except Exception as error:  # noqa: BLE001 - fail open: whatever went wrong is no reply
             failure = failure_of(error)
             if isinstance(error, MovedError) and redirects:
@@ -121,6 +135,7 @@ class Servers:
                     key,
                     *arguments,
                     deadline_s=deadline_s,
+                    takes_long=takes_long,
                     redirects=redirects - 1,
                 )
             self._failed(server, failure, operation=operation)
@@ -128,10 +143,52 @@ class Servers:
         server.breaker.succeeded()
         return reply
 
-    async def _execute(self, server: Server, *command: str | bytes | int, deadline_s: float) -> Any:
-        # When the deadline cancels a command, redis-py drops the connection it was on.
+    async def _execute(
+        self,
+        server: Server,
+        *command: str | bytes | int,
+        deadline_s: float,
+        takes_long: bool = False,
+    ) -> Any:
+        # When the deadline cancels a command, its connection takes no more commands.
         async with asyncio.timeout(deadline_s), server.connections:
-            return await self._client.execute(server.name, *command)
+            return await self._client.execute(server.name, *command, takes_long=takes_long)
+
+    def ask_now(
+        self, operation: Operation, packed: bytes, key: str, *, deadline_s: float, told: Told
+    ) -> bool:
+        """Send a command without a task, if its server works and is connected. Otherwise False.
+
+        `told` is given the reply, or why there is none. Breaker, metrics and log know it too.
+        """
+        server = self._server_of(key)
+        line = self._client.line_to(server.name) if server.breaker.is_closed else None
+        if line is None:
+            return False
+        answered = line.ask(packed)
+        timer = asyncio.get_running_loop().call_later(deadline_s, _late, answered, line)
+
+        def ended(_: asyncio.Future[Any]) -> None:
+            timer.cancel()
+            told(self._reply_of(answered, server, operation=operation))
+
+        answered.add_done_callback(ended)
+        return True
+
+    def _reply_of(
+        self, answered: asyncio.Future[Any], server: Server, *, operation: Operation
+    ) -> bytes | Unanswered | None:
+        reply = TimeoutError() if answered.cancelled() else answered.result()
+        if not isinstance(reply, Exception):
+            server.breaker.succeeded()
+            return bytes(reply)
+        if isinstance(reply, MovedError):
+            server.breaker.succeeded()
+            self._client.follow(reply, asked=server.name)
+            return None
+        failure = failure_of(reply)
+        self._failed(server, failure, operation=operation)
+        return Unanswered(failure.result)
 
     def _server_of(self, key: str) -> Server:
         return self._server(self._client.server_of(key))

@@ -6,12 +6,14 @@ have keys, each has answers of its own: `owned` adds the caller of the request t
 """
 
 import asyncio
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Final, Literal, NamedTuple, TypeAlias
 
+from service.cache.envelope import InvalidEnvelope, Sealed
 from service.cache.key import is_content_id
 from service.cache.memory import MemoryTier
-from service.cache.observing import UNTOLD, BreakerState, CacheObserver, Unobserved
-from service.cache.redis import Offer, RedisTier
+from service.cache.observing import UNTOLD, BreakerState, CacheObserver, Result, Unobserved
+from service.cache.redis import OPEN_APART_FROM_BYTES, Gist, Offer, RedisTier
 from service.caller import owned
 
 DEFAULT_MEMORY_BYTES: Final = 64 * 1024**2
@@ -26,6 +28,8 @@ MAX_BODY_BYTES: Final = 256 * 1024**2
 """A value of Redis has 512 MB at most."""
 DEFAULT_MAX_CONNECTIONS: Final = 16
 
+MOST_SOUGHT: Final = 64
+"""Values that are looked for without a task at a time. What is looked for beyond that waits."""
 MAX_PENDING_PUTS: Final = 256
 MAX_PENDING_PUT_BYTES: Final = 32 * 1024**2
 """Limits of stores under way. Beyond them a store is dropped and not queued. One always may."""
@@ -44,6 +48,11 @@ class Answer(NamedTuple):
     origin: Origin
 
 
+Found: TypeAlias = Callable[[Sealed | None, Origin | None], None]
+"""Takes a value that Redis has, or else what is known: that it has none, or that nobody knows.
+Without an origin, the value has to be asked for the usual way."""
+
+
 class CacheUnavailable(Exception):
     """Nobody knows whether an answer is kept: the Redis was not asked, or did not answer"""
 
@@ -60,7 +69,8 @@ class QuoteCache:
 
     A store in Redis never delays an answer. Stores run in the background, at most MAX_PENDING_PUTS
     at a time, each within the deadline of a command. `close` waits for those under way. `offer` is
-    given each answer as it is compressed for Redis.
+    given each answer as it is compressed for Redis, and `gist` says what is kept beside it, to be
+    read without opening it.
 
     Raises InvalidRedisAddress or ValueError for arguments that cannot work.
     """
@@ -79,6 +89,7 @@ class QuoteCache:
         secret: str = "",
         observer: CacheObserver | None = None,
         offer: Offer | None = None,
+        gist: Gist = lambda _: b"",
     ) -> None:
         _require(memory_bytes=(memory_bytes, 0, MAX_MEMORY_BYTES))
         _require(ttl_s=(ttl_s, 1, MAX_TTL_S))
@@ -103,7 +114,11 @@ class QuoteCache:
                 secret=secret,
                 observer=self._observer,
                 offer=offer,
+                gist=gist,
             )
+        self._max_body_bytes = max_body_bytes
+        self._sought: dict[str, list[Found]] = {}
+        """Who waits for what is looked for in Redis without a task."""
         self._pending_puts: set[asyncio.Task[None]] = set()
         self._pending_put_bytes = 0
 
@@ -148,6 +163,45 @@ class QuoteCache:
             return Answer(None, "unasked" if result in UNTOLD else "nowhere")
         self._put_memory(place, body)
         return Answer(body, "redis")
+
+    def seek(self, key: str, found: Found) -> bool:
+        """Look into Redis without a task, if that can be done now. Otherwise False.
+
+        One look is for all who ask at the same time. `found` is called once.
+        """
+        place = owned(key)
+        if self._redis is None or not is_content_id(key) or len(self._sought) >= MOST_SOUGHT:
+            return False
+        others = self._sought.get(place)
+        if others is not None:
+            others.append(found)
+            return True
+
+        def ended(sealed: Sealed | None, origin: Origin | None) -> None:
+            for one in self._sought.pop(place):
+                one(sealed, origin)
+
+        def judged(result: Result, sealed: Sealed | None) -> None:
+            if sealed is None:
+                ended(None, "unasked" if result in UNTOLD else "nowhere")
+            else:
+                ended(sealed, "redis")
+
+        if not self._redis.seek(place, judged, lambda: ended(None, None)):
+            return False
+        self._sought[place] = [found]
+        return True
+
+    def opened(self, key: str, sealed: Sealed) -> bytes | None:
+        """The body of a value that was found, which memory then keeps. None if it takes long."""
+        if len(sealed.content) >= OPEN_APART_FROM_BYTES:
+            return None
+        try:
+            body = sealed.body(max_body_bytes=self._max_body_bytes)
+        except InvalidEnvelope:
+            return None  # the usual way says what is wrong with it
+        self._put_memory(owned(key), body)
+        return body
 
     async def get(self, key: str) -> Answer:
         """The bytes kept under `key`, in memory or else in Redis."""

@@ -36,6 +36,11 @@ def kept_prices(body: bytes) -> KeptPrices:
     return msgspec.json.decode(body, type=KeptPrices)
 
 
+def gist_of(body: bytes) -> bytes:
+    """What a day needs of the answer in `body`, by itself: `kept_prices` reads it in its place."""
+    return msgspec.json.encode(kept_prices(body))
+
+
 def today_of(kept: KeptPrices, on: str, *, stale_from_days: int) -> Today:
     """An answer on the day `on`."""
     prices = tuple(

@@ -1,5 +1,7 @@
 """Answers a quote that was asked for before as soon as its request has come, without a task.
 
+It is in memory, or in Redis, whose reply is sent on as soon as it comes.
+
 The bytes are those that the application would send by way of uvicorn. Only the parts of a head that
 differ from request to request are made for each: the date, the time that it took, the request's id.
 
@@ -15,7 +17,7 @@ from typing import Final, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from service.api.http.middleware import REQUEST_ID, Edge, repeated, request_id_of
-from service.api.http.repeats import Headers, Plain, Repeat, Repeats, Seen, timing_of
+from service.api.http.repeats import Found, Headers, Plain, Repeat, Repeats, Seen, timing_of
 from service.serving.lingering import LingeringTransport
 
 NAMING: Final = re.compile(rb"\r\nx-request-id: ?", re.IGNORECASE)
@@ -49,7 +51,7 @@ class AtOnce:
     def __init__(self, edge: Edge, repeats: Repeats) -> None:
         self.edge = edge
         self._repeats = repeats
-        self._heads: dict[tuple[str, bytes, str | None, bytes | None], Head] = {}
+        self._heads: dict[tuple[str, bytes, str | None, bytes | None, bool], Head] = {}
         self._seen: dict[bytes, tuple[Seen, Head]] = {}
         self._seen_bytes = 0
         self._naming: set[bytes] = set()
@@ -58,25 +60,32 @@ class AtOnce:
         self._defaults: Headers = []
         self._begin = b""
 
-    def answer(
+    def find(self, plain: Plain, body: bytes, found: Found) -> Repeat | bool:
+        """The quote that a request asks for, if it was sent before and is in memory.
+
+        Otherwise True if Redis is asked, so that `found` will be called, and False if not.
+        """
+        known = self._repeats.asked_for(plain, body)
+        if known is None:
+            return False
+        repeat = self._repeats.from_memory(known, plain)
+        return self._repeats.seek(known, plain, found) if repeat is None else repeat
+
+    def send(
         self,
+        repeat: Repeat,
         plain: Plain,
-        body: bytes,
         transport: LingeringTransport,
         *,
         client: str,
         arrived: float,
         defaults: Headers,
         closes: bool,
-    ) -> bool:
-        """Send the quote of a body, if it was sent before and is in memory.
+    ) -> None:
+        """Send a quote that was found.
 
         `defaults` are the headers that the server adds to all answers.
         """
-        known = self._repeats.known(body)
-        repeat = None if known is None else self._repeats.from_memory(known, plain)
-        if repeat is None:
-            return False
         self._renew(defaults)
         head = self._head(repeat, plain)
         request_id = request_id_of(plain.request_id)
@@ -88,7 +97,6 @@ class AtOnce:
         self.edge.sent_at_once(repeated(repeat, request_id, client), arrived)
         seen = self._repeats.seen(plain, repeat)
         self._last = None if seen is None else (seen, head)
-        return True
 
     def answer_again(
         self, whole: bytes, transport: LingeringTransport, *, client: str, defaults: Headers
@@ -111,7 +119,7 @@ class AtOnce:
             self._begin, head.before, timing, head.between, request_id.encode(), head.after, KEEP,
         )  # fmt: skip
         transport.writelines((b"".join(parts), body))
-        self.edge.sent_again(seen.repeat.issued.id, len(body), request_id, client, arrived)
+        self.edge.sent_again(seen.repeat, len(body), request_id, client, arrived)
         return True
 
     def _renew(self, defaults: Headers) -> None:
@@ -157,7 +165,7 @@ class AtOnce:
 
     def _head(self, repeat: Repeat, plain: Plain) -> Head:
         issued = repeat.issued
-        kind = (issued.tag, issued.freshness, repeat.encoding, plain.origin)
+        kind = (issued.tag, issued.freshness, repeat.encoding, plain.origin, repeat.is_by_id)
         head = self._heads.get(kind)
         if head is None:
             if len(self._heads) >= MOST_HEADS:

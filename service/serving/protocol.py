@@ -7,6 +7,7 @@ tests/service/test_abuse.py tries every bound on the real server.
 """
 
 import asyncio
+from functools import partial
 from time import perf_counter
 from typing import Any, Final
 from uuid import uuid4
@@ -17,8 +18,9 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.api.admitting.hosts import is_host
+from service.api.http.by_id import LOOKED
 from service.api.http.middleware import QUOTE, SOUGHT
-from service.api.http.repeats import Plain, plain_request
+from service.api.http.repeats import Plain, Repeat, plain_look, plain_request
 from service.api.refusing.errors import (
     AddressTooLong,
     BodyTimeout,
@@ -30,6 +32,8 @@ from service.api.refusing.errors import (
     UnmetExpectation,
 )
 from service.api.refusing.problems import render
+from service.cache.tiers import Origin
+from service.serving.at_once import AtOnce
 from service.serving.guard import GuardState
 from service.serving.lingering import LingeringTransport
 
@@ -40,6 +44,7 @@ MOST_DROPPED_BYTES: Final = 2**20
 """Bytes of a body that are dropped so that the connection can be used again."""
 CLOCK_S: Final = 0.01
 """What the clock of the loop may be off by."""
+QUOTE_TARGET: Final = QUOTE.encode()
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 TRACEPARENT: Final = b"traceparent"
 CONTINUE: Final = b"100-continue"
@@ -104,6 +109,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._plain: Plain | None = None
         """Of a request that waits for its body and may be answered from memory. It has no task."""
         self._body = b""
+        self._seeks = 0
+        self._is_sought = False
+        """Whether Redis is asked for the quote of such a request, all of which has come."""
+        self._closes = False
+        """Whether the client wants no more than that. The parser forgets it."""
         self._arrived = 0.0
         at_once = server_state.at_once
         self._at_once = at_once if at_once is not None and at_once.edge is self.app else None
@@ -209,7 +219,7 @@ class GuardedProtocol(HttpToolsProtocol):
         while start < len(data):
             if self.transport.is_closing():
                 return
-            if self.pipeline or self._answered:
+            if self.pipeline or self._answered or self._is_sought:
                 self._hold_back(data[start:])
                 return
             piece = data[start : start + SLICE_BYTES]
@@ -229,7 +239,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
         self.server_state.idle.pop(self, None)
         self._hold(data)
-        if not self.pipeline:
+        if not (self.pipeline or self._is_sought):
             self.loop.call_soon(self._feed_held)
 
     def _parse(self, piece: bytes) -> None:
@@ -280,7 +290,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _feed_held(self) -> None:
         """Go on with what was held back, once no request waits."""
-        if self.pipeline or not self._held:
+        if self.pipeline or self._is_sought or not self._held:
             return
         held, self._held = self._held, b""
         self.flow.holding = False
@@ -303,7 +313,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._late = self.loop.call_later(self.limits.head_s, self._head_is_late)
 
     def _nothing_is_owed(self) -> bool:
-        return not self._begun or self.cycle.response_complete
+        return not self._is_sought and (not self._begun or self.cycle.response_complete)
 
     def _head_is_late(self) -> None:
         self._late = None
@@ -328,6 +338,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Count the head of a new request. Its scope is made when its task begins."""
         if self._reframing:
             return
+        if self._is_sought:
+            self._start_what_waits(sought=True)  # two requests in one piece: in their order
         self._head_bytes = self._fields = self._hosts = self._dropped = 0
         self._fed_of_head = self._fed_of_head or 1  # it may begin behind the end of another
         self.url = b""
@@ -392,7 +404,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _plain_request(self, version: str) -> Plain | None:
         """What is to be known of a request that may be answered from memory. None of any other."""
         if (
-            self.url != QUOTE.encode()
+            not self.url.startswith(QUOTE_TARGET)
             or self._at_once is None
             or version != "1.1"
             or self.expect_100_continue
@@ -404,9 +416,12 @@ class GuardedProtocol(HttpToolsProtocol):
             return None
         if any(name == TRACEPARENT for name, _ in self.headers):
             return None  # the line in the log names the trace
-        return plain_request(self.parser.get_method().decode(), b"", self.headers)
+        method = self.parser.get_method()
+        if self.url == QUOTE_TARGET:
+            return plain_request(method.decode(), b"", self.headers)
+        return plain_look(self.url, self.headers) if method == b"GET" else None
 
-    def _start(self, *, sought: bool = False) -> None:
+    def _start(self, *, sought: bool = False, looked: Origin | None = None) -> None:
         """Begin to answer the usual way, in a task of its own."""
         self._plain = None
         self._wait_no_more()
@@ -415,7 +430,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers = self.scope["headers"] = headers
         now = perf_counter()
-        state = {"arrived": now, "body_s": now - self._arrived, SOUGHT: sought}
+        state = {"arrived": now, "body_s": now - self._arrived, SOUGHT: sought, LOOKED: looked}
         self.scope["state"].update(state)
         super().on_headers_complete()
         self._begun = True
@@ -429,14 +444,18 @@ class GuardedProtocol(HttpToolsProtocol):
         if hosts and authority.lower() != hosts[0].lower():
             self._stop(Refused("unreadable-request", "the address names another host than Host"))
 
-    def _start_what_waits(self, *, sought: bool = False) -> None:
+    def _start_what_waits(self, *, sought: bool = False, looked: Origin | None = None) -> None:
         """Let the application have a request that waited for its body, with what came of it."""
         if self._plain is None:
             return
+        is_whole, self._is_sought = self._is_sought, False
         body, self._body = self._body, b""
-        self._start(sought=sought)
+        self._start(sought=sought, looked=looked)
         if body:
             super().on_body(body)
+        if is_whole:
+            self.cycle.keep_alive = self.cycle.keep_alive and not self._closes
+            super().on_message_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hand a part of a body over, or drop it if the answer did not wait for it."""
@@ -474,24 +493,47 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_next()
 
     def _answer_at_once(self, plain: Plain) -> bool:
-        """Answer a quote that was asked for before. False if that is for the application to do."""
+        """Answer a quote that was asked for before, or ask Redis for it.
+
+        False if that is for the application to do.
+        """
         at_once = self._at_once
         if at_once is None or self.flow.write_paused:
             return False
-        closes = not self.parser.should_keep_alive()
+        self._closes = not self.parser.should_keep_alive()
+        self._seeks += 1
+        repeat = at_once.find(plain, self._body, partial(self._found, self._seeks))
+        if isinstance(repeat, Repeat):
+            self._send_at_once(at_once, plain, repeat)
+            return True
+        self._is_sought = repeat
+        return repeat
+
+    def _found(self, seek: int, repeat: Repeat | None, origin: Origin | None) -> None:
+        """Redis has answered. The request may have gone the usual way meanwhile."""
+        plain, at_once = self._plain, self._at_once
+        if not self._is_sought or seek != self._seeks or plain is None or at_once is None:
+            return
+        if repeat is None or self.transport.is_closing():
+            self._start_what_waits(sought=True, looked=origin)
+        else:
+            self._is_sought = False
+            self._send_at_once(at_once, plain, repeat)
+        if self._held:
+            self.loop.call_soon(self._feed_held)
+
+    def _send_at_once(self, at_once: AtOnce, plain: Plain, repeat: Repeat) -> None:
+        closes = self._closes
         self._plain = None
-        answered = at_once.answer(
+        at_once.send(
+            repeat,
             plain,
-            self._body,
             self.transport,
             client=self._address,
             arrived=self._arrived,
             defaults=self.server_state.default_headers,
             closes=closes,
         )
-        if not answered:
-            self._plain = plain
-            return False
         self._body = b""
         self._wait_no_more()
         self._answered += 1
@@ -501,7 +543,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
         elif not self.transport.is_closing():
             self._await_next()
-        return True
 
     def _answer_again(self, data: bytes) -> bool:
         """Answer a request whose very bytes were answered a moment ago. The parser rests."""

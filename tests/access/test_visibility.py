@@ -125,4 +125,4 @@ def test_a_replica_finds_in_redis_what_the_same_key_asked_and_an_open_one_finds_
 
 def redis_keys(redis) -> list[str]:
     with redis.client() as client:
-        return [key.decode() for key in client.keys("rq:3:q_*")]
+        return [key.decode() for key in client.keys("rq:4:q_*")]

@@ -24,7 +24,7 @@ from tests.deploy.programs import COMPOSE_FILE, PROMETHEUS_CONFIG, run
 from tests.redis_server import server_binary
 
 PASSWORD = "correcthorse"
-KEY = "rq:3:q_0123456789abcdef"
+KEY = "rq:4:q_0123456789abcdef"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from tests.requests import disaggregated_stages
 from tests.server import Service, start_service
 
 GROUP: Final = "Redis"
-KEYS: Final = "rq:3:"
+KEYS: Final = "rq:4:"
 AWAY: Final = "503 cache-unavailable Retry-After"
 GONE: Final = "404 quote-not-kept"
 AWAY_FACTS: Final = {"quotes": RIGHT, "by id": AWAY, "health": "200"}

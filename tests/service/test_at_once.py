@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from service.api.http import middleware
 from service.app import build_app
+from service.cache.key import KEY_SCHEMA
 from service.metrics import Metrics
 from service.serving.at_once import AtOnce
 from service.serving.guard import GuardState
 from service.serving.limits import Limits
 from service.serving.protocol import GuardedProtocol
 from service.settings import load_settings
-from tests.requests import R1
+from tests.redis_server import start_redis
+from tests.requests import R1, disaggregated_stages
 
 DATE = [(b"date", b"Sat, 28 Nov 2026 12:00:00 GMT")]
 PATIENCE_S = 20.0
@@ -27,6 +29,7 @@ ALLOWED = "https://pages.example"
 BODIES = [json.dumps(body).encode() for body in (R1, R1 | {"options": {"detail": "summary"}})]
 WITH_CALENDAR = json.dumps(R1 | {"start": "2027-01-01"}).encode()
 REFUSED = b'{"run": 1}'
+DEAR = json.dumps(disaggregated_stages(1, stages=1)).encode()
 
 
 class Wire(asyncio.Transport):
@@ -62,15 +65,23 @@ class Wire(asyncio.Transport):
     def abort(self) -> None: ...
 
 
+def by_redis(url: str) -> dict[str, str]:
+    """Settings of a service that finds answers in a Redis only. Without an address, none."""
+    settings = {"REDIS_URL": url, "CACHE_MEMORY_BYTES": "0", "REDIS_TIMEOUT_S": "5"}
+    return {f"RUNQUOTE_{name}": value for name, value in settings.items()} if url else {}
+
+
 class Served:
     """A service on wires: with answers at once, or by tasks of the application alone."""
 
-    def __init__(self, *, at_once: bool) -> None:
+    def __init__(self, *, at_once: bool, redis_url: str = "") -> None:
         self.lines: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        """Of quotes that it has given."""
         self._before: dict[str, float] = {}
         self.metrics = Metrics()
         self.app = build_app(
-            load_settings({"RUNQUOTE_CORS_ORIGINS": ALLOWED}),
+            load_settings({"RUNQUOTE_CORS_ORIGINS": ALLOWED, **by_redis(redis_url)}),
             metrics=self.metrics,
             request_log=lambda fields, facts: self.lines.append(fields(*facts)),
         )
@@ -97,7 +108,9 @@ class Served:
         for piece in pieces:
             protocol.data_received(piece)
         async with asyncio.timeout(PATIENCE_S):
-            while self.state.tasks or (protocol._held and not protocol.transport.is_closing()):
+            while self.state.tasks or (
+                (protocol._held or protocol._is_sought) and not protocol.transport.is_closing()
+            ):
                 await asyncio.sleep(0)
         protocol.connection_lost(None)
         return wire.data, wire.ended
@@ -109,7 +122,8 @@ class Served:
         lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith("runquote")]
         now = {series: float(value) for series, _, value in lines if any_of(kinds, series)}
         before, self._before = self._before, now
-        return {series: value - before.get(series, 0.0) for series, value in now.items()}
+        changed = {series: value - before.get(series, 0.0) for series, value in now.items()}
+        return {series: value for series, value in changed.items() if value}
 
     def log_lines(self) -> list[dict[str, Any]]:
         """The lines so far, without what is timed or made up."""
@@ -146,25 +160,28 @@ def runner():
         yield one
 
 
-@pytest.fixture(scope="module")
-def both(runner):
-    """A service that answers at once, and one that does not. Both know all bodies.
-
-    The ids that they make up are all of one length.
-    """
+@pytest.fixture(scope="module", autouse=True)
+def long_numbers():
+    """The ids that services make up are all of one length."""
     patched = pytest.MonkeyPatch()
     patched.setattr(middleware, "NUMBERS", count(16**6))
+    yield
+    patched.undo()
+
+
+@pytest.fixture(scope="module")
+def both(runner):
+    """A service that answers at once, and one that does not. Both know all bodies."""
 
     async def begun():
         pair = Served(at_once=True), Served(at_once=False)
         for one in pair:
             for body in (*BODIES, WITH_CALENDAR):
-                await one.says([request(body, {})])
+                one.ids.append(id_of((await one.says([request(body, {})]))[0]))
             one.log_lines()
         return pair
 
-    yield runner.run(begun())
-    patched.undo()
+    return runner.run(begun())
 
 
 HEADERS = st.fixed_dictionaries(
@@ -193,18 +210,41 @@ def request(body: bytes, headers: dict[str, str], *, path: str = "/quote") -> by
     return f"POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode() + body
 
 
-REQUESTS = st.builds(
+def look(path: str, headers: dict[str, str], *, method: str = "GET") -> bytes:
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{method} {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n".encode()
+
+
+def id_of(answer: bytes) -> str:
+    """The id of the first quote in an answer."""
+    return re.search(rb"q_[0-9a-f]{64}", answer)[0].decode()  # type: ignore[index]
+
+
+POSTS = st.builds(
     request,
     st.sampled_from([*BODIES, *BODIES, WITH_CALENDAR, REFUSED]),
     HEADERS,
     path=st.sampled_from(["/quote", "/quote", "/quote", "/quote?x=1", "/claim"]),
 )
+UNKNOWN = "/quote/q_" + "0" * 64
+LOOKS = st.builds(
+    look,
+    st.sampled_from(["/quote/{id}", "/quote/{id}", "/quote/{id}?x=1", UNKNOWN, "/quote/q_1"]),
+    HEADERS,
+    method=st.sampled_from(["GET", "GET", "GET", "HEAD", "POST"]),
+)
 
 
-@given(sent=st.lists(REQUESTS, min_size=1, max_size=4), cuts=st.data(), twice=st.booleans())
+@given(sent=st.lists(POSTS | LOOKS, min_size=1, max_size=4), cuts=st.data(), twice=st.booleans())
 @settings(max_examples=100)
 def test_answers_at_once_are_those_of_the_application(sent, cuts, twice, both, runner):
     """Whatever the headers are, however requests follow one another, wherever reads end."""
+    check_alike(sent, cuts, both, runner, twice=twice)
+
+
+def check_alike(sent, cuts, both, runner, *, twice):
+    id = both[0].ids[0].encode()
+    sent = [one.replace(b"{id}", id) for one in sent]
     data = b"".join(sent)
     places = cuts.draw(st.lists(st.integers(0, len(data)), max_size=4).map(sorted))
     pieces = [
@@ -219,6 +259,99 @@ def test_answers_at_once_are_those_of_the_application(sent, cuts, twice, both, r
     assert answers[0][1] == answers[1][1]
     assert at_once.log_lines() == by_tasks.log_lines()
     assert at_once.counts() == by_tasks.counts()
+
+
+@pytest.fixture(scope="module")
+def both_by_redis(runner):
+    """The same, of services that find answers in a Redis only, and have asked it before."""
+    with start_redis() as redis:
+
+        async def begun():
+            pair = [Served(at_once=one, redis_url=redis.url) for one in (True, False)]
+            for one in pair:
+                one.ids.append(id_of((await one.says([request(DEAR, {})]))[0]))
+                with redis.client() as client:
+                    async with asyncio.timeout(PATIENCE_S):
+                        while not client.exists(f"rq:{KEY_SCHEMA}:{one.ids[0]}"):
+                            await asyncio.sleep(0.01)
+                await one.says([look(f"/quote/{one.ids[0]}", {})])
+                one.log_lines()
+            return pair
+
+        yield runner.run(begun())
+
+
+@given(
+    sent=st.lists(st.builds(request, st.just(DEAR), HEADERS) | LOOKS, min_size=1, max_size=4),
+    cuts=st.data(),
+    twice=st.booleans(),
+)
+@settings(max_examples=60)
+def test_answers_of_redis_at_once_are_those_of_the_application(
+    sent, cuts, twice, both_by_redis, runner
+):
+    check_alike(sent, cuts, both_by_redis, runner, twice=twice)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Accept-Encoding": "zstd"}])
+def test_what_redis_has_is_sent_without_a_task(headers, both_by_redis, runner):
+    at_once, _ = both_by_redis
+
+    async def asked():
+        protocol, wire = GuardedProtocol(at_once.config, at_once.state, {}), Wire()
+        protocol.connection_made(wire)
+        for sent in (request(DEAR, headers), look(f"/quote/{at_once.ids[0]}", headers)):
+            protocol.data_received(sent)
+            assert not at_once.state.tasks
+            async with asyncio.timeout(PATIENCE_S):
+                while protocol._is_sought:
+                    await asyncio.sleep(0)
+            assert not at_once.state.tasks
+        return wire.data
+
+    said = runner.run(asked())
+    assert said.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert said.count(b"server-timing: redis;") == 2
+
+
+def asks_redis(protocol):
+    return protocol._is_sought
+
+
+def leave(protocol):
+    protocol.connection_lost(None)
+
+
+def end(protocol):
+    assert protocol.eof_received()
+
+
+def drain(protocol):
+    protocol.drain()
+
+
+@pytest.mark.parametrize(("do", "answers"), [(leave, 0), (end, 1), (drain, 1)])
+def test_a_client_that_leaves_or_a_server_that_ends_while_redis_is_asked(
+    do, answers, both_by_redis, runner
+):
+    at_once, _ = both_by_redis
+
+    async def asked():
+        protocol, wire = GuardedProtocol(at_once.config, at_once.state, {}), Wire()
+        protocol.connection_made(wire)
+        protocol.data_received(look(f"/quote/{at_once.ids[0]}", {}))
+        assert asks_redis(protocol)
+        do(protocol)
+        async with asyncio.timeout(PATIENCE_S):
+            while asks_redis(protocol) or at_once.state.tasks:
+                await asyncio.sleep(0)
+        assert protocol.server_state.taken_bytes == 0
+        assert at_once.metrics.requests_in_progress == 0
+        return wire
+
+    wire = runner.run(asked())
+    assert wire.data.count(b"HTTP/1.1 200 OK\r\n") == answers
+    assert wire.ended
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept-Encoding": "zstd"}, {"X-Request-Id": "a"}])

@@ -18,7 +18,7 @@ from service.cache.envelope import (
 )
 from service.cache.key import is_content_id, redis_key
 
-KEY = "rq:3:q_0"
+KEY = "rq:4:q_0"
 PLENTY = 1_000_000
 PLAIN = Envelopes()
 SIGNED = Envelopes(secret="a secret of some length")
@@ -124,7 +124,7 @@ def test_no_more_than_the_bound_is_returned(size):
 
 
 def test_a_key_holds_a_content_id_and_nothing_else():
-    assert redis_key("q_0aZ-9") == "rq:3:q_0aZ-9"
+    assert redis_key("q_0aZ-9") == "rq:4:q_0aZ-9"
     for typed in ("", "q 1", "q_1\n", "q:*", "{q}", "ä", "q" * 129, "../q", "q\x00"):
         assert not is_content_id(typed)
         with pytest.raises(AssertionError):

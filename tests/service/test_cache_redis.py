@@ -269,15 +269,15 @@ GARBAGE = {
     "json": b'{"total": "0.00"}',
     "one byte": b"\x00",
     "binary": bytes(range(256)) * 20,
-    "truncated": seal(key="rq:3:q_1", body=BODY)[:-1],
-    "cut in the header": seal(key="rq:3:q_1", body=BODY)[:5],
-    "of another key": seal(key="rq:3:q_2", body=BODY),
-    "with a tail": seal(key="rq:3:q_1", body=b"short") + b"!",
+    "truncated": seal(key="rq:4:q_1", body=BODY)[:-1],
+    "cut in the header": seal(key="rq:4:q_1", body=BODY)[:5],
+    "of another key": seal(key="rq:4:q_2", body=BODY),
+    "with a tail": seal(key="rq:4:q_1", body=b"short") + b"!",
     "flipped in the middle": bytes(
-        byte ^ (index == 40) for index, byte in enumerate(seal(key="rq:3:q_1", body=BODY))
+        byte ^ (index == 40) for index, byte in enumerate(seal(key="rq:4:q_1", body=BODY))
     ),
-    "signed": Envelopes(secret="of somebody else").seal(key="rq:3:q_1", body=BODY),
-    "of another version": b"rq\x01" + seal(key="rq:3:q_1", body=BODY)[3:],
+    "signed": Envelopes(secret="of somebody else").seal(key="rq:4:q_1", body=BODY),
+    "of another version": b"rq\x01" + seal(key="rq:4:q_1", body=BODY)[3:],
 }
 
 
@@ -285,7 +285,7 @@ GARBAGE = {
 async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server, recorder, value):
     async with a_cache(redis_server.url, recorder, breaker_failures=1) as cache:
         with redis_server.client() as client:
-            client.set("rq:3:q_1", value)
+            client.set("rq:4:q_1", value)
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
@@ -296,7 +296,7 @@ async def test_a_value_that_is_not_ours_is_a_miss_and_is_put_right(redis_server,
 async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, recorder):
     async with a_cache(redis_server.url, recorder, breaker_failures=1) as cache:
         with redis_server.client() as client:
-            client.rpush("rq:3:q_1", "garbage")
+            client.rpush("rq:4:q_1", "garbage")
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"invalid": 1}
         await stored(cache, recorder, "q_1")
@@ -307,7 +307,7 @@ async def test_a_list_under_the_key_is_a_miss_and_is_put_right(redis_server, rec
 async def test_a_huge_value_is_not_read_to_its_end(redis_server, recorder):
     async with a_cache(redis_server.url, recorder) as cache:
         with redis_server.client() as client:
-            client.setrange("rq:3:q_1", 100_000_000, b"end")
+            client.setrange("rq:4:q_1", 100_000_000, b"end")
             read_before = client.info("stats")["total_net_output_bytes"]
             assert await cache.get("q_1") == NOWHERE
             read_after = client.info("stats")["total_net_output_bytes"]
@@ -331,7 +331,7 @@ async def test_a_large_answer_is_shared_as_it_is(redis_server, recorder, body, s
         await stored(cache, recorder, "q_1", body)
         assert await cache.get("q_1") == Answer(body, "redis")
         with redis_server.client() as client:
-            client.append("rq:3:q_1", b"!")
+            client.append("rq:4:q_1", b"!")
         assert await cache.get("q_1") == NOWHERE
     assert recorder.redis_puts() == {"stored": 1}
 
@@ -352,10 +352,10 @@ async def test_an_answer_beyond_the_bound_is_not_shared_and_counted(
 
 SECRET = "a secret of some length"
 FORGED = {
-    "unsigned": Envelopes().seal(key="rq:3:q_1", body=BODY),
-    "by another secret": Envelopes(secret="another secret").seal(key="rq:3:q_1", body=BODY),
-    "of another key": Envelopes(secret=SECRET).seal(key="rq:3:q_2", body=BODY),
-    "altered": Envelopes(secret=SECRET).seal(key="rq:3:q_1", body=BODY)[:-1] + b"!",
+    "unsigned": Envelopes().seal(key="rq:4:q_1", body=BODY),
+    "by another secret": Envelopes(secret="another secret").seal(key="rq:4:q_1", body=BODY),
+    "of another key": Envelopes(secret=SECRET).seal(key="rq:4:q_2", body=BODY),
+    "altered": Envelopes(secret=SECRET).seal(key="rq:4:q_1", body=BODY)[:-1] + b"!",
 }
 
 
@@ -365,7 +365,7 @@ async def test_with_a_secret_what_others_wrote_is_a_miss_and_is_put_right(
 ):
     async with a_cache(redis_server.url, recorder, secret=SECRET) as cache:
         with redis_server.client() as client:
-            client.set("rq:3:q_1", value)
+            client.set("rq:4:q_1", value)
         assert await cache.get("q_1") == NOWHERE
         assert recorder.redis_gets() == {"unauthentic": 1}
         await stored(cache, recorder, "q_1")

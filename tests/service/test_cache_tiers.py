@@ -51,8 +51,8 @@ async def test_what_is_kept_in_redis_expires(redis_server):
     cache.put_nowait("q_1", b"body")
     await cache.close()
     with redis_server.client() as client:
-        assert client.keys("*") == [b"rq:3:q_1"]
-        assert 0 < client.ttl("rq:3:q_1") <= 600
+        assert client.keys("*") == [b"rq:4:q_1"]
+        assert 0 < client.ttl("rq:4:q_1") <= 600
 
 
 async def test_what_is_not_shared_stays_here(redis_server, recorder):

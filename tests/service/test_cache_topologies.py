@@ -57,14 +57,14 @@ async def test_a_sentinel_leads_to_the_master_and_after_its_death_to_the_next(re
         await until_is(True, lambda: kept(cache, recorder, "q_1"))
         assert await cache.get("q_1") == Answer(BODY, "redis")
         with master.client() as client:
-            assert client.keys("*") == [b"rq:3:q_1"]
+            assert client.keys("*") == [b"rq:4:q_1"]
         with replica.client() as client:
             await until(lambda: client.dbsize() == 1)
         master.kill()
         await until_is(True, lambda: kept(cache, recorder, "q_2"))
         await until_is(Answer(BODY, "redis"), lambda: cache.get("q_1"))
         with replica.client() as client:
-            assert sorted(client.keys("*")) == [b"rq:3:q_1", b"rq:3:q_2"]
+            assert sorted(client.keys("*")) == [b"rq:4:q_1", b"rq:4:q_2"]
         await cache.close()
 
 
@@ -140,7 +140,7 @@ def name_of(server: RedisServer) -> str:
 def keys_on(server: RedisServer) -> list[str]:
     with server.client() as client:
         keys: Any = client.keys("*")
-    return [key.decode().removeprefix("rq:3:") for key in keys]
+    return [key.decode().removeprefix("rq:4:") for key in keys]
 
 
 KEYS = [f"q_{number}" for number in range(60)]
@@ -214,7 +214,7 @@ async def test_a_slot_that_has_moved_is_followed(recorder):
     with start_cluster() as servers:
         cache = a_cache(addresses_of(servers), recorder, timeout_s=PATIENT)
         await cache.start()
-        slot = key_slot(b"rq:3:q_1")
+        slot = key_slot(b"rq:4:q_1")
         (source,) = [s for n, s in enumerate(servers) if slot * 3 // CLUSTER_SLOTS == n]
         target = servers[(servers.index(source) + 1) % 3]
         move_slot(slot, source=source, target=target)

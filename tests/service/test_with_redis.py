@@ -156,7 +156,7 @@ def test_what_somebody_else_wrote_is_computed_again_and_put_right(trouble):
         shared = {"RUNQUOTE_REDIS_URL": redis.url, "RUNQUOTE_CACHE_KEY": SECRET}
         with start_service(**shared) as first:
             computed = first.client.post("/quote", json=costly)
-            key = f"rq:3:{computed.json()['id']}"
+            key = f"rq:4:{computed.json()['id']}"
             assert first.settles(lambda: client.exists(key) == 1)
             assert SECRET not in first.log()
         kept: Any = client.get(key)
@@ -259,7 +259,7 @@ def test_a_lost_shard_of_a_cluster_turns_away_no_others_quote():
             counted = "runquote_cache_operations_total"
             assert service.settles(lambda: service.metric(counted, **stored) == len(quotes))
             with servers[0].client() as client:
-                gone = {key.decode().removeprefix("rq:3:") for key in client.keys("*")}  # type: ignore[union-attr]
+                gone = {key.decode().removeprefix("rq:4:") for key in client.keys("*")}  # type: ignore[union-attr]
             servers[0].hang()
             for _ in range(3):
                 for quote in quotes:

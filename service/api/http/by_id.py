@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from service.api.contract.parameters import OF_A_QUOTE, OF_A_SHEET, query_items, read_query
 from service.api.http.negotiation import JSON, check_accepts
 from service.api.http.repeats import (
+    BY_ID,
     CACHE_CONTROL,
     FRESHNESS,
     PLAIN_ACCEPT,
@@ -23,13 +24,15 @@ from service.api.http.repeats import (
 from service.api.http.sheets.forms import form_answer, form_wanted
 from service.api.refusing.errors import NOT_KEPT, QuoteNotKept
 from service.api.refusing.problems import send_problem
+from service.cache import CacheUnavailable
 from service.computing.kinds import NO_ENVELOPE, Handled
 from service.computing.kinds import QUOTES as QUOTE
 from service.core.request.envelope import Envelope
 from service.quoting import Issued, Quoting, Spelling
 
 QUOTES: Final = "/quote/"
-BY_ID: Final = "/quote/{id}"
+LOOKED: Final = "looked"
+"""Stands in the state of a request whose quote the server has looked for in Redis in vain."""
 SAY_THE_FORM: Final = frozenset(parameter.name for parameter in OF_A_SHEET)
 PLAIN_PATH: Final = re.compile(r"/quote/(q_[0-9a-f]{64})")
 
@@ -55,8 +58,13 @@ def plainly_kept(quoting: Quoting) -> ASGIApp:
     async def handle(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
         scope["path_template"] = BY_ID
         start = perf_counter()
+        id, looked = scope["path"].removeprefix(QUOTES), scope["state"].get(LOOKED)
         try:
-            issued = await kept_quote(scope["path"].removeprefix(QUOTES), NO_ENVELOPE, quoting)
+            if looked == "nowhere":
+                raise QuoteNotKept(id)  # noqa: TRY301 - as if it were looked for here
+            if looked == "unasked":
+                raise CacheUnavailable(id)  # noqa: TRY301
+            issued = await kept_quote(id, NO_ENVELOPE, quoting)
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
             await send_problem(error, scope, send, metrics=quoting.metrics)
             return

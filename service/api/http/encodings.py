@@ -19,6 +19,8 @@ PREFERRED: Final[tuple[Encoding, ...]] = ("zstd", "gzip")
 LEAST_BYTES: Final = 1024
 """A smaller answer fits into a packet or two, and is sent as it is."""
 COPIES_MAX_BYTES: Final = 16 * 2**20
+COPIES_SHARE: Final = 4
+"""Copies may take a fourth of what answers may take in memory, as long as they are."""
 LONGEST_HEADER: Final = 256
 GZIP_LEVEL: Final = 6
 """1.6 ms and 18%."""

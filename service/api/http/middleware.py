@@ -28,7 +28,7 @@ from litestar.types import (
 from service.access.account import QuotaAccount
 from service.access.traces import Spans, parent_of
 from service.api.admitting.admission import Admission
-from service.api.http.by_id import names_a_quote_plainly
+from service.api.http.by_id import LOOKED, names_a_quote_plainly
 from service.api.http.cors import Cors
 from service.api.http.encodings import (
     LEAST_BYTES,
@@ -169,16 +169,16 @@ class Edge:
     def sent_at_once(self, done: "Done", arrived: float) -> None:
         """Count and log a quote that was sent as soon as it was asked for, at `arrived`."""
         took_s = perf_counter() - arrived
-        self.metrics.answered("POST", QUOTE, 200, queued_s=0.0, duration_s=took_s)
+        self.metrics.answered(done.method, done.route, 200, queued_s=0.0, duration_s=took_s)
         self._log(line_of, (done, {}, 0.0, took_s))
 
     def sent_again(
-        self, id: str, bytes_out: int, request_id: str, client: str, arrived: float
+        self, repeat: Repeat, bytes_out: int, request_id: str, client: str, arrived: float
     ) -> None:
         """The same for a request that was sent before, of which nothing else is new."""
         took_s = perf_counter() - arrived
-        self.metrics.answered("POST", QUOTE, 200, queued_s=0.0, duration_s=took_s)
-        self._log(line_again, (id, bytes_out, request_id, client, took_s))
+        self.metrics.answered(repeat.method, repeat.route, 200, queued_s=0.0, duration_s=took_s)
+        self._log(line_again, (repeat, bytes_out, request_id, client, took_s))
 
     async def _repeat(
         self, plain: Plain, message: HTTPReceiveMessage, scope: HTTPScope, send: Send, start: float
@@ -192,7 +192,8 @@ class Edge:
             return False
         sought = scope.get("state", {}).get(SOUGHT)
         repeat = None if sought else self.repeats.from_memory(known, plain)
-        repeat = repeat or await self.repeats.from_redis(known, plain)
+        if repeat is None and not scope.get("state", {}).get(LOOKED):
+            repeat = await self.repeats.from_redis(known, plain)
         if repeat is None:
             return False
         request_id = request_id_of(plain.request_id)
@@ -278,11 +279,11 @@ def line_of(
 
 
 def line_again(
-    id: str, bytes_out: int, request_id: str, client: str, took_s: float
+    repeat: Repeat, bytes_out: int, request_id: str, client: str, took_s: float
 ) -> dict[str, Any]:
     """The same for a quote from memory that waited for nothing."""
-    noted = {"quote": id, "cache": "memory"}
-    done = Done("POST", QUOTE, 200, request_id, client, bytes_out, noted)
+    noted = {"quote": repeat.issued.id, "cache": "memory"}
+    done = Done(repeat.method, repeat.route, 200, request_id, client, bytes_out, noted)
     return line_of(done, {}, 0.0, took_s)
 
 
@@ -305,7 +306,8 @@ class Done(NamedTuple):
 def repeated(repeat: Repeat, request_id: str, client: str) -> Done:
     """What is counted and logged of a quote that was sent before."""
     noted = {"quote": repeat.issued.id, "cache": repeat.issued.origin}
-    return Done("POST", QUOTE, 200, request_id, client, len(repeat.body), noted)
+    bytes_out = len(repeat.body)
+    return Done(repeat.method, repeat.route, 200, request_id, client, bytes_out, noted)
 
 
 class Exchange:

@@ -3,8 +3,10 @@
 Only plain requests are looked at here. All others, and those that are new, go the usual way.
 """
 
+import re
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
@@ -18,6 +20,8 @@ from service.api.http.encodings import (
     accepted_encoding,
     tagged,
 )
+from service.cache.envelope import Sealed
+from service.cache.tiers import Origin
 from service.computing.kinds import NO_ENVELOPE, QUOTES, by_id
 from service.editions.shelf import Standing
 from service.quoting import Issued, Quoting, Spelling
@@ -33,15 +37,22 @@ VARY: Final = b"accept, accept-encoding"
 FRESHNESS: Final = b"runquote-prices"
 """The header that says how old an answer is today: it is no part of the answer."""
 
+BY_ID: Final = "/quote/{id}"
+PLAIN_TARGET: Final = re.compile(rb"/quote/(q_[0-9a-f]{64})")
+UNUSUAL: Final = frozenset((b"content-length", b"transfer-encoding", b"if-none-match"))
+"""Headers of a request by id that is not answered here."""
+
 Headers = list[tuple[bytes, bytes]]
 
 
 class Plain(NamedTuple):
-    """What of a plain request decides the form of its answer."""
+    """What of a plain request decides its answer, besides the body."""
 
     request_id: bytes | None
     encoding: Encoding | None
     origin: bytes | None
+    id: str | None = None
+    """Of the quote that is asked for by its id."""
 
 
 def plain_request(method: str, query: bytes, sent: Headers) -> Plain | None:
@@ -65,6 +76,23 @@ def plain_request(method: str, query: bytes, sent: Headers) -> Plain | None:
     return Plain(headers.get(b"x-request-id"), accepted_encoding(accepts), headers.get(b"origin"))
 
 
+def plain_look(target: bytes, sent: Headers) -> Plain | None:
+    """The facts of a plain GET of a quote by its id. None if anything about it is unusual."""
+    named = PLAIN_TARGET.fullmatch(target)
+    headers = dict(sent)
+    accepts = headers.get(b"accept-encoding", b"")
+    if (
+        named is None
+        or len(headers) != len(sent)
+        or headers.get(b"accept", JSON) not in PLAIN_ACCEPT
+        or len(accepts) > LONGEST_HEADER
+        or not UNUSUAL.isdisjoint(headers)
+    ):
+        return None
+    request_id, origin = headers.get(b"x-request-id"), headers.get(b"origin")
+    return Plain(request_id, accepted_encoding(accepts), origin, named[1].decode())
+
+
 class Repeat(NamedTuple):
     """A quote that was sent before, as it is sent to this client."""
 
@@ -72,6 +100,17 @@ class Repeat(NamedTuple):
     body: bytes
     encoding: Encoding | None
     took_s: float
+    is_by_id: bool
+
+    @property
+    def method(self) -> str:
+        """The method of its request."""
+        return "GET" if self.is_by_id else "POST"
+
+    @property
+    def route(self) -> str:
+        """The route that it was asked for by."""
+        return BY_ID if self.is_by_id else QUOTES.path
 
     @property
     def timing(self) -> bytes:
@@ -81,6 +120,8 @@ class Repeat(NamedTuple):
     def headers(self, *, timing: bytes) -> Headers:
         """Its headers, but for those of every answer."""
         headers = answer_headers(self.issued, timing=timing)
+        if self.is_by_id:
+            headers = [header for header in headers if header[0] != b"content-location"]
         if self.encoding is not None:
             headers[1] = (b"etag", tagged(headers[1][1], self.encoding))
             headers.append((b"content-encoding", self.encoding.encode()))
@@ -96,11 +137,15 @@ class Seen(NamedTuple):
     standing: Standing
 
 
+Found: TypeAlias = Callable[[Repeat | None, Origin | None], None]
+"""Takes an answer, or else what is known of it. Without both, it is looked for the usual way."""
+
+
 class Repeats:
     """Quotes that were asked for before, as they are sent.
 
-    Only `from_memory`, `from_redis` and `again` answer a quote without the application. Who calls
-    them has admitted the request.
+    Only `from_memory`, `from_redis`, `seek` and `again` answer a quote without the application. Who
+    calls them has admitted the request.
     """
 
     def __init__(self, quoting: Quoting, copies: Copies) -> None:
@@ -110,6 +155,12 @@ class Repeats:
     def known(self, body: bytes) -> Spelling | None:
         """What is remembered of a body that was sent before, byte for byte."""
         return self._quoting.known(body)
+
+    def asked_for(self, plain: Plain, body: bytes) -> Spelling | None:
+        """What a plain request asks for, if it is known without reading its body."""
+        if plain.id is not None:
+            return Spelling(plain.id, NO_ENVELOPE, is_dear=True)
+        return self.known(body)
 
     def seen(self, plain: Plain, repeat: Repeat) -> Seen | None:
         """What `again` needs of an answer from memory. None if it is made anew for each request."""
@@ -122,16 +173,49 @@ class Repeats:
         issued = seen.repeat.issued
         if seen.standing is not self._quoting.shelf.standing:
             return None
-        kept = self._quoting.cache.get_again(issued.id)
-        if kept is None or seen.repeat.encoding is None:
-            return kept
-        return self._copies.kept(etag_of(issued), seen.repeat.encoding)
+        if seen.repeat.encoding is None:
+            return self._quoting.cache.get_again(issued.id)
+        copy = self._copies.kept(etag_of(issued), seen.repeat.encoding)
+        if copy is not None:
+            self._quoting.metrics.cache.observe("memory", "get", "hit")
+        return copy
 
     def from_memory(self, known: Spelling, plain: Plain) -> Repeat | None:
         """The quote of a body that was sent before, if it is in memory."""
         start = perf_counter()
         issued = self._quoting.recall(known)
-        return None if issued is None else self._as_sent(issued, plain, start)
+        if issued is not None:
+            return self._as_sent(issued, plain, start)
+        issued = self._quoting.recall_unread(known) if plain.encoding is not None else None
+        if issued is None or plain.encoding is None:
+            return None
+        copy = self._copies.kept(etag_of(issued), plain.encoding)
+        return None if copy is None else self._repeat(issued, copy, plain.encoding, plain, start)
+
+    def seek(self, known: Spelling, plain: Plain, found: Found) -> bool:
+        """Look for a quote in Redis without a task, where that pays and can be done now."""
+        if not known.is_dear or known.envelope != NO_ENVELOPE:
+            return False
+        start = perf_counter()
+
+        def told(sealed: Sealed | None, origin: Origin | None) -> None:
+            repeat = None if sealed is None else self._unsealed(known, plain, sealed, start)
+            found(repeat, None if repeat is None and sealed is not None else origin)
+
+        return self._quoting.cache.seek(known.id, told)
+
+    def _unsealed(
+        self, known: Spelling, plain: Plain, sealed: Sealed, start: float
+    ) -> Repeat | None:
+        """What Redis has, as it is sent. A client that accepts it gets it as it is kept there."""
+        issued = self._quoting.issued_unread(known, sealed.gist, "redis")
+        if sealed.frame is not None and plain.encoding == "zstd":
+            self._copies.keep(known.id, sealed.frame)
+            return self._repeat(issued, sealed.frame, "zstd", plain, start)
+        body = self._quoting.cache.opened(known.id, sealed)
+        if body is None:
+            return None
+        return self._as_sent(self._quoting.issued(known, body, "redis"), plain, start)
 
     async def from_redis(self, known: Spelling, plain: Plain) -> Repeat | None:
         """The same, if only Redis has it, which is asked for a dear one."""
@@ -145,7 +229,13 @@ class Repeats:
             encoding = None
         if encoding is not None:
             body = self._copies.of(body, etag_of(issued), encoding)
-        return Repeat(issued, body, encoding, perf_counter() - start)
+        return self._repeat(issued, body, encoding, plain, start)
+
+    @staticmethod
+    def _repeat(
+        issued: Issued, body: bytes, encoding: Encoding | None, plain: Plain, start: float
+    ) -> Repeat:
+        return Repeat(issued, body, encoding, perf_counter() - start, plain.id is not None)
 
 
 def timing_of(origin: str, took_s: float) -> bytes:
