@@ -1,7 +1,9 @@
 """What today says of the answers that are sent, kept for the day: a repeat costs nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import date
+from functools import lru_cache
+from time import time
 from typing import Final
 
 from service.core.answer.prices import Today
@@ -11,9 +13,19 @@ MOST_ANSWERS: Final = 20_000
 """Answers whose headers are kept. Each takes some 200 bytes."""
 
 
+DAY_S: Final = 86_400
+EPOCH: Final = date(1970, 1, 1).toordinal()
+
+
 def utc_today() -> str:
     """The day in UTC."""
-    return datetime.now(UTC).date().isoformat()
+    return _day(int(time() // DAY_S))
+
+
+@lru_cache(maxsize=4)
+def _day(days: int) -> str:
+    """A day that is asked for with each request, by the days since 1970."""
+    return date.fromordinal(EPOCH + days).isoformat()
 
 
 class Freshness:

@@ -19,6 +19,7 @@ accepts it.
 
 import hashlib
 import hmac
+import threading
 from typing import Final, NamedTuple
 
 import zstandard
@@ -33,6 +34,8 @@ _LENGTH_AT: Final = len(_MAGIC) + 1
 _GIST_LENGTH_AT: Final = _LENGTH_AT + _LENGTH_BYTES
 _TAG_AT: Final = _GIST_LENGTH_AT + _GIST_LENGTH_BYTES
 HEADER_BYTES: Final = _TAG_AT + _TAG_BYTES
+
+_OF_THREAD: Final = threading.local()
 
 COMPRESS_FROM_BYTES: Final = 2048
 """Bodies from this size on are compressed. The Redis then holds several times as many answers."""
@@ -102,12 +105,13 @@ class Envelopes:
         """
         if len(value) != value_bytes(value):
             raise InvalidEnvelope("cut short or followed by something else")
-        form, rest = value[len(_MAGIC)], value[HEADER_BYTES:]
+        form = value[len(_MAGIC)]
         if form & ~(_COMPRESSED | _SIGNED):
             raise InvalidEnvelope(f"unknown form {form}")
-        self._check_tag(key, form, value, rest)
-        gist_bytes = int.from_bytes(value[_GIST_LENGTH_AT:_TAG_AT], "big")
-        return Sealed(rest[:gist_bytes], rest[gist_bytes:], bool(form & _COMPRESSED))
+        self._check_tag(key, form, value)
+        content_at = HEADER_BYTES + int.from_bytes(value[_GIST_LENGTH_AT:_TAG_AT], "big")
+        gist = value[HEADER_BYTES:content_at]
+        return Sealed(gist, value[content_at:], bool(form & _COMPRESSED))
 
     def unseal(self, *, key: str, value: bytes, max_body_bytes: int) -> bytes:
         """The body that was sealed for `key`, at most `max_body_bytes` of it.
@@ -116,21 +120,21 @@ class Envelopes:
         """
         return self.opened(key=key, value=value).body(max_body_bytes=max_body_bytes)
 
-    def _check_tag(self, key: str, form: int, value: bytes, rest: bytes) -> None:
+    def _check_tag(self, key: str, form: int, value: bytes) -> None:
         if self._key and not form & _SIGNED:
             raise Unauthentic("not signed")
         if form & _SIGNED and not self._key:
             raise InvalidEnvelope("signed, and there is no secret here to check it with")
-        tag = self._tag(key, value[:_TAG_AT], rest)
+        tag = self._tag(key, value[:_TAG_AT], memoryview(value)[HEADER_BYTES:])
         if not hmac.compare_digest(value[_TAG_AT:HEADER_BYTES], tag):
             if self._key:
                 raise Unauthentic("the signature is of other bytes or by another secret")
             raise InvalidEnvelope("the digest is of other bytes")
 
-    def _tag(self, key: str, start: bytes, rest: bytes) -> bytes:
+    def _tag(self, key: str, start: bytes, rest: bytes | memoryview) -> bytes:
         named = key.encode() + b"\0" + start
         if self._key:
-            return hmac.digest(self._key, named + rest, "sha256")[:_TAG_BYTES]
+            return hmac.digest(self._key, named + bytes(rest), "sha256")[:_TAG_BYTES]
         tag = hashlib.sha256(named)
         tag.update(rest)
         return tag.digest()[:_TAG_BYTES]
@@ -143,11 +147,19 @@ def value_bytes(start: bytes) -> int:
     return HEADER_BYTES + int.from_bytes(start[_LENGTH_AT:_GIST_LENGTH_AT], "big")
 
 
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """That of this thread: to make one takes a sixth of the time of its use."""
+    if not hasattr(_OF_THREAD, "decompressor"):
+        _OF_THREAD.decompressor = zstandard.ZstdDecompressor()
+    found: zstandard.ZstdDecompressor = _OF_THREAD.decompressor
+    return found
+
+
 def _decompressed(content: bytes, *, max_body_bytes: int) -> bytes:
     try:
         size = zstandard.frame_content_size(content)
         if not 0 <= size <= max_body_bytes:
             raise InvalidEnvelope("longer than any body we keep")
-        return zstandard.ZstdDecompressor().decompress(content, allow_extra_data=False)
+        return _decompressor().decompress(content, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise InvalidEnvelope("not compressed by us") from error

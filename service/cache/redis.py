@@ -133,20 +133,20 @@ class RedisTier:
         `again` is called.
         """
         key = redis_key(content_id)
-
-        def told(reply: bytes | Unanswered | None) -> None:
-            if reply is None or (
-                not isinstance(reply, Unanswered) and len(reply) >= FIRST_READ_BYTES
-            ):
-                again()
-                return
-            result, sealed = self._judged(key, reply)
-            self._observer.observe("redis", "get", result)
-            found(result, sealed)
-
         words = ("GETRANGE", key, 0, FIRST_READ_BYTES - 1)
         packed = pack_command(words)  # type: ignore[arg-type]
+        told = partial(self._told, key, found, again)
         return self._servers.ask_now("get", packed, key, deadline_s=self._timeout_s, told=told)
+
+    def _told(
+        self, key: str, found: Found, again: Callable[[], None], reply: bytes | Unanswered | None
+    ) -> None:
+        if reply is None or (not isinstance(reply, Unanswered) and len(reply) >= FIRST_READ_BYTES):
+            again()
+            return
+        result, sealed = self._judged(key, reply)
+        self._observer.observe("redis", "get", result)
+        found(result, sealed)
 
     def _judged(self, key: str, reply: bytes | Unanswered) -> tuple[Result, Sealed | None]:
         """What a reply means: a hit with its value, or why there is none."""

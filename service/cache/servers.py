@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from redis.exceptions import MovedError
@@ -167,13 +168,19 @@ class Servers:
             return False
         answered = line.ask(packed)
         timer = asyncio.get_running_loop().call_later(deadline_s, _late, answered, line)
-
-        def ended(_: asyncio.Future[Any]) -> None:
-            timer.cancel()
-            told(self._reply_of(answered, server, operation=operation))
-
-        answered.add_done_callback(ended)
+        answered.add_done_callback(partial(self._ended, timer, told, server, operation))
         return True
+
+    def _ended(
+        self,
+        timer: asyncio.TimerHandle,
+        told: Told,
+        server: Server,
+        operation: Operation,
+        answered: asyncio.Future[Any],
+    ) -> None:
+        timer.cancel()
+        told(self._reply_of(answered, server, operation=operation))
 
     def _reply_of(
         self, answered: asyncio.Future[Any], server: Server, *, operation: Operation

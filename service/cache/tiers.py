@@ -7,6 +7,7 @@ have keys, each has answers of its own: `owned` adds the caller of the request t
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from service.cache.envelope import InvalidEnvelope, Sealed
@@ -176,21 +177,22 @@ class QuoteCache:
         if others is not None:
             others.append(found)
             return True
-
-        def ended(sealed: Sealed | None, origin: Origin | None) -> None:
-            for one in self._sought.pop(place):
-                one(sealed, origin)
-
-        def judged(result: Result, sealed: Sealed | None) -> None:
-            if sealed is None:
-                ended(None, "unasked" if result in UNTOLD else "nowhere")
-            else:
-                ended(sealed, "redis")
-
-        if not self._redis.seek(place, judged, lambda: ended(None, None)):
+        again = partial(self._sought_in_vain, place)
+        if not self._redis.seek(place, partial(self._judged, place), again):
             return False
         self._sought[place] = [found]
         return True
+
+    def _judged(self, place: str, result: Result, sealed: Sealed | None) -> None:
+        origin: Origin = "redis"
+        if sealed is None:
+            origin = "unasked" if result in UNTOLD else "nowhere"
+        for found in self._sought.pop(place):
+            found(sealed, origin)
+
+    def _sought_in_vain(self, place: str) -> None:
+        for found in self._sought.pop(place):
+            found(None, None)
 
     def opened(self, key: str, sealed: Sealed) -> bytes | None:
         """The body of a value that was found, which memory then keeps. None if it takes long."""

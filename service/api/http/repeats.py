@@ -5,6 +5,7 @@ Only plain requests are looked at here. All others, and those that are new, go t
 
 import re
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlencode
@@ -196,16 +197,24 @@ class Repeats:
         """Look for a quote in Redis without a task, where that pays and can be done now."""
         if not known.is_dear or known.envelope != NO_ENVELOPE:
             return False
-        start = perf_counter()
-
-        def told(sealed: Sealed | None, origin: Origin | None) -> None:
-            repeat = None if sealed is None else self._unsealed(known, plain, sealed, start)
-            found(repeat, None if repeat is None and sealed is not None else origin)
-
+        told = partial(self._told, (known, plain, perf_counter()), found)
         return self._quoting.cache.seek(known.id, told)
 
+    def _told(
+        self,
+        asked: tuple[Spelling, Plain, float],
+        found: Found,
+        sealed: Sealed | None,
+        origin: Origin | None,
+    ) -> None:
+        if sealed is None:
+            found(None, origin)
+            return
+        repeat = self._unsealed(*asked, sealed)
+        found(repeat, None if repeat is None else origin)
+
     def _unsealed(
-        self, known: Spelling, plain: Plain, sealed: Sealed, start: float
+        self, known: Spelling, plain: Plain, start: float, sealed: Sealed
     ) -> Repeat | None:
         """What Redis has, as it is sent. A client that accepts it gets it as it is kept there."""
         issued = self._quoting.issued_unread(known, sealed.gist, "redis")
