@@ -7,13 +7,14 @@ and is computed otherwise.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
 from prometheus_client import Counter
 
 from service.answering import AnyQuestion, Request, kind_of, question_of
+from service.answering.together import SHARE_TOGETHER, Shapes
 from service.cache import Answer, CacheUnavailable, QuoteCache
 from service.cache.memory import MemoryTier
 from service.caller import CALLER, owned, spend
@@ -25,6 +26,8 @@ from service.computing.worker import (
     Computed,
     EditionMissing,
     computed,
+    computed_alike_apart,
+    computed_all,
     computed_apart,
     computed_together_apart,
 )
@@ -40,8 +43,13 @@ from service.freshness import Freshness, utc_today
 from service.identity.engine import engine_stamp
 from service.metrics import Metrics
 
+T = TypeVar("T")
 SPELLINGS_MAX_BYTES: Final = 4 * 2**20
 """Bound of the memory of bodies and their ids. A body that is sent again is not decoded again."""
+MOST_WAITING_TOGETHER: Final = 4
+"""Groups of alike questions that may wait for a worker."""
+TOGETHER_BESIDE: Final = 32
+"""Alike questions that are answered in one turn beside requests: some 20 ms."""
 NOTHING_KEPT: Final[Mapping[str, bytes]] = {}
 LEAST_TOGETHER: Final = 4
 """Cheap questions that are given to a worker together. Fewer are computed beside the requests."""
@@ -118,30 +126,47 @@ class Apart:
                 computed_apart, posed.question, kept, digest, recipe, seconds=seconds
             )
 
-    def has_room_for(self, questions: int) -> bool:
-        """Whether a worker is there and has nothing to do, and it is worth its while."""
-        worth_it = questions >= LEAST_TOGETHER
-        return worth_it and self.pool.is_ready() and self.pool.lane.tasks < self.pool.workers
+    def has_room_for(self, questions: int, *, alike: bool) -> bool:
+        """Whether workers are there, and it is worth the while of one that has nothing to do.
+
+        Those that are alike may wait for one: they take less together than a few of them here.
+        """
+        if questions < LEAST_TOGETHER or not self.pool.is_ready():
+            return False
+        return self.pool.lane.tasks < self.pool.workers + (MOST_WAITING_TOGETHER if alike else 0)
 
     async def run_together(
         self, posed: Sequence[Posed], *, seconds: float
     ) -> list[Computed | Exception]:
         """The answers to questions to one edition. Raises `Busy`."""
-        edition = posed[0].edition
         questions = [one.question for one in posed]
-        try:
-            found = await self.pool.run(
-                computed_together_apart, questions, edition.digest, seconds=seconds
-            )
-        except EditionMissing:
-            found = await self.pool.run(
-                computed_together_apart,
-                questions,
-                edition.digest,
-                edition.recipe,
-                seconds=seconds,
-            )
+        edition = posed[0].edition
+        return list(await self._run_by(edition, computed_together_apart, questions, seconds))
+
+    async def run_alike(
+        self, posed: Sequence[Posed], *, seconds: float
+    ) -> list[Computed | Exception]:
+        """The answers to questions of one shape to one edition, whose names are known.
+
+        What is counted of all is counted with the first. Raises `Busy`.
+        """
+        asked = [(one.question.id, one.question.canonical) for one in posed]
+        alike = await self._run_by(posed[0].edition, computed_alike_apart, asked, seconds)
+        found = [Computed(one) if isinstance(one, bytes) else one for one in alike.bodies]
+        for place, one in enumerate(found):
+            if isinstance(one, Computed):
+                found[place] = Computed(one.body, alike.tallies)
+                break
         return list(found)
+
+    async def _run_by(
+        self, edition: Edition, task: Callable[..., T], asked: object, seconds: float
+    ) -> T:
+        """What a worker returns that has an edition, or else is told how it is made."""
+        try:
+            return await self.pool.run(task, asked, edition.digest, seconds=seconds)
+        except EditionMissing:
+            return await self.pool.run(task, asked, edition.digest, edition.recipe, seconds=seconds)
 
 
 class Quoting:
@@ -171,6 +196,7 @@ class Quoting:
         self._look_ups: SharedLook[Answer] = SharedLook()
         self._openings: SingleFlight[Edition] = SingleFlight()
         self._heap = Heap()
+        self._shapes = Shapes()
         self.freshness = Freshness(
             stale_price_days=stale_price_days, today=today, seen=self._seen_on_a_day
         )
@@ -258,26 +284,28 @@ class Quoting:
         return not builds_on and self._fits_beside(seconds)
 
     async def computed_together(
-        self, questions: Sequence[tuple[Posed, float]]
+        self, questions: Sequence[tuple[Posed, float]], *, alike: bool = False
     ) -> list[bytes | Exception]:
         """The answers to cheap questions, each with its seconds, or why there is none.
 
+        `alike` are questions of one shape to one edition, which take less time together.
         A worker computes them if one is free, and otherwise they are computed one after the other,
         in turn with the requests of others. All are kept. Raises `Busy` or `QuotaExceeded`.
         """
         if not questions:
             return []
-        seconds = sum(taken for _, taken in questions)
+        seconds = seconds_together(questions, alike=alike)
         await spend(seconds)
         editions = {posed.edition.digest for posed, _ in questions}
         if (
             self.apart is not None
-            and self.apart.has_room_for(len(questions))
             and len(editions) == 1
+            and self.apart.has_room_for(len(questions), alike=alike)
         ):
-            found = await self.apart.run_together([one for one, _ in questions], seconds=seconds)
+            run = self.apart.run_alike if alike else self.apart.run_together
+            found = await run([one for one, _ in questions], seconds=seconds)
         else:
-            found = [await self._beside(posed, taken) for posed, taken in questions]
+            found = await self._all_beside(questions, alike=alike)
         answers: list[bytes | Exception] = []
         for (posed, _), one in zip(questions, found, strict=True):
             if isinstance(one, Computed):
@@ -288,21 +316,36 @@ class Quoting:
                 answers.append(one)
         return answers
 
-    async def _beside(self, posed: Posed, seconds: float) -> Computed | Exception:
-        """An answer that is computed in turn with the requests of others, or why there is none."""
+    async def _all_beside(
+        self, questions: Sequence[tuple[Posed, float]], *, alike: bool
+    ) -> list[Computed | Exception]:
+        """Answers that are computed in turn with the requests of others, some at a time if alike.
+
+        Or else why there is none.
+        """
+        at_once = TOGETHER_BESIDE if alike else 1
+        found: list[Computed | Exception] = []
+        for start in range(0, len(questions), at_once):
+            found += await self._beside(questions[start : start + at_once], alike=alike)
+        return found
+
+    async def _beside(
+        self, questions: Sequence[tuple[Posed, float]], *, alike: bool
+    ) -> Sequence[Computed | Exception]:
+        """The answers to questions to one edition, computed in one turn."""
         try:
             return await self._turns.run(
-                lambda: computed(
-                    posed.question,
+                lambda: computed_all(
+                    [posed.question for posed, _ in questions],
                     engine=self.engine,
-                    catalog=posed.edition.catalog,
+                    catalog=questions[0][0].edition.catalog,
                     memo=self.memo,
-                    kept=NOTHING_KEPT,
+                    shapes=self._shapes,
                 ),
-                seconds=seconds,
+                seconds=seconds_together(questions, alike=alike),
             )
-        except (NotQuotable, Busy) as error:
-            return error
+        except Busy as error:
+            return [error] * len(questions)
 
     async def in_turn(self, compute: Callable[[], bytes], *, seconds: float) -> bytes:
         """What a function returns that takes about so long, in turn with others.
@@ -446,6 +489,12 @@ class Quoting:
     def _tally(self, tally: Tally) -> None:
         counter: Counter = getattr(self.metrics, tally.counter)
         counter.labels(*tally.labels).inc(tally.amount)
+
+
+def seconds_together(questions: Sequence[tuple[Posed, float]], *, alike: bool) -> float:
+    """Seconds of a processor that the answers to questions take."""
+    seconds = [taken for _, taken in questions]
+    return max(seconds) + SHARE_TOGETHER * sum(seconds) if alike else sum(seconds)
 
 
 def spelling(asked: Handled, body: bytes, *, mark: str) -> str:

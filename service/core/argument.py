@@ -24,6 +24,7 @@ from service.core.catalog.market import (
 )
 from service.core.figures.arrays import Real
 from service.core.figures.formulas import Formula
+from service.core.figures.lanes import by_lane
 from service.core.figures.ledger import Ledger, Term
 from service.core.figures.units import Unit, spread_of
 from service.core.request.wire import Interval
@@ -89,25 +90,34 @@ class Argument:
     __slots__ = ("_cautions", "catalog", "found", "ledger", "priced_for")
 
     def __init__(
-        self, catalog: Catalog, *, priced_for: str = "", told: tuple[Caution, ...] = ()
+        self,
+        catalog: Catalog,
+        *,
+        priced_for: str = "",
+        told: tuple[Caution, ...] = (),
+        ledger: Ledger | None = None,
     ) -> None:
         """An empty argument over a catalog. `told` is what was warned of before it began."""
         self.catalog = catalog
-        self.ledger = Ledger()
+        self.ledger = Ledger() if ledger is None else ledger
         self.found: dict[Hashable, Any] = {}
         self.priced_for = priced_for or catalog.day
         self._cautions: dict[Caution, None] = dict.fromkeys(told)
 
     def aside(self) -> "Argument":
         """An argument of the same quote that is tried and thrown away, with its warnings."""
-        tried = Argument(self.catalog, priced_for=self.priced_for)
+        tried = Argument(self.catalog, priced_for=self.priced_for, ledger=self.ledger.empty())
         tried.found = self.found
         return tried
 
     def branch(self) -> "Argument":
         """A copy that grows by itself: all that was written and warned of so far is in both."""
-        grown = Argument(self.catalog, priced_for=self.priced_for, told=self.warnings)
-        grown.ledger = self.ledger.branch()
+        grown = Argument(
+            self.catalog,
+            priced_for=self.priced_for,
+            told=self.warnings,
+            ledger=self.ledger.branch(),
+        )
         grown.found = self.found
         return grown
 
@@ -384,6 +394,7 @@ def read_interval(value: Interval[Any], *, pointer: str, unit: Unit) -> ReadInte
     return ReadInterval(central, low, high, tuple(cautions))
 
 
+@by_lane
 def middle(low: float, high: float, *, unit: Unit) -> float:
     """The median of the distribution whose 90% interval runs from `low` to `high`.
 

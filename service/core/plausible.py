@@ -14,6 +14,7 @@ from service.core.answer import LikelyMistake, ObservedRange
 from service.core.argument import Argument, middle
 from service.core.catalog.catalog import Policy
 from service.core.catalog.observed import Observed, ObservedName
+from service.core.figures.lanes import Lanes, by_lane
 from service.core.figures.units import (
     BYTES_PER_GIGABIT,
     DAYS_PER_YEAR,
@@ -261,7 +262,7 @@ CHECKED: Final[Mapping[type[Struct], Mapping[str, Check]]] = {
     },
 }
 """The members that are compared, by the part of the request that they stand in."""
-NUMBERS: Final = frozenset((float, int, Interval))
+NUMBERS: Final = frozenset((float, int, Interval, Lanes))
 NOT_GIVEN: Final = frozenset((UnsetType, str, bool))
 
 
@@ -408,6 +409,7 @@ def in_words(
     )
 
 
+@by_lane
 def words_of(number: float) -> str:
     """A number with four digits, as a reader writes it."""
     rounded = float(f"{number:.{DIGITS_SHOWN}g}")

@@ -22,6 +22,8 @@ from service.core.catalog.errors import NotQuotable
 from service.core.catalog.known import known_on
 from service.core.cluster.described import Named, with_ids
 from service.core.draws.memo import Memo
+from service.core.draws.spread import Spread
+from service.core.figures.ledger import Ledger
 from service.core.plausible import warn_of_implausible
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
@@ -57,16 +59,19 @@ def quote(
     valid_until: str,
     memo: Memo,
     base_quote: BaseTotals | None = None,
+    ledger: Ledger | None = None,
+    spread_of: type[Spread] = Spread,
 ) -> Quote:
     """One quote. Raises `NotQuotable` with every name of the request that nothing is known of.
 
     `id` and `canonical_request` come from the cache key, `valid_until` from the validity policy.
     `memo` keeps what quotes share, and changes no byte of any. `base_quote` has the totals of the
-    quote that the request names as its base model.
+    quote that the request names as its base model. `ledger` and `spread_of` argue several quotes
+    at once, see `service.core.together`.
     """
     named = checked(request, catalog)
     request, catalog = named.request, named.catalog
-    argument = argument_of(request, catalog, told=named.cautions)
+    argument = argument_of(request, catalog, told=named.cautions, ledger=ledger)
     warn_of_implausible(argument, request, described=named.devices)
     accounting = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
     stages = priced_stages(efforts_of(argument, request), accounting)
@@ -84,12 +89,19 @@ def quote(
         for one in stages
     ]
     spread = spread_of_quote(
-        argument.ledger, bills.drafts, memo, hours=(ends, *chain.from_iterable(hours))
+        argument.ledger,
+        bills.drafts,
+        memo,
+        hours=(ends, *chain.from_iterable(hours)),
+        kind=spread_of,
     )
     rates = given_rates(tuple(stage.effort for stage in stages))
     caution(argument, bills.drafts, spread)
     found = told(argument, bills.drafts, spread)
-    printed = tuple(printed_bill(bill, spread, currency=currency) for bill in bills.drafts)
+    full = request.options.detail == "full"
+    printed = tuple(
+        printed_bill(bill, spread, currency=currency, itemised=full) for bill in bills.drafts
+    )
     answer = Quote(
         id=id,
         issued_at=catalog.published_at,
@@ -99,14 +111,14 @@ def quote(
         request=Raw(canonical_request),
         bases=printed,
         exclusions=tuple(
-            printed_exclusion(one, spread, currency=currency) for one in bills.exclusions
+            printed_exclusion(one, spread, currency=currency) for one in bills.exclusions if full
         ),
-        bridges=bridges(printed),
+        bridges=bridges(printed) if full else (),
         ownership=tuple(
-            printed_ownership(one, spread, currency=currency) for one in bills.ownerships
+            printed_ownership(one, spread, currency=currency) for one in bills.ownerships if full
         ),
         rate_versus_market=tuple(printed_rate_position(one) for one in rates),
-        markets=markets_of(argument.catalog, stages),
+        markets=markets_of(argument.catalog, stages) if full else (),
         stages=tuple(
             printed_stage(
                 stage.effort,
@@ -118,21 +130,21 @@ def quote(
             for place, stage in enumerate(stages)
         ),
         totals=printed_totals(totals, spread),
-        narrow_by=()
-        if request.options.detail == "summary"
-        else narrowed(
+        narrow_by=narrowed(
             argument,
             bills.drafts,
             tuple(stage.effort for stage in stages),
             spread,
             currency=currency,
-        ),
+        )
+        if full
+        else (),
         prices_behind=prices_behind(argument, bills.drafts),
         wall_clock_hours=estimate_with_outcomes(ends, spread),
         critical_path=()
         if schedule is None
         else tuple(request.run.stages[place].name for place in schedule.critical_path),
-        figures=argument.ledger.figures(spread.derived),
+        figures=argument.ledger.figures(spread.derived) if full else {},
         warnings=found.warnings,
         notes=found.notes,
     )
@@ -140,14 +152,18 @@ def quote(
 
 
 def argument_of(
-    request: QuoteRequest, catalog: Catalog, *, told: tuple[Caution, ...] = ()
+    request: QuoteRequest,
+    catalog: Catalog,
+    *,
+    told: tuple[Caution, ...] = (),
+    ledger: Ledger | None = None,
 ) -> Argument:
     """The state in which a request is quoted: over what was known on the day that it names."""
     day = request.as_of
     if day is UNSET:
-        return Argument(catalog, told=told)
+        return Argument(catalog, told=told, ledger=ledger)
     devices = devices_of_run(request.run, request.cluster)
-    argument = Argument(known_on(catalog, day, devices), priced_for=day, told=told)
+    argument = Argument(known_on(catalog, day, devices), priced_for=day, told=told, ledger=ledger)
     argument.warn(
         "priced_as_of",
         f"prices of device-hours are those known on {day}; those of hardware and power, and rates "

@@ -43,7 +43,44 @@ def canonical_request(request: Any) -> bytes:
     """The bytes of the canonical form of a request, which has no envelope."""
     said = msgspec.to_builtins(request)
     inside = {name: value for name, value in said.items() if name not in OUTSIDE_ID}
-    return rfc8785.dumps(_rewrite_of_request(cast("Hashable", type(request)))(inside))
+    return written(_rewrite_of_request(cast("Hashable", type(request)))(inside))
+
+
+def written(value: Any) -> bytes:
+    """A value in plain JSON types as RFC 8785 writes it.
+
+    Numbers of usual size are written alike by all, so the fast encoder writes them.
+    """
+    try:
+        return _encode(_usual(value))
+    except _Unusual:
+        return rfc8785.dumps(value)
+
+
+class _Unusual(Exception):
+    """A number that encoders write in different ways"""
+
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+MOST_WHOLE: Final = 2.0**53
+LEAST_PLAIN: Final = 1e-4
+"""From here up to `MOST_WHOLE`, numbers are written without an exponent everywhere."""
+
+
+def _usual(value: Any) -> Any:
+    """The same value with whole numbers as such. Raises `_Unusual`. Member names are ASCII."""
+    kind = type(value)
+    if kind is dict:
+        return {name: _usual(one) for name, one in value.items()}
+    if kind is float:
+        if value.is_integer() and abs(value) < MOST_WHOLE:
+            return int(value)
+        if LEAST_PLAIN <= abs(value) < MOST_WHOLE:
+            return value
+        raise _Unusual
+    if kind is list or kind is tuple:
+        return [_usual(one) for one in value]
+    return value
 
 
 def read_canonical(canonical: bytes, *, asked: type[Asked]) -> Asked:
@@ -146,8 +183,9 @@ def _members(rewrites: dict[str, Rewrite]) -> Rewrite:
     """An object with some of its members rewritten, those that are there."""
 
     def rewritten(value: Any) -> Any:
-        return value | {
-            name: rewrite(value[name]) for name, rewrite in rewrites.items() if name in value
-        }
+        for name, rewrite in rewrites.items():
+            if name in value:
+                value[name] = rewrite(value[name])
+        return value
 
     return rewritten

@@ -2,10 +2,12 @@
 
 import json
 import time
+from collections.abc import Callable
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.bench.tables import Bound, print_bounds, print_ratios
+from tests.processes import below, cpu_s
 from tests.server import Service, start_service
 
 QUOTES: Final = 10_000
@@ -14,11 +16,19 @@ SINGLE_POSTS: Final = 1000
 ROUNDS: Final = 3
 LEAST_RATIO: Final = 10.0
 NDJSON: Final = {"content-type": "application/x-ndjson"}
+DETAILS: Final = ("summary", "full")
 
 
-def metered(number: int) -> dict[str, Any]:
-    """A metered request that no other number has."""
-    stage = {"name": "R1", "work": {"kind": "metered", "device_hours": 100_000 + number}}
+class Took(NamedTuple):
+    """Milliseconds of a quote: of processors of the service, and on the clock of its client."""
+
+    cpu: float
+    clock: float
+
+
+def metered(number: int, detail: str = "summary") -> dict[str, Any]:
+    """A metered request that no other number has, by its hours."""
+    stage = {"name": "R1", "work": {"kind": "metered", "device_hours": 200_000 + number}}
     return {
         "run": {"name": "R1", "stages": [stage]},
         "cluster": {
@@ -26,40 +36,67 @@ def metered(number: int) -> dict[str, Any]:
             "devices": 512,
             "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
         },
-        "options": {"detail": "summary"},
+        "options": {"detail": detail},
     }
 
 
-def ms_of_singles(service: Service, first: int) -> float:
-    """Milliseconds of a single post, on one connection that is kept."""
-    start = time.perf_counter()
-    for number in range(first, first + SINGLE_POSTS):
-        assert service.client.post("/quote", json=metered(number)).status_code == 200
-    return (time.perf_counter() - start) / SINGLE_POSTS * 1000
+def cpu_of(service: Service) -> float:
+    """Seconds of processors that a service and its workers have taken."""
+    return sum(map(cpu_s, (service.process.pid, *below(service.process.pid))))
 
 
-def ms_of_batch(service: Service, first: int) -> float:
-    """Milliseconds of a line of a batch."""
-    body = "\n".join(json.dumps(metered(number)) for number in range(first, first + QUOTES))
-    start = time.perf_counter()
-    answer = service.client.post("/quote/batch", content=body, headers=NDJSON, timeout=600)
-    taken = time.perf_counter() - start
-    assert answer.content.count(b'"status":200') == QUOTES
-    return taken / QUOTES * 1000
+def took(service: Service, quotes: int, ask: Callable[[], None]) -> Took:
+    """What each of some quotes took."""
+    cpu, start = cpu_of(service), time.perf_counter()
+    ask()
+    clock = time.perf_counter() - start
+    return Took((cpu_of(service) - cpu) / quotes * 1000, clock / quotes * 1000)
+
+
+def singles(service: Service, first: int, detail: str) -> Took:
+    """What a single post takes, on one connection that is kept."""
+
+    def ask() -> None:
+        for number in range(first, first + SINGLE_POSTS):
+            assert service.client.post("/quote", json=metered(number, detail)).status_code == 200
+
+    return took(service, SINGLE_POSTS, ask)
+
+
+def batch(service: Service, first: int, detail: str) -> Took:
+    """What a line of a batch takes."""
+    numbers = range(first, first + QUOTES)
+    body = "\n".join(json.dumps(metered(number, detail)) for number in numbers)
+
+    def ask() -> None:
+        answer = service.client.post("/quote/batch", content=body, headers=NDJSON, timeout=600)
+        assert answer.content.count(b'"status":200') == QUOTES
+
+    return took(service, QUOTES, ask)
 
 
 def batches() -> None:
-    """Print how long a quote takes in a batch and alone, and the ratio that is asked for."""
-    singles, lines = [], []
-    with start_service() as service:
-        for place in range(ROUNDS):
-            first = place * (SINGLE_POSTS + QUOTES)
-            singles.append(ms_of_singles(service, first))
-            lines.append(ms_of_batch(service, first + SINGLE_POSTS))
-    print_ratios(
-        "distinct metered quotes, summaries",
-        {"one by one": singles, "in a batch": lines},
-        unit="ms",
-    )
-    ratio = median(singles) / median(lines)
-    print_bounds([Bound("single posts over lines of a batch", ratio, least=LEAST_RATIO)])
+    """Print what a quote takes in a batch and alone, and the ratio that is asked for."""
+    bounds = []
+    for detail in DETAILS:
+        alone, lines = [], []
+        with start_service() as service:
+            for place in range(ROUNDS):
+                first = place * (SINGLE_POSTS + QUOTES)
+                alone.append(singles(service, first, detail))
+                lines.append(batch(service, first + SINGLE_POSTS, detail))
+        for of in Took._fields:
+            by_one, in_batch = ([getattr(one, of) for one in some] for some in (alone, lines))
+            print_ratios(
+                f"distinct metered quotes, {detail}, {of} time",
+                {"one by one": by_one, "in a batch": in_batch},
+                unit="ms",
+            )
+            ratio = median(by_one) / median(in_batch)
+            name = f"single posts over lines of a batch, {detail}, {of} time"
+            bounds.append(Bound(name, ratio, least=LEAST_RATIO))
+    print_bounds(bounds)
+
+
+if __name__ == "__main__":
+    batches()

@@ -112,7 +112,11 @@ def least_devices(request: QuoteRequest, catalog: Catalog) -> float:
 def ways_to_get(
     asked: CompareRequest, catalog: Catalog, accelerator: str, devices: float
 ) -> tuple[list[Offered], dict[LeftOutReason, set[str]]]:
-    """Every way to get a cluster of this size, and the sellers that have none, by the reason."""
+    """Every way to get a cluster of this size, and the sellers that have none, by the reason.
+
+    No quote can be asked for by the name of somebody who only lists what operators sell, and whom
+    the catalog has no row of. The operators behind them are compared.
+    """
     ways: list[Offered] = []
     left_out: dict[LeftOutReason, set[str]] = {}
     for term in asked.choices.terms:
@@ -130,11 +134,16 @@ def ways_to_get(
                     segment=market.segment,
                 ),
             )
+            seats = [
+                seat for seat in panel.seats if _is_asked(asked.choices, seat.seller, seat.segment)
+            ]
             ways += [
                 Offered(supply=replace(market, provider=seat.seller), seat=seat)
-                for seat in panel.seats
-                if _is_asked(asked.choices, seat.seller, seat.segment)
+                for seat in seats
+                if seat.seller in catalog.providers
             ]
+            listers = {seat.seller for seat in seats} - catalog.providers.keys()
+            left_out.setdefault("behind_operator", set()).update(listers)
             for reason, sellers in panel.left_out.items():
                 named = asked.choices.sellers
                 left_out.setdefault(reason, set()).update(

@@ -66,12 +66,12 @@ class Shapes:
 
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
-        self._seen: dict[bytes, Seen] = {}
+        self.seen: dict[bytes, Seen] = {}
 
     def copy(self) -> "Shapes":
         """The same shapes, to which more can be added independently."""
         other = Shapes(self._levels)
-        other._seen |= self._seen
+        other.seen |= self.seen
         return other
 
     def quantiles_of(self, rows: Sequence[Array], sample: Sample) -> Array:
@@ -82,7 +82,7 @@ class Shapes:
         keys = _keys_of(np.rint(probes / sizes[:, None] * STEPS))
         new: dict[bytes, int] = {}
         for index, key in enumerate(keys):
-            if key not in self._seen:
+            if key not in self.seen:
                 new.setdefault(key, index)
         if new:
             found = quantiles(
@@ -92,8 +92,8 @@ class Shapes:
                 self._levels,
             )
             for (key, index), row in zip(new.items(), found.tolist(), strict=True):
-                self._seen[key] = Seen(float(sizes[index]), row)
-        like = [self._seen[key] for key in keys]
+                self.seen[key] = Seen(float(sizes[index]), row)
+        like = [self.seen[key] for key in keys]
         factors = sizes / [one.size for one in like]
         return rounded(np.array([one.quantiles for one in like]) * factors[:, None])
 
@@ -105,7 +105,7 @@ class Looks:
         self.intervals: dict[str, Quantiles] = {}
         self.with_outcomes: dict[str, list[float]] = {}
         """Quantiles at `ALL_LEVELS`, which include those of the interval."""
-        self._shapes = Shapes(INTERVAL)
+        self.shapes = Shapes(INTERVAL)
         self._shapes_with_outcomes = Shapes(WITH_OUTCOMES)
 
     def copy(self) -> "Looks":
@@ -113,7 +113,7 @@ class Looks:
         other = Looks()
         other.intervals |= self.intervals
         other.with_outcomes |= self.with_outcomes
-        other._shapes = self._shapes.copy()
+        other.shapes = self.shapes.copy()
         other._shapes_with_outcomes = self._shapes_with_outcomes.copy()
         return other
 
@@ -121,7 +121,7 @@ class Looks:
         """Find the intervals of several rows at once."""
         if not rows:
             return
-        found = self._shapes.quantiles_of(list(rows.values()), sample)
+        found = self.shapes.quantiles_of(list(rows.values()), sample)
         for name, row in zip(rows, found.tolist(), strict=True):
             self.intervals[name] = Quantiles(*row)
 

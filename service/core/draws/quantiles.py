@@ -118,7 +118,7 @@ def quantiles(
 def _slopes(heights: Array) -> Array:
     """How much a number rises with each score. Zero for a number with a single figure."""
     slopes: Array = (heights[:, 1::2] - heights[:, ::2]) / (2.0 * Z_90)
-    slopes[np.count_nonzero(slopes, axis=1) < 2] = 0.0
+    slopes[(slopes != 0.0).sum(axis=1) < 2] = 0.0
     return slopes
 
 

@@ -89,7 +89,7 @@ def replayed(
     standing, of_run = ledger.tape
     rows_that_stand = len(lasting) + sum(len(applied.parts) for applied in standing)
     if rows_that_stand * row_bytes(lasting) < memo.largest_bytes:
-        before = _standing_of(lasting, standing, memo)
+        before = standing_of(lasting, standing, memo)
         rows, looks = _Replay(leaves, memo, before, outcomes=keep).after(of_run, keep=keep)
     else:
         replay_of_all = _Replay(leaves, memo, outcomes=keep)
@@ -102,7 +102,7 @@ def row_bytes(leaves: Sequence[Leaf]) -> int:
     return (DRAWS + 1 + 2 * len(leaves)) * np.dtype(np.float64).itemsize
 
 
-def _standing_of(leaves: tuple[Leaf, ...], tape: list[Application], memo: Memo) -> Standing:
+def standing_of(leaves: tuple[Leaf, ...], tape: list[Application], memo: Memo) -> Standing:
     """Rows that vary with the leaves of a tape that does not depend on the run."""
     key = blake2b(msgspec.msgpack.encode((leaves, tape), enc_hook=lambda formula: formula.name))
     kept: Standing | None = memo.get("standing", key.digest())

@@ -24,7 +24,9 @@ class Shares(NamedTuple):
     interactions: Array
 
 
-def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
+def variance_shares(
+    values: Array, sample: Sample, ends: Array, *, regressed: Array | None = None
+) -> Shares:
     """The share of each number's variance that each figure explains alone, and the rest.
 
         value = mean + sum over figures of (w1 He1(z) + w2 He2(z) + w3 He3(z)) + rest
@@ -32,13 +34,13 @@ def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
 
     `values` has shape `[numbers, draws]`, over the columns of `sample`. `ends` has shape
     `[numbers, figures, 2]`: the number minus its central value, with one figure alone at an end of
-    its 90% interval. The figures that matter are regressed together. The others are taken to be
-    linear between their ends.
+    its 90% interval. The figures that matter, or those at the places `regressed`, are regressed
+    together. The others are taken to be linear between their ends.
 
     Source: Sudret, "Global sensitivity analysis using polynomial chaos expansions" (2008).
     """
-    alone = _variance_by_ends(ends)
-    regressed = _those_that_matter(alone)
+    alone = variance_by_ends(ends)
+    regressed = those_that_matter(alone) if regressed is None else regressed
     basis, inverse = _basis_of(tuple(sample.figures[index] for index in regressed), sample.memo)
     centred = values - values.mean(axis=1, keepdims=True)
     draws = values.shape[1]
@@ -57,7 +59,7 @@ def variance_shares(values: Array, sample: Sample, ends: Array) -> Shares:
     return Shares(first_order, interactions)
 
 
-def _variance_by_ends(ends: Array) -> Array:
+def variance_by_ends(ends: Array) -> Array:
     """The variance from a figure's two ends, by slope and curvature.
 
     ((high - low) / 2 / 1.645)^2 + ((high + low) / 2)^2 / 1.645^2
@@ -67,7 +69,7 @@ def _variance_by_ends(ends: Array) -> Array:
     return variance
 
 
-def _those_that_matter(alone: Array) -> Array:
+def those_that_matter(alone: Array) -> Array:
     """Indices of the figures to regress: those largest for any of the numbers, in a fixed order."""
     whole = alone.sum(axis=1, keepdims=True)
     part = (alone / np.where(whole > 0.0, whole, 1.0)).max(axis=0)

@@ -18,6 +18,7 @@ from msgspec import UNSET, Struct, UnsetType
 from service.core.figures.arrays import Array, Real
 from service.core.figures.described import ComputedDatum, InferredDatum, StatedDatum
 from service.core.figures.formulas import WHOLE, Formula
+from service.core.figures.lanes import Lanes
 from service.core.figures.sources import Datum, Derived, Figure, Given, Range, Source
 from service.core.figures.units import Unit
 
@@ -81,13 +82,21 @@ class Ledger:
         self._of_run: set[str] = set()
         self.tape = Tape([], [])
 
+    def empty(self) -> "Ledger":
+        """A ledger of the same kind without entries."""
+        return Ledger()
+
     def branch(self) -> "Ledger":
         """A copy that grows by itself."""
-        grown = Ledger()
-        grown._entries = dict(self._entries)
-        grown._of_run = set(self._of_run)
-        grown.tape = Tape(list(self.tape.standing), list(self.tape.of_run))
+        grown = self.empty()
+        grown.begin(self._entries, self._of_run, self.tape)
         return grown
+
+    def begin(self, entries: Mapping[str, Entry], of_run: Iterable[str], tape: Tape) -> None:
+        """Begin with what is written already."""
+        self._entries = dict(entries)
+        self._of_run = set(of_run)
+        self.tape = Tape(list(tape.standing), list(tape.of_run))
 
     def take(self, datum: Datum, *, pointer: str | UnsetType = UNSET) -> Term:
         """Open a catalog datum; `pointer` says which request member would override it.
@@ -148,7 +157,7 @@ class Ledger:
                 Entry(
                     name=name,
                     unit=unit,
-                    central=float(value),
+                    central=self.part_of(value, WHOLE),
                     source=Given(pointer=pointer),
                     low=low,
                     high=high,
@@ -174,7 +183,9 @@ class Ledger:
         figure back.
         """
         answer, source = self._apply(formula, {WHOLE: name}, inputs, fixed, structure_sources)
-        return self._answered(name, unit or formula.units[WHOLE], float(answer), source)
+        return self._answered(
+            name, unit or formula.units[WHOLE], self.part_of(answer, WHOLE), source
+        )
 
     def derive_once(
         self,
@@ -211,7 +222,7 @@ class Ledger:
         names = {part: f"{name}/{part}" for part in formula.units}
         answer, source = self._apply(formula, names, inputs, fixed, structure_sources)
         return {
-            part: self._answered(names[part], unit, float(getattr(answer, part)), source)
+            part: self._answered(names[part], unit, self.part_of(answer, part), source)
             for part, unit in formula.units.items()
         }
 
@@ -236,7 +247,17 @@ class Ledger:
         source = Derived(
             formula=formula.name, inputs=names, structure=dict(structure_sources or {})
         )
-        return formula.function(**centrals, **structure), source
+        return self.answer_to(formula, centrals, structure), source
+
+    def answer_to(
+        self, formula: Formula[..., Any], centrals: dict[str, float], structure: dict[str, Any]
+    ) -> Any:
+        """What a formula answers to central values."""
+        return formula.function(**centrals, **structure)
+
+    def part_of(self, answer: Any, part: str) -> float:
+        """A member of an answer as a number, or the whole."""
+        return float(getattr(answer, part) if part else answer)
 
     def _answered(self, name: str, unit: Unit, central: float, source: Derived) -> Term:
         self._write(Entry(name=name, unit=unit, central=central, source=source))
@@ -308,7 +329,9 @@ class Ledger:
 
 def _is_plain(structure: Mapping[str, Any]) -> bool:
     """Whether all fixed arguments are plain values, which can be compared by value."""
-    return not structure or all(isinstance(value, float | str) for value in structure.values())
+    return not structure or all(
+        isinstance(value, float | str | Lanes) for value in structure.values()
+    )
 
 
 def replay(tape: Iterable[Application], rows: Mapping[str, Array]) -> dict[str, Real]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from service.core.answer import Bill, Bridge, BridgeStep, Item, Money, PricedBill, PricedLine
 from service.core.figures.vocabulary import MINOR_PLACES
-from service.core.printing.money import printed, sum_of_amounts
+from service.core.printing.money import amount_read, printed, sum_of_amounts
 
 ZERO: Final = Decimal()
 
@@ -26,7 +26,7 @@ def bridge(start: PricedBill, end: PricedBill) -> Bridge:
     currency = start.total.currency
     places = MINOR_PLACES[currency]
     before, after = amounts(start, places=places), amounts(end, places=places)
-    running = Decimal(start.total.amount)
+    running = amount_read(start.total.amount)
     steps = []
     for component in dict.fromkeys([*before, *after]):
         moved = sum_of_amounts(
@@ -53,7 +53,7 @@ def amounts(bill: PricedBill, *, places: int) -> dict[Item, Decimal]:
     found: dict[Item, Decimal] = {}
     for line in priced_lines(bill):
         so_far = found.get(line.item, ZERO)
-        found[line.item] = sum_of_amounts((so_far, Decimal(line.amount)), places=places)
+        found[line.item] = sum_of_amounts((so_far, amount_read(line.amount)), places=places)
     return found
 
 

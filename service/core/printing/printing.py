@@ -79,6 +79,7 @@ def spread_of_quote(
     memo: Memo,
     *,
     hours: Iterable[Term | Unknown | None],
+    kind: type[Spread] = Spread,
 ) -> Spread:
     """The joint draws of the whole argument, with the drivers of the bills' totals.
 
@@ -86,14 +87,21 @@ def spread_of_quote(
     """
     totals = [bill.total.name for bill in bills if bill.total is not None]
     drawn = [term.name for term in hours if isinstance(term, Term)]
-    return Spread(ledger, memo, totals=totals, outcomes=drawn)
+    return kind(ledger, memo, totals=totals, outcomes=drawn)
 
 
-def printed_bill(bill: DraftBill, spread: Spread, *, currency: Currency) -> Bill:
-    """The lines of one basis as the quote shows them. The total adds the amounts as printed."""
+def printed_bill(
+    bill: DraftBill, spread: Spread, *, currency: Currency, itemised: bool = True
+) -> Bill:
+    """The lines of one basis as the quote shows them. The total adds the amounts as printed.
+
+    A bill that is not itemised has neither lines nor drivers.
+    """
     places = MINOR_PLACES[currency]
-    lines = tuple(printed_line(line, spread, places=places) for line in bill.lines)
-    amounts = [Decimal(line.amount) for line in lines if isinstance(line, PricedLine)]
+    lines = tuple(printed_line(line, spread, places=places) for line in bill.lines if itemised)
+    amounts = [
+        amount_of_line(line, places=places) for line in bill.lines if isinstance(line, Priced)
+    ]
     total = sum_of_amounts(amounts, places=places)
     money = Money(amount=printed(total), currency=currency)
     if bill.total is None:
@@ -124,6 +132,7 @@ def printed_bill(bill: DraftBill, spread: Spread, *, currency: Currency) -> Bill
                 total_if_high=printed_estimate(driver.total_if_high, places=places),
             )
             for driver in drivers.ranked
+            if itemised
         ),
         interactions=drivers.interactions,
         excludes=bill.excludes,
@@ -171,6 +180,11 @@ def printed_rate_position(given: GivenRate) -> RateVersusMarket:
     )
 
 
+def amount_of_line(line: Priced, *, places: int) -> Decimal:
+    """The amount of a line as it is printed."""
+    return amount_of(quantity=line.quantity.central, rate=line.rate.central, places=places)
+
+
 def printed_line(line: DraftLine, spread: Spread, *, places: int) -> Line:
     """One row of a bill as the quote shows it."""
     if not isinstance(line, Priced):
@@ -184,7 +198,7 @@ def printed_line(line: DraftLine, spread: Spread, *, places: int) -> Line:
             quantity=UNSET if line.quantity is None else line.quantity.central,
             figures=() if line.quantity is None else (line.quantity.name,),
         )
-    amount = amount_of(quantity=line.quantity.central, rate=line.rate.central, places=places)
+    amount = amount_of_line(line, places=places)
     return PricedLine(
         stage=line.stage or UNSET,
         item=line.item,
@@ -529,7 +543,9 @@ def _printed_outcomes(
     """
     certain = interval.p10 if interval.p10 == interval.p90 else None
     values = [
-        printed(central) if amount == certain else printed_estimate(amount, places=places)
+        printed(central)
+        if certain is not None and amount == certain
+        else printed_estimate(amount, places=places)
         for amount in (*outcomes.values, outcomes.p80)
     ]
     return tuple(values[:-1]), values[-1]

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from service.core.argument import Cursor
 from service.core.catalog.catalog import ReferenceRun
 from service.core.cluster.hardware import device_of
+from service.core.figures.lanes import entry_at
 from service.core.request.wire import Interval
 from service.core.request.work import Metered
 from service.core.stages.hours import StageContext
@@ -47,7 +48,7 @@ def _published_elsewhere(context: StageContext, used: str) -> ReferenceRun | Non
     name = _words(context.stage.said.name)
     runs = [
         run
-        for run in context.argument.catalog.runs_of_hours.get(float(hours), ())
+        for run in entry_at(context.argument.catalog.runs_of_hours, hours) or ()
         if run.accelerator and name and name <= _words(f"{run.id} {run.model}")
     ]
     if any(run.accelerator == used for run in runs):

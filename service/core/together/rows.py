@@ -1,0 +1,394 @@
+"""Rows of draws that differ by lane, and quantiles of them.
+
+All is found as `draws.rows` finds it for one quote, in the same order: rows of one shape are looked
+at once, and in each lane it is the same row of them. So the quantiles are the same to the last bit.
+
+What every row needs is found for all lanes at once: a few draws, by which its shape is known, its
+centre, and its ends. All draws of a row are found only if somebody asks for its quantiles, for a
+few lanes at a time, so that they stay in the cache of a core.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.draws.columns import DRAWS, Leaf, Sample, column_of, draws_of, values_at
+from service.core.draws.looks import PLACES_OF_INTERVAL, PROBED, STEPS, Quantiles, rounded
+from service.core.draws.memo import Memo
+from service.core.draws.quantiles import (
+    DRAW_LEVELS,
+    INTERVAL,
+    INTERVAL_LEVELS,
+    WITH_OUTCOMES,
+    Levels,
+    quantiles,
+)
+from service.core.draws.rows import BLOCK_BYTES, Standing, row_bytes, standing_of
+from service.core.draws.vectors import needed
+from service.core.figures.arrays import FEW, Array
+from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
+from service.core.figures.ledger import Application, Ledger
+from service.core.together.ledger import columns_of
+
+Rows: TypeAlias = dict[str, Array]
+SAMPLED: Final = FEW + 8
+"""Draws of each row that are found at once: more than are taken for points, see `figures.arrays`,
+and among them those by which shapes are told apart."""
+CENTRE: Final = SAMPLED
+ENDS: Final = slice(SAMPLED + 1, None)
+BLOCK: Final = 32
+"""Lanes whose draws are found together: 256 KiB for each row."""
+LEAST_SIZE: Final = 1e-150
+"""Rows below this size are not scaled, as in `Shapes`."""
+FIRST_ROOM: Final = 64
+"""Shapes that there is room for at first."""
+MULTIPLIERS: Final[NDArray[np.uint64]] = np.arange(
+    1, 2 * (PROBED.stop - PROBED.start), 2, dtype=np.uint64
+) * np.uint64(0x9E3779B97F4A7C15)
+"""By which the draws of a shape are told apart in its code: odd, so that no bit is lost."""
+HALF: Final = np.uint64(32)
+
+
+class Shape:
+    """A row that stands for all rows of its shape, and its quantiles once they are found."""
+
+    def __init__(self, name: str, sizes: Array, levels: Levels, *, figures: int) -> None:
+        self.name = name
+        self.sizes = sizes
+        self.levels = levels
+        self.figures = figures
+        """How many figures the quantiles are corrected for."""
+        self.quantiles: Array | None = None
+        """Shape `[lanes, levels]`, before they are rounded."""
+
+
+class Looked:
+    """The quantiles of a row: those of its shape, scaled, when they are needed."""
+
+    def __init__(self, shape: Shape, factors: Array, find: Callable[[Shape], Array]) -> None:
+        self.shape = shape
+        self._factors = factors
+        self._find = find
+        self._found: Array | None = None
+
+    def column(self, place: int) -> Array:
+        """A quantile in each lane."""
+        if self._found is None:
+            found = self.shape.quantiles
+            found = self._find(self.shape) if found is None else found
+            self._found = rounded(found * self._factors[:, None])
+        return self._found[:, place]
+
+
+class Shapes:
+    """The shapes of rows, in the order in which they were found."""
+
+    def __init__(self, group: Group, levels: Levels) -> None:
+        self._group = group
+        self.levels = levels
+        self._shapes: list[Shape] = []
+        self._codes = np.empty((FIRST_ROOM, group.size), dtype=np.uint64)
+
+    def take(self, before: Standing) -> None:
+        """Add rows of all lanes that were looked at before."""
+        for key, one in before.looks.shapes.seen.items():
+            shape = Shape("", np.array([one.size]), self.levels, figures=0)
+            shape.quantiles = np.array([one.quantiles])
+            self._add(shape, _codes_of(np.frombuffer(key)))
+
+    def of(self, name: str, row: Array, *, figures: int) -> tuple[Shape, Array]:
+        """The shape of a row, and by how much the row is larger, in each lane."""
+        probes = np.atleast_2d(row)[:, PROBED]
+        sizes = np.abs(probes).max(axis=1)
+        sizes[sizes < LEAST_SIZE] = 1.0
+        steps = np.rint(probes / sizes[:, None] * STEPS)
+        codes = _codes_of(steps)
+        like = self._like(codes)
+        if like is None:
+            like = Shape(name, sizes, self.levels, figures=figures)
+            self._add(like, codes)
+        return like, np.broadcast_to(sizes / like.sizes, (self._group.size,))
+
+    def _like(self, codes: NDArray[np.uint64]) -> Shape | None:
+        """The first row of the same shape. Lanes in which it is another one are left."""
+        count = len(self._shapes)
+        equal = self._codes[:count] == codes
+        if not equal.any():
+            return None
+        places = np.where(equal.any(axis=0), equal.argmax(axis=0), count)
+        place = int(places[self._group.agree_on(places)])
+        return self._shapes[place] if place < count else None
+
+    def _add(self, shape: Shape, codes: NDArray[np.uint64]) -> None:
+        count = len(self._shapes)
+        if count == len(self._codes):
+            self._codes = np.concatenate((self._codes, np.empty_like(self._codes)))
+        self._codes[count] = codes
+        self._shapes.append(shape)
+
+
+class LaneRows:
+    """The rows of some quotes that are argued together, and looks at all that are derived."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        leaves: tuple[Leaf, ...],
+        group: Group,
+        memo: Memo,
+        *,
+        totals: Collection[str],
+        outcomes: Collection[str],
+    ) -> None:
+        self._totals = frozenset(totals)
+        self._kept: dict[str, list[Array]] = {}
+        self._ledger = ledger
+        self._group = group
+        self._memo = memo
+        self._leaves = leaves
+        self._tape = (*ledger.tape.standing, *ledger.tape.of_run)
+        self._sample = Sample(tuple(leaf.name for leaf in leaves), memo)
+        self._shapes = Shapes(group, INTERVAL)
+        self._shapes_with_outcomes = Shapes(group, WITH_OUTCOMES)
+        self._asked: dict[int, Shape] = {}
+        self._draws: Rows = {}
+        self.rows: Rows = {}
+        """Some draws of each row, its centre and its ends."""
+        self.intervals: dict[str, Quantiles] = {}
+        self._looked: dict[str, Looked] = {}
+        self.with_outcomes: dict[str, list[Any]] = {}
+        self._replay(ledger, frozenset(outcomes))
+
+    def ask(self, name: str) -> None:
+        """The quantiles of a row will be needed. They are found together with others."""
+        looked = self._looked.get(name)
+        if looked is not None and looked.shape.quantiles is None:
+            self._asked[id(looked.shape)] = looked.shape
+
+    def draws(self, names: Iterable[str]) -> Iterator[Rows]:
+        """All draws of some entries, for a few lanes at a time: shape `[lanes, 1024]` each."""
+        wanted = tuple(names)
+        steps = needed(self._tape, wanted)
+        begin = {name for step in steps for name in step.names.values()}.union(wanted)
+        known = {name: self._draws[name] for name in begin if name in self._draws}
+        for start in range(0, self._group.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            rows = {name: row[block] if row.ndim == 2 else row for name, row in known.items()}
+            size = len(range(*block.indices(self._group.size)))
+            found = rows | replayed(steps, rows, block)
+            certain = {name: self._ledger.entry(name).central for name in wanted}
+            found = columns_of(certain, block) | found
+            yield {name: np.broadcast_to(found[name], (size, DRAWS)) for name in wanted}
+
+    def draws_of_all(self, names: Sequence[str]) -> Array:
+        """All draws of some totals, shape `[entries, lanes, 1024]`."""
+        left = [name for name in names if name not in self._kept]
+        for rows in self.draws(left) if left else ():
+            self._keep(rows, left)
+        return np.array([np.concatenate(self._kept[name]) for name in names])
+
+    def _keep(self, rows: Rows, names: Iterable[str]) -> None:
+        for name in names:
+            self._kept.setdefault(name, []).append(rows[name])
+
+    def intervals_if(self, names: Collection[str], moved: Collection[str]) -> dict[str, Quantiles]:
+        """p10, p50, p90 of entries if some figures are known. `moved` are all that hang on them."""
+        held = {name: self._draws.pop(name) for name in moved if name in self._draws}
+        try:
+            blocks = [
+                {name: _interpolated(row) for name, row in rows.items()}
+                for rows in self.draws(names)
+            ]
+        finally:
+            self._draws |= held
+        return {
+            name: Quantiles(*self._lanes(np.concatenate([one[name] for one in blocks])))
+            for name in names
+        }
+
+    def _lanes(self, found: Array) -> list[Any]:
+        return [Lanes(self._group, column) for column in found.T]
+
+    def _replay(self, ledger: Ledger, outcomes: frozenset[str]) -> None:
+        """The argument over draws of its leaves, in the order of `draws.rows`."""
+        leaves = self._leaves
+        lasting = tuple(leaf for leaf in leaves if not ledger.hangs_on_run(leaf.name))
+        self._check_size()
+        for place, leaf in enumerate(leaves):
+            self._draws[leaf.name] = draws_in_lanes(leaf, self._memo)
+            self.rows[leaf.name] = self._row_of(leaf, place)
+        standing, of_run = ledger.tape
+        if all_alike(lasting, standing):
+            self._take(standing_of(lasting, standing, self._memo), len(lasting))
+        else:
+            self._apply(standing, len(lasting), frozenset())
+        self._apply(of_run, len(leaves), outcomes)
+        self._look_at_outcomes_left(outcomes)
+
+    def _check_size(self) -> None:
+        """One quote of this size is computed at once, and not block by block."""
+        rows = len(self._leaves) + sum(len(applied.parts) for applied in self._tape)
+        bytes_of_all = rows * row_bytes(self._leaves)
+        if bytes_of_all > BLOCK_BYTES or bytes_of_all >= self._memo.largest_bytes:
+            raise Inexpressible("too many rows")
+
+    def _take(self, before: Standing, figures: int) -> None:
+        """Begin with rows that are the same in all lanes, and kept from quote to quote."""
+        more = 2 * (len(self._leaves) - figures)
+        for name, row in before.rows.items():
+            if name not in self.rows:
+                self._draws[name] = row[:DRAWS]
+                parts = (row[:SAMPLED], row[DRAWS:], np.full(more, row[DRAWS]))
+                self.rows[name] = np.concatenate(parts)
+        self.intervals = dict(before.looks.intervals)
+        self._shapes.take(before)
+
+    def _apply(self, tape: Sequence[Application], figures: int, outcomes: frozenset[str]) -> None:
+        for name, row in replayed(tape, self.rows, slice(None)).items():
+            self._look_at(name, row, figures, with_outcomes=name in outcomes)
+            self.rows[name] = row
+
+    def _look_at(self, name: str, row: Array, figures: int, *, with_outcomes: bool) -> None:
+        shapes = self._shapes_with_outcomes if with_outcomes else self._shapes
+        shape, factors = shapes.of(name, row, figures=figures)
+        looked = self._looked[name] = Looked(shape, factors, self._found)
+        found: list[Any] = [
+            Lanes(self._group, lambda place=place: looked.column(place))  # type: ignore[misc]
+            for place in range(shapes.levels.size)
+        ]
+        if with_outcomes:
+            self.with_outcomes[name] = found
+            found = [found[place] for place in PLACES_OF_INTERVAL]
+        self.intervals[name] = Quantiles(*found)
+
+    def _look_at_outcomes_left(self, outcomes: frozenset[str]) -> None:
+        """All quantiles of leaves, and of rows that were looked at before the run's."""
+        for leaf in self._leaves:
+            if leaf.name in outcomes:
+                self.with_outcomes[leaf.name] = quantiles_of_leaf(leaf, WITH_OUTCOMES)
+        for name in outcomes & self.rows.keys() - self.with_outcomes.keys():
+            figures = len(self._leaves)
+            self._look_at(name, self.rows[name], figures, with_outcomes=True)
+
+    def _found(self, shape: Shape) -> Array:
+        """The quantiles of a shape, found together with all that were asked for."""
+        shapes = [*({**self._asked, id(shape): shape}).values()]
+        self._asked = {}
+        found: dict[int, list[Array]] = {id(one): [] for one in shapes}
+        start = 0
+        kept = self._totals & {one.name for one in shapes} - self._kept.keys()
+        for rows in self.draws(one.name for one in shapes):
+            size = len(rows[shapes[0].name])
+            self._keep(rows, kept)
+            for alike in _by_kind(shapes):
+                draws: Array = np.concatenate([rows[one.name] for one in alike])
+                ends = np.concatenate([self._ends(one, start, size) for one in alike])
+                levels = alike[0].levels
+                pieces = np.split(quantiles(list(draws), ends, self._sample, levels), len(alike))
+                for one, piece in zip(alike, pieces, strict=True):
+                    found[id(one)].append(piece)
+            start += size
+        for one in shapes:
+            one.quantiles = np.concatenate(found[id(one)])
+        assert shape.quantiles is not None
+        return shape.quantiles
+
+    def _ends(self, shape: Shape, start: int, size: int) -> Array:
+        ends = np.atleast_2d(self.rows[shape.name])[:, ENDS][:, : 2 * shape.figures]
+        ends = ends[start : start + size] if len(ends) > 1 else ends
+        return np.broadcast_to(ends, (size, ends.shape[1]))
+
+    def _row_of(self, leaf: Leaf, place: int) -> Array:
+        """Some draws of a leaf, and its centre, except at its own two ends."""
+        draws = self._draws[leaf.name]
+        row = np.empty((*draws.shape[:-1], SAMPLED + 1 + 2 * len(self._leaves)))
+        row[..., :SAMPLED] = draws[..., :SAMPLED]
+        row[..., CENTRE:] = _column(leaf.central)
+        at = CENTRE + 1 + 2 * place
+        row[..., at : at + 1] = _column(leaf.low)
+        row[..., at + 1 : at + 2] = _column(leaf.high)
+        return row
+
+
+def _codes_of(steps: Array) -> NDArray[np.uint64]:
+    """A number for each shape, another one for another shape. All bits enter all others."""
+    mixed = steps.view(np.uint64) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> HALF)) * MULTIPLIERS
+    codes: NDArray[np.uint64] = (mixed ^ (mixed >> HALF)).sum(axis=-1)
+    return codes
+
+
+def _interpolated(rows: Array) -> Array:
+    """The quantiles of draws, as of one quote if a figure is known, shape `[lanes, levels]`."""
+    drawn = np.sort(rows, axis=1)
+    return rounded(np.array([np.interp(INTERVAL_LEVELS, DRAW_LEVELS, one) for one in drawn]))
+
+
+def _by_kind(shapes: Iterable[Shape]) -> list[list[Shape]]:
+    """Shapes whose quantiles are found alike."""
+    found: dict[tuple[str, int], list[Shape]] = {}
+    for one in shapes:
+        found.setdefault((one.levels.name, one.figures), []).append(one)
+    return list(found.values())
+
+
+def _column(value: Any) -> Any:
+    return value.numbers()[:, np.newaxis] if isinstance(value, Lanes) else value
+
+
+def all_alike(leaves: Iterable[Leaf], tape: Iterable[Application]) -> bool:
+    """Whether leaves, and formulas with all that they were applied to, differ in no lane."""
+    terms = chain.from_iterable(
+        (*applied.centrals.values(), *applied.fixed.values()) for applied in tape
+    )
+    return first_lanes(chain(chain.from_iterable(leaves), terms)) is None
+
+
+def replayed(tape: Sequence[Application], rows: Mapping[str, Array], block: slice) -> Rows:
+    """What formulas answer to rows of some lanes, in the order of the tape.
+
+    What hangs on no row is left out, and so is what there is a row of.
+    """
+    again: Rows = dict(rows)
+    found: Rows = {}
+    for formula, names, centrals, fixed, parts in tape:
+        drawn = {key: again[name] for key, name in names.items() if name in again}
+        if not drawn or all(name in again for name in parts.values()):
+            continue
+        terms = columns_of({**centrals, **drawn, **fixed}, block)
+        answer = formula.function(**terms)
+        for part, name in parts.items():
+            row = getattr(answer, part) if part else answer
+            if isinstance(row, np.ndarray):
+                again[name] = found[name] = row
+    return found
+
+
+def draws_in_lanes(leaf: Leaf, memo: Memo) -> Array:
+    """The draws of a leaf, shape `[1024]`, or `[lanes, 1024]`."""
+    lanes = first_lanes(leaf)
+    if lanes is None:
+        return draws_of(leaf, memo)
+    column = column_of(leaf.name, memo)
+    low, central, high = leaf.low, leaf.central, leaf.high
+    return np.array(
+        lanes.group.each(values_at, column, unit=leaf.unit, low=low, central=central, high=high)
+    )
+
+
+def quantiles_of_leaf(leaf: Leaf, levels: Levels) -> list[Any]:
+    """The quantiles of a leaf: numbers, or those of each lane."""
+    lanes = first_lanes(leaf)
+
+    def found(low: float, central: float, high: float) -> list[float]:
+        values = values_at(levels.normal, unit=leaf.unit, low=low, central=central, high=high)
+        numbers: list[float] = rounded(values).tolist()
+        return numbers
+
+    if lanes is None:
+        return list(found(leaf.low, leaf.central, leaf.high))
+    columns = np.array(lanes.group.each(found, leaf.low, leaf.central, leaf.high)).T
+    return [Lanes(lanes.group, column) for column in columns]

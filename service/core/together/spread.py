@@ -1,0 +1,156 @@
+"""The joint draws of some quotes that are argued together."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from service.core.draws.columns import Sample
+from service.core.draws.looks import Quantiles
+from service.core.draws.memo import Memo
+from service.core.draws.quantiles import INTERVAL
+from service.core.draws.rows import leaf_of, uncertain_leaves
+from service.core.draws.sensitivity import (
+    LEAST_REGRESSED,
+    Shares,
+    those_that_matter,
+    variance_by_ends,
+    variance_shares,
+)
+from service.core.draws.spread import (
+    LEAST_SHARE,
+    SHARE_DECIMALS,
+    Drivers,
+    Outcomes,
+    Spread,
+    TotalDriver,
+)
+from service.core.figures.arrays import Array
+from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
+from service.core.figures.ledger import Application, Ledger
+from service.core.together.ledger import LaneLedger
+from service.core.together.rows import CENTRE, ENDS, LaneRows, quantiles_of_leaf
+
+
+class LaneSpread(Spread):
+    """Intervals, outcomes and drivers, each number of which may differ by lane."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        memo: Memo,
+        *,
+        totals: Sequence[str] = (),
+        outcomes: Sequence[str] = (),
+    ) -> None:
+        assert isinstance(ledger, LaneLedger)
+        self._group: Group = ledger.group
+        self._ledger = ledger
+        self._memo = memo
+        self._leaves = uncertain_leaves(ledger)
+        self._found = LaneRows(
+            ledger, self._leaves, ledger.group, memo, totals=totals, outcomes=(*totals, *outcomes)
+        )
+        self._rows, self._intervals = self._found.rows, self._found.intervals
+        self._with_outcomes = self._found.with_outcomes
+        self._sample = Sample(tuple(leaf.name for leaf in self._leaves), memo)
+        self._totals = [name for name in totals if name in self._rows]
+        self._drivers: dict[str, Drivers] = {}
+
+    @property
+    def derived(self) -> Mapping[str, Quantiles]:
+        """p10, p50, p90 of every entry that is derived from something uncertain."""
+        for name in self._intervals:
+            self._found.ask(name)
+        return self._intervals
+
+    def interval(self, name: str) -> Quantiles:
+        """p10, p50, p90 of an entry. They are equal if nothing uncertain enters."""
+        self._found.ask(name)
+        leaf = None if name in self._intervals else leaf_of(self._ledger.entry(name))
+        if leaf is None or first_lanes(leaf) is None:
+            return super().interval(name)
+        return Quantiles(*quantiles_of_leaf(leaf, INTERVAL))
+
+    def outcomes(self, name: str) -> Outcomes:
+        """Equally likely values of an entry. They are equal if nothing uncertain enters."""
+        self._found.ask(name)
+        return super().outcomes(name)
+
+    def position(self, number: float, *, name: str) -> float:
+        """No question that is argued together with others asks for it."""
+        raise Inexpressible(f"the position of {number} in {name}")
+
+    def intervals_if(
+        self,
+        names: Collection[str],
+        known: Mapping[str, float],
+        *,
+        instead: Application | None = None,
+    ) -> dict[str, Quantiles]:
+        """p10, p50, p90 of entries if others had these values for certain."""
+        if instead is not None:
+            raise Inexpressible("a prediction")
+        ledger = self._ledger
+        moved = ledger.marked(dict.fromkeys(known, 1))
+        for other, value in known.items():
+            if value != ledger.entry(other).central:
+                raise Inexpressible("another value than the ledger's")
+        return self._found.intervals_if(names, moved)
+
+    def _drivers_of(self, total: str) -> Drivers:
+        row = self._totals.index(total)
+        shares = self._shares.first_order[row]
+        ends = np.atleast_2d(self._rows[total])[:, ENDS]
+        ranked = []
+        for place, leaf in enumerate(self._leaves):
+            share: Any = Lanes(self._group, shares[:, place])
+            if share >= LEAST_SHARE:
+                ranked.append(
+                    TotalDriver(
+                        figure=leaf.name,
+                        share=round(share, SHARE_DECIMALS),
+                        total_if_low=self._lanes(ends[:, 2 * place]),
+                        total_if_high=self._lanes(ends[:, 2 * place + 1]),
+                    )
+                )
+        ranked.sort(key=lambda driver: -driver.share)
+        interactions: Any = Lanes(self._group, self._shares.interactions[row])
+        return Drivers(tuple(ranked), round(interactions, SHARE_DECIMALS))
+
+    def _lanes(self, numbers: Array) -> Any:
+        return Lanes(self._group, np.broadcast_to(numbers, (self._group.size,)))
+
+    @cached_property
+    def _shares(self) -> Shares:
+        """The shares of all totals of all lanes at once."""
+        size, totals = self._group.size, self._totals
+        rows = [np.atleast_2d(self._rows[name]) for name in totals]
+        ends = np.array(
+            [
+                np.broadcast_to(
+                    row[:, ENDS] - row[:, CENTRE : CENTRE + 1], (size, row.shape[1] - CENTRE - 1)
+                )
+                for row in rows
+            ]
+        ).reshape(len(totals), size, -1, 2)
+        draws = self._found.draws_of_all(totals)
+        found = variance_shares(
+            draws.reshape(len(totals) * size, -1),
+            self._sample,
+            ends.reshape(len(totals) * size, -1, 2),
+            regressed=self._regressed(ends),
+        )
+        shape = (len(totals), size)
+        return Shares(found.first_order.reshape(*shape, -1), found.interactions.reshape(shape))
+
+    def _regressed(self, ends: Array) -> Array:
+        """The figures to regress, which are the same in all lanes."""
+        alone = variance_by_ends(ends)
+        whole = alone.sum(axis=2, keepdims=True)
+        part = (alone / np.where(whole > 0.0, whole, 1.0)).max(axis=0)
+        shapes = np.packbits(part > LEAST_REGRESSED, axis=1)
+        _, codes = np.unique(shapes, axis=0, return_inverse=True)
+        lane = self._group.agree_on(codes.reshape(-1))
+        return those_that_matter(alone[:, lane])

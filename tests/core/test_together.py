@@ -1,0 +1,218 @@
+"""Quotes that are argued together have the bytes of each alone."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from service.answering import Question, answer_of, encoded, question_of
+from service.answering.kind import Means
+from service.answering.together import (
+    LEAST_TOGETHER,
+    Shapes,
+    quotes_of,
+    shape_of,
+    together_by_shape,
+)
+from service.api.contract.examples import REQUESTS
+from service.api.refusing.decoding import decode_request
+from service.computing.worker import Computed, computed_all
+from service.core.catalog.errors import NotQuotable
+from service.core.figures.lanes import Group, Inexpressible, Lanes, entry_at
+from service.core.printing.money import amount_of
+from service.core.request.request import QuoteRequest
+from tests.differences import requests
+from tests.requests import R1
+from tests.worlds import MEMO, TEST_ENGINE, embedded
+
+Json = dict[str, Any]
+MEANS = Means(engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, kept={})
+MORE: tuple[Json, ...] = (
+    {},
+    {"options": {"detail": "summary"}},
+    {"options": {"currency": "EUR"}},
+    {"options": {"bases": ["rental"]}},
+    {"as_of": "2026-05-01"},
+)
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""An example takes a second: what fails is shown as it was found."""
+factors = st.floats(min_value=0.3, max_value=3.0).map(lambda number: float(f"{number:.3g}"))
+
+
+def asked(request: Json) -> Question[QuoteRequest]:
+    read = decode_request(msgspec.json.encode(request))
+    return question_of(read, engine=TEST_ENGINE, catalog=embedded())
+
+
+def alone(question: Question[QuoteRequest]) -> bytes:
+    return encoded(answer_of(question, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, kept={}))
+
+
+def scaled(said: Any, member: str, by: float) -> Any:
+    """A part of a request with its amounts, hours and prices multiplied."""
+    if isinstance(said, dict):
+        return {name: scaled(value, name, by) for name, value in said.items()}
+    if isinstance(said, list):
+        return [scaled(value, member, by) for value in said]
+    is_number = isinstance(said, float) and not isinstance(said, bool)
+    return said * by if is_number and member not in {"share", "devices"} else said
+
+
+def check_together(questions: Sequence[Question[QuoteRequest]]) -> int:
+    """How many of some questions were answered together. Each has its own bytes."""
+    together = quotes_of(questions, MEANS, Shapes()).bodies
+    for question, body in zip(questions, together, strict=True):
+        assert body is None or body == alone(question)
+    return sum(body is not None for body in together)
+
+
+@settings(max_examples=8, phases=UNSHRUNK)
+@given(requests(), st.lists(factors, min_size=4, max_size=6, unique=True), st.sampled_from(MORE))
+def test_a_quote_that_is_argued_with_others_has_the_bytes_of_one_alone(request, by, more):
+    questions = [asked(scaled(request, "", each) | more) for each in by]
+    if len({shape_of(question) for question in questions}) == 1:
+        check_together(questions)
+
+
+@settings(max_examples=5, phases=UNSHRUNK)
+@given(st.lists(st.tuples(factors, factors, factors), min_size=4, max_size=6, unique=True))
+def test_intervals_of_hours_and_prices_may_differ_too(by):
+    def request(hours: float, usd: float, ratio: float) -> Json:
+        work = {
+            "kind": "metered",
+            "device_hours": {"low": 1000 * hours, "high": 1000 * hours * (1.1 + ratio)},
+        }
+        supply = {"kind": "rate", "usd_per_device_hour": {"low": usd, "high": usd * (1 + ratio)}}
+        run = {"name": "r", "stages": [{"name": "a", "work": work}]}
+        return {"run": run, "cluster": R1["cluster"] | {"supply": supply}}
+
+    assert check_together([asked(request(*each)) for each in by]) >= 1
+
+
+def of_hours(hours: Sequence[float], **more: Any) -> list[Question[QuoteRequest]]:
+    def run(one: float) -> Json:
+        work = {"kind": "metered", "device_hours": one}
+        return {"name": "r", "stages": [{"name": "R1-Zero", "work": work}]}
+
+    return [asked({**R1, "run": run(one), **more}) for one in hours]
+
+
+@pytest.mark.parametrize("more", MORE)
+def test_lines_that_differ_in_hours_alone_are_argued_together(more):
+    assert check_together(of_hours([1234.5 + 77.25 * place for place in range(9)], **more)) >= 8
+
+
+def test_a_line_that_is_another_case_is_answered_alone():
+    """101,000 hours are those of a published run on this device, of which the quote knows."""
+    cluster = R1["cluster"] | {"accelerator": "nvidia-h100-sxm-80gb"}
+    questions = of_hours([*(100_000.0 + place for place in range(9)), 101_000.0], cluster=cluster)
+    together = quotes_of(questions, MEANS, Shapes()).bodies
+    assert together[-1] is None
+    assert sum(body is not None for body in together) >= LEAST_TOGETHER
+    shapes = Shapes()
+    found = computed_all(
+        questions, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, shapes=shapes
+    )
+    assert [one.body for one in found if isinstance(one, Computed)] == list(map(alone, questions))
+
+
+def test_what_is_counted_of_all_is_counted_with_one_of_them():
+    questions = of_hours([500.0 + place for place in range(LEAST_TOGETHER)])
+    found = computed_all(
+        questions, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, shapes=Shapes()
+    )
+    answers = [one for one in found if isinstance(one, Computed)]
+    counted: dict[tuple[str, ...], float] = {}
+    for one in answers:
+        for tally in one.tallies:
+            key = (tally.counter, *tally.labels)
+            counted[key] = counted.get(key, 0.0) + tally.amount
+    assert counted["quotes", "rental", "priced"] == len(questions)
+
+
+def test_a_shape_that_is_unsound_is_answered_one_by_one(monkeypatch):
+    questions = of_hours([700.0 + place for place in range(LEAST_TOGETHER)])
+    shapes = Shapes()
+    shape = shape_of(questions[0])
+    assert shape is not None
+    monkeypatch.setattr(
+        "service.computing.worker.quotes_of",
+        lambda some, means, seen: quotes_of(some, means, seen).__class__(
+            [b"{}"] * len(some), quotes_of(some, means, seen).answer
+        ),
+    )
+    found = computed_all(
+        questions, engine=TEST_ENGINE, catalog=embedded(), memo=MEMO, shapes=shapes
+    )
+    assert [one.body for one in found if isinstance(one, Computed)] == list(map(alone, questions))
+    assert shapes.verdict(shape) is False
+
+
+def test_only_numbers_make_no_other_shape():
+    one, other, named = (
+        asked({**R1, "run": {"name": name, "stages": [stage]}})
+        for name, stage in (
+            ("r", {"name": "a", "work": {"kind": "metered", "device_hours": 5.0}}),
+            ("r", {"name": "a", "work": {"kind": "metered", "device_hours": 7e9}}),
+            ("r", {"name": "b", "work": {"kind": "metered", "device_hours": 5.0}}),
+        )
+    )
+    assert shape_of(one) == shape_of(other) != shape_of(named)
+    assert together_by_shape([one, other, named] * LEAST_TOGETHER) == [
+        [place for place in range(3 * LEAST_TOGETHER) if place % 3 < 2],
+        [place for place in range(3 * LEAST_TOGETHER) if place % 3 == 2],
+    ]
+
+
+@pytest.mark.parametrize("example", REQUESTS, ids=lambda one: one.name)
+def test_examples_are_answered_alike_among_others(example):
+    try:
+        question = asked(example.request)
+        answer = alone(question)
+    except NotQuotable:
+        return
+    if shape_of(question) is None:
+        return
+    assert quotes_of([question] * 3, MEANS, Shapes()).bodies in ([answer] * 3, [None] * 3)
+
+
+class TestLanes:
+    def test_most_lanes_decide_and_the_others_are_left(self):
+        group = Group(5)
+        lanes = Lanes(group, np.array([1.0, 2.0, 3.0, 4.0, 50.0]))
+        assert lanes < 10.0
+        assert group.living() == [0, 1, 2, 3]
+        assert not lanes * 2.0 > 4.0 or group.living() == [2, 3]
+
+    def test_it_is_no_float(self):
+        lanes: Any = Lanes(Group(2), np.array([1.0, 2.0]))
+        with pytest.raises(Inexpressible):
+            float(lanes)
+        with pytest.raises(TypeError):
+            hash(lanes)
+
+    def test_texts_and_rounding_are_those_of_each_number(self):
+        group = Group(2)
+        lanes = Lanes(group, np.array([1.005, 2.5]))
+        assert round(lanes, 2).listed() == [round(1.005, 2), round(2.5, 2)]
+        text = f"{lanes:.1f} h"
+        assert group.columns[0] == [b"1.0", b"2.5"]
+        assert text == f"{lanes:.1f} h"
+
+    def test_an_entry_under_a_number_is_that_of_most(self):
+        group = Group(3)
+        assert entry_at({2.0: "two"}, Lanes(group, np.array([2.0, 2.0, 3.0]))) == "two"
+        assert group.living() == [0, 1]
+
+    @given(st.lists(st.tuples(st.floats(1e-9, 1e12), st.floats(1e-9, 1e5)), min_size=1))
+    def test_amounts_of_many_are_those_of_each(self, pairs):
+        group = Group(len(pairs))
+        quantities, rates = (np.array(column) for column in zip(*pairs, strict=True))
+        many: Any = amount_of(quantity=Lanes(group, quantities), rate=Lanes(group, rates))  # type: ignore[arg-type]
+        expected = [amount_of(quantity=quantity, rate=rate) for quantity, rate in pairs]
+        assert list(map(Decimal, many.listed())) == expected
