@@ -18,6 +18,8 @@ BROWSER_NODE := tests/browser
 TSC := $(CLIENTS_NODE)/node_modules/typescript/bin/tsc
 
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
+PIP_INSTALL_MEASURE := $(VENV)/measure/bin/python -m pip install -qq --disable-pip-version-check --no-input
+TORCH ?= torch==2.13.0+cpu
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-annotate --no-emit-index-url
 
@@ -100,6 +102,11 @@ check-generated: $(VENV)/dev.stamp ## check that generated files are what their 
 .PHONY: check-fits
 check-fits: $(VENV)/dev.stamp ## fit again what has changed since it was fitted, and compare, in minutes
 	$(BIN)/python -m lab check-fits
+	@$(MAKE) --no-print-directory check-measure
+
+.PHONY: check-measure
+check-measure: $(VENV)/measure.stamp ## time tiny steps with PyTorch as `runquote measure` does, in a minute
+	$(VENV)/measure/bin/python -m pytest tests/measuring -m pytorch -n 0
 
 .PHONY: regenerate
 regenerate: $(VENV)/dev.stamp ## make generated files anew, in order, where what they read has changed
@@ -185,6 +192,16 @@ $(VENV)/peers.stamp: $(VENV)/dev.stamp requirements/peers.txt
 	@"$(PYTHON)" -m venv --clear $(VENV)/peers
 	@$(VENV)/peers/bin/python -m pip install -qq --disable-pip-version-check --no-input \
 		--require-hashes --requirement requirements/peers.txt
+	@touch $@
+
+# Builds without CUDA stand on few indexes. Where there is none, the one with CUDA is taken: larger, and as good.
+$(VENV)/measure.stamp: $(VENV)/dev.stamp
+	@echo "Adding PyTorch beside the tools"
+	@"$(PYTHON)" -m venv --clear $(VENV)/measure
+	@echo "import site; site.addsitedir('$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')')" \
+		>"$$($(VENV)/measure/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tools.pth"
+	@$(PIP_INSTALL_MEASURE) '$(TORCH)' 2>/dev/null || $(PIP_INSTALL_MEASURE) torch
+	@$(PIP_INSTALL_MEASURE) --no-build-isolation --editable '.[measure]'
 	@touch $@
 
 $(VENV)/clients.stamp: $(VENV)/dev.stamp requirements/clients.txt

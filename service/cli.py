@@ -19,6 +19,7 @@ from service.commands.about_quotes import batch, diff, reconcile
 from service.commands.decisions import compare, solve
 from service.core.answer import ClaimAnswer, Quote
 from service.core.request.envelope import START_PATTERN
+from service.measuring.command import measure
 from service.plan_cli import plan
 from service.refreshing.command import refresh
 from service.tables.calendar import print_calendar
@@ -47,6 +48,7 @@ app.add_typer(catalog_app, name="catalog")
 app.add_typer(keys_app, name="keys")
 app.command()(accuracy)
 app.command()(plan)
+app.command()(measure)
 app.command()(diff)
 app.command()(reconcile)
 app.command()(batch)
