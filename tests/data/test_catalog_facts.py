@@ -428,6 +428,8 @@ NOT_WITHIN_A_PERCENT = {
     "falcon-40b": "a round name",
     "qwen3-1.7b": "printed to one decimal",
     "llama-4-scout": "the 109B include the vision encoder",
+    "t5-base": "a round name, 220M, of 222.9M",
+    "t5-large": "a round name, 770M, of 737.7M",
 }
 
 

@@ -50,7 +50,7 @@ def test_every_name_of_the_catalog_stands_for_itself_in_whatever_case(kind):
         ("accelerator", "H100 PCIe 94GB SXM"),
         ("model", "llama-27b"),
         ("model", "someone/Llama-3.1-8B-Vision"),
-        ("model", "Qwen2.5-VL-7B"),
+        ("model", "Qwen2-VL-7B"),
         ("region", "eu-west-1"),
     ],
 )

@@ -121,10 +121,25 @@ def test_a_model_that_sees_is_not_taken_for_one_that_reads():
     }
     fault = refused(body(work))["/run/stages/0/work/images_per_prompt"]
     assert not fault.nearest
-    assert "only models of text" in fault.detail
-    seeing = {"kind": "pretraining", "model": {"kind": "preset", "id": "qwen2.5-vl-7b"}}
-    found = refused(body(seeing | {"tokens": 1e9}))["/run/stages/0/work/model/id"]
-    assert "none of images" in found.detail
+    assert "image_share" in fault.detail
+    seeing = work | {"model": {"kind": "preset", "id": "qwen2.5-vl-7b", "image_share": 0.8}}
+    seeing.pop("images_per_prompt")
+    assert total(quoted(body(seeing)))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("llava-hf/llava-1.5-7b-hf", "vision towers are not modelled"),
+        ("OpenGVLab/InternVL3-8B", "vision towers are not modelled"),
+        ("black-forest-labs/FLUX.1-dev", "models that draw are not modelled"),
+        ("openai/whisper-large-v3", "models that hear or speak are not modelled"),
+        ("openai/clip-vit-large-patch14", "encoders of images are not modelled"),
+    ],
+)
+def test_what_is_not_modelled_is_refused_by_name(name, told):
+    work = {"kind": "pretraining", "model": {"kind": "preset", "id": name}, "tokens": 1e9}
+    assert told in refused(body(work))["/run/stages/0/work/model/id"].detail
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,64 @@ AGENT: Final = Example(
         "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 64},
     },
 )
+KINDS_OF_MODELS: Final = Example(
+    name="kinds-of-models",
+    summary="A hybrid, an encoder, two stacks, sparse attention, and a model that sees",
+    request={
+        "run": {
+            "name": "Kinds of models",
+            "stages": [
+                pretraining(
+                    "hybrid",
+                    model={
+                        "kind": "transformer",
+                        "layers": 32,
+                        "hidden_size": 4096,
+                        "heads": 32,
+                        "kv_heads": 8,
+                        "vocab_size": 131072,
+                        "mixer": {"kind": "mamba2", "layers": 28, "heads": 128, "head_dim": 64},
+                    },
+                    tokens=1e11,
+                ),
+                pretraining(
+                    "encoder",
+                    model={"kind": "preset", "id": "modernbert-large"},
+                    tokens=1e11,
+                    sequence_length=1024,
+                ),
+                pretraining(
+                    "two stacks",
+                    model={
+                        "kind": "transformer",
+                        "layers": 48,
+                        "hidden_size": 1024,
+                        "heads": 16,
+                        "vocab_size": 32128,
+                        "encoder": {"layers": 24, "input_share": 0.8},
+                    },
+                    tokens=1e11,
+                    sequence_length=640,
+                ),
+                pretraining(
+                    "sparse attention",
+                    model={"kind": "preset", "id": "deepseek-v3.2"},
+                    tokens=1e9,
+                    sequence_length=131072,
+                ),
+                {
+                    "name": "images",
+                    "work": {
+                        "kind": "finetuning",
+                        "model": {"kind": "preset", "id": "qwen2.5-vl-7b", "image_share": 0.7},
+                        "data": {"kind": "examples", "examples": 200000, "mean_tokens": 1500},
+                    },
+                },
+            ],
+        },
+        "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 256},
+    },
+)
 REQUESTS: Final = (
     DEEPSEEK_R1,
     Example(
@@ -592,6 +650,7 @@ REQUESTS: Final = (
         },
     ),
     AGENT,
+    KINDS_OF_MODELS,
 )
 
 R1_CLAIM: Final = Example(

@@ -53,7 +53,10 @@ PER_DEVICE: Final = (
     "a price is that of one device for one hour; divide that of an instance by its devices, and "
     "say how many it has in devices_per_instance"
 )
-TEXT_ALONE: Final = "only models of text are covered: images, video and sound are not"
+TEXT_ALONE: Final = (
+    "images are said by `image_share` of a model with a vision tower: their tokens over all; "
+    "video and sound are not modelled"
+)
 DEADLINE: Final = "a quote is for a given number of devices; ask for several, and compare"
 PER_HOUR: Final = "a price is that of an hour; a month has 730 of them on average"
 NOTHING: Final = frozenset[str]()

@@ -15,6 +15,7 @@ WarningCode: TypeAlias = Literal[
     "assumed_device",
     "assumed_architecture",
     "assumed_goodput",
+    "assumed_images",
     "assumed_site",
     "assumed_layout",
     "assumed_network",
@@ -44,6 +45,7 @@ WarningCode: TypeAlias = Literal[
     "memory_tight",
     "rank_above_matrix",
     "unmeasured_loss",
+    "unmeasured_model",
     "market_price_used",
     "network_unknown",
     "offer_too_small",
@@ -205,6 +207,11 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "Ask them, or name an offer or a seller that does.",
         once_a_member=True,
     ),
+    "unmeasured_model": WarningKind(
+        "check",
+        "No step of a model of this kind was measured: its FLOP are counted.",
+        "Measure a step of yours, and give its `mfu` or an `anchor`.",
+    ),
     "unmeasured_loss": WarningKind(
         "note",
         "No published run with this loss tells its time. Its FLOP are counted; the range is wide.",
@@ -277,6 +284,10 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     "assumed_goodput": assumed(
         "Goodput is not given; it follows from the failures of a cluster of this size.",
         "Give `goodput` or `reliability`.",
+    ),
+    "assumed_images": assumed(
+        "How many tokens come of images is not given; half of them were taken.",
+        "Give `image_share`.",
     ),
     "assumed_layout": assumed(
         "No layout is given; the fastest that fits was chosen.", "Give `layout`."

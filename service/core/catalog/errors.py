@@ -1,28 +1,35 @@
 """Why a request cannot be quoted, in the words of the domain; nothing here knows of HTTP."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from service.core.names.names import Names
 from service.core.names.spelling import APART, dashed
 
-BEYOND_TEXT: Final = frozenset(
-    (
-        "vl",
-        "vision",
-        "omni",
-        "audio",
-        "multimodal",
-        "llava",
-        "whisper",
-        "clip",
-        "vit",
-        "sdxl",
-        "flux",
-    )
-)
-"""Words in the names of models that see, hear or draw."""
+NOT_MODELLED: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "vision towers are not modelled by name alone: describe a transformer with "
+        "`vision`": frozenset(
+            ("vl", "vlm", "vision", "multimodal", "llava", "internvl", "pixtral", "paligemma",
+             "idefics", "molmo", "cogvlm", "minicpmv", "mllama", "blip", "blip2", "smolvlm")
+        ),
+        "models that draw are not modelled": frozenset(
+            ("sd", "sdxl", "sd3", "flux", "diffusion", "stablediffusion", "dit", "wan", "cogvideox",
+             "hunyuanvideo", "ltx", "pixart", "kandinsky", "sora", "video")
+        ),
+        "models that hear or speak are not modelled": frozenset(
+            ("omni", "audio", "whisper", "wav2vec", "wav2vec2", "hubert", "tts", "speech",
+             "musicgen", "seamless", "bark", "asr")
+        ),
+        "encoders of images are not modelled": frozenset(
+            ("clip", "vit", "siglip", "siglip2", "dinov2", "dinov3", "sam", "sam2", "convnext",
+             "resnet", "swin")
+        ),
+    }
+)  # fmt: skip
+"""What is not modelled, by words in the names of models that are that."""
 
 
 class Portable(Exception):
@@ -63,7 +70,8 @@ class UnknownName(QuoteError):
             close = f"the nearest known are {', '.join(self.nearest)}"
         else:
             close = "none is known"
-        super().__init__(f"no {self.what} {asked!r}{self.apart(asked)}; {close}", pointer=pointer)
+        apart = "" if meant else self.apart(asked)
+        super().__init__(f"no {self.what} {asked!r}{apart}; {close}", pointer=pointer)
 
     def apart(self, asked: str) -> str:  # noqa: ARG002 - some kinds of names say more
         """What is said of the asked name alone."""
@@ -100,9 +108,10 @@ class UnknownModel(UnknownName):
     what = "model"
 
     def apart(self, asked: str) -> str:
-        """That it sees or hears, if its name says so."""
-        words = set(dashed(asked).split(APART))
-        return ", and none of images, video or sound" if words & BEYOND_TEXT else ""
+        """What is not modelled of it, if its name says so."""
+        words = {word.rstrip("0123456789") or word for word in dashed(asked).split(APART)}
+        words |= set(dashed(asked).split(APART))
+        return next((f"; {why}" for why, of in NOT_MODELLED.items() if words & of), "")
 
 
 class UnknownSite(UnknownName):

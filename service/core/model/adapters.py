@@ -49,15 +49,17 @@ def matrices_of(*, architecture: Architecture, target: AdapterTarget) -> tuple[M
     if target == "attention":
         return attention
     mlp = _mlp(architecture)
-    return mlp if target == "mlp" else attention + mlp
+    return mlp if target == "mlp" else attention + _mixers(architecture) + mlp
 
 
 def _attention(a: Architecture) -> tuple[Matrix, ...]:
     """Query, key, value and output maps. Under MLA, the maps up from the latent vectors."""
-    d, layers = a.hidden_size, a.layers
+    d, layers = a.hidden_size, a.attention_layers
+    across = a.layers - a.encoder_layers if a.encoder_layers else 0.0
+    met = layers * a.passes + across * 0.5
 
     def each(rows: float, columns: float) -> Matrix:
-        return Matrix(rows, columns, layers, layers)
+        return Matrix(rows, columns, layers + across, met)
 
     if a.latent:
         query = each(a.q_lora_rank or d, a.heads * a.head_dim)
@@ -70,10 +72,18 @@ def _attention(a: Architecture) -> tuple[Matrix, ...]:
     return query, key, value, each(a.heads * a.v_head_dim, d)
 
 
+def _mixers(a: Architecture) -> tuple[Matrix, ...]:
+    """Maps into and out of the mixers of a hybrid, as one of each width."""
+    layers = a.layers * a.mixer_share
+    if not layers:
+        return ()
+    return (Matrix(a.hidden_size, a.mixer_matrix_params / a.hidden_size, layers, layers),)
+
+
 def _mlp(a: Architecture) -> tuple[Matrix, ...]:
     d, n = a.hidden_size, a.ffn_matrices
     blocks = (
-        (a.ffn_size, a.dense_layers * n, a.dense_layers * n),
+        (a.ffn_size, a.dense_layers * n, a.dense_layers * n * a.passes),
         (
             a.shared_ffn_size,
             a.moe_layers * a.shared_experts * n,

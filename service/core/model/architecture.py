@@ -41,11 +41,49 @@ class Architecture(NamedTuple):
     expert_bias: bool
     learned_positions: float
     extra_params: float
+    # What few models have. Without it, every layer has causal attention and a feed-forward.
+    attention_share: float = 1.0  # of the layers, those with attention
+    ffn_share: float = 1.0  # of the layers, those with a feed-forward or experts
+    attention_gate: bool = False  # on the output, as wide as the queries
+    bidirectional: bool = False
+    head_share: float = 1.0  # of the positions, those that the head sees
+    mixer_share: float = 0.0  # of the layers, those with another mixer than attention
+    mixer_matrix_params: float = 0.0  # per such layer
+    mixer_other_params: float = 0.0
+    mixer_scan_flop: float = 0.0  # per token and such layer, forward
+    mixer_width: float = 0.0  # elements that the products of such a layer make of a token
+    mixer_state: float = 0.0  # elements that it keeps of a sequence
+    indexed_keys: float = 0.0  # keys that an indexer selects; 0 without one
+    indexer_params: float = 0.0  # per layer
+    indexer_flop_per_key: float = 0.0
+    indexer_head_dim: float = 0.0
+    encoder_layers: float = 0.0  # of `layers`, those of an encoder beside the decoder
+    input_share: float = 0.0  # of the tokens, those that the encoder reads
+    tower_params: float = 0.0  # of a vision tower
+    tower_flop_per_token: float = 0.0  # forward, per token of the sequence
 
     @property
     def dense_layers(self) -> float:
         """Layers with an ordinary feed-forward block."""
-        return self.layers - self.moe_layers
+        return self.layers * self.ffn_share - self.moe_layers
+
+    @property
+    def attention_layers(self) -> float:
+        """Layers with attention."""
+        return self.layers * self.attention_share
+
+    @property
+    def passes(self) -> float:
+        """Share of the tokens that pass a mean layer: all, but for encoder-decoders."""
+        if not self.encoder_layers:
+            return 1.0
+        decoding = (self.layers - self.encoder_layers) * (1.0 - self.input_share)
+        return (self.encoder_layers * self.input_share + decoding) / self.layers
+
+    @property
+    def unmeasured(self) -> bool:
+        """Whether it is of a kind that no measured step is of: two stacks, or a vision tower."""
+        return bool(self.encoder_layers or self.tower_params)
 
     @property
     def latent(self) -> bool:

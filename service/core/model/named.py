@@ -5,14 +5,19 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.model.architecture import Architecture
 from service.core.model.assumed import plausible_transformer
-from service.core.model.shape import architecture_of
+from service.core.model.shape import ASSUMED_IMAGE_SHARE, architecture_of
 from service.core.request.transformer import Transformer, contradictions
 from service.core.request.work import Model, ParametersModel, PresetModel, TransformerModel
+
+UNMEASURED: Final[Mapping[str, str]] = MappingProxyType(
+    {"vision": "a model with a vision tower", "encoder": "an encoder-decoder"}
+)
+"""Kinds of models that no step was measured of, by the member that says them."""
 
 
 class NamedModel(Struct, frozen=True, kw_only=True):
@@ -52,13 +57,18 @@ def named_model(at: Cursor[Model]) -> NamedModel | Unknown:
     return _READERS[type(at.said)](at)
 
 
-def _preset(at: Cursor[PresetModel]) -> NamedModel:
+def _preset(at: Cursor[PresetModel]) -> NamedModel | Unknown:
     """A model of the catalog."""
     preset, ledger = at.row("id", at.argument.catalog.model), at.argument.ledger
     ledger.take(preset.params_total)
     if preset.params_active is not UNSET:
         ledger.take(preset.params_active)
     transformer = msgspec.convert(preset.architecture, Transformer)
+    if at.states("image_share"):
+        if transformer.vision is UNSET:
+            return at.unknown("contradictory", f"{preset.id} reads no images", member="image_share")
+        transformer = structs.replace(transformer, image_share=at.said.image_share)
+    _warn_of_kinds(at, transformer)
     return NamedModel(
         architecture=architecture_of(transformer),
         stands=f"models/{preset.id}",
@@ -72,11 +82,26 @@ def _described(at: Cursor[TransformerModel]) -> NamedModel | Unknown:
     if faults:
         detail = "; ".join(f"{member} {why}" for member, why in faults)
         return at.unknown("contradictory", detail, member=faults[0][0])
+    _warn_of_kinds(at, at.said)
     return NamedModel(
         architecture=architecture_of(at.said),
         stands=at.pointer,
         longest_sequence=_longest(at.said),
     )
+
+
+def _warn_of_kinds(at: Cursor[Any], transformer: Transformer) -> None:
+    """Warn of what is assumed of images, and of kinds of models that no step was measured of."""
+    if transformer.vision is not UNSET and transformer.image_share is UNSET:
+        at.warn(
+            "assumed_images",
+            f"how many tokens come of images is not given; a share of {ASSUMED_IMAGE_SHARE:g} was "
+            "taken",
+            member="image_share",
+        )
+    for member, words in UNMEASURED.items():
+        if getattr(transformer, member) is not UNSET:
+            at.warn("unmeasured_model", f"no measured step is of {words}; its FLOP are counted")
 
 
 def _longest(transformer: Transformer) -> float | None:

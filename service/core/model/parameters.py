@@ -7,12 +7,13 @@ q, c, n, r, v the ranks and head sizes of latent attention (MLA).
 from typing import NamedTuple
 
 from service.core.model.architecture import Architecture
+from service.core.model.mixing import matrix_params_attention
 
 
 class LayerParams(NamedTuple):
     """Parameters of one layer, by part."""
 
-    attention: float  # projections and their biases
+    attention: float  # projections and their biases, or what a mean layer has in their place
     ffn: float  # of a dense layer
     expert: float  # one routed expert
     shared: float  # all shared experts
@@ -32,24 +33,30 @@ def layer_params(*, architecture: Architecture) -> LayerParams:
     bias = a.ffn_matrices - 1
     d = a.hidden_size
     return LayerParams(
-        attention=matrix_params_attention(a) + a.attention_bias_params,
+        attention=_mixing_params(a),
         ffn=a.ffn_matrices * d * a.ffn_size + a.ffn_bias * (bias * a.ffn_size + d),
         expert=a.ffn_matrices * d * a.moe_ffn_size + a.expert_bias * (bias * a.moe_ffn_size + d),
         shared=a.ffn_matrices * d * a.shared_ffn_size * a.shared_experts,
         router=(d + a.router_bias) * a.experts,
-        norms=a.norms_per_layer * a.norm_params + a.qk_norm_params,
+        norms=a.norms_per_layer * a.norm_params + a.attention_share * a.qk_norm_params,
     )
 
 
-def matrix_params_attention(a: Architecture) -> float:
-    """Parameters of a layer's attention without biases, with the norms inside MLA."""
-    d, heads = a.hidden_size, a.heads
-    if not a.latent:
-        return 2 * d * heads * a.head_dim + 2 * d * a.kv_heads * a.head_dim
-    q, c = a.q_lora_rank, a.kv_lora_rank
-    query = d * q + q + q * heads * a.head_dim if q else d * heads * a.head_dim
-    key_value = d * (c + a.qk_rope_head_dim) + c + c * heads * (a.qk_nope_head_dim + a.v_head_dim)
-    return query + key_value + heads * a.v_head_dim * d
+def _mixing_params(a: Architecture) -> float:
+    """Parameters of what mixes tokens in a mean layer, with its share of a vision tower.
+
+    Cross-attention of a decoder has a norm and matrices of its own.
+    """
+    attention = matrix_params_attention(a) + a.attention_bias_params
+    if a.indexed_keys:
+        attention = attention + a.indexer_params
+    mean = a.attention_share * attention
+    if a.mixer_share:
+        mean = mean + a.mixer_share * (a.mixer_matrix_params + a.mixer_other_params)
+    if a.encoder_layers:
+        decoding = (a.layers - a.encoder_layers) / a.layers
+        mean = mean + decoding * (attention + a.norm_params)
+    return mean + a.tower_params / a.layers
 
 
 def params_latent_down(*, architecture: Architecture) -> float:
@@ -81,7 +88,7 @@ def params_total(*, architecture: Architecture) -> float:
         + params_embedding(architecture=a)
         + params_head(architecture=a)
         + a.learned_positions * a.hidden_size
-        + a.norm_params
+        + a.norm_params * (2.0 if a.encoder_layers else 1.0)
         + a.extra_params
     )
 

@@ -56,7 +56,7 @@ from service.core.request.quantities import (
     WallClockHours,
     Year,
 )
-from service.core.request.transformer import Transformer
+from service.core.request.transformer import LayerShare, Transformer
 from service.core.request.wire import Interval, Wire
 
 Reclaims: TypeAlias = Annotated[
@@ -123,9 +123,10 @@ class Compute(Losses, tag_field="kind", tag="compute", frozen=True, kw_only=True
 
 
 class PresetModel(Wire, tag_field="kind", tag="preset", frozen=True, kw_only=True):
-    """A model of the catalog."""
+    """A model of the catalog. Of a vision-language one, `image_share` of the tokens are images'."""
 
     id: ModelName
+    image_share: LayerShare | UnsetType = UNSET
 
 
 class TransformerModel(Transformer, tag_field="kind", tag="transformer", frozen=True, kw_only=True):

@@ -41,6 +41,8 @@ BATCH_UNITS: Final[dict[str, Unit]] = {
 # Context, communicators and workspaces of the inference engine, besides weights and cache.
 RESERVE_BYTES_SERVING: Final = 2.0e9
 ACTIVATION_BYTES: Final = 2.0
+STATE_BYTES: Final = 4.0
+"""Of an element that a state-space or linear-attention mixer keeps of a sequence."""
 
 
 class ServingDevice(NamedTuple):
@@ -141,6 +143,7 @@ def cache_bytes_per_sequence(
         MHA, GQA, MQA  kv_heads * (head_dim + v_head_dim) per token and layer
         MLA            kv_lora_rank + rope_head_dim
         windows        keep their last tokens only
+        mixers         keep a state that does not grow, in fp32
 
     Source: GQA (arXiv 2305.13245), MLA in DeepSeek-V2 (arXiv 2405.04434, section 2.1).
     """
@@ -150,11 +153,13 @@ def cache_bytes_per_sequence(
         if a.latent
         else a.kv_heads * (a.head_dim + a.v_head_dim)
     )
+    elements = elements + a.indexer_head_dim
     windowed = minimum(context_tokens, a.sliding_window) if a.sliding_window else context_tokens
-    tokens = (a.layers - a.sliding_window_layers) * context_tokens + (
+    tokens = (a.attention_layers - a.sliding_window_layers) * context_tokens + (
         a.sliding_window_layers * windowed
     )
-    return cache_bytes * elements * tokens
+    state = a.layers * a.mixer_share * a.mixer_state * STATE_BYTES
+    return cache_bytes * elements * tokens + state
 
 
 def experts_touched(*, experts: float, experts_per_token: float, tokens: Real) -> Real:
@@ -289,11 +294,13 @@ def attention_flop_per_token(*, architecture: Architecture, context_tokens: Real
     """
     a = architecture
     widths = 2.0 * a.kv_lora_rank + a.qk_rope_head_dim if a.latent else a.head_dim + a.v_head_dim
-    windowed = minimum(context_tokens, a.sliding_window) if a.sliding_window else context_tokens
-    keys = (a.layers - a.sliding_window_layers) * context_tokens + (
+    seen = minimum(context_tokens, a.indexed_keys) if a.indexed_keys else context_tokens
+    windowed = minimum(seen, a.sliding_window) if a.sliding_window else seen
+    keys = (a.attention_layers - a.sliding_window_layers) * seen + (
         a.sliding_window_layers * windowed
     )
-    return 2.0 * keys * a.heads * widths
+    indexing = a.attention_layers * context_tokens * a.indexer_flop_per_key
+    return 2.0 * keys * a.heads * widths + indexing
 
 
 def decode_step(*, replica: Replica, active: Real, context_tokens: Real) -> DecodeStep:
@@ -325,7 +332,7 @@ def decode_step(*, replica: Replica, active: Real, context_tokens: Real) -> Deco
     formats = replica.formats
     weights_memory = read * formats.weight_bytes + head * formats.vocabulary_bytes
     weights_memory = weights_memory / bandwidth
-    weights_flop = active * (alone.total - alone.mtp) / spread / rate
+    weights_flop = active * (alone.total - alone.mtp - alone.tower) / spread / rate
     cache = cache_bytes_per_sequence(
         architecture=a,
         context_tokens=context_tokens,

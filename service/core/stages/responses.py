@@ -125,6 +125,12 @@ def serving_server(
     model = named_model(work.at("model"))
     if isinstance(model, Unknown):
         return model
+    if model.architecture.bidirectional or model.architecture.encoder_layers:
+        return work.unknown(
+            "unsuited",
+            "encoders write nothing, and how encoder-decoders write is not modelled",
+            member="model",
+        )
     _warn_of_lengths(work, model, lengths)
     peak = Fixed(PEAK_PRECISION[precision], work.pointer_of(precision_member))
     hardware = hardware_of(context.cluster, peak)

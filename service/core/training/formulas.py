@@ -98,16 +98,23 @@ def sum_of_parts_s(**parts: Real) -> Real:
 
 
 @formula("step_seconds_with_error", unit="second")
-def scaled_s(*, predicted_s: Real, measured_over_predicted: Real, flop_ratio: Real = 1.0) -> Real:
+def scaled_s(
+    *,
+    predicted_s: Real,
+    measured_over_predicted: Real,
+    flop_ratio: Real = 1.0,
+    unmeasured_model: Real = 1.0,
+) -> Real:
     """Seconds of a step, corrected by the error of the engine on measured steps.
 
-        predicted_s * measured_over_predicted * flop_ratio
+        predicted_s * measured_over_predicted * flop_ratio * unmeasured_model
 
     `flop_ratio` is the FLOP of a method of tuning over those of the step that the engine times.
+    `unmeasured_model` is the error beside it for a kind of model that no measured step is of.
 
     Source: the ratio is read off measured steps (service/data/engine/report.md).
     """
-    return predicted_s * measured_over_predicted * flop_ratio
+    return predicted_s * measured_over_predicted * flop_ratio * unmeasured_model
 
 
 @formula("step_seconds_anchored", unit="second")

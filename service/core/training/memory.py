@@ -14,7 +14,9 @@ from service.core.figures.formulas import formula
 from service.core.model.architecture import Architecture
 from service.core.model.parameters import (
     layer_params,
+    params_active,
     params_embedding,
+    params_head,
     params_latent_down,
     params_mtp,
 )
@@ -39,6 +41,8 @@ from service.core.training.parallelism import (
 )
 
 FP32_BYTES = 4.0
+NARROW_TOWER = 2.0
+"""Activations of a vision tower for its products, over those of the layers: its width is half."""
 GATELESS_MATRICES = 2.0
 """Matrices of a feed-forward that has no gate."""
 ALLOCATOR_SHARE = 0.985
@@ -206,19 +210,23 @@ def activation_bytes_per_token_layer(
     width = _ffn_elements_per_token(a)
     latent = 2 * element * (a.q_lora_rank + a.kv_lora_rank) + element * a.qk_rope_head_dim
     residual = a.hidden_size * (max(1.0, a.norms_per_layer) * element + 2 * matmul) + latent
-    kv = element * a.kv_heads * (a.head_dim + a.v_head_dim) / minimum(tp, a.kv_heads)
-    query = element * a.heads * a.head_dim / tp
+    attention = a.attention_share * (2.0 - a.encoder_layers / a.layers if a.encoder_layers else 1.0)
+    kv = attention * element * a.kv_heads * (a.head_dim + a.v_head_dim) / minimum(tp, a.kv_heads)
+    query = attention * element * a.heads * a.head_dim / tp
     quantised_output = matmul if matmul < element else 0.0
-    output = (element + quantised_output) * a.heads * a.v_head_dim / tp
+    output = attention * (element + quantised_output) * a.heads * a.v_head_dim / tp
+    mixer = a.mixer_share * element * a.mixer_width / tp
     expert_element = matmul if fused_experts else element
     inner = element * (width.inner - width.experts) + expert_element * width.experts
     pre_activations = (a.ffn_matrices - 1) * inner / tp
     activated = matmul * width.inner / tp
     dispatched = (matmul * width.dispatched + 8 * a.experts * a.moe_layers / a.layers) / tp
-    scores = score_bytes / tp
+    scores = attention * score_bytes / tp
     whole = (
         residual / wide + query + kv + output + scores + pre_activations + activated + dispatched
     )
+    if a.mixer_share or a.encoder_layers or a.tower_params:
+        whole = (whole + mixer) * a.passes * (1.0 + _tower_over_layers(a))
     if eager_copies:
         gate = element * width.inner / tp if a.ffn_matrices > GATELESS_MATRICES else 0.0
         whole_norms = a.norm_params <= a.hidden_size
@@ -232,6 +240,16 @@ def activation_bytes_per_token_layer(
         layout.recompute <= RECOMPUTE_NONE, whole, _mix(layout.recompute_share, recomputed, whole)
     )
     return ActivationBytes(kept=kept * (1 - layout.offload_share), working=whole)
+
+
+def _tower_over_layers(a: Architecture) -> float:
+    """What a vision tower keeps over what the layers keep, as their products are to each other.
+
+    Its layers are narrower, so that they keep more for a product than the model's do.
+    """
+    ends = params_embedding(architecture=a) + params_head(architecture=a)
+    layers = 2.0 * (params_active(architecture=a) - ends - a.tower_params)
+    return NARROW_TOWER * a.tower_flop_per_token / layers
 
 
 def in_flight_first_stage(*, layout: Layout, micro_batches: Real) -> Real:
@@ -274,7 +292,7 @@ def _ffn_elements_per_token(a: Architecture) -> _FfnElements:
     moe = a.moe_layers / a.layers
     routed = a.experts_per_token * a.moe_ffn_size + a.shared_experts * a.shared_ffn_size
     return _FfnElements(
-        inner=(1 - moe) * a.ffn_size + moe * routed,
+        inner=(a.ffn_share - moe) * a.ffn_size + moe * routed,
         experts=moe * routed,
         dispatched=moe * a.experts_per_token * a.hidden_size,
     )
@@ -393,7 +411,7 @@ def _passes(stage: _Stage, *, first: Real, last: Real, layers: Real) -> _Passes:
     flight_last = in_flight_last_stage(layout=layout, micro_batches=stage.micro_batches)
     flight = where(first > 0, flight_first, flight_last)
     kept = tokens * stage.kept_per_token_layer * (flight * layers + a.mtp_layers * last)
-    heads = last * (1 + a.mtp_layers) * a.vocab_size / layout.tensor_parallel
+    heads = last * (1 + a.mtp_layers) * a.vocab_size * a.head_share / layout.tensor_parallel
     logits = tokens * heads * stack.logit
     kept_logits = tokens * heads * stack.logit_blocks if stack.logit_blocks else 0.0
     working = tokens * stage.working_per_token
@@ -477,6 +495,7 @@ def _shared_params(
     tp = layout.tensor_parallel
     down = params_latent_down(architecture=a)  # whole on every tensor-parallel rank
     keys_values = 0.0 if a.latent else a.hidden_size * a.kv_heads * (a.head_dim + a.v_head_dim)
+    down, keys_values = a.attention_share * down, a.attention_share * keys_values
     attention = (per_layer.attention - down - keys_values) / tp + down
     attention = attention + keys_values / minimum(tp, a.kv_heads) + per_layer.norms
     dense = (layers - moe_layers) * per_layer.ffn / tp

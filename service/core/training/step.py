@@ -301,6 +301,8 @@ class StepBuilder:
         error = self.at.assume(self._error_of())
         if ratio is not None:
             of_method["flop_ratio"] = ratio
+        if self.spec.model.architecture.unmeasured:
+            of_method["unmeasured_model"] = self.at.assume("engine.unmeasured_model")
         return self.at.derive(
             formulas.scaled_s,
             "step/seconds",

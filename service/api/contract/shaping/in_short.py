@@ -1,8 +1,7 @@
 """The contract for programs: fewer words, one example for each request, none for answers.
 
 Half of the contract's bytes are words for readers. They stand in the YAML, which is otherwise the
-same document. Schemas, operations and parameters keep their first sentence, all else its first
-paragraph.
+same document. Everything keeps its first sentence.
 """
 
 import re
@@ -10,8 +9,6 @@ from typing import Any, Final
 
 Schema = dict[str, Any]
 END_OF_SENTENCE: Final = re.compile(r"(?<=[.:])\s+(?=[A-Z`*])")
-SCHEMA_DEPTH: Final = 3
-"""Keys from the document to a component, and to an operation."""
 
 
 def in_short(document: Schema) -> Schema:
@@ -28,17 +25,10 @@ def _shortened(node: Any, path: tuple[str, ...]) -> Any:
     found: Schema = {}
     for key, value in node.items():
         if key == "description" and isinstance(value, str):
-            found[key] = _words(value, path)
+            found[key] = END_OF_SENTENCE.split(value.partition("\n\n")[0], maxsplit=1)[0]
         elif key == "examples" and path[-1] != "properties" and isinstance(value, dict):
             if "responses" not in path:
                 found[key] = dict(list(value.items())[:1])
         else:
             found[key] = _shortened(value, (*path, key))
     return found
-
-
-def _words(words: str, path: tuple[str, ...]) -> str:
-    first, _, _ = words.partition("\n\n")
-    if len(path) == SCHEMA_DEPTH or "parameters" in path:
-        first = END_OF_SENTENCE.split(first, maxsplit=1)[0]
-    return first

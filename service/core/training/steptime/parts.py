@@ -333,7 +333,7 @@ def _attention_s(at: MicroBatch) -> Real:
     flash = core * narrow / c.attention_share
     scores = at.tokens * w.heads * w.sequence_length / tp
     moved = scores * c.score_bytes / 3 / at.memory_rate
-    unfused = 2 * core / c.gemm_share_16_bit + moved
+    unfused = w.square_over_core * core / c.gemm_share_16_bit + moved
     return flash + c.unfused_attention * (unfused - flash)
 
 
@@ -343,7 +343,7 @@ def _elementwise_s(at: MicroBatch) -> Real:
     wide = 1 + (tp - 1) * at.layout.sequence_parallel
     routed = w.shared_width + w.experts_per_token * w.expert_width
     inner = ((1 - at.moe_share) * w.ffn_width + at.moe_share * routed) / tp
-    elements = c.hidden_passes * w.hidden_size / wide + c.ffn_passes * inner
+    elements = w.passes * (c.hidden_passes * w.hidden_size / wide + c.ffn_passes * inner)
     return 2 * at.tokens * elements / at.memory_rate
 
 
