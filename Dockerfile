@@ -23,6 +23,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 
 COPY pyproject.toml README.md LICENSE ./
 COPY openapi openapi
+COPY docs docs
 COPY service service
 RUN /build/bin/python -m pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/python -m pip --python /opt/runquote/bin/python install \

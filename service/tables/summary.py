@@ -9,6 +9,8 @@ from service.sheet.view import Sheet
 from service.sheet.words import BASES, grouped, leaf, named
 
 LISTED_DRIVERS = 3
+LEAST_SHARE = 0.005
+"""What makes less of a variance rounds to nothing."""
 LABEL_COLUMNS = 12
 NAMES = ("total", "p10", "p50", "p90")
 
@@ -29,7 +31,9 @@ def lines_of(sheet: Sheet) -> Iterator[str]:
     for bill in sheet.quote.bases:
         if bill.drivers:
             shares = ", ".join(
-                f"{leaf(one.figure)} {one.share:.0%}" for one in bill.drivers[:LISTED_DRIVERS]
+                f"{leaf(one.figure)} {one.share:.0%}"
+                for one in bill.drivers[:LISTED_DRIVERS]
+                if one.share >= LEAST_SHARE
             )
             yield f"{BASES[bill.basis].lower()} is moved most by: {shares}"
         unpriced = dict.fromkeys(line.item for line in bill.lines if not line.amount)
@@ -43,7 +47,9 @@ def lines_of(sheet: Sheet) -> Iterator[str]:
         yield f"{one.severity} {one.code} {one.pointer or '/'}: {one.detail}. {advice}".rstrip()
     for code, detail in sheet.dated_cautions:
         yield f"{code}: {detail}"
-    yield f"{len(sheet.quote.notes)} notes; --full prints them, with every line and stage"
+    notes = len(sheet.quote.notes)
+    told = "1 note; --full prints it" if notes == 1 else f"{notes} notes; --full prints them"
+    yield f"{told}, with every line and stage"
 
 
 def totals_of(sheet: Sheet) -> Iterator[str]:

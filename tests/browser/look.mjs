@@ -1,50 +1,11 @@
-// Looks at the pages of a running service in a Chromium, and prints what it finds as JSON.
+// Looks at the sheet, the contract and the page of a quote, and prints what it finds as JSON.
 // node look.mjs BASE_URL CHROMIUM FOLDER QUOTE_PATH
-import { createRequire } from "node:module";
-import { readFileSync, writeFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { writeFileSync } from "node:fs";
+import { WIDTHS, base, done, folder, found, look, more, opened } from "./looking.mjs";
 
-const [base, executablePath, folder, quote] = process.argv.slice(2);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-// Of a page that is longer than this there is a picture of its begin: the browser draws no longer one.
-const MOST_PIXELS = 15000;
-const WIDTHS = [375, 768, 1440];
-const found = { pages: [], foreign: [], errors: [], printed: {} };
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"],
-});
-
-async function opened(options) {
-  const context = await browser.newContext({ bypassCSP: false, ...options });
-  const page = await context.newPage();
-  page.on("request", (request) => {
-    const url = request.url();
-    if (!url.startsWith(base) && !url.startsWith("about:") && !url.startsWith("data:")) found.foreign.push(url);
-  });
-  page.on("pageerror", (error) => found.errors.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error") found.errors.push(`${page.url()} ${message.text()}`);
-  });
-  return page;
-}
-
-// axe is put in by the debugger, which no policy of the page forbids.
-async function barriers(page) {
-  await page.evaluate(axe);
-  const result = await page.evaluate(() => window.axe.run(document, {
-    iframes: false,
-    runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
-  }));
-  return result.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-}
-
-async function look(page, name, width) {
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-  const height = await page.evaluate(() => document.documentElement.scrollHeight);
-  await page.screenshot({ path: `${folder}/${name}.png`, fullPage: height <= MOST_PIXELS });
-  found.pages.push({ name, width, wide, barriers: await barriers(page) });
-}
+const [quote] = more;
+found.printed = {};
+found.shown = {};
 
 for (const width of WIDTHS) {
   for (const colorScheme of width === 768 ? ["light", "dark"] : ["light"]) {
@@ -97,5 +58,26 @@ for (const width of WIDTHS) {
 const plain = await opened({ javaScriptEnabled: false });
 await plain.goto(`${base}${quote}`);
 found.unscripted = await plain.textContent("main");
-await browser.close();
-process.stdout.write(JSON.stringify(found));
+// The contract is searched by keyboard, and leads to the other pages.
+const reader = await opened({ viewport: { width: 768, height: 900 } });
+await reader.goto(`${base}/docs`);
+await reader.focus("#search");
+await reader.keyboard.type("cluster deadline");
+await reader.waitForSelector("#hits li");
+found.hits = await reader.locator("#hits a").allTextContents();
+await look(reader, "docs-searched-768-light", 768);
+await reader.goto(`${base}/docs/read/recipes-for-callers`);
+await look(reader, "recipes-768-light", 768);
+// How long the pages take to show, each in a context of its own that has nothing cached.
+for (const path of ["/", "/docs", "/ask/compare", "/ask/claim", quote]) {
+  const page = await opened({ viewport: { width: 1440, height: 900 } });
+  await page.goto(`${base}${path}`, { waitUntil: "load" });
+  found.shown[path.split("?")[0].slice(0, 12)] = await page.evaluate(() => new Promise((tell) => {
+    new PerformanceObserver((list) => {
+      const painted = list.getEntriesByName("first-contentful-paint")[0];
+      if (painted) tell({ painted: painted.startTime, loaded: performance.getEntriesByType("navigation")[0].loadEventStart });
+    }).observe({ type: "paint", buffered: true });
+  }));
+  await page.context().close();
+}
+await done();

@@ -1,6 +1,7 @@
 """The pages need nothing from another host, and a strict policy sees to it."""
 
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -18,11 +19,18 @@ from service.api.http.pages import (
     problems_page,
     try_page,
 )
+from service.api.http.reading import (
+    PAGES,
+    links_to_pages,
+    operations_in,
+    read_page,
+    search_index,
+)
 from service.api.refusing.problems import KINDS
 
 PATHS = {
     *("/openapi.json", "/openapi.yaml", "/docs", "/docs/try", "/problems"),
-    *("/", "/catalog", "/readyz"),
+    *("/", "/ask/compare", "/ask/claim", "/catalog", "/readyz"),
 }
 SHA256_OF_VENDORED = {
     "swagger-ui-bundle.js": "e6a898692f2d768e807c3ba4626068a69a2c5dd960dd6c76f3e4d3a3de180af2",
@@ -50,7 +58,9 @@ class References(HTMLParser):
 def pages() -> dict[str, str]:
     return {
         "/": ask_page().decode(),
-        "/docs": docs_page(published("openapi.json")).decode(),
+        "/ask/compare": ask_page("compare").decode(),
+        "/ask/claim": ask_page("claim").decode(),
+        "/docs": docs_page(published("openapi.json"), pages=links_to_pages()).decode(),
         "/docs/try": try_page().decode(),
         "/problems": problems_page(),
         **{kind.uri: problem_page(kind) for kind in KINDS.values()},
@@ -71,6 +81,7 @@ def test_a_page_refers_to_this_service_only_and_has_nothing_inline(path):
             target in PATHS
             or target.removeprefix("/docs/assets/") in ASSETS
             or target.removeprefix("/problems/") in KINDS
+            or target.removeprefix("/docs/read/") in PAGES
         ), target
 
 
@@ -102,3 +113,44 @@ def test_a_problem_page_says_what_it_means_what_to_do_and_shows_one():
 @pytest.mark.parametrize("name", sorted(SHA256_OF_VENDORED))
 def test_vendored_files_are_those_that_were_reviewed(name):
     assert hashlib.sha256(ASSETS[name].read()).hexdigest() == SHA256_OF_VENDORED[name]
+
+
+def ids_in(text: str) -> set[str]:
+    return set(re.findall(r' id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_documentation_loads_nothing_foreign_and_leads_where_it_says(name):
+    text = read_page(name).html.decode()
+    references = References(text)
+    assert references.inline == []
+    for reference in references.found:
+        if reference.startswith("https://"):
+            assert f'<a href="{reference}"' in text
+            continue
+        path, _, part = urljoin(f"/docs/read/{name}", reference).partition("#")
+        other = path.removeprefix("/docs/read/")
+        assert path in PATHS or path.removeprefix("/docs/assets/") in ASSETS or other in PAGES, (
+            reference
+        )
+        if part and other in PAGES:
+            assert part in ids_in(read_page(other).html.decode()), reference
+
+
+def test_the_search_finds_operations_words_problems_and_sections_where_they_are():
+    contract = json.loads(published("openapi.json"))
+    entries = json.loads(search_index(operations_in(contract)))
+    by_title = {one["title"]: one["at"] for one in entries}
+    assert by_title["POST /quote"] == "docs#createQuote"
+    assert by_title["MFU, goodput"] == "docs#words"
+    assert by_title["train_flop_per_token_causal"].startswith("docs/read/formulas#")
+    assert by_title["Which cluster for a deadline"].startswith("docs/read/recipes-for-callers#")
+    assert by_title["How a removal is announced"].startswith("docs/read/compatibility#")
+    assert by_title[KINDS["quota-exceeded"].title] == "problems/quota-exceeded"
+    docs = ids_in(docs_page(published("openapi.json")).decode())
+    for at in by_title.values():
+        page, _, part = at.partition("#")
+        if page == "docs":
+            assert part in docs
+        elif part:
+            assert part in ids_in(read_page(page.removeprefix("docs/read/")).html.decode())

@@ -24,7 +24,7 @@ PROBES: Final = frozenset({"/livez", "/readyz"})
 """Asked by orchestrators, by the address of a container and without a key."""
 METRICS: Final = "/metrics"
 OPEN: Final = frozenset({"/", "/docs", "/openapi.json", "/openapi.yaml", "/problems"}) | PROBES
-OPEN_BELOW: Final = ("/docs/", "/problems/")
+OPEN_BELOW: Final = ("/ask/", "/docs/", "/problems/")
 """What anybody may read: the contract and its pages. They say nothing of any caller."""
 BEARER: Final = b"bearer "
 MARKED_BITS_OF_IPV6: Final = 64

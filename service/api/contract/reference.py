@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from service.api.contract.examples import DEEPSEEK_R1
 from service.api.schemas import Schema
@@ -43,8 +44,8 @@ GLOSSARY: Final = (
 """Words of the contract and what they mean."""
 
 
-def reference_page(document: Schema) -> bytes:
-    """The page of a document."""
+def reference_page(document: Schema, *, pages: str) -> bytes:
+    """The page of a document. `pages` lists other ones, as HTML."""
     text = (files("service.api.contract") / "reference.html").read_text(encoding="utf-8")
     made = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -54,6 +55,7 @@ def reference_page(document: Schema) -> bytes:
         document=document,
         operations=list(operations_of(document)),
         glossary=GLOSSARY,
+        pages=Markup(pages),  # noqa: S704 - our own list
         quick="curl -s http://127.0.0.1:8000/quote -H 'content-type: application/json' -d '"
         f"{body}'",
     )

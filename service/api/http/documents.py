@@ -1,5 +1,7 @@
 """GET /openapi.json, /openapi.yaml, /docs, /problems: the contract as published, and its pages."""
 
+import asyncio
+import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +19,13 @@ from service.api.http.pages import (
     problem_text,
     problems_page,
     try_page,
+)
+from service.api.http.reading import (
+    PAGES,
+    links_to_pages,
+    operations_in,
+    read_page,
+    search_index,
 )
 from service.api.refusing.errors import EntryNotFound
 from service.api.refusing.problems import KINDS
@@ -43,6 +52,7 @@ def document_routes() -> list[HTTPRouteHandler]:
     """Routes of the contract in both notations, its page with its files, and problem pages."""
     pages = {kind.slug: problem_page(kind).encode() for kind in KINDS.values()}
     texts = {kind.slug: problem_text(kind).encode() for kind in KINDS.values()}
+    contract = published("openapi.json")
     assets = {name: (asset.read(), asset.media_type) for name, asset in ASSETS.items()}
 
     @get("/docs/assets/{name:str}", sync_to_thread=False)
@@ -51,6 +61,22 @@ def document_routes() -> list[HTTPRouteHandler]:
         if name not in assets:
             raise EntryNotFound(name, listing="/docs/assets", known=Names(assets))
         return document(*assets[name])
+
+    @get("/docs/read/{name:str}")
+    async def page(request: AnyRequest, name: str) -> Response[bytes]:
+        """A page of the documentation."""
+        check_accepts(request.headers.get("accept"), HTML)
+        if name not in PAGES:
+            raise EntryNotFound(name, listing="/docs", known=Names(PAGES))
+        found = await asyncio.to_thread(read_page, name)
+        return document(found.html, HTML)
+
+    @get("/docs/search.json")
+    async def search(request: AnyRequest) -> Response[bytes]:
+        """What the search of `/docs` looks through."""
+        check_accepts(request.headers.get("accept"), JSON)
+        operations = operations_in(json.loads(contract))
+        return document(await asyncio.to_thread(search_index, operations), JSON)
 
     @get("/problems/{slug:str}", sync_to_thread=False)
     def problem(request: AnyRequest, slug: str) -> Response[bytes]:
@@ -61,14 +87,17 @@ def document_routes() -> list[HTTPRouteHandler]:
         return document((pages if media_type == HTML else texts)[slug], media_type)
 
     return [
-        one_document("/openapi.json", published("openapi.json"), JSON),
+        one_document("/openapi.json", contract, JSON),
         one_document("/openapi.yaml", published("openapi.yaml"), YAML),
-        one_document("/docs", docs_page(published("openapi.json")), HTML),
+        one_document("/docs", docs_page(contract, pages=links_to_pages()), HTML),
         one_document("/docs/try", try_page(), HTML),
         one_document("/", ask_page(), HTML),
+        *(one_document(f"/ask/{name}", ask_page(name), HTML) for name in ("compare", "claim")),
         one_document("/problems", problems_page().encode(), HTML),
         asset,
+        page,
         problem,
+        search,
     ]
 
 

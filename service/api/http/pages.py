@@ -33,18 +33,22 @@ class Asset(Struct, frozen=True):
 ASSETS: Final[dict[str, Asset]] = {
     "ask.css": Asset("ask.css", "text/css"),
     "ask.js": Asset("ask.js", "text/javascript"),
+    "asking.js": Asset("asking.js", "text/javascript"),
+    "claim.js": Asset("claim.js", "text/javascript"),
+    "compare.js": Asset("compare.js", "text/javascript"),
     "docs.js": Asset("docs.js", "text/javascript"),
     "favicon.svg": Asset("favicon.svg", "image/svg+xml"),
     "page.css": Asset("page.css", "text/css"),
+    "search.js": Asset("search.js", "text/javascript"),
     "swagger-ui-bundle.js": Asset("swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     "swagger-ui.css": Asset("swagger-ui/swagger-ui.css", "text/css"),
 }
 """Assets by their name under `/docs/assets/`."""
 
 
-def docs_page(contract: bytes) -> bytes:
-    """The contract, as it is published, as a page to read."""
-    return reference_page(json.loads(contract))
+def docs_page(contract: bytes, *, pages: str = "") -> bytes:
+    """The contract, as it is published, as a page to read. `pages` lists others, as HTML."""
+    return reference_page(json.loads(contract), pages=pages)
 
 
 def try_page() -> bytes:
@@ -97,9 +101,9 @@ def problems_page() -> str:
     return framed("Problems", f"<dl>{rows}</dl>", root="")
 
 
-def ask_page() -> bytes:
-    """A form that asks for a quote, and leads to the other pages."""
-    return STATIC.joinpath("ask.html").read_bytes()
+def ask_page(name: str = "ask") -> bytes:
+    """A form that asks: for a quote, and leads to the other pages, or of another name."""
+    return STATIC.joinpath(f"{name}.html").read_bytes()
 
 
 def framed(title: str, content: str, *, root: str) -> str:
