@@ -6,6 +6,7 @@ Only what the class runs as it is described is built. All else is refused by nam
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from service.core.model.architecture import Architecture
@@ -19,6 +20,21 @@ ATTENTION: Final = ("q_proj", "k_proj", "v_proj", "o_proj")
 QUERY_VALUE: Final = ("q_proj", "v_proj")
 GATED: Final = ("gate_proj", "up_proj", "down_proj")
 PLAIN: Final = ("c_fc", "c_proj")
+NOT_BUILT: Final = {
+    "mla": "multi-head latent attention",
+    "mtp_layers": "prediction of further tokens",
+    "attention_layers": "a model of which not every layer has attention",
+    "ffn_layers": "a model of which not every layer has a feed-forward",
+    "attention_gate": "gated attention",
+    "mixer": "another mixer than attention",
+    "indexer": "sparse attention by an indexer",
+    "bidirectional": "attention without a causal mask",
+    "head_share": "a head that sees some of the positions",
+    "encoder": "an encoder beside the decoder",
+    "vision": "a vision tower",
+    "image_share": "a share of image tokens",
+}
+"""Members that no class here runs, in words."""
 
 
 class NotMeasured(Exception):
@@ -67,13 +83,13 @@ def built_of(transformer: Transformer, *, sequence_length: int) -> Built:
 
 def _unbuilt(t: Transformer, sequence_length: int) -> Iterator[str]:
     """What of the description no class here runs."""
-    if t.mla is not UNSET or t.attention == "mla":
-        yield "multi-head latent attention (mla) is not timed"
+    for member in msgspec.structs.fields(t):
+        words = NOT_BUILT.get(member.name)
+        if words is not None and getattr(t, member.name) != member.default:
+            yield f"{words} ({member.name}) is not timed"
     windowed = t.sliding_window is not UNSET and 0 < t.sliding_window < sequence_length
     if windowed and t.sliding_window_share > 0:
         yield "windowed attention (sliding_window below the sequence) is not timed"
-    if t.mtp_layers:
-        yield "prediction of further tokens (mtp_layers) is not timed"
     if t.heads * _head_dim(t) != t.hidden_size and not t.gated_ffn:
         yield "heads that are not hidden_size wide together are timed with gated_ffn only"
     if t.moe is not UNSET and not t.gated_ffn:

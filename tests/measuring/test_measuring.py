@@ -20,7 +20,7 @@ from service.core.request.transformer import MixtureOfExperts, Transformer
 from service.local import quote_bytes
 from service.measuring.arithmetic import Depth, Unsteady, extrapolated, times_of
 from service.measuring.asking import Asked, Wanted, asked_of_request
-from service.measuring.building import NotMeasured, built_of
+from service.measuring.building import NOT_BUILT, NotMeasured, built_of
 from service.measuring.case import Case, Found, Versions
 from service.measuring.depths import NotTimed, halvings, measured
 from service.measuring.rows import MEMORY, STEPS
@@ -304,6 +304,7 @@ def test_members_of_a_request_say_how_its_step_is_timed():
         ({"model": {"kind": "preset", "id": "deepseek-v3"}}, "mla"),
         ({"model": MODEL | {"sliding_window": 512}}, "sliding_window"),
         ({"model": MODEL | {"mtp_layers": 1}}, "mtp_layers"),
+        ({"model": MODEL | {"bidirectional": True}}, "without a causal mask (bidirectional)"),
         ({"model": MODEL | {"kv_heads": 5}}, "kv_heads must divide heads"),
         (
             {"model": {"kind": "preset", "id": "qwen3-30b-a3b"}, "method": {"kind": "lora"}},
@@ -364,6 +365,15 @@ def test_an_anchor_for_another_device_than_the_request_s_is_told_so(device):
     assert any(told in note for note in found_by("--request", "-", body=body)["notes"])
     same = found_by("--request", "-", body=request())["notes"]
     assert not any("cluster has" in note for note in same)
+
+
+def test_every_member_of_a_model_is_built_or_refused():
+    """Whoever adds a member says here that classes of transformers run it, or in `NOT_BUILT`."""
+    built = {"layers", "hidden_size", "heads", "kv_heads", "head_dim", "vocab_size", "ffn_size"}
+    built |= {"gated_ffn", "attention", "tied_embeddings", "qk_norm", "moe", "sliding_window"}
+    built |= {"qkv_bias", "out_bias", "ffn_bias", "max_sequence", "sliding_window_share"}
+    hardly_any_time = {"norm", "norms_per_layer", "learned_positions", "extra_params"}
+    assert built | hardly_any_time | set(NOT_BUILT) == set(Transformer.__struct_fields__)
 
 
 def test_every_preset_is_built_of_a_class_or_refused_by_name():
