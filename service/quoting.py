@@ -101,6 +101,20 @@ class Posed(Struct, frozen=True):
         return self.question.id
 
 
+class Work(Struct, frozen=True, kw_only=True):
+    """A piece of work about answers, as a function here and as the same task of a worker."""
+
+    here: Callable[[], bytes]
+    task: Callable[..., bytes]
+    """It takes what is asked, the digest of the edition, and the edition's recipe if need be."""
+    asked: object
+    edition: Edition
+    stages: int
+    """How many stages it is about."""
+    pointer: str
+    """Where the part of the question stands that takes most of the time."""
+
+
 class Apart:
     """Costly answers, computed by worker processes."""
 
@@ -141,7 +155,7 @@ class Apart:
         """The answers to questions to one edition. Raises `Busy`."""
         questions = [one.question for one in posed]
         edition = posed[0].edition
-        return list(await self._run_by(edition, computed_together_apart, questions, seconds))
+        return list(await self.run_by(edition, computed_together_apart, questions, seconds))
 
     async def run_alike(
         self, posed: Sequence[Posed], *, seconds: float
@@ -151,7 +165,7 @@ class Apart:
         What is counted of all is counted with the first. Raises `Busy`.
         """
         asked = [(one.question.id, one.question.canonical) for one in posed]
-        alike = await self._run_by(posed[0].edition, computed_alike_apart, asked, seconds)
+        alike = await self.run_by(posed[0].edition, computed_alike_apart, asked, seconds)
         found = [Computed(one) if isinstance(one, bytes) else one for one in alike.bodies]
         for place, one in enumerate(found):
             if isinstance(one, Computed):
@@ -159,7 +173,7 @@ class Apart:
                 break
         return list(found)
 
-    async def _run_by(
+    async def run_by(
         self, edition: Edition, task: Callable[..., T], asked: object, seconds: float
     ) -> T:
         """What a worker returns that has an edition, or else is told how it is made."""
@@ -347,13 +361,23 @@ class Quoting:
         except Busy as error:
             return [error] * len(questions)
 
-    async def in_turn(self, compute: Callable[[], bytes], *, seconds: float) -> bytes:
-        """What a function returns that takes about so long, in turn with others.
+    async def worked(self, work: Work, *, seconds: float) -> bytes:
+        """What comes of a piece of work that takes about so long, here or by a worker.
 
-        Raises `Busy` or `QuotaExceeded`.
+        Raises `NotQuotable`, `Busy` or `QuotaExceeded`. If the caller is cancelled, so is the work.
         """
+        if self.apart is None or self._fits_beside(seconds):
+            await spend(seconds)
+            return await self._turns.run(work.here, seconds=seconds)
+        if seconds > self.apart.most_s:
+            raise TooMuchToCompute(
+                seconds=seconds,
+                most_seconds=self.apart.most_s,
+                stages=work.stages,
+                pointer=work.pointer,
+            )
         await spend(seconds)
-        return await self._turns.run(compute, seconds=seconds)
+        return await self.apart.run_by(work.edition, work.task, work.asked, seconds)
 
     def enveloped(self, body: bytes, envelope: Envelope) -> bytes:
         """The kept bytes of an answer, with what its envelope adds."""

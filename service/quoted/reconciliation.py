@@ -1,18 +1,26 @@
 """What an invoice says of its quote, and of the next one."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
+from service.computing.kinds import estimated_cpu_s
+from service.computing.worker import workshop
+from service.core.answer import EngineStamp
+from service.core.catalog.catalog import Catalog
+from service.core.differing.kept import KeptQuote
 from service.core.differing.reconciliation import reconciliation
 from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.core.request.names import with_known_names
 from service.core.request.request import QuoteRequest
+from service.editions.edition import Recipe
 from service.quoted.sides import quote_of_side, request_of
-from service.quoting import Quoting
+from service.quoting import Quoting, Work
 
-SECONDS: Final = 0.03
-"""Seconds of a processor that three predictions of a stage's hours take, with its layout given."""
+SECONDS: Final = 0.002
+"""Seconds of a processor that the invoice itself takes, beside predictions of hours."""
+PREDICTIONS: Final = 3
+"""Predictions of a stage's hours that tell its speed. None takes longer than the stage's quote."""
 
 
 async def reconciliation_of(asked: ReconciliationRequest, quoting: Quoting) -> bytes:
@@ -24,9 +32,41 @@ async def reconciliation_of(asked: ReconciliationRequest, quoting: Quoting) -> b
         request = with_known_names(request_of(quote), catalog)
     except msgspec.ValidationError:
         request = None
-    return await quoting.in_turn(
-        lambda: msgspec.json.encode(
-            reconciliation(quote, asked, request, catalog, engine=quoting.engine)
-        ),
-        seconds=SECONDS,
+    parts = Invoiced(quote, asked, request, quoting.engine)
+    work = Work(
+        here=lambda: reconciliation_of_parts(parts, catalog),
+        task=reconciled_apart,
+        asked=parts,
+        edition=quoting.shelf.current,
+        stages=len(quote.stages),
+        pointer="/quote",
     )
+    return await quoting.worked(work, seconds=seconds_of(request, quoting))
+
+
+class Invoiced(NamedTuple):
+    """A quote and its invoice, the quote's request if it can be read, and the engine of today."""
+
+    quote: KeptQuote
+    asked: ReconciliationRequest
+    request: QuoteRequest | None
+    engine: EngineStamp
+
+
+def seconds_of(request: QuoteRequest | None, quoting: Quoting) -> float:
+    """Seconds of a processor that a reconciliation takes at most, as estimated."""
+    if request is None or len(request.run.stages) > 1:
+        return SECONDS  # nothing is predicted of a run of several stages
+    posed = quoting.posed(request, quoting.shelf.current)
+    return SECONDS + PREDICTIONS * estimated_cpu_s(posed.question, posed.edition.catalog)
+
+
+def reconciliation_of_parts(parts: Invoiced, catalog: Catalog) -> bytes:
+    """Why an invoice differs, as bytes."""
+    found = reconciliation(parts.quote, parts.asked, parts.request, catalog, engine=parts.engine)
+    return msgspec.json.encode(found)
+
+
+def reconciled_apart(parts: Invoiced, digest: str, recipe: Recipe | None = None) -> bytes:
+    """The same, by a worker. Raises `EditionMissing`."""
+    return reconciliation_of_parts(parts, workshop(digest, recipe).catalog)
