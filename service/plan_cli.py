@@ -27,6 +27,7 @@ from service.core.training.search import Candidate
 from service.core.training.steptime import StepParts
 from service.local import local_quoting, quote_bytes
 from service.tables.fitting import print_whole
+from service.tables.hours import hours_table
 
 DEGREES: Final = (
     "tensor_parallel",
@@ -146,6 +147,9 @@ def _plan(
         out.print(_taken(work), highlight=False, soft_wrap=True)
     for each in found:
         print_whole(out, _table(each, quotes[each.devices]))
+        hours = hours_table(quotes[each.devices].stages)
+        if hours is not None:
+            print_whole(out, hours)
     if plot:
         _plot_steps(found)
         _plot_costs(quotes)
@@ -233,6 +237,8 @@ def _title(found: Plan, stage: StageAnswer, rental: Bill) -> str:
         f"{found.devices:,.0f} devices",
         f"{found.search.fitting:,} of {found.search.considered:,} layouts fit",
     ]
+    if stage.device_hours is not UNSET:
+        words.append(f"{stage.device_hours.central:,.6g} device-hours")
     if stage.wall_clock_hours is not UNSET:
         words.append(f"{stage.wall_clock_hours.central / HOURS_PER_DAY:,.1f} days")
     if stage.mfu is not UNSET:

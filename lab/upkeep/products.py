@@ -171,7 +171,7 @@ PRODUCTS: Final = (
     Product(
         name="runs calibrate",
         module="lab.runs.calibration",
-        reads=HOURS,
+        reads=("lab/data/run_spread.toml", "lab/data/reference_runs_more.jsonl", *HOURS),
         writes=("service/data/engine/run_errors.toml",),
     ),
     Product(
@@ -201,7 +201,12 @@ PRODUCTS: Final = (
     Product(
         name="runs report",
         module="lab.runs.report",
-        reads=("lab/data/post_training_left_out.csv", *HOURS),
+        reads=(
+            "lab/data/post_training_left_out.csv",
+            "lab/data/reference_runs_more.jsonl",
+            "lab/data/run_spread.toml",
+            *HOURS,
+        ),
         writes=("docs/accuracy-runs.md",),
     ),
     Product(

@@ -18,12 +18,16 @@ Log = Annotated[float, Meta(ge=-5, le=5)]
 
 
 ERROR_FIGURE = "engine.measured_over_predicted"
-UNSEEN, RUN = "unseen", "run"
+UNSEEN = "unseen"
+OF_RUNS = ("run", "framework", "device", "reinforcement")
 KINDS_OF_ERROR = ("dense", "moe", "ordinary", "unseen", "anchored_dense", "anchored_moe", "chosen")
 STEPS = "measured steps that the fit did not see"
 MEASURED_ON = {
-    "run": "published runs, whole, with failures and waiting: hours over those expected",
-    "chosen": "published steps and benchmarks whose layout was left to the service",
+    "chosen": "published runs, jointly: steps whose layout is left to the service",
+    "framework": "published runs, jointly: what a framework that is not said adds",
+    "device": "published runs, jointly: what a device adds on which no step was measured",
+    "reinforcement": "published runs, jointly: steps of reinforcement over those predicted",
+    "run": "published runs, jointly: hours of whole runs over those expected",
 }
 
 
@@ -73,12 +77,15 @@ def read_engine(files: DataFiles, accelerators: Mapping[str, Accelerator]) -> En
                 place.report(f"{row.value:g} is not between {row.low:g} and {row.high:g}")
             values[row.name] = row.value
     effects: dict[str, float] = {}
+    measured: set[str] = set()
     for place, effect in files.toml_rows("engine/effects.toml", "effect", EffectRow):
         with suppress(RefusedError):
             place.check_new(effect.name, effects)
             if effect.name.rpartition("/")[2] not in known:
                 place.report(f"no device or generation has the effect {effect.name}")
             effects[effect.name] = effect.value
+            if effect.value != effect.prior:
+                measured.add(effect.name.rpartition("/")[2])
     errors: dict[str, EngineError] = {}
     for place, error in files.toml_rows("engine/*errors.toml", "error", ErrorRow):
         with suppress(RefusedError):
@@ -86,7 +93,11 @@ def read_engine(files: DataFiles, accelerators: Mapping[str, Accelerator]) -> En
             errors[error.kind] = EngineError(
                 kind=error.kind, rows=error.rows, sigma=error.sigma, quantiles=error.quantiles
             )
-    return Engine(constants=Constants(values, effects), errors=errors)
+    return Engine(
+        constants=Constants(values, effects),
+        errors=errors,
+        measured=frozenset(measured & accelerators.keys()),
+    )
 
 
 def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
@@ -95,7 +106,7 @@ def error_figures(engine: Engine, *, as_of: str) -> dict[str, Datum]:
     A kind of step that was not measured takes the residuals of sources outside the fit.
     """
     found: dict[str, Datum] = {}
-    for kind in (*KINDS_OF_ERROR, RUN):
+    for kind in (*KINDS_OF_ERROR, *OF_RUNS):
         error = engine.errors.get(kind)
         if error is None and kind in KINDS_OF_ERROR:
             error = engine.errors.get(UNSEEN)

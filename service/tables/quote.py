@@ -28,6 +28,7 @@ from service.core.answer import (
 from service.core.figures.sources import Figure
 from service.core.figures.vocabulary import Currency
 from service.tables.fitting import print_whole
+from service.tables.hours import hours_table
 
 LISTED_DRIVERS = 3
 SEVERITY_STYLES: Final[Mapping[Severity, str]] = {
@@ -55,6 +56,9 @@ def print_quote(out: Console, answer: Quote, *, figures: bool) -> None:
     if answer.ownership:
         print_whole(out, ownership_table(answer.ownership, currency=currency))
     print_whole(out, stage_table(answer.stages))
+    hours = hours_table(answer.stages)
+    if hours is not None:
+        print_whole(out, hours)
     print_cautions(out, answer)
     if figures:
         print_whole(out, figures_table(answer.figures))

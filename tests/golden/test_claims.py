@@ -123,7 +123,7 @@ def test_v3_is_exact_and_its_hours_are_plausible():
     assert total(id, "rental_stated") == 2 * V3_H800_HOURS == 5_576_000
     stages = {one["name"]: one for one in judged(id)["hours"]["stages"]}
     assert stages["deepseek-v3-pretrain"]["disclosed"]["central"] == 2_664_000
-    assert 0.1 <= stages["deepseek-v3-pretrain"]["position"] <= 0.9
+    assert 0.05 <= stages["deepseek-v3-pretrain"]["position"] <= 0.95  # its batch is not told
     assert reading(id, "rental_stated", "with_staff")["verdict"] == "below"
 
 
@@ -219,7 +219,7 @@ def test_minimax_m1_is_exact_at_2_07():
 # known from half to 2.4 times their middle, so that 16 bits are not ruled out.
 
 
-def test_kimi_k2_is_as_expected_at_8_bit_throughput_and_nearly_too_cheap_in_16_bits():
+def test_kimi_k2_is_as_expected_at_8_bit_throughput_and_too_cheap_in_16_bits():
     flop_per_s = 6 * 32_861_500_928 * 15.5e12 / (4.6e6 / 2 * 3600)
     v3_mfu = embedded().runs["deepseek-v3-pretrain"].facts["mfu_or_hfu"]
     assert flop_per_s / 1979e12 == pytest.approx(v3_mfu, rel=0.05)
@@ -227,8 +227,8 @@ def test_kimi_k2_is_as_expected_at_8_bit_throughput_and_nearly_too_cheap_in_16_b
     low, high = (reading(id, "rental_stated") for id in ("kimi-k2-4.6m", "kimi-k2-4.6m-in-16-bits"))
     assert low["verdict"] == "within"
     assert 0.25 < low["position"] < 0.75
-    assert high["verdict"] == "within"
-    assert high["position"] < 0.15
+    assert high["verdict"] == "below"
+    assert 0.02 < high["position"] < 0.1
     assert float(high["total"]["amount"]) > 1.5 * 4.6e6
     for id in ("kimi-k2-4.6m", "kimi-k2-4.6m-in-16-bits"):
         hours = judged(id)["hours"]

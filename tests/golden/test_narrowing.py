@@ -6,6 +6,7 @@ import pytest
 
 from service.api.contract.examples import REQUESTS
 from service.core.answer import PricedBill
+from service.core.request.work import LayoutTerms
 from tests.worlds import answer, embedded
 
 WITHIN = 0.1
@@ -37,12 +38,38 @@ STATED = {
 }
 
 
+def at_a_rate(devices, accelerator="nvidia-h100-sxm-80gb", **work):
+    """Pre-training of Llama 3.1 8B at two dollars, so that hours alone are unsure."""
+    asked = {"kind": "pretraining", "model": {"kind": "preset", "id": "llama-3.1-8b"}}
+    stage = {"name": "pre-training", "work": {**asked, "tokens": 1e12, **work}}
+    supply = {"kind": "rate", "usd_per_device_hour": 2.0}
+    cluster = {"accelerator": accelerator, "devices": devices, "supply": supply}
+    return {"run": {"name": "8B", "stages": [stage]}, "cluster": cluster}
+
+
+NO_LOSSES = {"goodput": 0.97, "evaluation_share": 0.01, "idle_share": 0.01, "software_year": 2026}
+OF_STEPS = {
+    "eight-devices": at_a_rate(8),
+    "few-devices": at_a_rate(64),
+    "many-devices": at_a_rate(512),
+    "losses-known": at_a_rate(64, **NO_LOSSES),
+    "losses-known-of-many": at_a_rate(1024, **NO_LOSSES),
+    "layout-known": at_a_rate(64, **NO_LOSSES, layout={"zero_stage": 3, "micro_batch": 1}),
+    "framework-known": at_a_rate(64, **NO_LOSSES, framework="megatron"),
+    "on-a-tpu": at_a_rate(256, "google-tpu-v5p", **NO_LOSSES),
+}
+
+
 def taken_for(member, quoted):
     """What the quote took for a member: for a supply its rate, else the one figure behind it."""
     stage = quoted.stages[0]
     last = member.rpartition("/")[2]
     if last in ("mfu", "goodput"):
         return getattr(stage, last).central
+    if last == "framework":
+        return stage.step.framework
+    if last == "layout":
+        return {name: getattr(stage.layout, name) for name in LayoutTerms.__struct_fields__}
     if last == "supply":
         (bill,) = (bill for bill in quoted.bases if bill.basis == "rental")
         return {"kind": "rate", "usd_per_device_hour": float(bill.lines[0].rate)}
@@ -76,7 +103,10 @@ def narrowings(requests):
                 yield pytest.param(request, one, id=f"{name}-{one.basis}-{one.member}")
 
 
-@pytest.mark.parametrize(("request_", "narrowed"), [*narrowings(PREDICTED), *narrowings(STATED)])
+NARROWINGS = (*narrowings(PREDICTED), *narrowings(STATED), *narrowings(OF_STEPS))
+
+
+@pytest.mark.parametrize(("request_", "narrowed"), [*NARROWINGS])
 def test_saying_what_is_asked_for_gives_the_interval_that_was_promised(request_, narrowed):
     before = answer(request_, embedded())
     value = taken_for(narrowed.member, before)
@@ -91,4 +121,6 @@ def test_saying_what_is_asked_for_gives_the_interval_that_was_promised(request_,
 
 
 def test_more_than_twenty_promises_are_kept():
-    assert len([*narrowings(PREDICTED), *narrowings(STATED)]) > 20
+    assert len(NARROWINGS) > 20
+    kept = {one.values[1].member.rpartition("/")[2] for one in NARROWINGS}
+    assert {"mfu", "goodput", "framework", "layout", "supply"} <= kept

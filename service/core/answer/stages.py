@@ -115,13 +115,15 @@ class LossesAnswer(Answer, frozen=True, kw_only=True):
     """Where the held time goes besides the steps: its shares, and what they follow from.
 
     `startup_hours` are hours on the clock of each attempt, before the first step and after the
-    last. The shares are of the rest of the held time.
+    last. The shares are of the rest of the held time. `practice` is what whole published runs took
+    over their steps and losses.
     """
 
     goodput: Estimate
     evaluation_share: Estimate | UnsetType = UNSET
     idle_share: Estimate | UnsetType = UNSET
     startup_hours: Estimate | UnsetType = UNSET
+    practice: Estimate | UnsetType = UNSET
     checkpoint_share: Estimate | UnsetType = UNSET
     restart_share: Estimate | UnsetType = UNSET
     rework_share: Estimate | UnsetType = UNSET

@@ -18,7 +18,11 @@ class EngineError(Struct, frozen=True, kw_only=True):
 
 
 class Engine(Struct, frozen=True, kw_only=True):
-    """The step-time engine of one catalog edition; `errors` by kind: dense, moe, unseen."""
+    """The step-time engine of one catalog edition; `errors` by kind: dense, moe, unseen.
+
+    `measured` are the devices that steps were measured on, by their ids.
+    """
 
     constants: Constants = Constants({}, {})
     errors: dict[str, EngineError] = field(default_factory=dict)
+    measured: frozenset[str] = frozenset()

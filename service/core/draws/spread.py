@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from service.core.draws.rows import (
 from service.core.draws.sensitivity import Shares, variance_shares
 from service.core.figures.arrays import Array, Real
 from service.core.figures.ledger import Application, Ledger, replay
+from service.core.figures.sources import Datum
 
 LEAST_SHARE: Final = 1e-3
 PLACES_OF_OUTCOMES: Final = [ALL_LEVELS.index(level) for level in OUTCOME_LEVELS]
@@ -82,9 +84,15 @@ class Spread:
         if self._leaves:
             again = replayed(ledger, self._leaves, memo, keep=(*totals, *outcomes))
         self._rows, self._intervals, self._with_outcomes = again
+        self._kept: dict[str, Array] = {name: row[:DRAWS] for name, row in self._rows.items()}
         self._sample = Sample(tuple(leaf.name for leaf in self._leaves), memo)
         self._totals = [name for name in totals if name in self._rows]
         self._drivers: dict[str, Drivers] = {}
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was drawn."""
+        return self._ledger
 
     @property
     def derived(self) -> Mapping[str, Quantiles]:
@@ -107,33 +115,50 @@ class Spread:
         names: Collection[str],
         known: Mapping[str, float],
         *,
+        spread_as: Mapping[str, Datum] = MappingProxyType({}),
         instead: Application | None = None,
     ) -> dict[str, Quantiles]:
         """p10, p50, p90 of entries if others had these values for certain.
 
-        `instead` derives an entry in another way than the ledger does. Rows that are kept and do
-        not depend on what is known are not computed again.
+        The entries of `spread_as` vary as another figure does. `instead` derives an entry in
+        another way than the ledger does. Rows that do not depend on what is known are kept for the
+        next question.
         """
         ledger = self._ledger
         replaced = () if instead is None else tuple(instead.parts.values())
-        moved = ledger.marked(dict.fromkeys((*known, *replaced), 1))
+        moved = ledger.marked(dict.fromkeys((*known, *spread_as, *replaced), 1))
         wanted, needed = set(names), []
         for applied in (*reversed(ledger.tape.of_run), *reversed(ledger.tape.standing)):
             asked = wanted.intersection(applied.parts.values())
-            if not asked or all(one in self._rows and one not in moved for one in asked):
+            if not asked or all(one in self._kept and one not in moved for one in asked):
                 continue
             one = instead if instead and applied.parts == instead.parts else applied
             needed.append(one)
             wanted.update(one.names.values())
-        rows = {one: self._rows[one][:DRAWS] for one in wanted - moved.keys() & self._rows.keys()}
+        rows = {one: self._kept[one] for one in wanted - moved.keys() & self._kept.keys()}
         for leaf in self._leaves:
             if leaf.name in wanted and leaf.name not in known:
                 rows[leaf.name] = draws_of(leaf, self._memo)
+        for other, datum in spread_as.items():
+            if other in wanted:
+                rows[other] = self._row_as(datum)
         for other, value in known.items():
             if other in wanted and value != ledger.entry(other).central:
                 rows[other] = np.array([value])
         again = replay(reversed(needed), rows)
+        self._kept |= {
+            one: row
+            for one, row in again.items()
+            if isinstance(row, np.ndarray) and one not in moved
+        }
         return {name: _interval_of(again.get(name, ledger.entry(name).central)) for name in names}
+
+    def _row_as(self, datum: Datum) -> Array:
+        """The draws of a figure that is not in the ledger."""
+        aside = Ledger()
+        entry = aside.entry(aside.take(datum).name)
+        leaf = leaf_of(entry)
+        return np.array([entry.central]) if leaf is None else draws_of(leaf, self._memo)
 
     def outcomes(self, name: str) -> Outcomes:
         """Equally likely values of an entry. They are equal if nothing uncertain enters."""

@@ -11,6 +11,7 @@ import math
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from service.core.figures.arrays import Array
 from service.core.request.transformer import MixtureOfExperts, Transformer
 
 HEAD_DIM = 128.0
@@ -20,6 +21,8 @@ HIDDEN_PER_LAYER = 128.0  # Llama 3: 128 at 8B, 102 at 70B, 130 at 405B
 HIDDEN_PER_LAYER_MOE = 80.0  # 43 (Qwen3-235B) to 128 (Mixtral), DeepSeek-V3 117
 EXPERTS_PER_TOKEN = 8.0
 EXPERT_RATIO = 0.3  # expert width over hidden size; DeepSeek-V3 0.29, Qwen3-235B 0.375
+# From 512 experts on, they are a multiple of the power of two at or below so small a part of them.
+DEGREES_OF_EXPERTS = 32.0
 MAX_EXPERTS = 10_000.0  # a smaller active share is not reached
 # From this share of active parameters on, a model is taken to be dense.
 DENSE_ACTIVE_SHARE = 0.9
@@ -64,9 +67,9 @@ def _mixture(total: float, active: float) -> Transformer:
     width = (active - embedding - layers * attention) / (layers * 3 * hidden * met)
     width = np.maximum(8.0, 8 * np.round(width / 8))
     every = (total - embedding) / layers - attention - 3 * hidden * width
-    step = np.array([8.0, 4.0, 1.0])[None, :]
-    wanted = np.round(every / (3 * hidden * width + hidden) / step)
-    experts = np.clip(step * wanted, met, MAX_EXPERTS)
+    wanted = np.maximum(1.0, every / (3 * hidden * width + hidden))
+    step = _expert_steps(wanted)
+    experts = np.clip(step * np.round(wanted / step), met, MAX_EXPERTS)
     blocks = 3 * hidden * width
     got_total = embedding + layers * (attention + (experts + 1) * blocks + hidden * experts)
     got_active = embedding + layers * (attention + met * blocks + hidden * experts)
@@ -80,6 +83,12 @@ def _mixture(total: float, active: float) -> Transformer:
         shared_experts=1.0,
     )
     return _transformer(hidden, float(layers[row, 0]), vocab, copies, ffn=0.0, moe=moe)
+
+
+def _expert_steps(experts: Array) -> Array:
+    """Of what the number of experts is a multiple: many devices must be able to share them."""
+    coarse = 2.0 ** np.floor(np.log2(experts / DEGREES_OF_EXPERTS))
+    return np.where(coarse > 8.0, coarse, np.array([8.0, 4.0, 1.0]))
 
 
 def _transformer(

@@ -3,18 +3,23 @@
 A number that the quote takes from the catalog, or a range that the caller gave, moves a total. The
 argument is replayed with that number known, at the value that was taken. A stated MFU or goodput
 replaces more than one number: all that it is predicted from, and the time by which published runs
-exceed their prediction.
+exceed their prediction. A stated framework or layout leaves an error, which is a smaller one.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from msgspec import UNSET
 
 from service.core.answer import NarrowedBy
-from service.core.argument import Argument
+from service.core.argument import Argument, Cursor
 from service.core.bills.lines import DraftBill
 from service.core.draws.spread import SHARE_DECIMALS, Spread
 from service.core.figures.formulas import WHOLE
-from service.core.figures.ledger import Application, Term
+from service.core.figures.ledger import Application, Entry, Ledger, Term
+from service.core.figures.sources import Datum
 from service.core.figures.vocabulary import MINOR_PLACES, Currency
 from service.core.printing.money import as_amount, decimal_of
 from service.core.printing.printing import printed_interval
@@ -22,19 +27,27 @@ from service.core.request.work import Finetuning, Pretraining
 from service.core.stages.effort import Effort
 from service.core.stages.losses import DISCLOSED
 from service.core.training.formulas import seconds_at_mfu
-from service.core.training.step import Step
+from service.core.training.step import ERROR, FRAMEWORK, Step
+from service.core.training.steptime import Recipe
 
 LEAST_NARROWED: Final = 0.05
 """Of a total's variance. What explains less narrows nothing that anybody would notice."""
-MOST_NAMED: Final = 2
+MOST_NAMED: Final = 3
 """Of each bill."""
+ASSUMED: Final = "assumptions/"
 AS_PREDICTED: Final = 1.0
 """What the time of published runs over their prediction is, if a caller knows better."""
 UNSAID: Final = "it is not given, so that a default was taken"
 MEASURE: Final = "the time of a step is predicted; measure its MFU"
 MEASURE_OR_ANCHOR: Final = f"{MEASURE}, or give an `anchor`, which `runquote measure` prints"
-NO_NUMBER: Final = frozenset(("framework", "between_tokens", "currency", "steps_per_rollout"))
-"""Members that no number is said by. Their figures stay as uncertain as they are."""
+NO_NUMBER: Final = frozenset(
+    (
+        *("framework", "between_tokens", "currency", "steps_per_rollout"),
+        *("evaluation_share", "idle_share"),
+    )
+)
+"""Members that no number is said by, and shares that say as little as goodput does without it."""
+HOST_IF_SAID: Final = "engine.host_ratio.stated"
 
 
 class Known(NamedTuple):
@@ -44,7 +57,9 @@ class Known(NamedTuple):
     values: Mapping[str, float]
     why: str
     instead: Application | None = None
-    """How a figure follows from the member, in place of what it follows from now."""
+    """How figures follow from the member, in place of what they follow from now."""
+    spread_as: Mapping[str, Datum] = MappingProxyType({})
+    """Figures that others stand for, once the member is said."""
 
 
 class Narrowing(NamedTuple):
@@ -75,7 +90,9 @@ def narrowed(
         totals.setdefault(share.known.member, []).append(total.name)
     said = {share.known.member: share.known for _, _, share in chosen}
     intervals = {
-        member: spread.intervals_if(totals[member], known.values, instead=known.instead)
+        member: spread.intervals_if(
+            totals[member], known.values, spread_as=known.spread_as, instead=known.instead
+        )
         for member, known in said.items()
     }
     places = MINOR_PLACES[currency]
@@ -99,7 +116,18 @@ def narrowed(
 def _most(known: Sequence[Known], total: Term, spread: Spread) -> list[Narrowing]:
     """The members that explain most of a total's variance."""
     shares = {driver.figure: driver.share for driver in spread.drivers(total.name).ranked}
-    every = [Narrowing(one, sum(shares.get(figure, 0.0) for figure in one.values)) for one in known]
+    ledger = spread.ledger
+    every = [
+        Narrowing(
+            one,
+            sum(shares.get(figure, 0.0) for figure in one.values)
+            + sum(
+                shares.get(figure, 0.0) * _less(ledger.entry(figure), datum)
+                for figure, datum in one.spread_as.items()
+            ),
+        )
+        for one in known
+    ]
     every.sort(key=lambda share: (-share.of_variance, share.known.member))
     return [share for share in every[:MOST_NAMED] if share.of_variance >= LEAST_NARROWED]
 
@@ -132,7 +160,7 @@ def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[K
     if not isinstance(work.said, Pretraining | Finetuning) or shares is None:
         return
     practice = {DISCLOSED: AS_PREDICTED} if shares.disclosed_over_expected else {}
-    practice = {f"assumptions/{name}": value for name, value in practice.items()}
+    practice = {f"{ASSUMED}{name}": value for name, value in practice.items()}
     if step is not None and isinstance(step.seconds, Term) and not work.states("mfu"):
         yield Known(
             work.pointer_of("mfu"),
@@ -140,12 +168,62 @@ def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[K
             MEASURE if work.states("anchor") else MEASURE_OR_ANCHOR,
             _at_mfu(effort, step, step.seconds),
         )
+        if isinstance(work.said, Pretraining) and step.predicted_s is not None:
+            yield from _of_step(argument, work, step)
     if not work.states("goodput"):
         yield Known(
             work.pointer_of("goodput"),
             _leaves_of(argument, shares.goodput) | practice,
             "goodput follows from failures; give what runs of yours have had",
         )
+
+
+def _of_step(argument: Argument, work: Cursor[Any], step: Step) -> Iterator[Known]:
+    """The framework and the layout of a step, where its time is predicted without them."""
+    ledger, error = argument.ledger, step.error
+    of_step, of_framework = f"{ASSUMED}{ERROR}.{error.taken}", f"{ASSUMED}{FRAMEWORK}"
+    if of_step not in ledger:
+        return
+    as_predicted = {of_framework: AS_PREDICTED} if of_framework in ledger else {}
+    if not work.states("layout"):
+        yield Known(
+            work.pointer_of("layout"),
+            as_predicted if error.in_layout == "ordinary" else {},
+            "the fastest layout that fits was taken; say the one that you run",
+            spread_as={of_step: argument.catalog.assumption(f"{ERROR}.{error.in_layout}")},
+        )
+    if not work.states("framework"):
+        spread_as = {step.host_ratio: argument.catalog.assumption(HOST_IF_SAID)}
+        if error.on_framework != error.taken:
+            spread_as[of_step] = argument.catalog.assumption(f"{ERROR}.{error.on_framework}")
+        yield Known(
+            work.pointer_of("framework"),
+            as_predicted,
+            f"it is not said; {step.framework} was taken, and others are slower",
+            _on_framework(argument, step),
+            spread_as,
+        )
+
+
+def _on_framework(argument: Argument, step: Step) -> Application:
+    """The parts of a step whose framework is no other than the one that was taken."""
+    parts = {part: term.name for part, term in step.parts.items()}
+    (timed,) = (one for one in argument.ledger.tape.of_run if one.parts == parts)
+    recipe: Recipe = timed.fixed["recipe"]
+    return timed._replace(fixed=timed.fixed | {"recipe": recipe._replace(open_framework=0.0)})
+
+
+def _less(entry: Entry, datum: Datum) -> float:
+    """By which part of its variance a figure is narrower that varies as another one does."""
+    other = Ledger()
+    one, narrower = _width(entry), _width(other.entry(other.take(datum).name))
+    return max(0.0, 1.0 - (narrower / one) ** 2) if one > 0.0 else 0.0
+
+
+def _width(entry: Entry) -> float:
+    """The width of a figure's interval in logarithms. Both ends are positive."""
+    low, high = entry.low, entry.high
+    return 0.0 if low is UNSET or high is UNSET else math.log(high / low)
 
 
 def _behind_mfu(argument: Argument, step: Step, seconds: Term) -> dict[str, float]:

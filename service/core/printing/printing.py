@@ -300,6 +300,7 @@ def printed_losses(hours: Hours, shares: TimeShares, spread: Spread) -> LossesAn
         evaluation_share=estimate(shares.evaluation_share, spread),
         idle_share=estimate(shares.idle_share, spread),
         startup_hours=estimate(hours.startup, spread),
+        practice=estimate(shares.disclosed_over_expected, spread),
         **{name: estimate(term, spread) for name, term in shares.losses.items()},
     )
 

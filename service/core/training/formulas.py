@@ -102,19 +102,26 @@ def scaled_s(
     *,
     predicted_s: Real,
     measured_over_predicted: Real,
-    flop_ratio: Real = 1.0,
+    unsaid_framework: Real = 1.0,
+    unmeasured_device: Real = 1.0,
     unmeasured_model: Real = 1.0,
+    flop_ratio: Real = 1.0,
 ) -> Real:
     """Seconds of a step, corrected by the error of the engine on measured steps.
 
-        predicted_s * measured_over_predicted * flop_ratio * unmeasured_model
+        unknowns = unsaid_framework * unmeasured_device * unmeasured_model
+        predicted_s * measured_over_predicted * unknowns * flop_ratio
 
-    `flop_ratio` is the FLOP of a method of tuning over those of the step that the engine times.
-    `unmeasured_model` is the error beside it for a kind of model that no measured step is of.
+    `unsaid_framework` is the time on the frameworks of published runs over that on the usual one,
+    and `unmeasured_device` what a device adds on which no step was measured. `unmeasured_model` is
+    the error beside it for a kind of model that no measured step is of. `flop_ratio` is the FLOP of
+    a method of tuning over those of the step that the engine times.
 
-    Source: the ratio is read off measured steps (service/data/engine/report.md).
+    Source: the ratios are read off measured steps (service/data/engine/report.md) and published
+    runs (docs/accuracy-runs.md).
     """
-    return predicted_s * measured_over_predicted * flop_ratio * unmeasured_model
+    unknowns = unsaid_framework * unmeasured_device * unmeasured_model
+    return predicted_s * measured_over_predicted * unknowns * flop_ratio
 
 
 @formula("step_seconds_anchored", unit="second")

@@ -5,7 +5,7 @@ measured speed (an anchor) replaces most of that error.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, Struct, structs
 
@@ -16,7 +16,7 @@ from service.core.figures.vocabulary import Framework
 from service.core.model.flop import train_flop_per_token_causal
 from service.core.plausible import MFU_CHECK, GivenNumber, warn_if_far
 from service.core.request.request import Cluster
-from service.core.request.work import Anchor
+from service.core.request.work import Anchor, Reinforcement
 from service.core.training import formulas
 from service.core.training.frameworks import FRAMEWORKS
 from service.core.training.memory import memory_per_device
@@ -26,6 +26,25 @@ from service.core.training.search import Problem, Search, search_range
 from service.core.training.step_spec import StepSpec, sequences_of, spec_of_anchor
 from service.core.training.steptime import StepParts
 from service.core.training.timing import step_inputs
+
+ERROR: Final = "engine.measured_over_predicted"
+CHOSEN: Final = "chosen"
+FRAMEWORK: Final = f"{ERROR}.framework"
+DEVICE: Final = f"{ERROR}.device"
+LEAST_ALIKE: Final = 0.5
+"""From which likeness on what was measured of another device counts as measured of this one."""
+
+
+class StepError(NamedTuple):
+    """The kinds of error that a step has: as it is asked for, and with more said of it.
+
+    `in_layout` is that in the layout which was taken, if the request said it, and `on_framework`
+    that on the framework which was taken.
+    """
+
+    taken: str
+    in_layout: str
+    on_framework: str
 
 
 class Step(Struct, frozen=True, kw_only=True):
@@ -48,6 +67,8 @@ class Step(Struct, frozen=True, kw_only=True):
     flop_per_token: Term
     peak_flop_per_s: Term
     framework: Framework
+    host_ratio: str
+    error: StepError
 
 
 def step_of(spec: StepSpec, cluster: Cursor[Cluster], devices: Term) -> Step | Unknown:
@@ -204,7 +225,9 @@ class StepBuilder:
         if self.mfu is not None:
             return TimedStep(placement, predicted, self.seconds_at(self.mfu))
         if anchor is None:
-            return TimedStep(placement, predicted, self.with_error(predicted))
+            return TimedStep(
+                placement, predicted, self.with_error(predicted, self._error(placement.layout))
+            )
         return TimedStep(placement, predicted, self.anchored(predicted, anchor))
 
     def searched(self, devices: Sequence[float]) -> tuple[Search, ...]:
@@ -295,35 +318,56 @@ class StepBuilder:
         )
         return step.derive(formulas.sum_of_parts_s, "predicted_s", **self.parts)
 
-    def with_error(self, predicted: Term) -> Term:
+    def with_error(self, predicted: Term, error: StepError) -> Term:
         """Seconds of a step with the error that the engine has on measured steps."""
-        of_method, ratio = {}, self.spec.trainable.flop_ratio
-        error = self.at.assume(self._error_of())
-        if ratio is not None:
-            of_method["flop_ratio"] = ratio
+        ratio = self.spec.trainable.flop_ratio
+        factors = {} if ratio is None else {"flop_ratio": ratio}
         if self.spec.model.architecture.unmeasured:
-            of_method["unmeasured_model"] = self.at.assume("engine.unmeasured_model")
+            factors["unmeasured_model"] = self.at.assume("engine.unmeasured_model")
         return self.at.derive(
             formulas.scaled_s,
             "step/seconds",
             predicted_s=predicted,
-            measured_over_predicted=error,
-            **of_method,
+            measured_over_predicted=self.at.assume(f"{ERROR}.{error.taken}"),
+            **self._of_unknowns(error),
+            **factors,
         )
 
-    def _error_of(self) -> str:
-        """The measured error of such a step. Layouts chosen here have an error of their own."""
+    def _error(self, layout: Layout | None) -> StepError:
+        """The kinds of error of such a step. Layouts chosen here have an error of their own."""
+        own, kind = FRAMEWORKS[self.inputs.recipe.framework].own_kernels, self._kind()
+        in_layout = "ordinary" if not own or self._may_be_ordinary(layout) else kind
         if not self.at.states("layout"):
-            return "engine.measured_over_predicted.chosen"
-        if self._may_be_ordinary():
-            return "engine.measured_over_predicted.ordinary"
-        return f"engine.measured_over_predicted.{self._kind()}"
+            return StepError(CHOSEN, in_layout, CHOSEN)
+        return StepError(in_layout, in_layout, kind if own else "ordinary")
 
-    def _may_be_ordinary(self) -> bool:
-        """Whether the framework is no maker's, or was not said of a layout that cuts nothing."""
-        if not FRAMEWORKS[self.inputs.recipe.framework].own_kernels:
-            return True
-        layout = self.spec.at.said.layout
+    def _of_unknowns(self, error: StepError) -> dict[str, Term]:
+        """What a framework that is not said adds, and a device on which no step was measured.
+
+        The error of ordinary steps is that of many frameworks, and an eager framework that is taken
+        has slower and faster ones about it. Reinforcement has constants of its own, which were
+        fitted to frameworks that nobody said.
+        """
+        said, known = self.spec.work.said, self.at.argument.catalog.assumptions
+        terms: dict[str, Term] = {}
+        is_open = not isinstance(said, Reinforcement) and said.framework is UNSET
+        is_tuned = FRAMEWORKS[self.inputs.recipe.framework].own_kernels
+        is_spread = error.taken == "ordinary" or self.hardware.device.kind == "tpu" or not is_tuned
+        if is_open and not is_spread and FRAMEWORK in known:
+            terms["unsaid_framework"] = self.spec.work.assume(FRAMEWORK, member="framework")
+        if not self._is_measured() and DEVICE in known:
+            terms["unmeasured_device"] = self.at.assume(DEVICE)
+        return terms
+
+    def _is_measured(self) -> bool:
+        """Whether steps were measured on this device, or on one that is much the same."""
+        device, measured = self.hardware.device, self.at.argument.catalog.engine.measured
+        return device.timed_as in measured and device.timed_alike >= LEAST_ALIKE
+
+    def _may_be_ordinary(self, layout: Layout | None) -> bool:
+        """Whether the framework was not said of a layout that cuts nothing."""
+        if layout is None:
+            return False
         cuts = layout.tensor_parallel * layout.pipeline_parallel * layout.expert_parallel > 1
         unsaid = self.spec.work.said.framework is UNSET and self.hardware.device.kind != "tpu"
         return unsaid and not cuts
@@ -414,6 +458,8 @@ class StepBuilder:
             flop_per_token=self.flop_per_token,
             peak_flop_per_s=self.hardware.peak_flop_per_s,
             framework=self.inputs.recipe.framework,
+            host_ratio=self.inputs.figures["host_ratio"].name,
+            error=self._error(layout),
         )
 
     def _mfu(self, seconds: Term) -> Term:

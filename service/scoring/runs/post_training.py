@@ -236,9 +236,15 @@ def _rl_work(
             **software_of(run),
             "serving_precision": "bf16",
         }
+        | _agent(run)
         | _together(rl, prompts * samples)
         | _losses(run)
     )
+
+
+def _agent(run: ReferenceRun) -> Parts:
+    """An agent of the usual turns, if the source says that one was trained."""
+    return {"agent": {}} if re.search(r"\bagents?\b", run.quote_basis) else {}
 
 
 def _together(rl: Parts, samples: float) -> Parts:

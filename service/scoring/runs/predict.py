@@ -15,12 +15,20 @@ POST_TRAINING = frozenset(("rl", "sft", "generation"))
 USD_PER_DEVICE_HOUR = pretraining.USD_PER_DEVICE_HOUR
 
 
+ERROR = "assumptions/engine.measured_over_predicted."
+
+
 class Predicted(Struct, frozen=True):
-    """Device-hours of a run and their quantiles."""
+    """Device-hours of a run and their quantiles.
+
+    `errors` are the errors of the engine that the quote counts: `chosen` where the layout is
+    searched, `framework` and `device` where those are not known, `run` where losses are not.
+    """
 
     central: float
     p10: float
     p90: float
+    errors: frozenset[str] = frozenset()
 
 
 def request_of(run: ReferenceRun, catalog: Catalog) -> QuoteRequest | str:
@@ -52,8 +60,11 @@ def predicted_for(request: QuoteRequest, catalog: Catalog, memo: Memo) -> Predic
             for stage in answer.stages
             if not stage.device_hours
         )
-    hours = (float(bill.total.amount), float(bill.interval.p10), float(bill.interval.p90))
-    return Predicted(*(usd / USD_PER_DEVICE_HOUR for usd in hours))
+    total, interval = bill.total.amount, bill.interval
+    hours = (float(usd) / USD_PER_DEVICE_HOUR for usd in (total, interval.p10, interval.p90))
+    counted = (name.removeprefix(ERROR) for name in answer.figures if name.startswith(ERROR))
+    central, p10, p90 = hours
+    return Predicted(central, p10, p90, errors=frozenset(counted))
 
 
 def quoted(request: QuoteRequest, catalog: Catalog, memo: Memo) -> Quote:

@@ -31,6 +31,8 @@ LENGTH_BEFORE_2022: Final = 2048.0
 LENGTH: Final = 4096.0
 BATCH_TOKENS: Final = ((1e9, 524_288.0), (math.inf, 4_194_304.0))
 """The batch if a source gives none, by parameters, as in GPT-3 and Llama 2."""
+FILLED_BY_SENTENCES: Final = 0.5
+"""Of the sequences of BERT's text. Krell et al. 2021 (arXiv 2107.02027): half of it is padding."""
 USD_PER_DEVICE_HOUR: Final = 1e4
 """Any rate will do. The rental bill then counts device-hours."""
 
@@ -89,11 +91,12 @@ def sequence_length(run: ReferenceRun) -> float:
 
 
 def tokens_of(run: ReferenceRun, length: float) -> float | None:
-    """Tokens seen, or samples of full length."""
+    """Tokens seen, or samples of full length. Those of BERT are padded sentences, half as long."""
     tokens, samples = run.facts.get("tokens_b"), run.facts.get("samples")
     if tokens:
         return float(tokens) * 1e9
-    return float(samples) * length if samples else None
+    filled = FILLED_BY_SENTENCES if "BERT" in run.model.upper() else 1.0
+    return float(samples) * length * filled if samples else None
 
 
 def _batch(run: ReferenceRun) -> float:

@@ -4,9 +4,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from statistics import mean, median
+from statistics import NormalDist, mean, median
 from typing import Any, Final
 
+import numpy as np
 from msgspec import UNSET, Struct
 
 from service.catalog_files.disclosed.runs import LooseRunRow, run_of
@@ -21,6 +22,13 @@ SCORED_GRADES: Final = ("A", "B")
 WORST_LISTED: Final = 10
 OUTSIDE_SHARE: Final = 0.2
 """Share of runs that lie outside of p10 to p90, if intervals are right."""
+
+OPEN: Final = {"chosen": "layout", "framework": "framework", "device": "device", "run": "losses"}
+"""What a request may leave open, by the error that quotes count for it."""
+SCORED_SHARES: Final = (np.arange(200) + 0.5) / 200.0
+SCORES: Final = np.array([NormalDist().inv_cdf(share) for share in SCORED_SHARES])
+Z_P90: Final = NormalDist().inv_cdf(0.9)
+CHANCES: Final = (np.arange(10_000) + 0.5) / 10_000.0
 
 Score = dict[str, Any]
 
@@ -43,6 +51,13 @@ class Compared(Struct, frozen=True, kw_only=True):
         """ln(predicted / disclosed)."""
         assert self.predicted is not None
         return math.log(self.predicted.central / self.disclosed)
+
+    @property
+    def left_open(self) -> str:
+        """What the description leaves open that quotes count an error for, in words."""
+        errors = frozenset() if self.predicted is None else self.predicted.errors
+        words = [word for kind, word in OPEN.items() if kind in errors]
+        return ", ".join(words) or "nothing of these"
 
     @property
     def is_covered(self) -> bool:
@@ -111,6 +126,7 @@ def score_of(rows: Sequence[Compared]) -> Score:
             "kind": _grouped(rows, "kind"),
             "accelerator": _grouped(rows, "accelerator"),
             "grade": _grouped(rows, "grade"),
+            "left_open": _grouped(rows, "left_open"),
         },
         "worst": [row_of(row) for row in worst],
         "not_expressed": [{"id": row.id, "why": row.why} for row in rows if row.predicted is None],
@@ -128,7 +144,9 @@ def summary_of(rows: Iterable[Compared]) -> Score:
         "median_abs_log_ratio": median(map(abs, ratios)) if ratios else None,
         "median_log_ratio": median(ratios) if ratios else None,
         "coverage": sum(row.is_covered for row in expressed) / len(expressed) if ratios else None,
+        "coverage_by_chance": by_chance(len(expressed)) if ratios else None,
         "interval_score": mean(map(interval_score, expressed)) if ratios else None,
+        "crps": mean(map(crps, expressed)) if ratios else None,
         "median_p90_over_p10": median(map(p90_over_p10, expressed)) if ratios else None,
     }
 
@@ -143,6 +161,39 @@ def interval_score(row: Compared) -> float:
     low, high, truth = map(math.log, (row.predicted.p10, row.predicted.p90, row.disclosed))
     outside = max(low - truth, truth - high, 0.0)
     return high - low + 2.0 / OUTSIDE_SHARE * outside
+
+
+def crps(row: Compared) -> float:
+    """The continuous ranked probability score in logarithms, of which less is better.
+
+    The mean of 2 (share - 1[disclosed < quantile]) (disclosed - quantile) over the quantiles at
+    equally spaced shares. The hours are taken as log-normal on either side of the predicted ones.
+
+    Source: Gneiting and Raftery 2007 (doi 10.1198/016214506000001437, sections 4.2 and 6.1).
+    """
+    assert row.predicted is not None
+    low, central, high, truth = map(
+        math.log, (row.predicted.p10, row.predicted.central, row.predicted.p90, row.disclosed)
+    )
+    deviation = np.where(SCORES < 0.0, central - low, high - central) / Z_P90
+    quantiles = central + deviation * SCORES
+    return float(np.mean(2.0 * (SCORED_SHARES - (truth < quantiles)) * (truth - quantiles)))
+
+
+def by_chance(rows: int) -> list[float]:
+    """Between which shares coverage lies nine times in ten, if intervals of 80% are right.
+
+    The 5% and 95% quantiles of a beta distribution with the mean and the number of rows, which is
+    smooth where a binomial one has steps.
+    """
+    inside = 1.0 - OUTSIDE_SHARE
+    log_density = (rows * inside - 1.0) * np.log(CHANCES) + (rows * OUTSIDE_SHARE - 1.0) * np.log(
+        1.0 - CHANCES
+    )
+    density = np.exp(log_density - np.max(log_density))
+    below = (np.cumsum(density) - density / 2.0) / np.sum(density)
+    low, high = np.interp((0.05, 0.95), below, CHANCES).tolist()
+    return [round(low, 3), round(high, 3)]
 
 
 def p90_over_p10(row: Compared) -> float:
@@ -166,6 +217,7 @@ def row_of(row: Compared) -> Score:
         "kind": row.kind,
         "accelerator": row.accelerator,
         "grade": row.grade,
+        "left_open": row.left_open,
         "disclosed": row.disclosed,
         "predicted": row.predicted.central,
         "p10": row.predicted.p10,

@@ -128,9 +128,10 @@ def run_device_hours(
 
         step_seconds * steps * devices * seconds_over_predicted / 3600
 
-    `seconds_over_predicted` is how much longer steps take whose environments fail and straggle.
+    `seconds_over_predicted` is that of published steps, or of agents, whose environments fail and
+    straggle.
 
-    Source: definition.
+    Source: definition; the ratio is read off published runs (docs/accuracy-runs.md).
     """
     return step_seconds * steps * devices * seconds_over_predicted / 3600.0
 

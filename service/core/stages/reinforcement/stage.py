@@ -1,5 +1,7 @@
 """Reinforcement learning: as many steps as asked for, each as long as its phases take."""
 
+from typing import Final
+
 from service.core.argument import Cursor, Unknown
 from service.core.figures.ledger import Term
 from service.core.request.work import Reinforcement
@@ -30,6 +32,9 @@ from service.core.stages.responses import (
     written_on,
 )
 from service.core.stages.startup import Startup, startup_of
+
+OVER_PREDICTED: Final = "engine.measured_over_predicted.reinforcement"
+OVER_PREDICTED_OF_AGENTS: Final = "agents.seconds_over_predicted"
 
 
 def reinforcement_hours(context: StageContext) -> Hours:
@@ -103,7 +108,7 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
         step_seconds=whole["seconds"],
         steps=stage.steps,
         devices=context.devices,
-        **_straggling(work),
+        seconds_over_predicted=_over_predicted(work),
     )
     generating = work.derive(
         generating_seconds_of_step,
@@ -123,11 +128,9 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
     )
 
 
-def _straggling(work: Cursor[Reinforcement]) -> dict[str, Term]:
-    """How much longer steps of agents take, whose environments fail and straggle."""
-    if not work.states("agent"):
-        return {}
-    return {"seconds_over_predicted": work.assume("agents.seconds_over_predicted")}
+def _over_predicted(work: Cursor[Reinforcement]) -> Term:
+    """Seconds of published steps over predicted ones. Environments of agents fail and straggle."""
+    return work.assume(OVER_PREDICTED_OF_AGENTS if work.states("agent") else OVER_PREDICTED)
 
 
 def _startup(stage: RlStage) -> Startup:
