@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from service.core.draws.spread import (
 from service.core.figures.arrays import Array
 from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
 from service.core.figures.ledger import Application, Ledger
+from service.core.figures.sources import Datum
 from service.core.together.ledger import LaneLedger
 from service.core.together.rows import CENTRE, ENDS, LaneRows, quantiles_of_leaf
 
@@ -87,10 +89,11 @@ class LaneSpread(Spread):
         names: Collection[str],
         known: Mapping[str, float],
         *,
+        spread_as: Mapping[str, Datum] = MappingProxyType({}),
         instead: Application | None = None,
     ) -> dict[str, Quantiles]:
         """p10, p50, p90 of entries if others had these values for certain."""
-        if instead is not None:
+        if instead is not None or spread_as:
             raise Inexpressible("a prediction")
         ledger = self._ledger
         moved = ledger.marked(dict.fromkeys(known, 1))
