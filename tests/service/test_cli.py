@@ -170,6 +170,35 @@ def test_a_row_that_cannot_be_read_is_named_by_file_and_line(option, line, tmp_p
     assert f"{file}, line 2: " in done.output
 
 
+ONE_OF_EACH: dict[str, dict[str, object]] = {
+    "--memory": {"id": "one", "outcome": "fits", "model": "llama-3.1-8b", "accelerator": "H100"},
+    "--generation": {"id": "one", "model": "llama-3.1-8b", "accelerator": "H100"},
+    "--runs": {"id": "one", "model": "One", "date": "2024-05", "kind": "pretraining",
+               "benchmark_grade": "A", "source": [{"title": "A page", "where": "table 1"}],
+               "device_hours": "1000", "total_params_b": 1, "tokens_b": 20, "accelerator": "H100"},
+    "--steps": {"id": "one", "accelerator": "H100"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ONE_OF_EACH)
+def test_lines_that_are_no_rows_are_counted_and_listed_beside_those_that_are(option, tmp_path):
+    """A byte order mark is no content, a number may be a string, an id is told if there is one."""
+    row = ONE_OF_EACH[option]
+    unknown = row | {"accelerator": "Z9"}
+    lines = [row | {"mood": 1}, {"id": "odd", "accelerator": 5}, [1], unknown]
+    file = tmp_path / "rows.jsonl"
+    text = "\r\n".join(["\ufeff" + json.dumps(lines[0]), *map(json.dumps, lines[1:]), '{"id":'])
+    file.write_text(text, encoding="utf-8", newline="")
+    done = RUN.invoke(app, ["accuracy", option, str(file), "--json"])
+    assert done.exit_code == 0, done.output
+    scored = json.loads(done.stdout)
+    assert scored["rows"] == len(lines) + 1
+    whys = {gap["id"]: gap["why"] for gap in scored["not_expressed"]}
+    assert {"odd", "line 3", "line 5", "one"} <= set(whys)
+    assert "array" in whys["line 3"]
+    assert scored["members_ignored"] == {"mood": 1}
+
+
 def test_a_table_ends_with_what_to_act_on_and_where_a_given_rate_stands(tmp_path):
     """A rate of a month comes first, with its place, the likely mistake and what to do."""
     request = json.loads(json.dumps(REQUESTS[0].request))

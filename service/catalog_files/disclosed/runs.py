@@ -105,7 +105,11 @@ class RunRow(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LooseRunRow(RunRow, forbid_unknown_fields=False, frozen=True, kw_only=True):
-    """A disclosed run of another collection, which may say more than is used here."""
+    """A disclosed run of another collection, which may say more than is used here, or less."""
+
+    developer: Text = "unknown"
+    confidence: Confidence = "medium"
+    memory: list[str] | Literal[False] = False
 
 
 class PredictedRow(Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from service.core.catalog.errors import NotQuotable
 from service.core.draws.memo import Memo
 from service.scoring.generation.facts import GenerationFact
 from service.scoring.generation.requests import request_of
-from service.scoring.lines import members_ignored, rows_of
+from service.scoring.lines import lines_of, members_ignored, with_left_out
 from service.scoring.runs.predict import quoted
 
 WORST: Final = 15
@@ -52,9 +52,9 @@ class Timed(Struct, frozen=True, kw_only=True):
 def score_generation(path: Path, catalog: Catalog) -> Score:
     """The score of a file of measured throughput, without fitting anything."""
     memo = Memo()
-    facts = [fact for fact in rows_of(path, GenerationFact, strict=False) if fact.is_scored]
-    rows = [timed(fact, catalog, memo) for fact in facts]
-    return score_of(rows) | {"members_ignored": members_ignored(path, GenerationFact)}
+    lines = lines_of(path, GenerationFact)
+    score = score_of([timed(fact, catalog, memo) for fact in lines.rows if fact.is_scored])
+    return with_left_out(score, lines) | {"members_ignored": members_ignored(path, GenerationFact)}
 
 
 def timed(fact: GenerationFact, catalog: Catalog, memo: Memo) -> Timed:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from service.core.catalog.catalog import Catalog
-from service.scoring.lines import members_ignored, rows_of
+from service.scoring.lines import lines_of, members_ignored, with_left_out
 from service.scoring.memory.estimates import Estimate, estimate_of
 from service.scoring.memory.facts import MemoryFact
 
@@ -52,10 +52,9 @@ class Weighed(Struct, frozen=True, kw_only=True):
 
 def score_memory(path: Path, catalog: Catalog) -> Score:
     """The score of a file of facts about memory, without fitting anything."""
-    rows = [
-        weighed(fact, catalog) for fact in rows_of(path, MemoryFact, strict=False) if fact.is_scored
-    ]
-    return score_of(rows) | {"members_ignored": members_ignored(path, MemoryFact)}
+    lines = lines_of(path, MemoryFact)
+    score = score_of([weighed(fact, catalog) for fact in lines.rows if fact.is_scored])
+    return with_left_out(score, lines) | {"members_ignored": members_ignored(path, MemoryFact)}
 
 
 def weighed(fact: MemoryFact, catalog: Catalog) -> Weighed:

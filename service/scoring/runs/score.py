@@ -15,7 +15,7 @@ from service.core.catalog.catalog import Catalog, ReferenceRun
 from service.core.draws.memo import Memo
 from service.core.figures.ledger import Ledger
 from service.scoring.devices import accelerator_named
-from service.scoring.lines import members_ignored, rows_of
+from service.scoring.lines import lines_of, members_ignored, rows_of, with_left_out
 from service.scoring.runs.predict import Predicted, predicted
 
 SCORED_GRADES: Final = ("A", "B")
@@ -70,26 +70,40 @@ class Compared(Struct, frozen=True, kw_only=True):
 
 def compare(path: Path, catalog: Catalog) -> tuple[Compared, ...]:
     """Every scored row of a file in the format of the catalog's reference runs."""
-    memo = Memo()
-    return tuple(compared(run, catalog, memo) for run in scored(path, catalog))
+    return _compare(rows_of(path, LooseRunRow), catalog)
 
 
 def score_runs(path: Path, catalog: Catalog) -> Score:
     """The score of a file of runs, with the members of its rows that the format does not know."""
-    rows = compare(path, catalog)
-    return score_of(rows) | {"members_ignored": members_ignored(path, LooseRunRow)}
+    lines = lines_of(path, LooseRunRow)
+    score = score_of(_compare(lines.rows, catalog))
+    return with_left_out(score, lines) | {"members_ignored": members_ignored(path, LooseRunRow)}
 
 
 def scored(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
     """The runs of a file that disclose device-hours well enough."""
-    for run in read(path, catalog):
-        if run.benchmark_grade in SCORED_GRADES and run.device_hours is not UNSET:
-            yield run
+    return _scored(rows_of(path, LooseRunRow), catalog)
 
 
 def read(path: Path, catalog: Catalog) -> Iterator[ReferenceRun]:
     """The rows of a file of runs, one JSON object a line."""
-    for row in rows_of(path, LooseRunRow):
+    return _runs(rows_of(path, LooseRunRow), catalog)
+
+
+def _compare(rows: Iterable[LooseRunRow], catalog: Catalog) -> tuple[Compared, ...]:
+    memo = Memo()
+    return tuple(compared(run, catalog, memo) for run in _scored(rows, catalog))
+
+
+def _scored(rows: Iterable[LooseRunRow], catalog: Catalog) -> Iterator[ReferenceRun]:
+    for run in _runs(rows, catalog):
+        if run.benchmark_grade in SCORED_GRADES and run.device_hours is not UNSET:
+            yield run
+
+
+def _runs(rows: Iterable[LooseRunRow], catalog: Catalog) -> Iterator[ReferenceRun]:
+    """Rows as runs of the catalog, with its names of devices."""
+    for row in rows:
         named = accelerator_named(row.accelerator or "", catalog)
         known = {row.accelerator: named.id} if named and row.accelerator else {}
         yield run_of(row, {**catalog.accelerator_aliases, **known})

@@ -11,17 +11,18 @@ import numpy as np
 
 from service.core.catalog.catalog import Catalog
 from service.core.figures.arrays import Array
-from service.scoring.lines import members_ignored
+from service.scoring.lines import lines_of, members_ignored, with_left_out
 from service.scoring.steps.batch import Batch, batch_of, predicted_by
 from service.scoring.steps.inputs import Expressed, expressed
-from service.scoring.steps.measurements import Measurement, read_measurements
+from service.scoring.steps.measurements import Measurement
 
 WORST = 15
 
 
 def score_steps(path: Path, catalog: Catalog) -> dict[str, Any]:
     """The score of the catalog's constants on a file of measurements, without fitting anything."""
-    read = list(read_measurements(path))
+    lines = lines_of(path, Measurement)
+    read = [row for row in lines.rows if row.is_scored]
     found = [expressed(row, catalog) for row in read]
     rows = [row for row in found if isinstance(row, Expressed)]
     said = {
@@ -40,10 +41,10 @@ def score_steps(path: Path, catalog: Catalog) -> dict[str, Any]:
             "by": {},
             "worst": [],
         }
-        return none | said
+        return with_left_out(none | said, lines)
     batch = batch_of(rows)
     score = score_of(batch, predicted_by(batch, catalog.engine.constants), rows=len(found))
-    return score | said
+    return with_left_out(score | said, lines)
 
 
 def score_of(batch: Batch, predicted_s: Array, *, rows: int | None = None) -> dict[str, Any]:
