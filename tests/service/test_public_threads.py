@@ -222,3 +222,66 @@ def test_what_does_not_print_is_refused_and_never_repeated():
     for name in ("Modèle 7B", "模型", "نموذج", "a-b_c (2)", "👩\u200d🔬"):
         request["run"]["name"] = name
         assert quoted(request)["request"]["run"]["name"] == name
+
+
+def tuned(**more):
+    """Alpaca's 52,000 examples for three epochs, as most threads have them."""
+    data = {"kind": "examples", "examples": 52_000, "mean_tokens": 300, "epochs": 3}
+    return {"kind": "finetuning", "model": LLAMA, "data": data} | more
+
+
+def hours(request):
+    (stage,) = quoted(request)["stages"]
+    assert stage["feasibility"]["status"] == "fits"
+    return stage["device_hours"]["central"]
+
+
+QWEN = {"kind": "preset", "id": "qwen2.5-7b"}
+SAMPLED = {
+    "kind": "reinforcement",
+    "model": QWEN,
+    "steps": 100,
+    "prompts_per_step": 64,
+    "samples_per_prompt": 8,
+    "responses": {"mean_tokens": 1_000, "most_tokens": 4_096},
+}
+
+
+def test_work_that_people_asked_for_can_be_said_and_costs_more_than_without_it():
+    """A card of gamers, answers that people prefer, states on the host, and what samples cost."""
+    gaming = body(tuned(method={"kind": "lora"}), accelerator="nvidia-rtx-3090", devices=1)
+    assert hours(gaming) > 0
+    two = {"accelerator": "nvidia-a100-sxm-80gb", "devices": 8}
+    pairs = tuned() | {"kind": "preference"}
+    assert hours(body(pairs, **two)) > 2 * hours(body(tuned(), **two))
+    here, host = ({"zero_stage": 3, "optimizer_offload": off} for off in (False, True))
+    deep = {"framework": "deepspeed"}
+    moved = hours(body(tuned(layout=host, **deep))) / hours(body(tuned(layout=here, **deep)))
+    assert moved > 1.1
+    alone = hours(body(SAMPLED))
+    for more in (
+        {"critic": QWEN},
+        {"kept_share": 0.5},
+        {"agent": {"turns": 10, "written_tokens": 100, "read_tokens": 200}},
+        {"reward_model": QWEN},
+    ):
+        assert hours(body(SAMPLED | more)) > alone, more
+
+
+def test_models_that_people_train_can_be_said_by_the_names_of_hubs():
+    names = (
+        "Qwen/Qwen2.5-VL-7B-Instruct",
+        "answerdotai/ModernBERT-large",
+        "google-t5/t5-large",
+        "nvidia/Nemotron-H-8B-Base-8K",
+        "Qwen/Qwen3-Next-80B-A3B-Instruct",
+    )
+    for name in names:
+        model = {"kind": "preset", "id": name}
+        work = {"kind": "pretraining", "model": model, "tokens": 1e9, "sequence_length": 512}
+        assert hours(body(work, devices=64)) > 0, name
+
+
+def test_the_devices_until_a_deadline_are_solved_for():
+    fault = refused(body(tuned(), options={"deadline_hours": 168}))["/options/deadline_hours"]
+    assert "devices" in fault.detail
