@@ -133,7 +133,7 @@ def notes_of(asked: Asked, measured: Measured, catalog: Catalog) -> tuple[str, .
         notes.append(f"{found.device_name} is not in the catalog; describe it in the request")
     if wanted is not None and (device is None or wanted != device.id):
         notes.append(f"timed on {found.device_name}, and the request's cluster has {wanted}")
-    if measured.shallow is not None:
+    if case.transformer.layers < measured.whole.transformer.layers:
         notes.append(
             f"the anchor is of {case.transformer.layers:g} of "
             f"{measured.whole.transformer.layers:g} layers, as its model says; the time of the "

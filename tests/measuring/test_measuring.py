@@ -237,6 +237,10 @@ def test_an_anchor_of_some_layers_has_their_model_and_the_quote_takes_it(device)
     assert any("4 of 16 layers" in note for note in report["notes"])
     anchored = quoted(report["request"])
     assert "stages/0/anchor/step/predicted_s" in anchored["figures"]
+    device.layers_that_fit = 16
+    deepest = found_by("--request", "-", "--depths", "2,16", body=request())
+    assert "model" not in deepest["anchor"]
+    assert not any("of 16 layers" in note for note in deepest["notes"])
     printed = run("--request", "-", "--depths", "4,2", body=request()).stdout
     assert "extrapolated linearly from 2 and 4 layers" in printed
     assert f'"anchor": {msgspec.json.encode(report["anchor"]).decode()}' in printed
