@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from service.core.catalog.catalog import MarketTerm, Segment
 from tests.claims import R1_RUNS, of_runs, of_work
 from tests.requests import around, ranged_stages
 
@@ -89,6 +90,11 @@ WORKS: Final[Mapping[str, Request]] = {
     },
 }
 """Works by name. None has an interval."""
+H100: Final = "nvidia-h100-sxm-80gb"
+H200: Final = "nvidia-h200-sxm-141gb"
+CLUSTER: Final = {"accelerator": H100, "devices": 256}
+TERMS: Final = (*get_args(MarketTerm), "owned")
+SEGMENTS: Final = get_args(Segment)
 SIZES: Final = ("device_hours", "hours", "flop", "tokens")
 """Members of a work that say how much of it there is."""
 OWNED: Final = {
@@ -218,3 +224,42 @@ def varied_claims() -> Iterator[tuple[str, Request]]:
     yield "claim about a run without hours", of_runs(4_600_000, "kimi-k2")
     for kind in ("metered", "pretraining", "disaggregated"):
         yield f"claim about {kind}", of_work(1_000_000, WORKS[kind], cluster=cluster)
+
+
+def varied_decisions() -> Iterator[tuple[str, Request]]:
+    """Comparisons and questions to be solved, of all kinds, by name."""
+    compared: tuple[tuple[str, dict[str, list[Any]]], ...] = (
+        ("metered", {}),
+        ("metered", {"terms": list(TERMS)}),
+        ("metered", {"accelerators": [H100], "devices": [64]}),
+        ("pretraining", {}),
+        ("pretraining", {"terms": list(TERMS), "segments": list(SEGMENTS)}),
+        ("pretraining", {"accelerators": [H100], "devices": [64]}),
+        ("pretraining", {"accelerators": [H100, H200], "devices": [64, 256, 1024]}),
+        ("pretraining", {"accelerators": [H100], "devices": [256], "terms": list(TERMS)}),
+        ("pretraining of experts", {"accelerators": [H100, H200], "devices": [512, 1024, 2048]}),
+        ("pretraining of experts", {}),
+        ("finetuning", {}),
+        ("finetuning", {"devices": [1, 2, 4, 8]}),
+        ("generation", {"devices": [64, 128]}),
+        ("colocated", {"accelerators": [H100, H200], "devices": [64, 128]}),
+        ("disaggregated", {"accelerators": [H100, H200], "devices": [64, 128]}),
+    )
+    for kind, choices in compared:
+        name = ", ".join(f"{len(listed)} {member}" for member, listed in choices.items())
+        yield f"comparison of {kind}, {name or 'all'}", _decision(kind, choices=choices)
+    yield "comparison of 3 pretrainings", _decision("pretraining", count=3, choices={})
+    yield "comparison of 8 metered", _decision("metered", count=8, choices={})
+    for kind in ("metered", "pretraining", "disaggregated"):
+        limits = {"budget_usd": 5e6, "deadline_hours": 2000}
+        find = {"kind": "price"}
+        yield f"price of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=limits)
+    for kind in ("metered", "pretraining"):
+        find = {"kind": "owning"}
+        yield f"owning of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits={})
+
+
+def _decision(kind: str, *, count: int = 1, **asked: Request) -> Request:
+    """A run of stages of one kind, and what is asked of it."""
+    stages = [{"name": f"stage {place}", "work": WORKS[kind]} for place in range(count)]
+    return {"run": {"name": kind, "stages": stages}, **asked}

@@ -73,6 +73,7 @@ class Parts(Struct):
     """Thousands of combinations of degrees that those begin with."""
     splits: float = 0.0
     """Stages for which a split of the devices is chosen."""
+    solved: float = 0.0
     compared: float = 0.0
     plans: float = 0.0
     """Devices and sizes that are compared, beside the stages and searches of each."""
@@ -97,19 +98,23 @@ SECONDS: Final = Parts(
     searches=0.0061,
     combinations=0.0041,
     splits=0.0013,
-    compared=0.02,
-    plans=0.004,
-    ways=0.0006,
+    solved=0.006,
+    compared=0.05,
+    plans=0.0005,
+    ways=0.000116,
 )
 """Seconds of a processor like that of the benchmarks, fitted together."""
 TRIALS: Final = {
-    FindPrice: 12.0,
-    FindTokens: 12.0,
+    FindPrice: 4.5,
+    FindTokens: 40.0,
     FindModel: 6.0,
     FindDevices: 20.0,
     FindOwning: 2.0,
 }
-"""Trials that a solution takes, by what is to be found."""
+"""Trials that a solution takes, by what is to be found. Tokens, models and devices are tried until
+they are found, so for these it is a number that few exceed."""
+SOLVED_OWNING: Final = 2.5
+"""What owning takes beside its trials, as a multiple of what others do."""
 SIZES_OF_DEVICE: Final = 1.5
 """Sizes of a device that a comparison looks at, if none are listed."""
 USUAL_DEVICES: Final = 256.0
@@ -199,7 +204,7 @@ def parts_of_solution(asked: SolveRequest, catalog: Catalog) -> Parts:
         cluster = replace(cluster, devices=max(USUAL_DEVICES, cluster.devices))
     _count_run(one, asked.run, cluster, catalog)
     counts = Parts(*(many * each for each in astuple(one)))
-    counts.compared, counts.plans = 1, many
+    counts.solved = SOLVED_OWNING if isinstance(asked.find, FindOwning) else 1.0
     _count_terms(counts, asked.accounting)
     return counts
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 from time import process_time
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -29,10 +29,12 @@ from service.computing.worker import computed
 from service.core.catalog.catalog import Catalog
 from service.core.draws.memo import Memo
 from service.core.request.claim import ClaimRequest
+from service.core.request.decisions.compare import CompareRequest
+from service.core.request.decisions.solve import SolveRequest
 from service.core.request.request import QuoteRequest
 from tests.bench.tables import console
 from tests.requests import R1
-from tests.varied import WORKS, Request, stages_of, varied_claims, varied_quotes
+from tests.varied import WORKS, Request, stages_of, varied_claims, varied_decisions, varied_quotes
 from tests.worlds import TEST_ENGINE
 
 REFERENCE: Final = stages_of(WORKS["pretraining"], 1)
@@ -42,6 +44,8 @@ ROUNDS_AGAIN: Final = 7
 TIMES_REWEIGHTED: Final = 5
 """After which weights no longer move. They make a half as bad as a double."""
 RECORD: Final = Path(__file__).parent / "measured.json"
+OF_KINDS: Final = {"amount": ClaimRequest, "choices": CompareRequest, "find": SolveRequest}
+"""Members by which requests are told apart. All others are for a quote."""
 FACTOR: Final = 2.0
 """By how much an estimate may be off."""
 
@@ -56,7 +60,7 @@ class Record(Struct, frozen=True):
 
 def all_requests() -> dict[str, Request]:
     """Requests of all kinds, by name."""
-    return dict((*varied_quotes(), *varied_claims()))
+    return dict((*varied_quotes(), *varied_claims(), *varied_decisions()))
 
 
 def digest_of(requests: Mapping[str, Request]) -> str:
@@ -72,11 +76,10 @@ def recorded() -> Record:
 def asked(request: Request, catalog: Catalog) -> AnyQuestion:
     """A request as a question to a catalog, as the service puts it."""
     body = msgspec.json.encode(request)
-    if "amount" in request:
-        claim = msgspec.json.decode(body, type=ClaimRequest)
-        return question_of(claim, engine=TEST_ENGINE, catalog=catalog)
-    quote = msgspec.json.decode(body, type=QuoteRequest)
-    return question_of(quote, engine=TEST_ENGINE, catalog=catalog)
+    members = (member for member in OF_KINDS if member in request)
+    kind: Any = OF_KINDS.get(next(members, ""), QuoteRequest)
+    read = msgspec.json.decode(body, type=kind)
+    return question_of(read, engine=TEST_ENGINE, catalog=catalog)
 
 
 def cpu_s(question: AnyQuestion, catalog: Catalog) -> float:
