@@ -1,14 +1,19 @@
 """A quote that was issued before and is the base model of another run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from service.answering.kind import Means, Question, valid_until
 from service.core.bills.fully_loaded.bill import BaseTotal, BaseTotals
 from service.core.catalog.errors import BaseQuoteNotKept, NotQuotable
 from service.core.figures.vocabulary import Currency
 from service.core.request.accounting import Accounting, BaseQuote
+from service.identity.canonical import read_canonical
+
+A = TypeVar("A")
 
 
 class KeptTotal(Struct, frozen=True):
@@ -36,6 +41,23 @@ def base_quotes_of(accounting: Accounting) -> tuple[str, ...]:
     """The id of the quote that is the base model. None if the base is none, or another."""
     base = accounting.base_model
     return (base.id,) if isinstance(base, BaseQuote) else ()
+
+
+def argued(argue: Callable[..., A], question: Question[Any], means: Means) -> A:
+    """The answer to a question about a run that may build on another quote.
+
+    It goes by the canonical form of the request. Raises `NotQuotable`.
+    """
+    return argue(
+        read_canonical(question.canonical, asked=type(question.request)),
+        means.catalog,
+        id=question.id,
+        canonical_request=question.canonical,
+        engine=means.engine,
+        valid_until=valid_until(means.catalog.published_at),
+        memo=means.memo,
+        base_quote=base_totals(question.request.accounting, means.kept),
+    )
 
 
 def base_totals(

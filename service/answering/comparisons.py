@@ -2,27 +2,17 @@
 
 from typing import Final
 
-from service.answering.base_quotes import base_quotes_of, base_totals
-from service.answering.kind import Kind, Means, Question, valid_until
+from service.answering.base_quotes import argued, base_quotes_of
+from service.answering.kind import Kind, Means, Question
 from service.core.answer.comparison import Comparison
 from service.core.comparing.comparison import check_comparison, comparison
 from service.core.request.decisions.compare import CompareRequest
-from service.identity.canonical import read_canonical
 
 
 def comparison_of(question: Question[CompareRequest], means: Means) -> Comparison:
     """The comparison that is asked for. Raises `NotQuotable`. It goes by the canonical form."""
     check_comparison(question.request, means.catalog)
-    return comparison(
-        read_canonical(question.canonical, asked=CompareRequest),
-        means.catalog,
-        id=question.id,
-        canonical_request=question.canonical,
-        engine=means.engine,
-        valid_until=valid_until(means.catalog.published_at),
-        memo=means.memo,
-        base_quote=base_totals(question.request.accounting, means.kept),
-    )
+    return argued(comparison, question, means)
 
 
 COMPARE: Final = Kind(

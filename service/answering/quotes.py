@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from service.answering.base_quotes import base_quotes_of, base_totals
-from service.answering.kind import Kind, Means, Question, valid_until
+from service.answering.base_quotes import argued, base_quotes_of
+from service.answering.kind import Kind, Means, Question
 from service.core.answer import Quote
 from service.core.quote import check_names, quote
 from service.core.request.request import QuoteRequest
-from service.identity.canonical import read_canonical
 
 
 def quote_of(question: Question[QuoteRequest], means: Means) -> Quote:
@@ -17,16 +16,7 @@ def quote_of(question: Question[QuoteRequest], means: Means) -> Quote:
     are looked for in the request as it was sent, so that errors point into that.
     """
     check_names(question.request, means.catalog)
-    return quote(
-        read_canonical(question.canonical, asked=QuoteRequest),
-        means.catalog,
-        id=question.id,
-        canonical_request=question.canonical,
-        engine=means.engine,
-        valid_until=valid_until(means.catalog.published_at),
-        memo=means.memo,
-        base_quote=base_totals(question.request.accounting, means.kept),
-    )
+    return argued(quote, question, means)
 
 
 QUOTE: Final = Kind(

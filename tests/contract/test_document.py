@@ -16,7 +16,7 @@ from service.api.contract.decisions.examples import COMPARISONS, SOLUTIONS
 from service.api.contract.examples import CLAIMS, REQUESTS
 from service.api.contract.excerpt import QUOTE_EXCERPT
 from service.api.contract.ids import KNOWN_NAMES
-from service.api.contract.paths import SHOWN
+from service.api.contract.paths.pieces import SHOWN
 from service.api.contract.shaping.in_short import in_short
 from service.api.http.encodings import PREFERRED, compressed
 from service.api.refusing.problems import BEFORE_ANY_OPERATION, KINDS

@@ -6,15 +6,15 @@ import msgspec
 
 from service.api.contract.examples import DEEPSEEK_R1, QUOTE_ID
 from service.api.contract.excerpt import STAND_INS
-from service.api.contract.paths import (
+from service.api.contract.paths.pieces import (
     JSON,
     REFUSALS,
-    admitted,
     component,
     header_references,
     problem_references,
     schema,
 )
+from service.api.contract.paths.whole import admitted
 from service.api.schemas import Schema
 
 NDJSON: Final = "application/x-ndjson"

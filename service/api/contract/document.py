@@ -15,7 +15,8 @@ from service.api.contract.about_quotes import about_quote_paths
 from service.api.contract.defaults import with_defaults_in_words
 from service.api.contract.ids import name_schemas, refer_to_names
 from service.api.contract.parameters import CATALOG_LISTS, CatalogList
-from service.api.contract.paths import headers, paths, request_headers, responses, security_schemes
+from service.api.contract.paths.pieces import headers, request_headers, responses
+from service.api.contract.paths.whole import paths, security_schemes
 from service.api.contract.shaping.flat_answers import with_flat_answers
 from service.api.contract.shaping.in_short import in_short
 from service.api.contract.shaping.open_answers import with_open_answers

@@ -11,7 +11,7 @@ from service.api.contract.parameters import (
     OF_LINES,
     Parameter,
 )
-from service.api.contract.paths import (
+from service.api.contract.paths.pieces import (
     EVERYWHERE,
     JSON,
     REFUSALS,
@@ -21,9 +21,9 @@ from service.api.contract.paths import (
     header_references,
     problem_references,
     query_parameter,
-    quote_in_path,
     schema,
 )
+from service.api.contract.paths.quotes import quote_in_path
 from service.api.schemas import Schema
 from service.sheet.forms import CSV
 
