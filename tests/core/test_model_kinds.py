@@ -197,6 +197,22 @@ def test_what_was_never_measured_says_so_and_is_wider():
     assert wide.central > narrow.central
 
 
+@pytest.mark.parametrize(
+    ("preset", "unmeasured"),
+    [
+        ("nemotron-h-8b", False),
+        ("qwen3-next-80b-a3b", True),
+        ("minimax-text-01", True),
+        ("deepseek-v3.2", True),
+        ("t5-11b", True),
+        ("modernbert-base", False),
+    ],
+)
+def test_kinds_of_mixers_and_of_attention_that_were_never_measured_say_so(preset, unmeasured):
+    told_of = told(quoted({"kind": "preset", "id": preset}, tokens=1e9))
+    assert ("unmeasured_model" in {warning.code for warning in told_of}) == unmeasured
+
+
 def test_images_that_are_not_said_are_assumed_and_told():
     codes = {
         one.code for one in told(quoted({"kind": "preset", "id": "qwen2.5-vl-7b"}, tokens=1e9))

@@ -61,6 +61,7 @@ class Architecture(NamedTuple):
     input_share: float = 0.0  # of the tokens, those that the encoder reads
     tower_params: float = 0.0  # of a vision tower
     tower_flop_per_token: float = 0.0  # forward, per token of the sequence
+    unmeasured: bool = False  # whether it is of a kind that no measured step is of
 
     @property
     def dense_layers(self) -> float:
@@ -79,11 +80,6 @@ class Architecture(NamedTuple):
             return 1.0
         decoding = (self.layers - self.encoder_layers) * (1.0 - self.input_share)
         return (self.encoder_layers * self.input_share + decoding) / self.layers
-
-    @property
-    def unmeasured(self) -> bool:
-        """Whether it is of a kind that no measured step is of: two stacks, or a vision tower."""
-        return bool(self.encoder_layers or self.tower_params)
 
     @property
     def latent(self) -> bool:

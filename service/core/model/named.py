@@ -10,14 +10,9 @@ from msgspec import UNSET, Struct, structs
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.model.architecture import Architecture
 from service.core.model.assumed import plausible_transformer
-from service.core.model.shape import ASSUMED_IMAGE_SHARE, architecture_of
+from service.core.model.shape import ASSUMED_IMAGE_SHARE, architecture_of, unmeasured_kinds
 from service.core.request.transformer import Transformer, contradictions
 from service.core.request.work import Model, ParametersModel, PresetModel, TransformerModel
-
-UNMEASURED: Final[Mapping[str, str]] = MappingProxyType(
-    {"vision": "a model with a vision tower", "encoder": "an encoder-decoder"}
-)
-"""Kinds of models that no step was measured of, by the member that says them."""
 
 
 class NamedModel(Struct, frozen=True, kw_only=True):
@@ -99,9 +94,8 @@ def _warn_of_kinds(at: Cursor[Any], transformer: Transformer) -> None:
             "taken",
             member="image_share",
         )
-    for member, words in UNMEASURED.items():
-        if getattr(transformer, member) is not UNSET:
-            at.warn("unmeasured_model", f"no measured step is of {words}; its FLOP are counted")
+    for words in unmeasured_kinds(transformer):
+        at.warn("unmeasured_model", f"no measured step is of {words}; its FLOP are counted")
 
 
 def _longest(transformer: Transformer) -> float | None:

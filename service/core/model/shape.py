@@ -41,6 +41,9 @@ MIXERS: Final[dict[MixerKind, _OfMixer]] = {
 }
 """Mamba-2 (arXiv 2405.21060), Gated DeltaNet (arXiv 2412.06464), MiniMax-01 (arXiv 2501.08313)."""
 
+MEASURED_MIXERS: Final = frozenset[MixerKind]({"mamba2"})
+"""Kinds of mixers of which the engine's measurements have steps."""
+
 
 def architecture_of(transformer: Transformer) -> Architecture:
     """The description with all usual values filled in."""
@@ -96,7 +99,20 @@ def architecture_of(transformer: Transformer) -> Architecture:
         **_indexer(transformer, d),
         **_encoder(transformer),
         **_tower(transformer),
+        unmeasured=bool(unmeasured_kinds(transformer)),
     )
+
+
+def unmeasured_kinds(transformer: Transformer) -> list[str]:
+    """The kinds of models that it is of and no measured step is of, in words."""
+    mixer = transformer.mixer
+    kinds = {
+        "a model with a vision tower": transformer.vision is not UNSET,
+        "an encoder-decoder": transformer.encoder is not UNSET,
+        "sparse attention with an indexer": transformer.indexer is not UNSET,
+        "mixers other than Mamba-2": mixer is not UNSET and mixer.kind not in MEASURED_MIXERS,
+    }
+    return [words for words, holds in kinds.items() if holds]
 
 
 def _mixer(transformer: Transformer) -> dict[str, Any]:
