@@ -289,3 +289,11 @@ def test_a_lora_is_cheapest_on_a_few_devices():
     answer = compare(LORA_70B.request)
     assert answer.candidates[0].cluster.devices <= 16
     assert answer.candidates[0].on_frontier
+
+
+@pytest.mark.parametrize("term", ["on_demand", "reserved_1y", "reserved_3y", "spot"])
+def test_sellers_of_every_segment_are_compared_or_counted(term):
+    segments = ["hyperscaler", "neocloud", "marketplace"]
+    answer = compare(asked(run=METERED, choices={"segments": segments, "terms": [term]}))
+    assert all(one.cluster.supply.provider for one in answer.candidates)
+    assert answer.counts.feasible + answer.counts.infeasible > 0

@@ -1,6 +1,7 @@
 """The commands compare and solve print within 80 columns, and the bytes of the API."""
 
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ def test_decisions_fit_eighty_columns_and_show_what_the_api_answers(asked, examp
     done = NARROW.invoke(app, [asked, str(file)])
     assert done.exit_code == 0
     assert max(map(len, done.stdout.splitlines())) <= 80
+    assert not re.search(r"[\d$]…", done.stdout)
     answer = json.loads(answer_bytes(file.read_bytes(), asked=asked))
     if asked == "compare":
         assert "frontier" in done.stdout

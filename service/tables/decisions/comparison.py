@@ -3,7 +3,7 @@
 All of it fits into 80 columns, and means the same without colour.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import log10
 from typing import Final, NamedTuple
 
@@ -20,14 +20,13 @@ from service.core.answer.comparison import (
     OrderedCluster,
 )
 from service.core.figures.units import HOURS_PER_DAY
+from service.tables.fitting import least_width
 from service.tables.quote import dollars
 
 PLOT_COLUMNS: Final = 64
 PLOT_ROWS: Final = 14
 SHORT_NAME: Final = 13
 SHORT_SELLER: Final = 13
-WIDTHS: Final[Mapping[str, int]] = {"devices": 18, "total": 6, "p80": 6, "keeps": 5}
-"""Least columns of the table of candidates. Others have four."""
 SUFFIXES: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "K"))
 
 
@@ -60,13 +59,11 @@ def print_comparison(out: Console, answer: Comparison) -> None:
 
 def candidates_table(answer: Comparison) -> Table:
     """What to order, for how long, at what cost, and how sure that is."""
-    title = f"by {answer.objective} at p{answer.confidence * 100:g}"
+    title = f"by {answer.objective} at p{answer.confidence * 100:g}; days at p50 and at p90"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in ("", "devices", "of", "days p50", "p90", "total", "p80", "keeps", "1st"):
+    for name in ("", "devices", "of", "days", "p90", "total", "p80", "keeps", "1st"):
         left = name in {"devices", "of"}
-        table.add_column(
-            name, justify="left" if left else "right", no_wrap=True, min_width=WIDTHS.get(name, 4)
-        )
+        table.add_column(name, justify="left" if left else "right", no_wrap=True, min_width=4)
     for one in answer.candidates:
         cost = hardware(one)
         mark = "*" if one.on_frontier else ""
@@ -81,6 +78,9 @@ def candidates_table(answer: Comparison) -> Table:
             f"{one.keeps.all:.0%}",
             f"{one.probability_cheapest:.0%}",
         )
+    for column in table.columns:
+        if column.justify == "right":  # names give way to numbers
+            column.min_width = least_width(column)
     return table
 
 
