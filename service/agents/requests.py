@@ -55,15 +55,6 @@ WHOLE: Final = "request"
 BESIDE_A_WHOLE: Final = frozenset({WHOLE})
 
 
-class OfWhichDevice(Refused):
-    """Device-hours are compared without saying of which device they are"""
-
-    def __init__(self) -> None:
-        detail = "device_hours are hours of one kind of device: say of which"
-        fault = Fault(code="missing_member", detail=detail, pointer="/accelerators")
-        super().__init__("invalid-request", detail, errors=(fault,))
-
-
 class Written(NamedTuple):
     """A request as the API takes it, and where its members come from."""
 
@@ -92,7 +83,7 @@ def comparison_of(asked: CompareOptions, *, most: int) -> Written:
     if asked.request is not UNSET:
         return whole(asked, {"most": most} | asked.request)
     if asked.device_hours is not UNSET and asked.accelerators is UNSET:
-        raise OfWhichDevice
+        raise _of_which_device()
     choices = stated(accelerators=asked.accelerators, devices=asked.devices, terms=asked.terms)
     constraints = stated(deadline_hours=asked.deadline_hours, budget_usd=asked.budget_usd)
     request = {
@@ -103,6 +94,12 @@ def comparison_of(asked: CompareOptions, *, most: int) -> Written:
         **stated(objective=asked.objective, confidence=asked.confidence),
     }
     return Written(msgspec.json.encode(request), OF_A_RUN | OF_CHOICES)
+
+
+def _of_which_device() -> Refused:
+    detail = "device_hours are hours of one kind of device: say of which"
+    fault = Fault(code="missing_member", detail=detail, pointer="/accelerators")
+    return Refused("invalid-request", detail, errors=(fault,))
 
 
 def claim_of(asked: JudgeClaim) -> Written:
