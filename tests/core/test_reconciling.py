@@ -1,6 +1,7 @@
 """An invoice and its quote: the parts of the difference add up, and the next quote is measured."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from msgspec import UNSET
 
 from service.core.answer.reconciliation import ReconciledParts, Reconciliation
 from service.core.differing.reconciliation import position, reconciliation
+from service.core.printing.money import MOST_PLACES
 from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.core.request.request import QuoteRequest
 from tests.differences import H100, quoted, requests
@@ -163,6 +165,26 @@ def test_what_is_not_said_is_taken_as_quoted_and_noted():
     assert amounts(found.parts)["rate"] == 6000
     lost = reconciled(FIRST, [devices_line(300_000, 147_000)], happened={"lost_hours": 1e6})
     assert "lost_more_than_held" in {note.code for note in lost.notes}
+
+
+def test_amounts_of_an_invoice_count_to_twelve_decimals():
+    """1.0000000000000002e-06 and 2.5e-12 are 0.000001 and 0.000000000002, half to even."""
+    lines = [
+        devices_line(1.0000000000000002e-06, 1.0000000000000002e-06),
+        {"label": "x", "item": "other", "amount": 2.5e-12},
+        {"label": "x", "item": "support", "amount": 4e-13},
+    ]
+    found = reconciled(FIRST, lines, tax=1e-300)
+    assert found.quoted is not UNSET
+    assert found.difference is not UNSET
+    assert found.whole is not UNSET
+    assert found.like_for_like is not UNSET
+    assert found.invoiced.amount == found.whole.amount == "0.000001000002"
+    assert found.like_for_like.amount == "0.000001"
+    change = Decimal(found.invoiced.amount) - Decimal(found.quoted.amount)
+    assert sum(amounts(found.parts).values()) == change == Decimal(found.difference.amount)
+    printed = re.findall(r"-?\d+\.(\d+)", " ".join(map(str, amounts(found.parts).values())))
+    assert max(map(len, printed)) == MOST_PLACES
 
 
 def test_lines_that_one_side_lacks_are_scope_and_those_of_both_are_compared():

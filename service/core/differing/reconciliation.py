@@ -31,7 +31,13 @@ from service.core.differing.shapley import SOURCE, parts_of_product
 from service.core.draws.quantiles import OUTCOME_LEVELS
 from service.core.figures.vocabulary import MINOR_PLACES, Currency
 from service.core.printing.bridges import ZERO
-from service.core.printing.money import decimal_of, printed, rounded_to, sum_of_amounts
+from service.core.printing.money import (
+    MOST_PLACES,
+    decimal_of,
+    printed,
+    rounded_to,
+    sum_of_amounts,
+)
 from service.core.request.about_quotes.reconciliation import Invoice, ReconciliationRequest
 from service.core.request.request import QuoteRequest
 
@@ -141,9 +147,9 @@ def item_sums(bill: KeptBill, invoice: Invoice) -> ItemSums:
     invoiced: dict[str, Decimal] = {}
     for one in invoice.lines:
         item = "device_rental" if one.item in COMPUTE_INVOICED else one.item
-        invoiced[item] = invoiced.get(item, ZERO) + decimal_of(one.amount)
+        invoiced[item] = invoiced.get(item, ZERO) + invoiced_amount(one.amount)
     if invoice.tax:
-        invoiced[TAX] = invoiced.get(TAX, ZERO) + decimal_of(invoice.tax)
+        invoiced[TAX] = invoiced.get(TAX, ZERO) + invoiced_amount(invoice.tax)
     items = dict.fromkeys((*quoted, *invoiced))
     return {item: (quoted.get(item), invoiced.get(item)) for item in items}
 
@@ -163,8 +169,16 @@ def _beyond(sums: ItemSums) -> Decimal:
 
 def invoiced_total(invoice: Invoice) -> Decimal:
     """All lines of an invoice together, with its tax."""
-    lines = (decimal_of(line.amount) for line in invoice.lines)
-    return sum(lines, start=decimal_of(invoice.tax))
+    lines = (invoiced_amount(line.amount) for line in invoice.lines)
+    return sum(lines, start=invoiced_amount(invoice.tax))
+
+
+def invoiced_amount(amount: float) -> Decimal:
+    """An amount of an invoice, to the decimal places that an amount is printed with at most.
+
+    Each line is rounded before it is added, so that parts of a total still add up to it.
+    """
+    return rounded_to(decimal_of(amount), places=MOST_PLACES)
 
 
 def reconciled_parts(
