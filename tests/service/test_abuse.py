@@ -52,13 +52,19 @@ HEADS = {
 }
 
 
+def refused_of(service, data):
+    """Status and type of the problem that bytes are answered with, on a connection of their own."""
+    with connected(service) as one:
+        sent(one, data)
+        return problem_in(said(one))
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_a_head_that_is_not_served_is_refused_readably(head, service):
     data, status = HEADS[head]
+    refused_of(service, data)  # The first of its kind loads what refuses it.
     before = service.metric("process_resident_memory_bytes")
-    with connected(service) as one:
-        sent(one, data)
-        assert problem_in(said(one))[0] == status
+    assert refused_of(service, data)[0] == status
     assert service.metric("process_resident_memory_bytes") - before < 8 * MIB
 
 
