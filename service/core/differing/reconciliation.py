@@ -170,7 +170,7 @@ def _beyond(sums: ItemSums) -> Decimal:
 def invoiced_total(invoice: Invoice) -> Decimal:
     """All lines of an invoice together, with its tax."""
     lines = (invoiced_amount(line.amount) for line in invoice.lines)
-    return sum(lines, start=invoiced_amount(invoice.tax))
+    return sum_of_amounts((*lines, invoiced_amount(invoice.tax)))
 
 
 def invoiced_amount(amount: float) -> Decimal:
