@@ -17,7 +17,7 @@ from service.core.answer import Quote
 from service.core.figures.lanes import TEXT_BEGINS, TEXT_ENDS
 from service.core.request.request import QuoteRequest
 from service.core.request.work import Compute, Metered, Timed
-from service.core.together.quotes import Asked, quotes_together
+from service.core.together.quotes import LaneQuestion, quotes_together
 from service.identity.canonical import read_canonical
 
 LEAST_TOGETHER: Final = 8
@@ -93,7 +93,7 @@ def quotes_of(
         return nothing
     found = quotes_together(
         [
-            Asked(one.id, one.canonical, read_canonical(one.canonical, asked=QuoteRequest))
+            LaneQuestion(one.id, one.canonical, read_canonical(one.canonical, asked=QuoteRequest))
             for one in questions
         ],
         means.catalog,

@@ -13,11 +13,11 @@ from service.core.serving.agent_formulas import (
     written_of_turn,
 )
 from service.core.serving.decoding import (
+    PerWrittenToken,
     Replica,
     Serving,
     ServingDevice,
     ServingSpeed,
-    Turns,
     batch_seconds,
 )
 from service.core.serving.length_formulas import lengths_of
@@ -64,7 +64,7 @@ def batch(turns):
 
 
 turns = st.builds(
-    Turns,
+    PerWrittenToken,
     read=st.floats(0.0, 5.0),
     prefilled=st.floats(0.0, 20.0),
     pause_seconds=st.floats(0.0, 1.0),
@@ -72,12 +72,14 @@ turns = st.builds(
 
 
 def test_an_agent_that_neither_reads_nor_waits_is_a_sample_of_one_turn():
-    assert batch(Turns(0.0, 0.0, 0.0)) == pytest.approx(batch(Turns()), rel=1e-12)
+    assert batch(PerWrittenToken(0.0, 0.0, 0.0)) == pytest.approx(
+        batch(PerWrittenToken()), rel=1e-12
+    )
 
 
 @given(one=turns, waits=st.floats(0.0, 1.0), reads=st.floats(0.0, 5.0))
 def test_more_of_waiting_or_reading_never_takes_less_time(one, waits, reads):
-    more = Turns(one.read + reads, one.prefilled + reads, one.pause_seconds + waits)
+    more = PerWrittenToken(one.read + reads, one.prefilled + reads, one.pause_seconds + waits)
     assert batch(more).seconds >= batch(one).seconds * (1 - 1e-9)
 
 
@@ -91,7 +93,7 @@ def test_a_batch_lasts_at_least_as_long_as_its_longest_trajectory_waits(one):
 @given(waits=st.floats(1.0, 100.0))
 def test_environments_that_take_all_the_time_are_not_made_faster_by_decoding(waits):
     """Decoding takes 2,000 tokens of some ms. The rest of a trajectory's time is its waits."""
-    found = batch(Turns(0.0, 0.0, waits))
+    found = batch(PerWrittenToken(0.0, 0.0, waits))
     waited = found.longest_tokens * waits
     assert waited <= found.drain_seconds <= waited * 1.1
 

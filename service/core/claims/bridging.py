@@ -48,7 +48,7 @@ BEYOND_FINAL_RUN: Final[frozenset[Item]] = frozenset[Item]().union(*ADDED.values
 Component: TypeAlias = Literal[Item, "unexplained"]
 
 
-def amount_of_line(line: DraftLine) -> Decimal:
+def dollars_of_line(line: DraftLine) -> Decimal:
     """The amount of a priced line as it is printed."""
     assert isinstance(line, Priced)
     return amount_of(quantity=line.quantity.central, rate=line.rate.central)
@@ -57,7 +57,7 @@ def amount_of_line(line: DraftLine) -> Decimal:
 def printed_sum(reading: DraftReading) -> Decimal:
     """The total of a reading: the sum of its lines as printed, or the price of a purchase."""
     if reading.lines:
-        return sum_of_amounts(map(amount_of_line, reading.lines))
+        return sum_of_amounts(map(dollars_of_line, reading.lines))
     return as_amount(decimal_of(reading.total.central))
 
 
@@ -127,7 +127,7 @@ def _steps(
     yield "unexplained", sum_of_amounts((printed_sum(best), -start))
     beyond = [line for line in whole.lines if line not in best.lines]
     for item in dict.fromkeys(line.item for line in beyond):
-        yield item, sum_of_amounts(amount_of_line(line) for line in beyond if line.item == item)
+        yield item, sum_of_amounts(dollars_of_line(line) for line in beyond if line.item == item)
 
 
 def money(amount: Decimal) -> Money:

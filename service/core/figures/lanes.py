@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from service.core.figures.arrays import Array
 
-P = ParamSpec("P")
-R = TypeVar("R")
+GivenByLane = ParamSpec("GivenByLane")
+OfLane = TypeVar("OfLane")
 TEXT_BEGINS: Final = "\ue000"
 TEXT_ENDS: Final = "\ue001"
 """Around the number of a column of texts, inside a text. No question that is argued together with
@@ -250,23 +250,23 @@ def first_lanes(values: Iterable[Any]) -> Lanes | None:
     return next((value for value in values if type(value) is Lanes), None)
 
 
-def by_lane(function: Callable[P, R]) -> Callable[P, R]:
+def by_lane(function: Callable[GivenByLane, OfLane]) -> Callable[GivenByLane, OfLane]:
     """A function of numbers, which is called for each lane where one of them differs by lane.
 
     Its numbers are given by place, and all else by name.
     """
 
     @wraps(function)
-    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+    def called(*args: GivenByLane.args, **kwargs: GivenByLane.kwargs) -> OfLane:
         for one in args:
             if type(one) is Lanes:
-                return cast(R, one.group.lazily(function, *args, **kwargs))
+                return cast(OfLane, one.group.lazily(function, *args, **kwargs))
         return function(*args, **kwargs)
 
     return called
 
 
-def entry_at(table: Mapping[float, R], number: Any) -> R | None:
+def entry_at(table: Mapping[float, OfLane], number: Any) -> OfLane | None:
     """The entry of a table under a number, in most lanes the same one or none."""
     if not isinstance(number, Lanes):
         return table.get(float(number))

@@ -43,7 +43,7 @@ class AgentTerms(Struct, frozen=True, kw_only=True):
         }
 
 
-class Written(Struct, frozen=True, kw_only=True):
+class WrittenByAgent(Struct, frozen=True, kw_only=True):
     """What an agent writes: tokens in a mean trajectory, and at most."""
 
     mean_tokens: Term
@@ -60,7 +60,7 @@ class _Turn(Struct, frozen=True, kw_only=True):
     turns: Term
 
 
-def written_by(work: Cursor[Generation] | Cursor[Reinforcement]) -> Written:
+def written_by(work: Cursor[Generation] | Cursor[Reinforcement]) -> WrittenByAgent:
     """What an agent writes, from what is said of its turns and of its responses."""
     agent: Cursor[Agent] = work.at("agent", prefix=f"{work.prefix}/agent")
     responses: Cursor[Responses] = work.at("responses")
@@ -78,7 +78,7 @@ def written_by(work: Cursor[Generation] | Cursor[Reinforcement]) -> Written:
     else:
         _warn_of_two(agent, mean)
     if not caps:
-        return Written(
+        return WrittenByAgent(
             mean_tokens=mean, cap_tokens=None, of_turn=turn.written, read_of_turn=turn.read
         )
     cap = agent.derive(
@@ -88,7 +88,7 @@ def written_by(work: Cursor[Generation] | Cursor[Reinforcement]) -> Written:
         read_tokens=turn.read,
         **caps,
     )
-    return Written(
+    return WrittenByAgent(
         mean_tokens=agent.derive(
             kept_below_cap, "response_tokens", mean_tokens=mean, cap_tokens=cap
         ),
@@ -99,7 +99,7 @@ def written_by(work: Cursor[Generation] | Cursor[Reinforcement]) -> Written:
 
 
 def agent_terms(
-    work: Cursor[Generation] | Cursor[Reinforcement], written: Written, prompt_tokens: Term
+    work: Cursor[Generation] | Cursor[Reinforcement], written: WrittenByAgent, prompt_tokens: Term
 ) -> AgentTerms:
     """What an agent reads and how long it waits, for each token that it writes."""
     agent: Cursor[Agent] = work.at("agent", prefix=f"{work.prefix}/agent")

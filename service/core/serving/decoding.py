@@ -404,7 +404,7 @@ def prefill_seconds(
     return prompts * prompt_tokens * (flop.total - flop.mtp) / (rate * replicas)
 
 
-class Turns(NamedTuple):
+class PerWrittenToken(NamedTuple):
     """What an agent does between tokens that it writes, for each of them. 0 of all without one."""
 
     read: Real = 0.0
@@ -412,7 +412,7 @@ class Turns(NamedTuple):
     pause_seconds: Real = 0.0
 
 
-WITHOUT_TURNS: Final = Turns()
+WITHOUT_TURNS: Final = PerWrittenToken()
 
 
 def batch_seconds(
@@ -423,7 +423,7 @@ def batch_seconds(
     prompts: Real,
     prompt_tokens: Real,
     lengths: Lengths,
-    turns: Turns = WITHOUT_TURNS,
+    turns: PerWrittenToken = WITHOUT_TURNS,
 ) -> Batch:
     """Seconds until the last of `samples` responses to `prompts` is written.
 
@@ -548,5 +548,5 @@ def batch_of_figures(
         lengths=lengths_of(mean_tokens=response_tokens, cap_tokens=cap_tokens, sigma=sigma),
         turns=WITHOUT_TURNS
         if read_per_written is None
-        else Turns(read_per_written, prefilled_per_written, pause_seconds),
+        else PerWrittenToken(read_per_written, prefilled_per_written, pause_seconds),
     )

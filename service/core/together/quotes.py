@@ -23,7 +23,7 @@ from service.core.together.spread import LaneSpread
 
 COLUMN: Final = "\0%d\0"
 """Stands for a number or a printed amount of a column. No JSON has a zero byte."""
-PLACES: Final[Pattern[bytes]] = pattern_of(
+MARKED_COLUMNS: Final[Pattern[bytes]] = pattern_of(
     b"\0([0-9]+)\0|%b([0-9]+)%b" % (TEXT_BEGINS.encode(), TEXT_ENDS.encode())
 )
 
@@ -35,7 +35,7 @@ class Together(NamedTuple):
     answer: Quote
 
 
-class Asked(NamedTuple):
+class LaneQuestion(NamedTuple):
     """A question: its id, its canonical form, and that as a request."""
 
     id: str
@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 
 
 def quotes_together(
-    asked: Sequence[Asked],
+    asked: Sequence[LaneQuestion],
     catalog: Catalog,
     *,
     engine: EngineStamp,
@@ -66,7 +66,7 @@ def quotes_together(
                 ledger=LaneLedger(group),
                 spread_of=LaneSpread,
             )
-            return Together(printed(answer, group), answer)
+            return Together(bodies_by_lane(answer, group), answer)
     except (Inexpressible, NotQuotable, TypeError, ValueError, ArithmeticError):
         return None
 
@@ -93,7 +93,7 @@ def stacked(values: Sequence[Any], group: Group) -> Any:
     raise Inexpressible("other values")
 
 
-def printed(answer: Quote, group: Group) -> list[bytes | None]:
+def bodies_by_lane(answer: Quote, group: Group) -> list[bytes | None]:
     """The bytes of each lane's answer."""
 
     def column(value: Any) -> Raw:
@@ -104,7 +104,7 @@ def printed(answer: Quote, group: Group) -> list[bytes | None]:
     encoded = msgspec.json.encode(answer, enc_hook=column)
     constants, pieces = [], []
     at = 0
-    for found in PLACES.finditer(encoded):
+    for found in MARKED_COLUMNS.finditer(encoded):
         constants.append(encoded[at : found.start()])
         pieces.append(group.columns[int(found[1] or found[2])])
         at = found.end()

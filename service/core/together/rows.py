@@ -33,13 +33,13 @@ from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
 from service.core.figures.ledger import Application, Ledger
 from service.core.together.ledger import columns_of
 
-Rows: TypeAlias = dict[str, Array]
+RowsInLanes: TypeAlias = dict[str, Array]
 SAMPLED: Final = FEW + 8
 """Draws of each row that are found at once: more than are taken for points, see `figures.arrays`,
 and among them those by which shapes are told apart."""
-CENTRE: Final = SAMPLED
-ENDS: Final = slice(SAMPLED + 1, None)
-BLOCK: Final = 32
+CENTRE_COLUMN: Final = SAMPLED
+END_COLUMNS: Final = slice(SAMPLED + 1, None)
+LANES_AT_ONCE: Final = 32
 """Lanes whose draws are found together: 256 KiB for each row."""
 LEAST_SIZE: Final = 1e-150
 """Rows below this size are not scaled, as in `Shapes`."""
@@ -52,7 +52,7 @@ MULTIPLIERS: Final[NDArray[np.uint64]] = np.arange(
 HALF: Final = np.uint64(32)
 
 
-class Shape:
+class ShapeInLanes:
     """A row that stands for all rows of its shape, and its quantiles once they are found."""
 
     def __init__(self, name: str, sizes: Array, levels: Levels, *, figures: int) -> None:
@@ -65,10 +65,12 @@ class Shape:
         """Shape `[lanes, levels]`, before they are rounded."""
 
 
-class Looked:
+class QuantilesInLanes:
     """The quantiles of a row: those of its shape, scaled, when they are needed."""
 
-    def __init__(self, shape: Shape, factors: Array, find: Callable[[Shape], Array]) -> None:
+    def __init__(
+        self, shape: ShapeInLanes, factors: Array, find: Callable[[ShapeInLanes], Array]
+    ) -> None:
         self.shape = shape
         self._factors = factors
         self._find = find
@@ -83,23 +85,23 @@ class Looked:
         return self._found[:, place]
 
 
-class Shapes:
+class ShapesInLanes:
     """The shapes of rows, in the order in which they were found."""
 
     def __init__(self, group: Group, levels: Levels) -> None:
         self._group = group
         self.levels = levels
-        self._shapes: list[Shape] = []
+        self._shapes: list[ShapeInLanes] = []
         self._codes = np.empty((FIRST_ROOM, group.size), dtype=np.uint64)
 
     def take(self, before: Standing) -> None:
         """Add rows of all lanes that were looked at before."""
         for key, one in before.looks.shapes.seen.items():
-            shape = Shape("", np.array([one.size]), self.levels, figures=0)
+            shape = ShapeInLanes("", np.array([one.size]), self.levels, figures=0)
             shape.quantiles = np.array([one.quantiles])
             self._add(shape, _codes_of(np.frombuffer(key)))
 
-    def of(self, name: str, row: Array, *, figures: int) -> tuple[Shape, Array]:
+    def of(self, name: str, row: Array, *, figures: int) -> tuple[ShapeInLanes, Array]:
         """The shape of a row, and by how much the row is larger, in each lane."""
         probes = np.atleast_2d(row)[:, PROBED]
         sizes = np.abs(probes).max(axis=1)
@@ -108,11 +110,11 @@ class Shapes:
         codes = _codes_of(steps)
         like = self._like(codes)
         if like is None:
-            like = Shape(name, sizes, self.levels, figures=figures)
+            like = ShapeInLanes(name, sizes, self.levels, figures=figures)
             self._add(like, codes)
         return like, np.broadcast_to(sizes / like.sizes, (self._group.size,))
 
-    def _like(self, codes: NDArray[np.uint64]) -> Shape | None:
+    def _like(self, codes: NDArray[np.uint64]) -> ShapeInLanes | None:
         """The first row of the same shape. Lanes in which it is another one are left."""
         count = len(self._shapes)
         equal = self._codes[:count] == codes
@@ -122,7 +124,7 @@ class Shapes:
         place = int(places[self._group.agree_on(places)])
         return self._shapes[place] if place < count else None
 
-    def _add(self, shape: Shape, codes: NDArray[np.uint64]) -> None:
+    def _add(self, shape: ShapeInLanes, codes: NDArray[np.uint64]) -> None:
         count = len(self._shapes)
         if count == len(self._codes):
             self._codes = np.concatenate((self._codes, np.empty_like(self._codes)))
@@ -151,14 +153,14 @@ class LaneRows:
         self._leaves = leaves
         self._tape = (*ledger.tape.standing, *ledger.tape.of_run)
         self._sample = Sample(tuple(leaf.name for leaf in leaves), memo)
-        self._shapes = Shapes(group, INTERVAL)
-        self._shapes_with_outcomes = Shapes(group, WITH_OUTCOMES)
-        self._asked: dict[int, Shape] = {}
-        self._draws: Rows = {}
-        self.rows: Rows = {}
+        self._shapes = ShapesInLanes(group, INTERVAL)
+        self._shapes_with_outcomes = ShapesInLanes(group, WITH_OUTCOMES)
+        self._asked: dict[int, ShapeInLanes] = {}
+        self._draws: RowsInLanes = {}
+        self.rows: RowsInLanes = {}
         """Some draws of each row, its centre and its ends."""
         self.intervals: dict[str, Quantiles] = {}
-        self._looked: dict[str, Looked] = {}
+        self._looked: dict[str, QuantilesInLanes] = {}
         self.with_outcomes: dict[str, list[Any]] = {}
         self._replay(ledger, frozenset(outcomes))
 
@@ -168,17 +170,17 @@ class LaneRows:
         if looked is not None and looked.shape.quantiles is None:
             self._asked[id(looked.shape)] = looked.shape
 
-    def draws(self, names: Iterable[str]) -> Iterator[Rows]:
+    def draws(self, names: Iterable[str]) -> Iterator[RowsInLanes]:
         """All draws of some entries, for a few lanes at a time: shape `[lanes, 1024]` each."""
         wanted = tuple(names)
         steps = needed(self._tape, wanted)
         begin = {name for step in steps for name in step.names.values()}.union(wanted)
         known = {name: self._draws[name] for name in begin if name in self._draws}
-        for start in range(0, self._group.size, BLOCK):
-            block = slice(start, start + BLOCK)
+        for start in range(0, self._group.size, LANES_AT_ONCE):
+            block = slice(start, start + LANES_AT_ONCE)
             rows = {name: row[block] if row.ndim == 2 else row for name, row in known.items()}
             size = len(range(*block.indices(self._group.size)))
-            found = rows | replayed(steps, rows, block)
+            found = rows | replayed_in_lanes(steps, rows, block)
             certain = {name: self._ledger.entry(name).central for name in wanted}
             found = columns_of(certain, block) | found
             yield {name: np.broadcast_to(found[name], (size, DRAWS)) for name in wanted}
@@ -190,7 +192,7 @@ class LaneRows:
             self._keep(rows, left)
         return np.array([np.concatenate(self._kept[name]) for name in names])
 
-    def _keep(self, rows: Rows, names: Iterable[str]) -> None:
+    def _keep(self, rows: RowsInLanes, names: Iterable[str]) -> None:
         for name in names:
             self._kept.setdefault(name, []).append(rows[name])
 
@@ -247,14 +249,14 @@ class LaneRows:
         self._shapes.take(before)
 
     def _apply(self, tape: Sequence[Application], figures: int, outcomes: frozenset[str]) -> None:
-        for name, row in replayed(tape, self.rows, slice(None)).items():
+        for name, row in replayed_in_lanes(tape, self.rows, slice(None)).items():
             self._look_at(name, row, figures, with_outcomes=name in outcomes)
             self.rows[name] = row
 
     def _look_at(self, name: str, row: Array, figures: int, *, with_outcomes: bool) -> None:
         shapes = self._shapes_with_outcomes if with_outcomes else self._shapes
         shape, factors = shapes.of(name, row, figures=figures)
-        looked = self._looked[name] = Looked(shape, factors, self._found)
+        looked = self._looked[name] = QuantilesInLanes(shape, factors, self._found)
         found: list[Any] = [
             Lanes(self._group, lambda place=place: looked.column(place))  # type: ignore[misc]
             for place in range(shapes.levels.size)
@@ -273,7 +275,7 @@ class LaneRows:
             figures = len(self._leaves)
             self._look_at(name, self.rows[name], figures, with_outcomes=True)
 
-    def _found(self, shape: Shape) -> Array:
+    def _found(self, shape: ShapeInLanes) -> Array:
         """The quantiles of a shape, found together with all that were asked for."""
         shapes = [*({**self._asked, id(shape): shape}).values()]
         self._asked = {}
@@ -296,8 +298,8 @@ class LaneRows:
         assert shape.quantiles is not None
         return shape.quantiles
 
-    def _ends(self, shape: Shape, start: int, size: int) -> Array:
-        ends = np.atleast_2d(self.rows[shape.name])[:, ENDS][:, : 2 * shape.figures]
+    def _ends(self, shape: ShapeInLanes, start: int, size: int) -> Array:
+        ends = np.atleast_2d(self.rows[shape.name])[:, END_COLUMNS][:, : 2 * shape.figures]
         ends = ends[start : start + size] if len(ends) > 1 else ends
         return np.broadcast_to(ends, (size, ends.shape[1]))
 
@@ -306,8 +308,8 @@ class LaneRows:
         draws = self._draws[leaf.name]
         row = np.empty((*draws.shape[:-1], SAMPLED + 1 + 2 * len(self._leaves)))
         row[..., :SAMPLED] = draws[..., :SAMPLED]
-        row[..., CENTRE:] = _column(leaf.central)
-        at = CENTRE + 1 + 2 * place
+        row[..., CENTRE_COLUMN:] = _column(leaf.central)
+        at = CENTRE_COLUMN + 1 + 2 * place
         row[..., at : at + 1] = _column(leaf.low)
         row[..., at + 1 : at + 2] = _column(leaf.high)
         return row
@@ -327,9 +329,9 @@ def _interpolated(rows: Array) -> Array:
     return rounded(np.array([np.interp(INTERVAL_LEVELS, DRAW_LEVELS, one) for one in drawn]))
 
 
-def _by_kind(shapes: Iterable[Shape]) -> list[list[Shape]]:
+def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[ShapeInLanes]]:
     """Shapes whose quantiles are found alike."""
-    found: dict[tuple[str, int], list[Shape]] = {}
+    found: dict[tuple[str, int], list[ShapeInLanes]] = {}
     for one in shapes:
         found.setdefault((one.levels.name, one.figures), []).append(one)
     return list(found.values())
@@ -347,13 +349,15 @@ def all_alike(leaves: Iterable[Leaf], tape: Iterable[Application]) -> bool:
     return first_lanes(chain(chain.from_iterable(leaves), terms)) is None
 
 
-def replayed(tape: Sequence[Application], rows: Mapping[str, Array], block: slice) -> Rows:
+def replayed_in_lanes(
+    tape: Sequence[Application], rows: Mapping[str, Array], block: slice
+) -> RowsInLanes:
     """What formulas answer to rows of some lanes, in the order of the tape.
 
     What hangs on no row is left out, and so is what there is a row of.
     """
-    again: Rows = dict(rows)
-    found: Rows = {}
+    again: RowsInLanes = dict(rows)
+    found: RowsInLanes = {}
     for formula, names, centrals, fixed, parts in tape:
         drawn = {key: again[name] for key, name in names.items() if name in again}
         if not drawn or all(name in again for name in parts.values()):

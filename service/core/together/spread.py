@@ -32,7 +32,7 @@ from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
 from service.core.figures.ledger import Application, Ledger
 from service.core.figures.sources import Datum
 from service.core.together.ledger import LaneLedger
-from service.core.together.rows import CENTRE, ENDS, LaneRows, quantiles_of_leaf
+from service.core.together.rows import CENTRE_COLUMN, END_COLUMNS, LaneRows, quantiles_of_leaf
 
 
 class LaneSpread(Spread):
@@ -105,7 +105,7 @@ class LaneSpread(Spread):
     def _drivers_of(self, total: str) -> Drivers:
         row = self._totals.index(total)
         shares = self._shares.first_order[row]
-        ends = np.atleast_2d(self._rows[total])[:, ENDS]
+        ends = np.atleast_2d(self._rows[total])[:, END_COLUMNS]
         ranked = []
         for place, leaf in enumerate(self._leaves):
             share: Any = Lanes(self._group, shares[:, place])
@@ -133,7 +133,8 @@ class LaneSpread(Spread):
         ends = np.array(
             [
                 np.broadcast_to(
-                    row[:, ENDS] - row[:, CENTRE : CENTRE + 1], (size, row.shape[1] - CENTRE - 1)
+                    row[:, END_COLUMNS] - row[:, CENTRE_COLUMN : CENTRE_COLUMN + 1],
+                    (size, row.shape[1] - CENTRE_COLUMN - 1),
                 )
                 for row in rows
             ]
