@@ -144,7 +144,8 @@ def test_a_layout_that_cuts_the_model_is_tuned_by_a_framework_that_offers_it():
     for degree, framework in ((8, "megatron"), (1, "hf_eager")):
         layout = {"tensor_parallel": degree, "zero_stage": 3, "recompute": "full"}
         work = TUNING | {"layout": layout}
-        assert hours(work) == hours(work | {"framework": framework})
+        unsaid, said = (stage_of(one)[0] for one in (work, work | {"framework": framework}))
+        assert unsaid.step.predicted_s == said.step.predicted_s
 
 
 def test_adapters_keep_gradients_and_states_of_themselves_alone():

@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, structs
 from service.core.argument import Cursor, Fixed, Unknown
 from service.core.model.architecture import Architecture
 from service.core.model.assumed import plausible_transformer
-from service.core.model.shape import ASSUMED_IMAGE_SHARE, architecture_of, unmeasured_kinds
+from service.core.model.shape import ASSUMED_IMAGE_SHARE, architecture_of, is_unmeasured
 from service.core.request.transformer import Transformer, contradictions
 from service.core.request.work import Model, ParametersModel, PresetModel, TransformerModel
 
@@ -94,8 +94,12 @@ def _warn_of_kinds(at: Cursor[Any], transformer: Transformer) -> None:
             "taken",
             member="image_share",
         )
-    for words in unmeasured_kinds(transformer):
-        at.warn("unmeasured_model", f"no measured step is of {words}; its FLOP are counted")
+    if is_unmeasured(transformer):
+        at.warn(
+            "unmeasured_model",
+            "no measured step is of encoder-decoders, vision towers, attention with an indexer, or "
+            "mixers other than Mamba-2; their FLOP are counted",
+        )
 
 
 def _longest(transformer: Transformer) -> float | None:

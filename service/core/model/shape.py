@@ -99,20 +99,17 @@ def architecture_of(transformer: Transformer) -> Architecture:
         **_indexer(transformer, d),
         **_encoder(transformer),
         **_tower(transformer),
-        unmeasured=bool(unmeasured_kinds(transformer)),
+        unmeasured=is_unmeasured(transformer),
     )
 
 
-def unmeasured_kinds(transformer: Transformer) -> list[str]:
-    """The kinds of models that it is of and no measured step is of, in words."""
+def is_unmeasured(transformer: Transformer) -> bool:
+    """Whether it is of a kind that no measured step is of."""
     mixer = transformer.mixer
-    kinds = {
-        "a model with a vision tower": transformer.vision is not UNSET,
-        "an encoder-decoder": transformer.encoder is not UNSET,
-        "sparse attention with an indexer": transformer.indexer is not UNSET,
-        "mixers other than Mamba-2": mixer is not UNSET and mixer.kind not in MEASURED_MIXERS,
-    }
-    return [words for words, holds in kinds.items() if holds]
+    parts = (transformer.vision, transformer.encoder, transformer.indexer)
+    return any(part is not UNSET for part in parts) or (
+        mixer is not UNSET and mixer.kind not in MEASURED_MIXERS
+    )
 
 
 def _mixer(transformer: Transformer) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from service.core.printing.money import as_amount, decimal_of
 from service.core.printing.printing import printed_interval
 from service.core.request.work import Finetuning, Pretraining
 from service.core.stages.effort import Effort
-from service.core.stages.losses import DISCLOSED
+from service.core.stages.losses import practice_of
 from service.core.training.formulas import seconds_at_mfu
 from service.core.training.step import ERROR, FRAMEWORK, Step
 from service.core.training.steptime import Recipe
@@ -159,8 +159,8 @@ def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[K
     work, step, shares = effort.context.work, effort.hours.step, effort.hours.shares
     if not isinstance(work.said, Pretraining | Finetuning) or shares is None:
         return
-    practice = {DISCLOSED: AS_PREDICTED} if shares.disclosed_over_expected else {}
-    practice = {f"{ASSUMED}{name}": value for name, value in practice.items()}
+    own = f"{ASSUMED}{practice_of(work.said)}"
+    practice = {own: AS_PREDICTED} if shares.disclosed_over_expected else {}
     if step is not None and isinstance(step.seconds, Term) and not work.states("mfu"):
         yield Known(
             work.pointer_of("mfu"),

@@ -9,10 +9,13 @@ from service.core.cluster.failures import (
 )
 from service.core.cluster.hardware import device_of
 from service.core.figures.ledger import Term
+from service.core.request.work import Pretraining, Work
 from service.core.stages.hours import StageContext, TimeShares
 from service.core.stages.reclaims import reclaims_of
 
 DISCLOSED: Final = "engine.measured_over_predicted.run"
+OF_TUNING: Final = "tuning.measured_over_predicted.run"
+"""Too few whole runs of tuning are published for a fit of their own."""
 
 
 def time_shares(
@@ -66,10 +69,16 @@ def _share(context: StageContext, member: str, by_default: bool) -> Term | None:
 def _practice(context: StageContext) -> Term | None:
     """The time of whole runs over their prediction, if the request states no losses."""
     said = ("goodput", "evaluation_share", "idle_share")
-    known = DISCLOSED in context.argument.catalog.assumptions
+    name = practice_of(context.work.said)
+    known = name in context.argument.catalog.assumptions
     if not known or any(context.work.states(member) for member in said):
         return None
-    return context.argument.assume(DISCLOSED)
+    return context.argument.assume(name)
+
+
+def practice_of(work: Work) -> str:
+    """The assumption of how whole runs of this kind of work compare with their prediction."""
+    return DISCLOSED if isinstance(work, Pretraining) else OF_TUNING
 
 
 def with_reclaims(context: StageContext, device_hours: Term) -> Term:
