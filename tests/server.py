@@ -17,6 +17,8 @@ from tests.redis_server import unused_port
 
 SERVE = (sys.executable, "-m", "service", "serve")
 START_TIMEOUT_S = 60.0
+REDIS_PATIENCE_S = "1.5"
+"""A healthy Redis beside many tests may take longer than the default. Who tests that says it."""
 SETTLE_TIMEOUT_S = 20.0
 """What is counted and logged of a request stands there soon after its answer, not before."""
 
@@ -150,4 +152,5 @@ def _answers(service: Service) -> bool:
 
 
 def _plain_environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith("RUNQUOTE_")}
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("RUNQUOTE_")}
+    return outside | {"RUNQUOTE_REDIS_TIMEOUT_S": REDIS_PATIENCE_S}
