@@ -18,6 +18,7 @@ from service.access.shared_counts import SharedCounts
 from service.access.traces import Spans
 from service.api.admitting.admission import Admission
 from service.api.admitting.hosts import Hosts
+from service.api.http.bodies import Bounds
 from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
 from service.api.http.cors import Cors
@@ -82,7 +83,8 @@ def build_app(
         apart=apart_of(settings) if catalog is None and settings.compute_workers else None,
     )
     engine = quoting.engine
-    agents = agents_of(settings, quoting, cors) if settings.mcp else None
+    bounds = Bounds(body_max_bytes=settings.body_max_bytes, body_timeout_s=settings.body_timeout_s)
+    agents = agents_of(quoting, bounds, cors) if settings.mcp else None
     watch = Watch(
         shelf,
         every_s=settings.catalog_poll_s,
@@ -122,29 +124,9 @@ def build_app(
 
     app = Litestar(
         route_handlers=[
-            *(
-                post_route(
-                    asked,
-                    quoting,
-                    body_max_bytes=settings.body_max_bytes,
-                    body_timeout_s=settings.body_timeout_s,
-                )
-                for asked in HANDLED.values()
-            ),
-            *(
-                about_route(
-                    asked,
-                    quoting,
-                    body_max_bytes=settings.body_max_bytes,
-                    body_timeout_s=settings.body_timeout_s,
-                )
-                for asked in ABOUT_QUOTES
-            ),
-            verify_route(
-                quoting,
-                body_max_bytes=settings.body_max_bytes,
-                body_timeout_s=settings.body_timeout_s,
-            ),
+            *(post_route(asked, quoting, bounds) for asked in HANDLED.values()),
+            *(about_route(asked, quoting, bounds) for asked in ABOUT_QUOTES),
+            verify_route(quoting, bounds),
             batch_route(quoting, batch_limits_of(settings)),
             get_quote,
             get_focus,
@@ -233,7 +215,7 @@ async def running(quoting: Quoting) -> AsyncIterator[None]:
         await quoting.cache.close()
 
 
-def agents_of(settings: Settings, quoting: Quoting, cors: Cors) -> "Agents":
+def agents_of(quoting: Quoting, bounds: Bounds, cors: Cors) -> "Agents":
     """The tools under `/mcp`. Raises `SettingsError` if the extra is not installed."""
     try:
         from service.agents.http import Agents  # noqa: PLC0415 - an extra
@@ -241,12 +223,7 @@ def agents_of(settings: Settings, quoting: Quoting, cors: Cors) -> "Agents":
         raise SettingsError(
             f"RUNQUOTE_MCP=1 takes the extra: pip install 'runquote[mcp]' ({error})"
         ) from None
-    return Agents(
-        quoting,
-        cors=cors,
-        body_max_bytes=settings.body_max_bytes,
-        body_timeout_s=settings.body_timeout_s,
-    )
+    return Agents(quoting, bounds, cors=cors)
 
 
 class Access(Struct, frozen=True):

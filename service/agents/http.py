@@ -11,17 +11,14 @@ from typing import Final
 
 import msgspec
 from litestar import asgi
-from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPReceiveMessage, HTTPScope, Receive, Send
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from service.agents.server import server_of
-from service.api.http.bodies import coding_of, read_body, unpacked
+from service.api.http.bodies import Bounds, departure, posted_headers, send_allowed
 from service.api.http.cors import Cors
-from service.api.http.negotiation import JSON, check_content_type
-from service.api.http.quotes import ALLOWED, departure, send_allowed
-from service.api.refusing.errors import MethodNotAllowed
+from service.api.http.negotiation import JSON
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone, unless_gone
 from service.quoting import Quoting
@@ -43,18 +40,15 @@ OF_THE_BODY: Final = frozenset({b"content-encoding", b"content-length"})
 class Agents:
     """The route of the tools, and what has to run as long as it is served."""
 
-    def __init__(
-        self, quoting: Quoting, *, cors: Cors, body_max_bytes: int, body_timeout_s: float
-    ) -> None:
+    def __init__(self, quoting: Quoting, bounds: Bounds, *, cors: Cors) -> None:
         self._quoting = quoting
         self._cors = cors
-        self._body_max_bytes = body_max_bytes
-        self._body_timeout_s = body_timeout_s
+        self._bounds = bounds
         self._manager = StreamableHTTPSessionManager(
             server_of(quoting),
             json_response=True,
             stateless=True,
-            max_request_body_size=body_max_bytes,
+            max_request_body_size=bounds.body_max_bytes,
         )
 
     @asynccontextmanager
@@ -75,7 +69,7 @@ class Agents:
                 await send_forbidden(send)
                 return
             try:
-                body = await self._read(scope, receive)
+                body = await self._bounds.body_of(posted_headers(scope), receive)
             except ClientGone:
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a problem
@@ -90,21 +84,6 @@ class Agents:
                 return
 
         return handle
-
-    async def _read(self, scope: HTTPScope, receive: Receive) -> bytes:
-        """The body of a request that may be answered. Raises `Refused` or `ClientGone`."""
-        if scope["method"] != "POST":
-            raise MethodNotAllowed(allowed=ALLOWED)
-        headers = Headers.from_scope(scope)
-        check_content_type(headers.get("content-type"))
-        coding = coding_of(headers.get("content-encoding"))
-        sent = await read_body(
-            receive,
-            stated=headers.get("content-length"),
-            body_max_bytes=self._body_max_bytes,
-            body_timeout_s=self._body_timeout_s,
-        )
-        return unpacked(sent, coding, body_max_bytes=self._body_max_bytes)
 
 
 async def send_forbidden(send: Send) -> None:

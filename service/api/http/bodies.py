@@ -1,4 +1,4 @@
-"""Bodies of requests: read within bounds, and unpacked within the same bounds."""
+"""Requests that are posted: their bodies are read within bounds, and unpacked within the same."""
 
 import asyncio
 import zlib
@@ -6,20 +6,72 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import zstandard
-from litestar.types import Receive
+from litestar.datastructures import Headers
+from litestar.types import HTTPScope, Receive, Send
+from msgspec import Struct
 
+from service.api.http.negotiation import JSON, check_content_type
 from service.api.refusing.errors import (
     BodyTimeout,
     BrokenContentCoding,
+    MethodNotAllowed,
     PayloadTooLarge,
     UnknownContentCoding,
 )
 from service.computing.flights import ClientGone
 
+ALLOWED: Final = ("POST", "OPTIONS")
 IDENTITY: Final = "identity"
 GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 ZSTD_WINDOW_MAX_BYTES: Final = 8 * 2**20
 """Largest window that is made for a zstd body; RFC 9659 allows no larger one in HTTP."""
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """How large the body of a request may be, packed or not, and how long it may take to come."""
+
+    body_max_bytes: int
+    body_timeout_s: float
+
+    async def body_of(self, headers: Headers, receive: Receive) -> bytes:
+        """The body of a posted request, without its coding.
+
+        Raises `Refused` where it is not JSON, in another coding, too large or too late, and
+        `ClientGone`.
+        """
+        check_content_type(headers.get("content-type"))
+        coding = coding_of(headers.get("content-encoding"))
+        sent = await read_body(
+            receive,
+            stated=headers.get("content-length"),
+            body_max_bytes=self.body_max_bytes,
+            body_timeout_s=self.body_timeout_s,
+        )
+        return unpacked(sent, coding, body_max_bytes=self.body_max_bytes)
+
+
+def posted_headers(scope: HTTPScope) -> Headers:
+    """The headers of a request. Raises `MethodNotAllowed` if it is not posted."""
+    if scope["method"] != "POST":
+        raise MethodNotAllowed(allowed=ALLOWED)
+    return Headers.from_scope(scope)
+
+
+async def send_allowed(send: Send) -> None:
+    """The methods and bodies that such a route takes, and no content."""
+    headers = [
+        (b"allow", ", ".join(ALLOWED).encode()),
+        (b"accept-post", JSON.encode()),
+        (b"accept-encoding", ", ".join(CODINGS).encode()),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def departure(receive: Receive) -> None:
+    """Wait until the client has closed its connection. Its body was read before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def read_body(

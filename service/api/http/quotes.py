@@ -4,31 +4,24 @@ What the envelope of a request adds is made anew for each answer, and is not sto
 """
 
 from time import perf_counter
-from typing import Final
 
 from litestar import asgi
-from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 
-from service.api.http.bodies import CODINGS, coding_of, read_body, unpacked
-from service.api.http.negotiation import JSON, check_accepts, check_content_type
+from service.api.http.bodies import Bounds, departure, posted_headers, send_allowed
+from service.api.http.negotiation import JSON, check_accepts
 from service.api.http.repeats import address_of, answer_headers
 from service.api.http.sheets.forms import form_wanted, in_form
 from service.api.refusing.decoding import decoded
-from service.api.refusing.errors import MethodNotAllowed
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone
 from service.computing.kinds import QUOTES, Handled
 from service.quoting import Issued, Quoting
 from service.sheet.forms import Form
 
-ALLOWED: Final = ("POST", "OPTIONS")
 
-
-def post_route(
-    asked: Handled, quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
-) -> ASGIRouteHandler:
+def post_route(asked: Handled, quoting: Quoting, bounds: Bounds) -> ASGIRouteHandler:
     """The hot route: raw bytes in, stored bytes out."""
 
     @asgi(asked.path, copy_scope=False)
@@ -37,19 +30,9 @@ def post_route(
             if scope["method"] == "OPTIONS":
                 await send_allowed(send)
                 return
-            if scope["method"] != "POST":
-                raise MethodNotAllowed(allowed=ALLOWED)  # noqa: TRY301 - refused like the rest
-            headers = Headers.from_scope(scope)
+            headers = posted_headers(scope)
             form = form_accepted(asked, headers.get("accept"))
-            check_content_type(headers.get("content-type"))
-            coding = coding_of(headers.get("content-encoding"))
-            sent = await read_body(
-                receive,
-                stated=headers.get("content-length"),
-                body_max_bytes=body_max_bytes,
-                body_timeout_s=body_timeout_s,
-            )
-            body = unpacked(sent, coding, body_max_bytes=body_max_bytes)
+            body = await bounds.body_of(headers, receive)
             start = perf_counter()
             known = quoting.known(body, asked=asked)
             issued = None if known is None else quoting.recall(known)
@@ -100,23 +83,6 @@ async def send_in_form(issued: Issued, form: Form, send: Send, *, timing: str) -
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content, "more_body": False})
-
-
-async def send_allowed(send: Send) -> None:
-    """The methods and bodies that the route takes, and no content."""
-    headers = [
-        (b"allow", ", ".join(ALLOWED).encode()),
-        (b"accept-post", JSON.encode()),
-        (b"accept-encoding", ", ".join(CODINGS).encode()),
-    ]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def departure(receive: Receive) -> None:
-    """Wait until the client has closed its connection."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def send_issued(issued: Issued, send: Send, *, timing: str) -> None:

@@ -12,9 +12,8 @@ from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 from msgspec import Struct
 
-from service.api.http.bodies import IDENTITY, coding_of
+from service.api.http.bodies import ALLOWED, IDENTITY, coding_of, departure
 from service.api.http.negotiation import NDJSON, check_accepts, check_content_type
-from service.api.http.quotes import ALLOWED, departure
 from service.api.refusing.decoding import decode_request
 from service.api.refusing.errors import (
     BatchTooLong,

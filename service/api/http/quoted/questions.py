@@ -5,16 +5,13 @@ from time import perf_counter
 from typing import Any, Final
 
 from litestar import asgi
-from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 from msgspec import Struct
 
-from service.api.http.bodies import coding_of, read_body, unpacked
-from service.api.http.negotiation import JSON, check_accepts, check_content_type
-from service.api.http.quotes import ALLOWED, departure, send_allowed
+from service.api.http.bodies import Bounds, departure, posted_headers, send_allowed
+from service.api.http.negotiation import JSON, check_accepts
 from service.api.refusing.decoding import decoded
-from service.api.refusing.errors import MethodNotAllowed
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone, unless_gone
 from service.core.request.about_quotes.difference import DifferenceRequest
@@ -45,9 +42,7 @@ RECONCILIATION: Final = AboutQuotes(
 ABOUT_QUOTES: Final = (DIFFERENCE, RECONCILIATION)
 
 
-def about_route(
-    asked: AboutQuotes, quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
-) -> ASGIRouteHandler:
+def about_route(asked: AboutQuotes, quoting: Quoting, bounds: Bounds) -> ASGIRouteHandler:
     """The route of a kind of question about quotes."""
 
     @asgi(asked.path, copy_scope=False)
@@ -56,20 +51,10 @@ def about_route(
             if scope["method"] == "OPTIONS":
                 await send_allowed(send)
                 return
-            if scope["method"] != "POST":
-                raise MethodNotAllowed(allowed=ALLOWED)  # noqa: TRY301 - refused like the rest
-            headers = Headers.from_scope(scope)
+            headers = posted_headers(scope)
             check_accepts(headers.get("accept"), JSON)
-            check_content_type(headers.get("content-type"))
-            coding = coding_of(headers.get("content-encoding"))
-            sent = await read_body(
-                receive,
-                stated=headers.get("content-length"),
-                body_max_bytes=body_max_bytes,
-                body_timeout_s=body_timeout_s,
-            )
+            body = await bounds.body_of(headers, receive)
             start = perf_counter()
-            body = unpacked(sent, coding, body_max_bytes=body_max_bytes)
             with quoting.metrics.phase("decode"):
                 request: Any = decoded(body, asked=asked.request)
             found = await unless_gone(answered(asked, request, quoting), lambda: departure(receive))

@@ -4,17 +4,15 @@ from typing import Final
 
 import msgspec
 from litestar import asgi
-from litestar.datastructures import Headers
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPScope, Receive, Send
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from service.api.http.bodies import coding_of, read_body, unpacked
-from service.api.http.negotiation import JSON, check_accepts, check_content_type
-from service.api.http.quotes import ALLOWED, departure, send_allowed
+from service.api.http.bodies import Bounds, departure, posted_headers, send_allowed
+from service.api.http.negotiation import JSON, check_accepts
 from service.api.refusing.decoding import decode_request, read
-from service.api.refusing.errors import Fault, MethodNotAllowed, Refused
+from service.api.refusing.errors import Fault, Refused
 from service.api.refusing.problems import send_problem
 from service.computing.flights import ClientGone
 from service.core.request.request import QuoteRequest
@@ -24,9 +22,7 @@ from service.sheet.verifying import FiledQuote, Verification, asked_again, verif
 PATH: Final = "/quote/verify"
 
 
-def verify_route(
-    quoting: Quoting, *, body_max_bytes: int, body_timeout_s: float
-) -> ASGIRouteHandler:
+def verify_route(quoting: Quoting, bounds: Bounds) -> ASGIRouteHandler:
     """The route: a filed quote in, what came of comparing it out."""
 
     @asgi(PATH, copy_scope=False)
@@ -35,19 +31,9 @@ def verify_route(
             if scope["method"] == "OPTIONS":
                 await send_allowed(send)
                 return
-            if scope["method"] != "POST":
-                raise MethodNotAllowed(allowed=ALLOWED)  # noqa: TRY301 - refused like the rest
-            headers = Headers.from_scope(scope)
+            headers = posted_headers(scope)
             check_accepts(headers.get("accept"), JSON)
-            check_content_type(headers.get("content-type"))
-            coding = coding_of(headers.get("content-encoding"))
-            sent = await read_body(
-                receive,
-                stated=headers.get("content-length"),
-                body_max_bytes=body_max_bytes,
-                body_timeout_s=body_timeout_s,
-            )
-            filed = unpacked(sent, coding, body_max_bytes=body_max_bytes)
+            filed = await bounds.body_of(headers, receive)
             answer = await verified(filed, quoting, receive)
         except ClientGone:
             return
