@@ -140,6 +140,8 @@ def test_adapters_take_more_host_time_and_passes_and_a_quantised_base_is_unpacke
     assert tuned.layer_host_s == approx(plain.layer_host_s * ratio)
     assert tuned.hidden_passes == approx(plain.hidden_passes * VALUES["adapter_pass_ratio"])
     assert (plain.unpacked_bytes, tuned.unpacked_bytes) == (0.0, VALUES["unpacked_bytes"])
+    longer = stood(frozen_weights=True, quantised_base=True, unpacking_ratio=1.2)
+    assert longer == tuned._replace(unpacked_bytes=1.2 * tuned.unpacked_bytes)
 
 
 def test_by_2025_stages_are_balanced_tokens_cross_once_and_gradients_travel_in_two_bytes():

@@ -552,7 +552,7 @@ REQUESTS: Final = (
                         "work": {
                             "kind": "finetuning",
                             "model": {"kind": "preset", "id": "llama-3.1-8b"},
-                            "method": {"kind": "qlora", "rank": 32, "target": "all_linear"},
+                            "method": {"kind": "qlora", "rank": 32, "base_format": "int8"},
                             "data": {"kind": "tokens", "tokens": 2e8},
                         },
                     },

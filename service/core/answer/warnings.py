@@ -44,6 +44,7 @@ WarningCode: TypeAlias = Literal[
     "measured_elsewhere",
     "memory_tight",
     "rank_above_matrix",
+    "unmeasured_format",
     "unmeasured_loss",
     "unmeasured_model",
     "market_price_used",
@@ -211,6 +212,12 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
         "check",
         "No step of a model of this kind was measured: its FLOP are counted.",
         "Measure a step of yours, and give its `mfu` or an `anchor`.",
+    ),
+    "unmeasured_format": WarningKind(
+        "note",
+        "No step on a base in this format was measured for the engine. Its bytes are counted; the "
+        "range is wide.",
+        "Give `mfu` or an `anchor`, if you have measured a step.",
     ),
     "unmeasured_loss": WarningKind(
         "note",

@@ -50,6 +50,7 @@ def timed_parts(
     scale_out_byte_per_s: Real,
     software_year: Real,
     host_ratio: Real,
+    unpacking_ratio: Real = 1.0,
     architecture: Architecture,
     layout: Layout,
     sequence_length: float,
@@ -81,7 +82,9 @@ def timed_parts(
             scale_up_byte_per_s=scale_up_byte_per_s,
             scale_out_byte_per_s=scale_out_byte_per_s,
         ),
-        recipe=recipe._replace(software_year=software_year, host_ratio=host_ratio),
+        recipe=recipe._replace(
+            software_year=software_year, host_ratio=host_ratio, unpacking_ratio=unpacking_ratio
+        ),
         constants=constants,
     )
 

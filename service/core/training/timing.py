@@ -45,6 +45,8 @@ RECIPE_OF_PEAK: Final[dict[str, TrainingPrecision]] = {
 SIXTEEN_BIT_BYTES: Final = 2.0
 DEVICES_WITHOUT_TUNING: Final = 64.0
 """Up to which any framework is as likely. Judged: who holds more has tuned the software."""
+MEASURED_BASE: Final = "nf4"
+"""The format of quantised bases that the engine's constants were fitted to."""
 ADAPTER_WEIGHT_BYTES: Final = SIXTEEN_BIT_BYTES
 """Bytes of an adapter's weight: 16 bits, whatever the size of the model's weights."""
 
@@ -73,6 +75,7 @@ def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepIn
             "scale_out_byte_per_s": hardware.scale_out_byte_per_s,
             "software_year": year,
             "host_ratio": spec.work.assume(_host_ratio_of(spec, framework), member="framework"),
+            **_unpacking(spec),
         },
         machine=machine_of(hardware),
         recipe=_recipe(hardware, spec, framework)._replace(open_framework=is_open),
@@ -135,6 +138,14 @@ def _host_ratio_of(spec: StepSpec, framework: Framework) -> str:
         return "engine.host_ratio.stated"
     eager = FRAMEWORKS[framework].host == "eager"
     return f"engine.host_ratio.{'finetuning' if eager else 'training'}"
+
+
+def _unpacking(spec: StepSpec) -> dict[str, Term]:
+    """How much longer unpacking takes than of the format that steps were measured of."""
+    base = spec.trainable.base_format
+    if base is None or base == MEASURED_BASE:
+        return {}
+    return {"unpacking_ratio": spec.at.assume(f"engine.unpacking_ratio.{base}")}
 
 
 def _recipe(hardware: Hardware, spec: StepSpec, framework: Framework) -> Recipe:

@@ -19,6 +19,7 @@ from service.core.request.work import (
     FullTuning,
     LoraTuning,
     QloraTuning,
+    QuantisedFormat,
     Tuning,
 )
 
@@ -35,6 +36,7 @@ class TrainableShare(Struct, frozen=True, kw_only=True):
     params_share: float = 1.0
     adapters: bool = False
     weight_bytes: float = 0.0
+    base_format: QuantisedFormat | None = None
     frozen_models: float = 0.0
     flop_ratio: Term | None = None
     flop_per_token: Term | None = None
@@ -59,20 +61,36 @@ def trainable_share(
         )
     adapters = {"rank": method.quantity("rank", unit="ratio"), "target": method.fixed("target")}
     rank, target = method.said.rank, method.said.target
+    base = _base_format(method)
     _warn_of_rank(method, model)
     return TrainableShare(
         params_share=float(
             trained_share_of_adapters(architecture=model.architecture, rank=rank, target=target)
         ),
         adapters=True,
-        weight_bytes=QLORA_BYTES_PER_WEIGHT[method.said.base_format]
-        if isinstance(method.said, QloraTuning)
-        else 0.0,
+        weight_bytes=0.0 if base is None else QLORA_BYTES_PER_WEIGHT[base],
+        base_format=base,
         flop_ratio=work.derive(adapter_flop_ratio, "flop_ratio", **structure, **adapters),
         flop_per_token=work.derive(
             adapter_flop_per_token, "flop_per_token", **structure, **adapters
         ),
     )
+
+
+def _base_format(
+    method: Cursor[LoraTuning] | Cursor[QloraTuning],
+) -> QuantisedFormat | None:
+    """The format of the frozen weights, if it is not that of the rest."""
+    if not isinstance(method.said, QloraTuning):
+        return None
+    if method.said.base_format == "int8":
+        method.warn(
+            "unmeasured_format",
+            "an 8-bit weight is taken to unpack as long as its bytes need, over those of a 4-bit"
+            " one; kernels differ",
+            member="base_format",
+        )
+    return method.said.base_format
 
 
 def _warn_of_rank(method: Cursor[LoraTuning] | Cursor[QloraTuning], model: NamedModel) -> None:

@@ -71,6 +71,7 @@ class Traits(NamedTuple):
     open_framework: Real  # the three before follow the pace of the host
     loss_stated: Real
     quantised_base: Real
+    unpacking_ratio: Real
     kernel_stated: Real
     kernel_unfused: Real
     kernel_first: Real
@@ -175,6 +176,7 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         open_framework=recipe.open_framework,
         loss_stated=float(recipe.loss_kernel is not None),
         quantised_base=float(recipe.quantised_base),
+        unpacking_ratio=recipe.unpacking_ratio,
         kernel_stated=float(recipe.attention_kernel is not None),
         kernel_unfused=float(recipe.attention_kernel == "unfused"),
         kernel_first=float(recipe.attention_kernel == "flash_1"),
@@ -277,7 +279,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         score_bytes=apart * v["score_bytes_eager"],
         hidden_passes=v["hidden_passes"] * _passes(traits, v) + traits.nvfp4 * v["nvfp4_passes"],
         ffn_passes=v["ffn_passes"] * _passes(traits, v),
-        unpacked_bytes=traits.quantised_base * v["unpacked_bytes"],
+        unpacked_bytes=traits.quantised_base * traits.unpacking_ratio * v["unpacked_bytes"],
         layer_host_s=where(tpu, 0.0, _layer_host_s(traits, v, old=old)),
         shard_host_ratio=1.0 + traits.eager * (v["shard_host_ratio"] - 1.0),
         hooked=traits.hooked,

@@ -47,6 +47,7 @@ class Recipe(NamedTuple):
     trained_share: float = 1.0  # parameters with gradients and an update, over the model's
     gathered_bytes: float = 2.0  # of a weight where ZeRO-3 gathers it
     quantised_base: bool = False  # frozen weights are unpacked to 16 bits wherever they are used
+    unpacking_ratio: Real = 1.0  # time to unpack a weight over that of one of four bits
     host_ratio: Real = 1.0  # time of the host over that of the framework as fitted
     compiled: bool | None = None  # None: as is usual for the framework
     attention_kernel: AttentionKernel | None = None  # None: that of stacks in that year
