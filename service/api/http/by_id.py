@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from service.api.contract.parameters import OF_A_QUOTE, OF_A_SHEET, query_items, read_query
@@ -38,7 +40,9 @@ PLAIN_PATH: Final = re.compile(r"/quote/(q_[0-9a-f]{64})")
 
 
 @get("/quote/{id:str}")
-async def get_quote(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
+async def get_quote(
+    id: FromPath[str], request: Request[Any, Any, Any], quoting: NamedDependency[Quoting]
+) -> Response[bytes]:
     """A quote issued before, as long as it is kept, with what the address adds to it.
 
     It is the stored JSON, or its sheet in the form that the address or the `Accept` names.
@@ -104,7 +108,7 @@ def kept_route(asked: Handled) -> HTTPRouteHandler:
 
     @get(f"{asked.path}/{{id:str}}", name=asked.kind.name)
     async def get_kept(
-        id: str, request: Request[Any, Any, Any], quoting: Quoting
+        id: FromPath[str], request: Request[Any, Any, Any], quoting: NamedDependency[Quoting]
     ) -> Response[bytes]:
         """An answer issued before, as long as it is kept."""
         check_accepts(request.headers.get("accept"), JSON)

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from msgspec import UNSET, Struct, UnsetType
 
 from service.api.contract.parameters import (
@@ -132,7 +133,7 @@ def _routes(shelf: Shelf, listing: CatalogList) -> tuple[HTTPRouteHandler, ...]:
         return _answer(msgspec.json.encode(page), links=links_of(path, query, page.next_cursor))
 
     @get(f"{path}/{{id:path}}", sync_to_thread=False)
-    def one_row(request: Request[Any, Any, Any], id: str) -> Response[bytes]:
+    def one_row(request: Request[Any, Any, Any], id: FromPath[str]) -> Response[bytes]:
         check_accepts(request.headers.get("accept"), JSON)
         read_query(query_items(request.scope["query_string"]), ())
         listed, asked = current(), id.removeprefix("/")

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from service.api.http.negotiation import HTML, JSON, YAML, check_accepts
 from service.api.http.pages import (
@@ -56,14 +57,14 @@ def document_routes() -> list[HTTPRouteHandler]:
     assets = {name: (asset.read(), asset.media_type) for name, asset in ASSETS.items()}
 
     @get("/docs/assets/{name:str}", sync_to_thread=False)
-    def asset(name: str) -> Response[bytes]:
+    def asset(name: FromPath[str]) -> Response[bytes]:
         """A file that a page needs."""
         if name not in assets:
             raise EntryNotFound(name, listing="/docs/assets", known=Names(assets))
         return document(*assets[name])
 
     @get("/docs/read/{name:str}")
-    async def page(request: AnyRequest, name: str) -> Response[bytes]:
+    async def page(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         """A page of the documentation."""
         check_accepts(request.headers.get("accept"), HTML)
         if name not in PAGES:
@@ -79,7 +80,7 @@ def document_routes() -> list[HTTPRouteHandler]:
         return document(await asyncio.to_thread(search_index, operations), JSON)
 
     @get("/problems/{slug:str}", sync_to_thread=False)
-    def problem(request: AnyRequest, slug: str) -> Response[bytes]:
+    def problem(request: AnyRequest, slug: FromPath[str]) -> Response[bytes]:
         """What a kind of problem means."""
         media_type = check_accepts(request.headers.get("accept"), HTML, TEXT)
         if slug not in pages:

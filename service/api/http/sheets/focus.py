@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from service.api.contract.parameters import OF_A_QUOTE, OF_FOCUS, query_items, read_query
 from service.api.http.by_id import kept_quote
@@ -27,7 +29,9 @@ OF_THE_BILL: Final = frozenset(parameter.name for parameter in OF_FOCUS)
 
 
 @get("/quote/{id:str}/focus")
-async def get_focus(id: str, request: Request[Any, Any, Any], quoting: Quoting) -> Response[bytes]:
+async def get_focus(
+    id: FromPath[str], request: Request[Any, Any, Any], quoting: NamedDependency[Quoting]
+) -> Response[bytes]:
     """A bill of a kept quote in the columns of FOCUS, as long as the quote is kept."""
     check_accepts(request.headers.get("accept"), CSV)
     query = read_query(query_items(request.scope["query_string"]), (*OF_A_QUOTE, *OF_FOCUS))

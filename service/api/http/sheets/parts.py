@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from service.api.contract.parameters import OF_FIGURES, OF_LINES, query_items, read_query
 from service.api.http.by_id import kept_quote
@@ -22,7 +24,9 @@ AnyRequest = Request[Any, Any, Any]
 
 
 @get("/quote/{id:str}/lines")
-async def get_lines(id: str, request: AnyRequest, quoting: Quoting) -> Response[bytes]:
+async def get_lines(
+    id: FromPath[str], request: AnyRequest, quoting: NamedDependency[Quoting]
+) -> Response[bytes]:
     """Lines of a kept quote."""
     check_accepts(request.headers.get("accept"), JSON)
     query = read_query(query_items(request.scope["query_string"]), OF_LINES)
@@ -30,7 +34,9 @@ async def get_lines(id: str, request: AnyRequest, quoting: Quoting) -> Response[
 
 
 @get("/quote/{id:str}/figures")
-async def get_figures(id: str, request: AnyRequest, quoting: Quoting) -> Response[bytes]:
+async def get_figures(
+    id: FromPath[str], request: AnyRequest, quoting: NamedDependency[Quoting]
+) -> Response[bytes]:
     """Figures of a kept quote."""
     check_accepts(request.headers.get("accept"), JSON)
     query = read_query(query_items(request.scope["query_string"]), OF_FIGURES)
@@ -39,7 +45,9 @@ async def get_figures(id: str, request: AnyRequest, quoting: Quoting) -> Respons
 
 
 @get("/quote/{id:str}/figures/{name:path}")
-async def get_figure(id: str, name: str, request: AnyRequest, quoting: Quoting) -> Response[bytes]:
+async def get_figure(
+    id: FromPath[str], name: FromPath[str], request: AnyRequest, quoting: NamedDependency[Quoting]
+) -> Response[bytes]:
     """A figure of a kept quote, with what it follows from and leads to."""
     check_accepts(request.headers.get("accept"), JSON)
     read_query(query_items(request.scope["query_string"]), ())
