@@ -71,6 +71,10 @@ test: static check-generated $(REDOCLY) $(VENV)/clients.stamp ## run every check
 fuzz: $(VENV)/dev.stamp ## fuzz every path of the contract in all phases, in minutes
 	$(BIN)/pytest tests/contract/test_fuzzer.py -m exhaustive
 
+.PHONY: load
+load: $(VENV)/dev.stamp ## update, swap, soak and mistreat a service under load, in minutes
+	$(BIN)/pytest tests/service -m load -n 0
+
 .PHONY: clients
 clients: $(VENV)/clients.stamp $(TSC) ## generate clients in other languages, compile and use them, in minutes
 	$(BIN)/pytest tests/clients -m toolchain

@@ -17,8 +17,11 @@ from tests.redis_server import unused_port
 
 SERVE = (sys.executable, "-m", "service", "serve")
 START_TIMEOUT_S = 60.0
-REDIS_PATIENCE_S = "1.5"
-"""A healthy Redis beside many tests may take longer than the default. Who tests that says it."""
+PATIENT = {"RUNQUOTE_REDIS_TIMEOUT_S": "1.5", "RUNQUOTE_COMPUTE_DEADLINE_S": "120"}
+"""Beside many tests a healthy Redis and a costly quote may take longer than the defaults allow.
+
+A test of these bounds sets its own.
+"""
 SETTLE_TIMEOUT_S = 20.0
 """What is counted and logged of a request stands there soon after its answer, not before."""
 
@@ -153,4 +156,4 @@ def _answers(service: Service) -> bool:
 
 def _plain_environment() -> dict[str, str]:
     outside = {key: value for key, value in os.environ.items() if not key.startswith("RUNQUOTE_")}
-    return outside | {"RUNQUOTE_REDIS_TIMEOUT_S": REDIS_PATIENCE_S}
+    return outside | PATIENT

@@ -28,6 +28,7 @@ def test_a_fault_is_as_expected(fault):
     assert fault.differences(fault.run(), times=False) == []
 
 
+@pytest.mark.load
 def test_few_mutated_requests_while_faults_come_and_go():
     (row,) = (one for one in FAULTS if one.name == FUZZED)
     seen = fuzzed(requests=SHORT, most_compared=20, lasts_s=0.1)

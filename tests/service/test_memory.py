@@ -16,6 +16,7 @@ ALONE = {"RUNQUOTE_COMPUTE_WORKERS": "0"}
 NO_CACHE = ALONE | {"RUNQUOTE_CACHE_MEMORY_BYTES": "0"}
 
 
+@pytest.mark.load
 @pytest.mark.parametrize(
     ("make", "requests", "environment"),
     [

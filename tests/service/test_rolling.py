@@ -20,6 +20,7 @@ def comes_to_hold(holds) -> bool:
     return bool(holds())
 
 
+@pytest.mark.load
 @pytest.mark.timeout(240)
 def test_two_replicas_are_replaced_behind_a_balancer_and_no_request_is_lost():
     with ExitStack() as stack:

@@ -11,6 +11,7 @@ EARLY_MIB = 150.0
 """Caches and workers still fill up; only a leak of some MiB a second is seen."""
 
 
+@pytest.mark.load
 @pytest.mark.timeout(300)
 def test_nothing_goes_wrong_under_mixed_traffic():
     with soaked(SECONDS) as soak:

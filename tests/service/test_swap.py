@@ -110,6 +110,7 @@ def service(folder: Path) -> Iterator[Service]:
         yield one
 
 
+@pytest.mark.load
 @pytest.mark.timeout(300)
 def test_swaps_under_load_lose_no_request_and_mix_no_editions(folder, service):
     cheap = [[market_quote(f"caller {n}, {k}") for k in range(NAMES)] for n in range(3)]
