@@ -1,5 +1,6 @@
 """Why two quotes differ: asks for both, and for each request by the engine of the other."""
 
+import asyncio
 from typing import Final, NamedTuple
 
 import msgspec
@@ -7,9 +8,9 @@ import msgspec
 from service.core.answer import EngineStamp
 from service.core.catalog.errors import NotQuotable
 from service.core.differing.difference import Anew, difference
-from service.core.differing.kept import KeptQuote
+from service.core.differing.kept import kept_quote
 from service.core.request.about_quotes.difference import DifferenceRequest
-from service.quoted.sides import quote_of_side, quoted_as
+from service.quoted.sides import Filed, quote_of_side, quoted_as
 from service.quoting import Quoting, Work
 
 SECONDS_PER_LINE: Final = 0.0003
@@ -19,43 +20,66 @@ SECONDS_PER_LINE: Final = 0.0003
 async def difference_of(request: DifferenceRequest, quoting: Quoting) -> bytes:
     """Why two quotes differ. Raises `NotQuotable`, `Busy` or `CacheUnavailable`."""
     before = await quote_of_side(request.before, quoting, pointer="/before")
+    await asyncio.sleep(0)  # others have their turn between the heads of two large quotes
     after = await quote_of_side(request.after, quoting, pointer="/after")
-    anew = await quoted_crosswise(before, after, quoting)
-    sides = Sides(before, after, anew, quoting.engine)
-    lines = sum(len(bill.lines) for quote in (before, after) for bill in quote.bases)
+    crosswise = await quoted_crosswise(before, after, quoting)
+    sides = Sides(before, after, crosswise, quoting.engine)
     work = Work(
         here=lambda: difference_of_sides(sides),
         task=difference_of_sides,
         asked=sides,
         edition=quoting.shelf.current,
-        stages=max(len(before.stages), len(after.stages)),
+        stages=max(len(before.head.stages), len(after.head.stages)),
         pointer="/after",
     )
-    return await quoting.worked(work, seconds=lines * SECONDS_PER_LINE)
+    return await quoting.worked(work, seconds=seconds_of(sides))
+
+
+class Crosswise(NamedTuple):
+    """Each request quoted by the engine and edition of the other. None where it was not."""
+
+    before: Filed | None = None
+    after: Filed | None = None
+    why_not: str = ""
 
 
 class Sides(NamedTuple):
     """Two quotes, their requests quoted crosswise, and the engine that compares them."""
 
-    before: KeptQuote
-    after: KeptQuote
-    anew: Anew
+    before: Filed
+    after: Filed
+    crosswise: Crosswise
     engine: EngineStamp
+
+
+def seconds_of(sides: Sides) -> float:
+    """Seconds of a processor that a difference takes: its quotes are read and compared."""
+    before, after, crosswise, _ = sides
+    read = [one for one in (before, after, *crosswise[:2]) if one is not None]
+    compared = (before.head.lines + after.head.lines) * SECONDS_PER_LINE
+    return compared + sum(one.seconds for one in read)
 
 
 def difference_of_sides(sides: Sides, *_: object) -> bytes:
     """Why two quotes differ, as bytes. No edition is needed for it."""
-    found = difference(sides.before, sides.after, sides.anew, engine=sides.engine)
+    before, after, crosswise, engine = sides
+    anew = Anew(
+        before=None if crosswise.before is None else kept_quote(crosswise.before.body),
+        after=None if crosswise.after is None else kept_quote(crosswise.after.body),
+        why_not=crosswise.why_not,
+    )
+    found = difference(kept_quote(before.body), kept_quote(after.body), anew, engine=engine)
     return msgspec.json.encode(found)
 
 
-async def quoted_crosswise(before: KeptQuote, after: KeptQuote, quoting: Quoting) -> Anew:
+async def quoted_crosswise(before: Filed, after: Filed, quoting: Quoting) -> Crosswise:
     """Each request quoted by the engine and edition of the other, where these differ."""
-    if before.made_alike(after) or bytes(before.request) == bytes(after.request):
-        return Anew()
+    old, new = before.head, after.head
+    if old.made_alike(new) or bytes(old.request) == bytes(new.request):
+        return Crosswise()
     why_not = []
-    anew: dict[str, KeptQuote | None] = {}
-    for side, maker, of in (("before", after, before), ("after", before, after)):
+    anew: dict[str, Filed | None] = {}
+    for side, maker, of in (("before", new, old), ("after", old, new)):
         try:
             anew[side] = await quoted_as(maker, of=of, quoting=quoting)
         except (NotQuotable, msgspec.ValidationError) as error:
@@ -67,4 +91,4 @@ async def quoted_crosswise(before: KeptQuote, after: KeptQuote, quoting: Quoting
                     f"engine {maker.engine.version} with the edition {maker.catalog.version} is "
                     "not at hand"
                 )
-    return Anew(before=anew["before"], after=anew["after"], why_not="; ".join(why_not))
+    return Crosswise(anew["before"], anew["after"], "; ".join(why_not))

@@ -8,13 +8,13 @@ from service.computing.kinds import estimated_cpu_s
 from service.computing.worker import workshop
 from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
-from service.core.differing.kept import KeptQuote
+from service.core.differing.kept import kept_quote
 from service.core.differing.reconciliation import reconciliation
 from service.core.request.about_quotes.reconciliation import ReconciliationRequest
 from service.core.request.names import with_known_names
 from service.core.request.request import QuoteRequest
 from service.editions.edition import Recipe
-from service.quoted.sides import quote_of_side, request_of
+from service.quoted.sides import Filed, quote_of_side, request_of
 from service.quoting import Quoting, Work
 
 SECONDS: Final = 0.002
@@ -29,7 +29,7 @@ async def reconciliation_of(asked: ReconciliationRequest, quoting: Quoting) -> b
     catalog = quoting.shelf.current.catalog
     request: QuoteRequest | None
     try:
-        request = with_known_names(request_of(quote), catalog)
+        request = with_known_names(request_of(quote.head), catalog)
     except msgspec.ValidationError:
         request = None
     parts = Invoiced(quote, asked, request, quoting.engine)
@@ -38,23 +38,23 @@ async def reconciliation_of(asked: ReconciliationRequest, quoting: Quoting) -> b
         task=reconciled_apart,
         asked=parts,
         edition=quoting.shelf.current,
-        stages=len(quote.stages),
+        stages=len(quote.head.stages),
         pointer="/quote",
     )
-    return await quoting.worked(work, seconds=seconds_of(request, quoting))
+    return await quoting.worked(work, seconds=quote.seconds + seconds_of(request, quoting))
 
 
 class Invoiced(NamedTuple):
     """A quote and its invoice, the quote's request if it can be read, and the engine of today."""
 
-    quote: KeptQuote
+    quote: Filed
     asked: ReconciliationRequest
     request: QuoteRequest | None
     engine: EngineStamp
 
 
 def seconds_of(request: QuoteRequest | None, quoting: Quoting) -> float:
-    """Seconds of a processor that a reconciliation takes at most, as estimated."""
+    """Seconds of a processor that a reconciliation of a read quote takes at most, as estimated."""
     if request is None or len(request.run.stages) > 1:
         return SECONDS  # nothing is predicted of a run of several stages
     posed = quoting.posed(request, quoting.shelf.current)
@@ -63,7 +63,8 @@ def seconds_of(request: QuoteRequest | None, quoting: Quoting) -> float:
 
 def reconciliation_of_parts(parts: Invoiced, catalog: Catalog) -> bytes:
     """Why an invoice differs, as bytes."""
-    found = reconciliation(parts.quote, parts.asked, parts.request, catalog, engine=parts.engine)
+    quote = kept_quote(parts.quote.body)
+    found = reconciliation(quote, parts.asked, parts.request, catalog, engine=parts.engine)
     return msgspec.json.encode(found)
 
 

@@ -106,23 +106,14 @@ class KeptStage(Struct, frozen=True):
     layout: dict[str, Any] | None = None
 
 
-class KeptQuote(Struct, frozen=True):
-    """A quote as it was issued, by this engine or by another."""
+class Made(Struct, frozen=True):
+    """What a quote was made of, and what made it."""
 
-    id: str
     engine: EngineStamp
     catalog: CatalogStamp
     request: Raw
-    bases: tuple[KeptBill, ...]
-    stages: tuple[KeptStage, ...]
-    figures: dict[str, KeptFigure] = field(default_factory=dict)
 
-    @property
-    def is_itemised(self) -> bool:
-        """Whether it has the lines of its bills."""
-        return any(bill.lines for bill in self.bases)
-
-    def made_alike(self, other: "KeptQuote") -> bool:
+    def made_alike(self, other: "Made") -> bool:
         """Whether one engine and one edition of the catalog made both."""
         return (
             self.engine.digest == other.engine.digest
@@ -130,9 +121,46 @@ class KeptQuote(Struct, frozen=True):
         )
 
 
+class KeptQuote(Made, frozen=True):
+    """A quote as it was issued, by this engine or by another."""
+
+    id: str
+    bases: tuple[KeptBill, ...]
+    stages: tuple[KeptStage, ...]
+    figures: dict[str, KeptFigure] = field(default_factory=dict)
+
+
+class Unread(Struct, frozen=True):
+    """A line or a stage that is counted and not read."""
+
+
+class BillHead(Struct, frozen=True):
+    """How many lines a bill has."""
+
+    lines: tuple[Unread, ...] = ()
+
+
+class QuoteHead(Made, frozen=True):
+    """What is read of a quote to see how long the rest takes. All of it takes ten times as long."""
+
+    bases: tuple[BillHead, ...]
+    stages: tuple[Unread, ...]
+
+    @property
+    def lines(self) -> int:
+        """How many lines its bills have."""
+        return sum(len(bill.lines) for bill in self.bases)
+
+
 _decode = msgspec.json.Decoder(KeptQuote).decode
+_decode_head = msgspec.json.Decoder(QuoteHead).decode
 
 
 def kept_quote(body: bytes) -> KeptQuote:
     """The quote in these bytes."""
     return _decode(body)
+
+
+def quote_head(body: bytes) -> QuoteHead:
+    """The head of the quote in these bytes."""
+    return _decode_head(body)
