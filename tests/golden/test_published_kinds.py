@@ -1,8 +1,8 @@
-"""Hybrids, encoders and two stacks: measured steps and published runs, from the presets."""
+"""Hybrids, encoders, two stacks, images, sparse attention: measured steps and published runs."""
 
 import pytest
 
-from tests.worlds import answer, embedded
+from tests.worlds import answer, embedded, told
 
 
 def stage_of(model, *, accelerator, devices, **work):
@@ -114,3 +114,109 @@ def test_the_published_run_of_two_stacks_lies_inside():
         software_year=2019.8,
     ).device_hours
     assert found.p10 <= 245_760 <= found.p90
+
+
+def tuned(model, *, accelerator, devices, **work):
+    asked = {"kind": "finetuning", "model": model} | work
+    quoted = answer(
+        {
+            "run": {"name": "published", "stages": [{"name": "published", "work": asked}]},
+            "cluster": {"accelerator": accelerator, "devices": devices},
+        },
+        embedded(),
+    )
+    assert "unmeasured_model" in {warning.code for warning in told(quoted)}
+    return quoted.stages[0]
+
+
+def test_the_published_run_of_a_model_that_sees_lies_inside():
+    """LLaVA-1.5 13B: about 20 hours on 8 A100 for 665,298 conversations, batches of 128.
+
+    A tower of 304M (CLIP ViT-L/14, 336 pixels) is frozen and makes 576 tokens of an image. Text
+    beside it is 200 to 700 tokens, cut at 2,048: its mean is not published. DeepSpeed ZeRO-3 by the
+    Trainer, with recompute.
+
+    Source: README of haotian-liu/LLaVA, commit 022a105, and scripts/v1_5/finetune.sh.
+    """
+    hidden = 5120
+    projector = 1024 * hidden + hidden * hidden
+    found = tuned(
+        {
+            "kind": "transformer",
+            "layers": 40,
+            "hidden_size": hidden,
+            "heads": 40,
+            "ffn_size": 13_824,
+            "vocab_size": 32_000,
+            "vision": {
+                "parameters": 303.5e6 + projector,
+                "patches_per_token": 1,
+                "frozen": True,
+            },
+            "image_share": 0.6,
+        },
+        accelerator="nvidia-a100-sxm-80gb",
+        devices=8,
+        data={
+            "kind": "examples",
+            "examples": 665_298,
+            "mean_tokens": {"low": 750, "high": 1_300},
+        },
+        sequence_length=2_048,
+        global_batch_tokens=128 * 1_024,
+        framework="hf_trainer",
+        software_year=2023.5,
+        layout={"zero_stage": 3, "micro_batch": 8, "recompute": "full"},
+    ).wall_clock_hours
+    assert found.p10 <= 20 <= found.p90
+    assert found.central == pytest.approx(20, rel=0.3)
+
+
+def test_the_published_speed_of_sparse_attention_lies_inside():
+    """GLM-5.3: 41,664 tokens a second on 256 H100, 256 sequences of 4,096 tokens a step.
+
+    Full tuning by NeMo AutoModel in 16 bits, 32 nodes, pipeline of 4, experts over 64, recompute.
+    Source: docs/model-coverage/llm/thudm/GLM-5.mdx of NVIDIA-NeMo/Automodel, commit a0f7592. The
+    sizes of latents, experts and the indexer are those of zai-org/GLM-5's configuration (recalled).
+    """
+    found = tuned(
+        {
+            "kind": "transformer",
+            "layers": 78,
+            "hidden_size": 6_144,
+            "heads": 64,
+            "ffn_size": 12_288,
+            "vocab_size": 154_880,
+            "attention": "mla",
+            "mla": {
+                "q_lora_rank": 2_048,
+                "kv_lora_rank": 512,
+                "qk_nope_head_dim": 192,
+                "qk_rope_head_dim": 64,
+                "v_head_dim": 256,
+            },
+            "moe": {
+                "experts": 256,
+                "experts_per_token": 8,
+                "moe_ffn_size": 2_048,
+                "shared_experts": 1,
+                "first_dense_layers": 3,
+            },
+            "indexer": {"heads": 32, "head_dim": 128, "selected_tokens": 2_048},
+            "mtp_layers": 1,
+        },
+        accelerator="nvidia-h100-sxm-80gb",
+        devices=256,
+        data={"kind": "tokens", "tokens": 1e9},
+        sequence_length=4_096,
+        global_batch_tokens=256 * 4_096,
+        software_year=2026.6,
+        layout={
+            "pipeline_parallel": 4,
+            "expert_parallel": 64,
+            "zero_stage": 3,
+            "micro_batch": 1,
+            "recompute": "full",
+        },
+    ).tokens_per_s_per_device
+    assert found.p10 <= 41_664 / 256 <= found.p90

@@ -116,23 +116,24 @@ class Spread:
         known: Mapping[str, float],
         *,
         spread_as: Mapping[str, Datum] = MappingProxyType({}),
-        instead: Application | None = None,
+        instead: Sequence[Application] = (),
     ) -> dict[str, Quantiles]:
         """p10, p50, p90 of entries if others had these values for certain.
 
-        The entries of `spread_as` vary as another figure does. `instead` derives an entry in
+        The entries of `spread_as` vary as another figure does. `instead` derives entries in
         another way than the ledger does. Rows that do not depend on what is known are kept for the
         next question.
         """
         ledger = self._ledger
-        replaced = () if instead is None else tuple(instead.parts.values())
+        others = {tuple(other.parts.values()): other for other in instead}
+        replaced = tuple(name for names in others for name in names)
         moved = ledger.marked(dict.fromkeys((*known, *spread_as, *replaced), 1))
         wanted, needed = set(names), []
         for applied in (*reversed(ledger.tape.of_run), *reversed(ledger.tape.standing)):
             asked = wanted.intersection(applied.parts.values())
             if not asked or all(one in self._kept and one not in moved for one in asked):
                 continue
-            one = instead if instead and applied.parts == instead.parts else applied
+            one = others.get(tuple(applied.parts.values()), applied)
             needed.append(one)
             wanted.update(one.names.values())
         rows = {one: self._kept[one] for one in wanted - moved.keys() & self._kept.keys()}

@@ -7,7 +7,7 @@ exceed their prediction. A stated framework or layout leaves an error, which is 
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +16,8 @@ from msgspec import UNSET
 from service.core.answer import NarrowedBy
 from service.core.argument import Argument, Cursor
 from service.core.bills.lines import DraftBill
+from service.core.bills.sold import RUN_CLUSTER
+from service.core.draws.looks import Quantiles
 from service.core.draws.spread import SHARE_DECIMALS, Spread
 from service.core.figures.formulas import WHOLE
 from service.core.figures.ledger import Application, Entry, Ledger, Term
@@ -24,6 +26,7 @@ from service.core.figures.vocabulary import MINOR_PLACES, Currency
 from service.core.printing.money import as_amount, decimal_of
 from service.core.printing.printing import printed_interval
 from service.core.request.work import Finetuning, Pretraining
+from service.core.serving.agent_formulas import read_of_turn, written_of_turn
 from service.core.stages.effort import Effort
 from service.core.stages.losses import practice_of
 from service.core.training.formulas import seconds_at_mfu
@@ -38,6 +41,11 @@ ASSUMED: Final = "assumptions/"
 AS_PREDICTED: Final = 1.0
 """What the time of published runs over their prediction is, if a caller knows better."""
 UNSAID: Final = "it is not given, so that a default was taken"
+OF_MARKET: Final = "a price of the market was taken; give the rate that you pay"
+OF_TERM: Final = f"{OF_MARKET}, and a term as `accounting/commitment_hours`"
+TERM_HOURS: Final = f"{ASSUMED}rental.term_hours."
+OF_AGENTS: Final = frozenset((f"{ASSUMED}agents.share_of_cap", f"{ASSUMED}agents.read_per_written"))
+"""Shares of other numbers that stand for a number of tokens, while nobody says it."""
 MEASURE: Final = "the time of a step is predicted; measure its MFU"
 MEASURE_OR_ANCHOR: Final = f"{MEASURE}, or give an `anchor`, which `runquote measure` prints"
 NO_NUMBER: Final = frozenset(
@@ -56,7 +64,7 @@ class Known(NamedTuple):
     member: str
     values: Mapping[str, float]
     why: str
-    instead: Application | None = None
+    instead: tuple[Application, ...] = ()
     """How figures follow from the member, in place of what they follow from now."""
     spread_as: Mapping[str, Datum] = MappingProxyType({})
     """Figures that others stand for, once the member is said."""
@@ -110,7 +118,13 @@ def narrowed(
             ),
         )
         for bill, total, share in chosen
+        if _is_narrower(intervals[share.known.member][total.name], spread.interval(total.name))
     )
+
+
+def _is_narrower(known: Quantiles, unknown: Quantiles) -> bool:
+    """Whether an interval is. What an agent reads, if known, leaves more unknown of its writing."""
+    return known.p90 * unknown.p10 < unknown.p90 * known.p10
 
 
 def _most(known: Sequence[Known], total: Term, spread: Spread) -> list[Narrowing]:
@@ -143,8 +157,57 @@ def _of_members(argument: Argument, total: Term, spread: Spread) -> Iterator[Kno
         if entry.pointer in values:
             values[entry.pointer][entry.name] = entry.central
     for member, taken in values.items():
-        given = all(name.startswith(ledger.GIVEN_PREFIX) for name in taken)
-        yield Known(member, taken, "a range is given; one number would do" if given else UNSAID)
+        if member.rpartition("/")[2] == "supply":
+            yield from _of_supply(argument, member, taken)
+        elif not _is_one_number(taken):
+            continue
+        elif not OF_AGENTS.isdisjoint(taken):
+            instead = tuple(_of_agent(ledger, member))
+            yield Known(member, taken, UNSAID, instead)
+        else:
+            given = all(name.startswith(ledger.GIVEN_PREFIX) for name in taken)
+            yield Known(member, taken, "a range is given; one number would do" if given else UNSAID)
+
+
+def _of_supply(argument: Argument, member: str, taken: Mapping[str, float]) -> Iterator[Known]:
+    """A rate in place of a supply. Beside one with a term, the run can say the term."""
+    if not any(entry.name.startswith(TERM_HOURS) for entry in argument.ledger):
+        yield Known(member, taken, OF_MARKET)
+    elif member == f"{RUN_CLUSTER}/supply":
+        yield Known(member, taken, OF_TERM)
+
+
+def _is_one_number(taken: Mapping[str, float]) -> bool:
+    """Whether one number says all that is taken: devices of two kinds have two prices."""
+    first, *others = taken
+    return first.startswith(ASSUMED) or not any(taken[other] != taken[first] for other in others)
+
+
+def _of_agent(ledger: Ledger, member: str) -> Iterator[Application]:
+    """What an agent writes in all, or reads in a turn, in place of what shares of others make.
+
+    What it writes in a turn follows from its turns, where they are given, and from what is said.
+    """
+    stage, _, said = member.removeprefix("/run/").partition("/work/")
+    agent = f"{stage}/agent"
+    is_read = said == "agent/read_tokens"
+    known = f"{agent}/{read_of_turn.name}" if is_read else f"{agent}/written"
+    taken = ledger.entry(known).central
+    for applied in ledger.tape.of_run:
+        name, of = applied.parts.get(WHOLE), applied.names
+        if name == known and (is_read or f"{agent}/{written_of_turn.name}" not in ledger):
+            yield applied._replace(names={})
+        elif name == f"{agent}/{written_of_turn.name}" and is_read and "read_per_written" in of:
+            yield _with(applied, {"read_tokens": taken}, of.keys() - {"read_per_written"})
+        elif name == f"{agent}/{written_of_turn.name}" and not is_read:
+            yield _with(applied, {"tokens": taken}, {"turns"})
+
+
+def _with(applied: Application, fixed: dict[str, float], kept: Iterable[str]) -> Application:
+    """The same formula of the arguments that are kept, and of fixed numbers."""
+    names = {key: name for key, name in applied.names.items() if key in kept}
+    centrals = {key: applied.centrals[key] for key in names}
+    return applied._replace(names=names, centrals=centrals, fixed=fixed)
 
 
 def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[Known]:
@@ -166,7 +229,7 @@ def _of_predictions(argument: Argument, efforts: Sequence[Effort]) -> Iterator[K
             work.pointer_of("mfu"),
             _behind_mfu(argument, step, step.seconds) | practice,
             MEASURE if work.states("anchor") else MEASURE_OR_ANCHOR,
-            _at_mfu(effort, step, step.seconds),
+            (_at_mfu(effort, step, step.seconds),),
         )
         if isinstance(work.said, Pretraining) and step.predicted_s is not None:
             yield from _of_step(argument, work, step)
@@ -200,7 +263,7 @@ def _of_step(argument: Argument, work: Cursor[Any], step: Step) -> Iterator[Know
             work.pointer_of("framework"),
             as_predicted,
             f"it is not said; {step.framework} was taken, and others are slower",
-            _on_framework(argument, step),
+            (_on_framework(argument, step),),
             spread_as,
         )
 

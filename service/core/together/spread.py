@@ -90,10 +90,10 @@ class LaneSpread(Spread):
         known: Mapping[str, float],
         *,
         spread_as: Mapping[str, Datum] = MappingProxyType({}),
-        instead: Application | None = None,
+        instead: Sequence[Application] = (),
     ) -> dict[str, Quantiles]:
         """p10, p50, p90 of entries if others had these values for certain."""
-        if instead is not None or spread_as:
+        if instead or spread_as:
             raise Inexpressible("a prediction")
         ledger = self._ledger
         moved = ledger.marked(dict.fromkeys(known, 1))

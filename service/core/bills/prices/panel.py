@@ -96,7 +96,7 @@ def _vote(argument: Argument, seat: Seat, terms: Market, *, pointer: str) -> Vot
             name=f"{price.name}/{terms.term}",
             inputs={
                 "on_demand_usd_per_device_hour": price,
-                "price_over_on_demand": argument.ledger.take(seat.over_on_demand),
+                "price_over_on_demand": argument.ledger.take(seat.over_on_demand, pointer=pointer),
             },
         )
     return Vote(seat=seat, usd_per_device_hour=price)
@@ -120,7 +120,7 @@ def _level(argument: Argument, wanted: Wanted, votes: Sequence[Vote], *, pointer
         name=f"{name}/of_those_listed" if thin else name,
         inputs={"market_level": argument.assume("rental.market_level", pointer=pointer), **prices},
     )
-    return _thin(argument, level, name=name, sellers=len(prices)) if thin else level
+    return _thin(argument, level, name, len(prices), pointer=pointer) if thin else level
 
 
 def is_thin(wanted: Wanted, votes: Sequence[Vote]) -> bool:
@@ -133,13 +133,13 @@ def all_listed(votes: Sequence[Vote]) -> bool:
     return all(vote.segment == HYPERSCALER for vote in votes)
 
 
-def _thin(argument: Argument, level: Term, *, name: str, sellers: int) -> Term:
+def _thin(argument: Argument, level: Term, name: str, sellers: int, *, pointer: str) -> Term:
     """A price of few sellers, with the range of what others ask."""
     votes = Fixed(float(sellers), f"the sellers that vote in {name}")
     factor = argument.ledger.derive_once(
         thin_factor,
         name=f"{name}/thin_market_factor",
-        inputs={"market_over_seller": argument.assume("rental.thin_market")},
+        inputs={"market_over_seller": argument.assume("rental.thin_market", pointer=pointer)},
         fixed={"sellers": votes.value},
         structure_sources={"sellers": votes.stands},
     )
