@@ -10,6 +10,9 @@ from service.core.request.work import LayoutTerms
 from tests.worlds import answer, embedded
 
 WITHIN = 0.1
+LEAST_SEEN = 0.1
+"""Of a total's variance. What less narrows is within what 1,024 draws tell of wide intervals."""
+NOISE = 1.05
 GBIT_PER_BYTE = 8 / 1e9
 HOURS_OF_A_YEAR = 8_766
 PREDICTED = {
@@ -175,7 +178,8 @@ def test_saying_what_is_asked_for_gives_the_interval_that_was_promised(request_,
         assert float(getattr(now, level)) == pytest.approx(
             float(getattr(promised, level)), rel=WITHIN
         )
-    assert float(now.p90) / float(now.p10) < float(was.p90) / float(was.p10)
+    narrower = NOISE if narrowed.share < LEAST_SEEN else 1.0
+    assert float(now.p90) / float(now.p10) < float(was.p90) / float(was.p10) * narrower
 
 
 def test_more_than_twenty_promises_are_kept():
