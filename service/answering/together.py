@@ -68,6 +68,12 @@ def shape_of(question: AnyQuestion) -> bytes | None:
     return NUMBER.sub(b"#", question.canonical)
 
 
+def as_read(question: AnyQuestion) -> Question[QuoteRequest]:
+    """A question with the request of its canonical form, which is what it is answered from."""
+    request = read_canonical(question.canonical, asked=QuoteRequest)
+    return Question(question.kind, request, question.canonical, question.id)
+
+
 def together_by_shape(questions: Sequence[AnyQuestion]) -> list[list[int]]:
     """The places of questions that are worth answering together."""
     found: dict[bytes, list[int]] = {}
@@ -86,16 +92,16 @@ def together_by_shape(questions: Sequence[AnyQuestion]) -> list[list[int]]:
 def quotes_of(
     questions: Sequence[Question[QuoteRequest]], means: Means, shapes: Shapes
 ) -> Answered:
-    """The quotes of questions of one shape, of those that are answered together."""
+    """The quotes of questions of one shape, of those that are answered together.
+
+    Their requests are those of their canonical forms, see `as_read`.
+    """
     nothing = Answered([None] * len(questions), None)
     shape = shape_of(questions[0])
     if shape is None or shapes.verdict(shape) is False:
         return nothing
     found = quotes_together(
-        [
-            LaneQuestion(one.id, one.canonical, read_canonical(one.canonical, asked=QuoteRequest))
-            for one in questions
-        ],
+        [LaneQuestion(one.id, one.canonical, one.request) for one in questions],
         means.catalog,
         engine=means.engine,
         valid_until=valid_until(means.catalog.published_at),

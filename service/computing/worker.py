@@ -1,6 +1,6 @@
 """Computes an answer, here or in a worker process. A worker is forked after this was imported."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -13,6 +13,7 @@ from service.answering.kind import Means
 from service.answering.together import (
     LEAST_TOGETHER,
     Shapes,
+    as_read,
     quotes_of,
     shape_of,
     together_by_shape,
@@ -60,26 +61,43 @@ def computed_all(
 
     Those that differ in some numbers alone are argued together.
     """
+    groups, read = together_by_shape(questions), list(questions)
+    for place in chain.from_iterable(groups):
+        read[place] = as_read(questions[place])
     means = Means(engine=engine, catalog=catalog, memo=memo, kept={})
+    return _computed_in(groups, read, means, shapes)
+
+
+def _computed_in(
+    groups: Iterable[Sequence[int]],
+    questions: Sequence[AnyQuestion],
+    means: Means,
+    shapes: Shapes,
+) -> list[Computed | Portable]:
+    """The answers to questions, those of a group together. These are as read, see `as_read`."""
     found: dict[int, Computed | Portable] = {}
+    for places in groups:
+        found |= _together(questions, places, means, shapes)
+    return [
+        found[place] if place in found else _alone(one, means)
+        for place, one in enumerate(questions)
+    ]
 
-    def alone(place: int) -> Computed | Portable:
-        try:
-            return computed(questions[place], engine=engine, catalog=catalog, memo=memo, kept={})
-        except NotQuotable as error:
-            return error
 
-    for places in together_by_shape(questions):
-        found |= _together(questions, places, means, shapes, alone)
-    return [found[place] if place in found else alone(place) for place in range(len(questions))]
+def _alone(question: AnyQuestion, means: Means) -> Computed | Portable:
+    try:
+        return computed(
+            question, engine=means.engine, catalog=means.catalog, memo=means.memo, kept={}
+        )
+    except NotQuotable as error:
+        return error
 
 
 def _together(
     questions: Sequence[AnyQuestion],
-    places: list[int],
+    places: Sequence[int],
     means: Means,
     shapes: Shapes,
-    alone: Callable[[int], Computed | Portable],
 ) -> dict[int, Computed | Portable]:
     """The answers to questions of one shape, of those that are answered together.
 
@@ -87,7 +105,7 @@ def _together(
     counted with the first of them.
     """
     found: dict[int, Computed | Portable] = {}
-    left = places
+    left = list(places)
     while len(left) >= LEAST_TOGETHER:
         answered = quotes_of([questions[place] for place in left], means, shapes)
         if answered.answer is None:
@@ -96,7 +114,7 @@ def _together(
         new = {place: Computed(body) for place, body in bodies.items() if body is not None}
         tallies = tuple(handled(questions[left[0]]).tallies(answered.answer))
         first = next(iter(new))
-        if not _is_sound(questions, first, Computed(new[first].body, tallies), shapes, alone):
+        if not _is_sound(questions[first], Computed(new[first].body, tallies), means, shapes):
             return {}
         new[first] = Computed(
             new[first].body,
@@ -107,18 +125,12 @@ def _together(
     return found
 
 
-def _is_sound(
-    questions: Sequence[AnyQuestion],
-    place: int,
-    answer: Computed,
-    shapes: Shapes,
-    alone: Callable[[int], Computed | Portable],
-) -> bool:
+def _is_sound(question: AnyQuestion, answer: Computed, means: Means, shapes: Shapes) -> bool:
     """Whether an answer to questions of a shape is that of the question alone."""
-    shape = shape_of(questions[place])
+    shape = shape_of(question)
     assert shape is not None
     if shapes.verdict(shape) is None:
-        shapes.note(shape, sound=alone(place) == answer)
+        shapes.note(shape, sound=_alone(question, means) == answer)
     return shapes.verdict(shape) is True
 
 
@@ -201,9 +213,8 @@ def computed_alike_apart(
         Question(QUOTE.name, read_canonical(canonical, asked=QUOTE.request), canonical, id)
         for id, canonical in asked
     ]
-    found = computed_all(
-        questions, engine=own.engine, catalog=own.catalog, memo=own.memo, shapes=own.shapes
-    )
+    means = Means(engine=own.engine, catalog=own.catalog, memo=own.memo, kept={})
+    found = _computed_in([range(len(questions))], questions, means, own.shapes)
     answers = [one for one in found if isinstance(one, Computed)]
     own.heap.answered(sum(len(one.body) for one in answers))
     bodies = [one.body if isinstance(one, Computed) else one for one in found]

@@ -1,7 +1,11 @@
 """CPU and memory of comparisons, beside the same number of single quotes."""
 
+import gc
 import json
 import tracemalloc
+from collections.abc import Callable
+from functools import partial
+from statistics import median
 from time import process_time
 from typing import Any, Final
 
@@ -18,6 +22,7 @@ from tests.worlds import TEST_ENGINE
 MOST_S: Final = 1.0
 MOST_MIB: Final = 150.0
 LEAST_TIMES: Final = 40.0
+ROUNDS: Final = 3
 QUOTED: Final = 24
 """Single quotes that are timed: they stand for as many as there are candidates."""
 MANY: Final[dict[str, Any]] = {
@@ -66,15 +71,25 @@ def answered(request: dict[str, Any], kind: type[Any], catalog: Catalog, memo: M
     return encoded(answer_of(question, engine=TEST_ENGINE, catalog=catalog, memo=memo, kept={}))
 
 
+def seconds_of(ask: Callable[[], object]) -> float:
+    """Seconds of a processor that something takes, the median of a few times."""
+    found = []
+    for _ in range(ROUNDS):
+        start = process_time()
+        ask()
+        found.append(process_time() - start)
+    return median(found)
+
+
 def comparing() -> None:
     """Print what comparisons take, and what as many single quotes would."""
     catalog, memo = load_catalog(), Memo()
+    gc.collect()
+    gc.freeze()  # as the service and its workers do once they are warm
     print("\ncomparisons of the default catalog (CPU s, MiB at most beside the catalog)")
     for name, request in (("8B within 30 days", LLAMA_8B.request), ("405B in 90 days", RUN_405B)):
         answered(request, CompareRequest, catalog, memo)
-        start = process_time()
-        answered(request, CompareRequest, catalog, memo)
-        seconds = process_time() - start
+        seconds = seconds_of(partial(answered, request, CompareRequest, catalog, memo))
         tracemalloc.start()
         answered(request, CompareRequest, catalog, memo)
         mib = tracemalloc.get_traced_memory()[1] / 2**20
@@ -85,16 +100,16 @@ def comparing() -> None:
 
 def _beside_quotes(catalog: Catalog, memo: Memo) -> None:
     """A comparison of many sellers and terms, and single quotes of some of its candidates."""
-    answered(MANY, CompareRequest, catalog, memo)
-    start = process_time()
     answer = json.loads(answered(MANY, CompareRequest, catalog, memo))
-    comparison_s = process_time() - start
+    comparison_s = seconds_of(partial(answered, MANY, CompareRequest, catalog, memo))
     some = answer["candidates"][:: max(1, len(answer["candidates"]) // QUOTED)]
     requests = [{"run": MANY["run"], "cluster": one["cluster"]} for one in some]
-    start = process_time()
-    for request in requests:
-        answered(request, QuoteRequest, catalog, memo)
-    quote_s = (process_time() - start) / len(requests)
+
+    def quoted() -> None:
+        for request in requests:
+            answered(request, QuoteRequest, catalog, memo)
+
+    quote_s = seconds_of(quoted) / len(requests)
     count = answer["counts"]["feasible"] + answer["counts"]["infeasible"]
     feasible = answer["counts"]["feasible"]
     times = quote_s * feasible / comparison_s

@@ -15,6 +15,7 @@ from service.answering.kind import Means
 from service.answering.together import (
     LEAST_TOGETHER,
     Shapes,
+    as_read,
     quotes_of,
     shape_of,
     together_by_shape,
@@ -46,7 +47,7 @@ factors = st.floats(min_value=0.3, max_value=3.0).map(lambda number: float(f"{nu
 
 def asked(request: Json) -> Question[QuoteRequest]:
     read = decode_request(msgspec.json.encode(request))
-    return question_of(read, engine=TEST_ENGINE, catalog=embedded())
+    return as_read(question_of(read, engine=TEST_ENGINE, catalog=embedded()))
 
 
 def alone(question: Question[QuoteRequest]) -> bytes:
@@ -79,19 +80,24 @@ def test_a_quote_that_is_argued_with_others_has_the_bytes_of_one_alone(request, 
         check_together(questions)
 
 
+def in_intervals(hours: float, usd: float, ratio: float) -> Question[QuoteRequest]:
+    work = {
+        "kind": "metered",
+        "device_hours": {"low": 1000 * hours, "high": 1000 * hours * (1.1 + ratio)},
+    }
+    supply = {"kind": "rate", "usd_per_device_hour": {"low": usd, "high": usd * (1 + ratio)}}
+    run = {"name": "r", "stages": [{"name": "a", "work": work}]}
+    return asked({"run": run, "cluster": R1["cluster"] | {"supply": supply}})
+
+
+def test_intervals_of_hours_and_prices_are_argued_together():
+    assert check_together([in_intervals(1.0 + place, 2.0, 0.5) for place in range(4)]) >= 1
+
+
 @settings(max_examples=5, phases=UNSHRUNK)
 @given(st.lists(st.tuples(factors, factors, factors), min_size=4, max_size=6, unique=True))
-def test_intervals_of_hours_and_prices_may_differ_too(by):
-    def request(hours: float, usd: float, ratio: float) -> Json:
-        work = {
-            "kind": "metered",
-            "device_hours": {"low": 1000 * hours, "high": 1000 * hours * (1.1 + ratio)},
-        }
-        supply = {"kind": "rate", "usd_per_device_hour": {"low": usd, "high": usd * (1 + ratio)}}
-        run = {"name": "r", "stages": [{"name": "a", "work": work}]}
-        return {"run": run, "cluster": R1["cluster"] | {"supply": supply}}
-
-    assert check_together([asked(request(*each)) for each in by]) >= 1
+def test_intervals_of_hours_and_prices_have_the_bytes_of_each_alone(by):
+    check_together([in_intervals(*each) for each in by])
 
 
 def of_hours(hours: Sequence[float], **more: Any) -> list[Question[QuoteRequest]]:

@@ -276,18 +276,22 @@ def _nearest(some: Sequence[Infeasible], ranked: Sequence[Ranked]) -> str | Unse
     closest = min((one for one in some if one.would), key=lambda one: one.excess, default=None)
     if closest is not None:
         return closest.would
-    sizes: dict[str, list[float]] = defaultdict(list)
+    sizes: dict[str, set[float]] = defaultdict(set)
     for one in some:
-        sizes[one.accelerator].append(one.devices or 1.0)
+        sizes[one.accelerator].add(one.devices or 1.0)
+    first: dict[tuple[str, float], int] = {}
+    for place, other in enumerate(ranked):
+        plan = other.costed.plan
+        if plan.accelerator in sizes:
+            first.setdefault((plan.accelerator, plan.devices), place)
 
-    def distance(place: int) -> float:
-        plan = ranked[place].costed.plan
-        return min(abs(log(plan.devices / size)) for size in sizes[plan.accelerator])
+    def distance(cluster: tuple[str, float]) -> float:
+        accelerator, devices = cluster
+        return min(abs(log(devices / size)) for size in sizes[accelerator])
 
-    places = [n for n, one in enumerate(ranked) if one.costed.plan.accelerator in sizes]
-    if not places:
+    if not first:
         return UNSET
-    near = ranked[min(places, key=lambda place: (distance(place), place))].costed
+    near = ranked[first[min(first, key=lambda one: (distance(one), first[one]))]].costed
     seller = "" if near.offered.seat is None else f" of {near.offered.seat.seller}"
     return f"{near.plan.devices:,g} {near.plan.accelerator}{seller} are feasible"
 

@@ -147,10 +147,11 @@ def _excess_of(directions: Array, sample: Sample, levels: Levels) -> Array:
     new = {key: index for index, key in enumerate(keys) if key not in known}
     computed = _computed_excess(directions[list(new.values())], sample, levels) if new else []
     found = dict(zip(new, computed, strict=True))
-    excess = np.array([found.get(key) or known[key] for key in keys])
+    each = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    excess = np.array([found.get(key) or known[key] for key in each])
     if found:
         _remember(known, found, sample, levels)
-    return excess
+    return excess[[each[key] for key in keys]]
 
 
 def _computed_excess(directions: Array, sample: Sample, levels: Levels) -> list[Excess]:

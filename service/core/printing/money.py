@@ -99,6 +99,8 @@ def _hundred_exactly(places: int) -> Decimal:
 
 def _without_zeros(number: Decimal, *, places: int) -> Decimal:
     """Without zeros at the end beyond the minor unit."""
+    if number.same_quantum(_unit_of(places)):
+        return number
     short = number.normalize(EXACT)
     exponent = short.as_tuple().exponent
     assert isinstance(exponent, int), "amounts are finite"

@@ -262,6 +262,7 @@ class LaneRows:
             for place in range(shapes.levels.size)
         ]
         if with_outcomes:
+            self.ask(name)
             self.with_outcomes[name] = found
             found = [found[place] for place in PLACES_OF_INTERVAL]
         self.intervals[name] = Quantiles(*found)
