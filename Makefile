@@ -121,8 +121,8 @@ bench: $(VENV)/dev.stamp $(VENV)/peers.stamp ## measure CPU time per request, an
 	$(BIN)/python -m tests.bench
 
 .PHONY: faults
-faults: $(VENV)/dev.stamp ## mistreat the service and all around it, and write docs/faults.md; ROWS=word picks, REQUESTS=n fuzzes less
-	$(BIN)/python -m tests.faults $(ROWS) $(if $(REQUESTS),--requests $(REQUESTS))
+faults: $(VENV)/dev.stamp ## mistreat the service and all around it, and write docs/faults.md; ROWS=word picks, REQUESTS=n fuzzes less, MORE=1 in pieces
+	$(BIN)/python -m tests.faults $(ROWS) $(if $(REQUESTS),--requests $(REQUESTS)) $(if $(MORE),--more)
 
 .PHONY: soak
 soak: $(VENV)/dev.stamp ## ten minutes of mixed traffic, or other ones: make soak SECONDS=60

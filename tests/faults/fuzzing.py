@@ -62,6 +62,8 @@ class Amount(Struct):
     """How many requests are sent; `make faults REQUESTS=...` sets it."""
 
     requests: int = REQUESTS
+    before: int = 0
+    """How many were sent in earlier pieces. Others are drawn for this one."""
 
 
 AMOUNT: Final = Amount()
@@ -130,6 +132,7 @@ class Fuzzer(Silent):
             f"--max-examples={max(requests // OF_REQUESTS, 1)}",
             f"--checks={','.join(CHECKS)}",
             f"--request-timeout={PATIENCE_S}",
+            f"--seed={AMOUNT.before}",
             "--no-color",
         ]
         own = {"SCHEMATHESIS_HOOKS": str(OWN_CHECKS), "FUZZER_RECORD": str(self._record)}
@@ -179,7 +182,7 @@ class Mutating:
     """Callers that send what schemathesis has sent and examples, in whole and mutated."""
 
     def __init__(self, at: Scene, fuzzer: Silent) -> None:
-        self.visits = [Visit(at.service.port, seed) for seed in range(CALLERS)]
+        self.visits = [Visit(at.service.port, AMOUNT.before + n) for n in range(CALLERS)]
         self.stopping = threading.Event()
         self._fuzzer = fuzzer
         plain = [named(str(number)) for number in range(MOST_PLAIN)]
@@ -314,7 +317,7 @@ class Fuzzing:
         bad = disallowed(self.mutating.visits)
         print("\n".join(one[:500] for one in bad[:MOST_SHOWN]), file=sys.stderr)
         return {
-            "sent": float(min(self.sent, self._requests)),
+            SENT: float(min(self.sent, self._requests)),
             "of them by schemathesis": float(self.fuzzer.cases),
             "faults": "all came" if self.troubles.all_came else "not all came",
             "found by schemathesis": self.fuzzer.findings(),
@@ -356,8 +359,9 @@ def fuzzed(*, requests: int, most_compared: int, lasts_s: float) -> Seen:
 
 
 FUZZED: Final = "requests by schemathesis, and mutated ones, while faults come and go"
+SENT: Final = "sent"
 FACTS: Final[dict[str, Expected]] = {
-    "sent": AtLeast(SHORT, "requests"),
+    SENT: AtLeast(SHORT, "requests"),
     "of them by schemathesis": AtLeast(0, "requests"),
     "faults": "all came",
     "found by schemathesis": "none",

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults import catalogs, clients, clocks, processes, redis_faults, work  # noqa: F401
 from tests.faults.fuzzing import FUZZED, SHORT, fuzzed
-from tests.faults.page import COLUMNS, HEAD, PAGE, expected, page, rows_of
+from tests.faults.page import COLUMNS, HEAD, PAGE, expected, page, row, rows_of, with_earlier_pieces
 from tests.faults.rows import (
     FAULTS,
     AtLeast,
@@ -119,3 +119,26 @@ def test_a_fault_that_is_not_tried_keeps_its_row():
     assert kept == both.splitlines()[-2]
     assert "p99 within 1 ms" in kept
     assert "p99 within 50 ms" in tried
+
+
+def test_pieces_of_a_test_are_counted_together():
+    facts: dict[str, Expected] = {
+        "sent": AtLeast(5, "requests"),
+        "wrong": "0",
+        "gained": AtMost(30.0, "MB"),
+    }
+    fault = Fault(
+        group="G", name="pieces", expects=facts, recovers_s=None, quick=False, run=lambda: Seen({})
+    )
+    seen: list[Seen] = []
+    printed: list[str] = []
+    for sent, gained in ((1200.0, 4.0), (900.0, 1.0), (7.0, 8.0)):
+        one = Seen({"sent": sent, "wrong": "0", "gained": gained})
+        seen.append(with_earlier_pieces(fault, one, printed))
+        printed = [row(fault, seen[-1], fault.differences(seen[-1]))]
+    assert [one.facts["sent"] for one in seen] == [1200, 2100, 2107]
+    assert [one.facts["gained"] for one in seen] == [4, 5, 8]  # the page rounds them up
+    assert "sent 2,107 requests; gained within 10 MB" in printed[0]
+    bad = Seen({"sent": 1.0, "wrong": "1", "gained": 0.0})
+    after = [row(fault, bad, fault.differences(bad))]
+    assert with_earlier_pieces(fault, bad, after).facts["sent"] == 1
