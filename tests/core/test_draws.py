@@ -16,6 +16,14 @@ from service.core.draws.columns import (
     draws_of,
     values_at,
 )
+from service.core.draws.quantiles import (
+    ALL_LEVELS,
+    INTERVAL,
+    INTERVAL_LEVELS,
+    WITH_OUTCOMES,
+    quantiles,
+)
+from service.core.figures.units import Z_90
 from tests.worlds import MEMO
 
 names = st.text(min_size=1, max_size=40)
@@ -101,3 +109,27 @@ def test_half_way_to_an_end_is_half_way_on_the_scale_of_the_unit(
     half = np.array([NormalDist().inv_cdf(0.95) / 2])
     (value,) = values_at(half, unit=unit, low=low, central=central, high=high)
     assert value == pytest.approx(expected)
+
+
+def flat_above(scores):
+    """A number whose log is the sum of the scores, much flatter above its median.
+
+    It stands still at the levels of 0.875 and 0.925.
+    """
+    ratio = np.sum(scores, axis=0) / len(scores) ** 0.5
+    for start, end in ((0.87, 0.88), (0.92, 0.93)):
+        low, high = np.interp((start, end), np.linspace(0.0, 1.0, DRAWS), SCORES)
+        ratio = np.where((ratio > low) & (ratio < high), low, ratio)
+    return np.exp(np.where(ratio > 0.0, np.tanh(2.0 * ratio), 2.0 * ratio))
+
+
+@pytest.mark.parametrize("name", "abcdef")
+def test_a_quantile_does_not_hang_on_which_others_are_asked_for(name):
+    sample = Sample(tuple(f"{name}{index}" for index in range(6)), MEMO)
+    drawn = flat_above(sample.scores(range(6)))
+    ends = [flat_above(side * axis) for axis in np.eye(6) for side in (-Z_90, Z_90)]
+    few, many = (
+        quantiles([drawn], np.array([ends]), sample, levels)[0].tolist()
+        for levels in (INTERVAL, WITH_OUTCOMES)
+    )
+    assert few == [many[ALL_LEVELS.index(level)] for level in INTERVAL_LEVELS]

@@ -92,25 +92,24 @@ def quantiles(
     sign. If f is linear in the scores, the answer is exact for any sample. Between two draws a
     quantile is interpolated linearly, or by logarithms for numbers of one sign. `draws` have shape
     `[1024]`, over the columns of `sample`. `ends` have shape `[numbers, 2 figures]`: low and high
-    of one figure after the other. A quantile where neighbouring draws are equal is not corrected: a
-    price that has not moved is what it was, and not a little more.
+    of one figure after the other. No correction goes beyond draws that are equal, whichever other
+    levels are asked for: a price that has not moved is what it was, and not a little more.
 
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
     """
-    below, above, least, most = _order_statistics(draws, levels)
-    positive = (least[:, 0] > 0.0) & (ends.min(axis=1) > 0.0)
-    negative = (most[:, 0] < 0.0) & (ends.max(axis=1) < 0.0)
+    below, above, least, most, floors, ceilings = _order_statistics(draws, levels)
+    positive = (least > 0.0) & (ends.min(axis=1) > 0.0)
+    negative = (most < 0.0) & (ends.max(axis=1) < 0.0)
     geometric = positive | negative
     heights = ends.copy()
     heights[geometric] = np.log(np.abs(ends[geometric]))
     excess = _excess(_slopes(heights), sample, levels)
     excess[negative] = excess[negative, ::-1]
-    excess[below == above] = 0.0
     found = below + levels.beyond * (above - below) - excess
     factor = (above[geometric] / below[geometric]) ** levels.beyond * np.exp(-excess[geometric])
     found[geometric] = below[geometric] * factor
-    found = np.minimum(np.maximum(found, least), most)
+    found = np.minimum(np.maximum(found, floors), ceilings)
     found.sort(axis=1)
     return found
 
@@ -156,7 +155,7 @@ def _excess_of(directions: Array, sample: Sample, levels: Levels) -> Array:
 
 def _computed_excess(directions: Array, sample: Sample, levels: Levels) -> list[Excess]:
     slopes = directions / DIRECTION_STEPS
-    below, above, _, _ = _order_statistics(_linear_parts(slopes, sample), levels)
+    below, above = _order_statistics(_linear_parts(slopes, sample), levels)[:2]
     deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
     computed = below + levels.beyond * (above - below) - deviation * levels.normal
     return [tuple(excess) for excess in computed.tolist()]
@@ -204,15 +203,49 @@ def _remember(
     )
 
 
-def _order_statistics(
-    draws: Sequence[Array] | Array, levels: Levels
-) -> tuple[Array, Array, Array, Array]:
-    """For each number, the draws below and above each level, the least and the most draw."""
-    looked_at = []
+class _Ordered(NamedTuple):
+    """What sorted draws say of each number: of shape `[numbers, levels]` or `[numbers]`."""
+
+    below: Array
+    above: Array
+    least: Array
+    most: Array
+    floors: Array
+    """The nearest equal draws at or below each level, or else the least draw."""
+    ceilings: Array
+    """The nearest equal draws at or above each level, or else the most draw."""
+
+
+def _order_statistics(draws: Sequence[Array] | Array, levels: Levels) -> _Ordered:
+    """For each number, the draws about each level, the least and the most."""
+    blocks = []
     for start in range(0, len(draws), BLOCK):
         block = np.array(draws[start : start + BLOCK])
         block.sort(axis=1)
-        looked_at.append(block.take(levels.looked_at, axis=1))
-    found = np.concatenate(looked_at)
-    count = levels.size
-    return found[:, :count], found[:, count:-2], found[:, -2:-1], found[:, -1:]
+        blocks.append(_ordered(block, levels))
+    return _Ordered(*map(np.concatenate, zip(*blocks, strict=True)))
+
+
+def _ordered(block: Array, levels: Levels) -> _Ordered:
+    """The same of draws that are sorted."""
+    looked_at = block.take(levels.looked_at, axis=1)
+    below, above = looked_at[:, : levels.size], looked_at[:, levels.size : -2]
+    least, most = looked_at[:, -2], looked_at[:, -1]
+    floors, ceilings = (np.repeat(end[:, None], levels.size, axis=1) for end in (least, most))
+    equal = block[:, 1:] == block[:, :-1]
+    rows = np.flatnonzero(equal.any(axis=1))
+    if rows.size:
+        floors[rows], ceilings[rows] = _equal_about(block[rows], equal[rows], levels)
+    return _Ordered(below, above, least, most, floors, ceilings)
+
+
+def _equal_about(block: Array, equal: NDArray[np.bool_], levels: Levels) -> tuple[Array, Array]:
+    """The nearest draws at or below and at or above each level that are equal to another."""
+    stands = np.zeros(block.shape, dtype=np.bool_)
+    stands[:, 1:] |= equal
+    stands[:, :-1] |= equal
+    floors = np.maximum.accumulate(np.where(stands, block, block[:, :1]), axis=1)
+    others = np.where(stands, block, block[:, -1:])[:, ::-1]
+    ceilings = np.minimum.accumulate(others, axis=1)[:, ::-1]
+    below, above = levels.looked_at[: levels.size], levels.looked_at[levels.size : -2]
+    return floors[:, below], ceilings[:, above]
