@@ -3,6 +3,8 @@
 from typing import get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.core.figures.vocabulary import Framework, FrameworkName
 from service.core.training.frameworks import FRAMEWORK_OF_STACK, FRAMEWORKS
@@ -59,6 +61,55 @@ def test_a_lora_on_one_node_is_replicated_and_not_cut_into_stages():
     cuts = (layout.tensor_parallel, layout.pipeline_parallel, layout.context_parallel)
     assert cuts == (1, 1, 1)
     assert layout.virtual_stages == 1
+
+
+TUNED_ON_A_NODE = st.fixed_dictionaries(
+    {
+        "model": st.sampled_from(
+            ["llama-3.2-1b", "llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b"]
+        ),
+        "devices": st.integers(1, 8),
+        "sequences": st.sampled_from([1, 3, 4, 7, 16, 64]),
+        "length": st.sampled_from([512, 4096, 32_768]),
+        "method": st.sampled_from(["full", "lora", "qlora"]),
+        "framework": st.sampled_from([None, "megatron", "torchtune", "hf_trainer", "deepspeed"]),
+    }
+)
+
+
+def tuned_on_a_node(drawn, **more):
+    length = drawn["length"]
+    return stage(
+        {
+            "kind": "finetuning", "model": {"kind": "preset", "id": drawn["model"]},
+            "data": {"kind": "tokens", "tokens": 1e8}, "method": {"kind": drawn["method"]},
+            "sequence_length": length, "global_batch_tokens": length * drawn["sequences"],
+        }
+        | ({"framework": drawn["framework"]} if drawn["framework"] else {})
+        | more,
+        devices=drawn["devices"],
+    )  # fmt: skip
+
+
+@settings(max_examples=15, deadline=None)
+@given(drawn=TUNED_ON_A_NODE)
+def test_tuning_on_a_node_has_no_chunks_of_stages_and_seven_devices_no_seven_stages(drawn):
+    found = tuned_on_a_node(drawn)
+    if found.feasibility.status != "does_not_fit":
+        assert found.layout.virtual_stages == 1
+        assert found.layout.pipeline_parallel != 7
+
+
+@settings(max_examples=10, deadline=None)
+@given(drawn=TUNED_ON_A_NODE, each=st.sampled_from([1, 4]))
+def test_the_search_prefers_what_the_framework_offers(drawn, each):
+    """A trainer that cuts no models has replicas as long as sharded ones surely fit."""
+    drawn |= {"framework": "hf_trainer", "sequences": each * drawn["devices"]}
+    layout = tuned_on_a_node(drawn).layout
+    cuts = layout.tensor_parallel * layout.pipeline_parallel
+    if cuts * layout.context_parallel * layout.expert_parallel > 1:
+        uncut = {"zero_stage": 3, "micro_batch": 1, "recompute": "full"}
+        assert tuned_on_a_node(drawn, layout=uncut).feasibility.status != "fits"
 
 
 def test_what_fits_in_no_layout_of_the_framework_is_searched_for_in_all():

@@ -68,6 +68,8 @@ class Problem(NamedTuple):
     max_tensor_parallel: float = MAX_TENSOR_PARALLEL
     model_parallel: bool = True  # the framework offers tensor, pipeline and expert degrees
     context_degrees: bool = True  # and pieces of sequences
+    pipelines: bool = True  # pipeline degrees are tried where model parallelism is
+    interleaves: bool = True  # and stages in several chunks
     to_the_brim: bool = False  # layouts may need all that there is, whatever the estimate errs
 
     @property
@@ -334,11 +336,8 @@ def _axes(problem: Problem, most_devices: float) -> tuple[Array, Array, Array]:
     if not problem.model_parallel:
         return ONE, ONE, cp
     limit = min(problem.scale_up_domain, problem.max_tensor_parallel)
-    return (
-        tensor_degrees(a, limit=limit),
-        pipeline_degrees(a.layers, largest=most_devices),
-        cp,
-    )
+    stages = pipeline_degrees(a.layers, largest=most_devices) if problem.pipelines else ONE
+    return tensor_degrees(a, limit=limit), stages, cp
 
 
 def _with_experts(rows: _Rows, degrees: Array) -> _Rows:
@@ -379,13 +378,13 @@ def _with_schedules(problem: Problem, rows: _Rows) -> _Rows:
 
 
 def _interleaves(problem: Problem, layout: Layout) -> Mask:
-    """Whether interleaving is legal: there is a pipeline, and its stages divide the micro-batches.
+    """Whether interleaving is offered and legal: the stages of a pipeline divide the micro-batches.
 
     Source: what Megatron-LM accepts.
     """
     batches = micro_batches(layout=layout, global_batch=problem.global_batch)
     pp = layout.pipeline_parallel
-    return np.asarray((pp > 1) & (batches % pp == 0))
+    return np.asarray((pp > 1) & (batches % pp == 0) & problem.interleaves)
 
 
 def _fitting(problem: Problem, rows: _Rows) -> tuple[_Rows, _Rows]:

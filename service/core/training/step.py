@@ -16,7 +16,7 @@ from service.core.figures.vocabulary import Framework
 from service.core.model.flop import train_flop_per_token_causal
 from service.core.plausible import MFU_CHECK, GivenNumber, warn_if_far
 from service.core.request.request import Cluster
-from service.core.request.work import Anchor, Reinforcement
+from service.core.request.work import Anchor, Reinforcement, Tuning
 from service.core.training import formulas
 from service.core.training.frameworks import FRAMEWORKS
 from service.core.training.memory import memory_per_device
@@ -183,8 +183,15 @@ class StepBuilder:
 
     @property
     def problem(self) -> Problem:
-        """The input of a search for layouts: of those that the framework offers."""
+        """The input of a search for layouts: of those that the framework offers.
+
+        Nobody tunes on one node in stages as long as something else fits.
+        """
         offers = FRAMEWORKS[self.inputs.recipe.framework]
+        together = self.devices.central <= self.hardware.scale_up_domain
+        staged = offers.model_parallel and not (
+            together and isinstance(self.spec.work.said, Tuning)
+        )
         return Problem(
             architecture=self.spec.model.architecture,
             sequence_length=self.spec.sequence_length.value,
@@ -194,6 +201,8 @@ class StepBuilder:
             recipe=self.inputs.memory_recipe,
             model_parallel=offers.model_parallel,
             context_degrees=offers.context_parallel,
+            pipelines=staged,
+            interleaves=staged,
         )
 
     def central_parts(self, layout: Layout) -> StepParts:
@@ -233,13 +242,17 @@ class StepBuilder:
     def searched(self, devices: Sequence[float]) -> tuple[Search, ...]:
         """The layouts for some numbers of devices. Those that a quote needs again are kept.
 
-        What fits in none that the framework offers is searched for in all.
+        What fits in none that the framework offers is searched for in all without stages, and then
+        in all.
         """
-        found = self._searched(self.problem, devices)
-        unplaced = [each.devices for each in found if each.best is None]
-        if unplaced:
-            anything = self.problem._replace(model_parallel=True, context_degrees=True)
-            others = {each.devices: each for each in self._searched(anything, unplaced)}
+        offered = self.problem
+        cut = offered._replace(model_parallel=True, context_degrees=True)
+        found = self._searched(offered, devices)
+        for problem in dict.fromkeys((cut, cut._replace(pipelines=True))):
+            unplaced = [each.devices for each in found if each.best is None]
+            if not unplaced or problem == offered:
+                continue
+            others = {each.devices: each for each in self._searched(problem, unplaced)}
             found = tuple(others.get(each.devices, each) for each in found)
         return found
 
