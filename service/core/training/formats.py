@@ -89,6 +89,7 @@ MemoryStack = Literal[
     "megatron_2021",
     "pytorch",
     "torch_compile",
+    "prime_rl",
     "fsdp_eager",
     "hf_eager",
     "hf_fused",
@@ -108,6 +109,7 @@ _PYTORCH: Final = StackBytes(
     error=0.13,
 )
 """What PyTorch does by itself: its allocator, its optimizer, its loss."""
+_COMPILED: Final = _PYTORCH._replace(casts_weights=True, dispatch_copies=7.0)
 _HUGGING_FACE: Final = _PYTORCH._replace(casts_weights=True, adapter_gradients=1.0)
 
 # Megatron-Core and PyTorch's FSDP accumulate gradients in fp32 and have an unfused loss. The
@@ -130,7 +132,8 @@ STACK_BYTES: dict[MemoryStack, StackBytes] = {
     "pytorch": _PYTORCH._replace(
         logit=11.0, logit_blocks=5.0, eager_copies=0.5, step_copies=0.5, casts_weights=True
     ),
-    "torch_compile": _PYTORCH._replace(casts_weights=True, casts_frozen=True, dispatch_copies=7.0),
+    "torch_compile": _COMPILED,
+    "prime_rl": _COMPILED._replace(casts_frozen=True),
     "fsdp_eager": _PYTORCH._replace(eager_copies=1.0),
     "hf_eager": _HUGGING_FACE._replace(eager_copies=1.0),
     "hf_fused": _HUGGING_FACE._replace(logit=8.0, logit_blocks=8.0),
@@ -163,7 +166,12 @@ LOSS_BYTES: dict[LossKernel, LossBytes] = {
     "fused": LossBytes(logit=8.0, logit_blocks=8.0),
     "chunked": LossBytes(logit=0.25, logit_blocks=0.0),
 }
-LOSS_OF_FRAMEWORK: Final[dict[FrameworkName, LossKernel]] = {"liger": "chunked"}
+STACK_OF_NAME: Final[dict[FrameworkName, MemoryStack]] = {"prime_rl": "prime_rl"}
+"""Named stacks that keep other copies than their kind."""
+LOSS_OF_FRAMEWORK: Final[dict[FrameworkName, LossKernel]] = {
+    "liger": "chunked",
+    "torchtune": "chunked",
+}
 """Stacks whose loss is another than that of their kind."""
 SCORE_BYTES = 5.0  # softmax output, its dropout mask and dropped-out copy, per score
 

@@ -21,6 +21,7 @@ from service.core.training.formats import (
     OPTIMIZER_BYTES,
     STACK_BYTES,
     STACK_OF_FRAMEWORK,
+    STACK_OF_NAME,
     MemoryRecipe,
     MemoryStack,
     StackBytes,
@@ -206,7 +207,9 @@ def _memory_stack(spec: StepSpec, framework: Framework) -> StackBytes:
     """What the framework keeps. Fine-tuning by a framework that is not said runs on PyTorch."""
     said = spec.work.said
     name: MemoryStack = STACK_OF_FRAMEWORK[framework]
-    if said.framework is UNSET and name != "xla" and isinstance(said, Tuning):
+    if said.framework is not UNSET:
+        name = STACK_OF_NAME.get(said.framework, name)
+    elif name != "xla" and isinstance(said, Tuning):
         name = "pytorch"
     kernel, stack = _loss_kernel(spec), STACK_BYTES[name]
     return stack if kernel is UNSET else stack._replace(**LOSS_BYTES[kernel]._asdict())

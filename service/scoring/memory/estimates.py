@@ -60,6 +60,8 @@ OPTIMIZERS: Final = (
     (r"pure|true|bf16 weights", "adamw_pure_bf16"),
     (r"bf16 states", "adamw_bf16_states"),
 )
+STACKS: Final = (("prime-rl", "prime_rl"), ("torchtune", "torchtune"))
+"""Stacks by words of a row that keep other copies, or another loss, than their kind."""
 FEW_PARAMETERS: Final = ("true", "lora", "adapter", "dora", "ia3", "prefix")
 RANK: Final = re.compile(r"\br(\d+)\b")
 QUANTISED: Final = {4.0: "nf4", 8.0: "int8"}
@@ -147,7 +149,10 @@ def software_of(fact: MemoryFact) -> Parts:
     words = f"{fact.framework or ''} {fact.framework_version or ''} {fact.notes or ''}".lower()
     found: Parts = {}
     if fact.framework:
-        found["framework"] = framework_by_words(words, otherwise="fsdp_eager")
+        found["framework"] = next(
+            (name for word, name in STACKS if word in words),
+            framework_by_words(words, otherwise="fsdp_eager"),
+        )
     for spelled, kernel in LOSSES:
         if any(re.search(rf"(?<![\w-]){word}", words) for word in spelled):
             found["loss_kernel"] = kernel
