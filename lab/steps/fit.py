@@ -22,8 +22,8 @@ from service.scoring.steps.batch import ATTENTION, GEMM, Batch, predicted_s
 NOISE_LOG = 0.07
 # How far generations are believed to differ from their kind, and devices within a generation.
 GENERATION_GEMM_SD = 0.15
-DEVICE_GEMM_SD = 0.08
-GENERATION_ATTENTION_SD = 0.2
+DEVICE_GEMM_SD = 0.05
+GENERATION_ATTENTION_SD = 0.12
 FOLDS = 5
 FOLD_SEED = 20261126
 TOLERANCE = 1e-6

@@ -25,9 +25,14 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SIGMA_QUANTILES = (0.15866, 0.84134)
 DIGITS = 8
 FITTED_MEMBERS = ("value", "log_sd")
-# What a row of an ordinary stack weighs, times the number of its like to the power of -1/2. Many
-# repeat one configuration, and their noise is that of whoever ran them.
+# What a row of an ordinary stack weighs beside one of a tuned stack: its noise is that of whoever
+# ran it.
 ORDINARY_WEIGHT = 0.5
+# A row weighs the less, the more rows there are of its configuration: their number to this power.
+# Rows of tuned stacks are one configuration in several releases, those of ordinary ones in variants
+# that differ less.
+TUNED_LIKE_POWER = -1 / 3
+ORDINARY_LIKE_POWER = -1 / 2
 # Least rows of one source on one device of which a bias can be told.
 ANCHORED_ROWS = 3
 
@@ -45,12 +50,20 @@ class Refit(NamedTuple):
 
 def load_batch(catalog: Catalog) -> Batch:
     """The measured rows that the fit is made on: of tuned stacks, then of ordinary ones."""
-    ordinary = load_rows(catalog, ORDINARY_STEPS)
-    like = Counter(group_of(row) for row in ordinary)
-    weighed = [
-        row._replace(weight=ORDINARY_WEIGHT * like[group_of(row)] ** -0.5) for row in ordinary
+    tuned = _weighed(load_rows(catalog, STEP_MEASUREMENTS), weight=1.0, like=TUNED_LIKE_POWER)
+    ordinary = [
+        row._replace(is_ordinary=True)
+        for row in _weighed(
+            load_rows(catalog, ORDINARY_STEPS), weight=ORDINARY_WEIGHT, like=ORDINARY_LIKE_POWER
+        )
     ]
-    return batch_of([*load_rows(catalog, STEP_MEASUREMENTS), *weighed])
+    return batch_of([*tuned, *ordinary])
+
+
+def _weighed(rows: Sequence[Expressed], *, weight: float, like: float) -> list[Expressed]:
+    """The rows with their weights: each the weight, times the number of its like to a power."""
+    number = Counter(group_of(row) for row in rows)
+    return [row._replace(weight=weight * number[group_of(row)] ** like) for row in rows]
 
 
 def load_rows(catalog: Catalog, path: Path) -> list[Expressed]:
@@ -60,8 +73,8 @@ def load_rows(catalog: Catalog, path: Path) -> list[Expressed]:
 
 
 def is_ordinary(batch: Batch) -> NDArray[np.bool_]:
-    """The rows of ordinary stacks: those that weigh less than one."""
-    return batch.weights < 1.0
+    """The rows of ordinary stacks."""
+    return np.array([row.is_ordinary for row in batch.rows])
 
 
 def folds_in(batch: Batch) -> NDArray[np.int64]:

@@ -118,6 +118,33 @@ def test_frameworks_take_up_the_newest_kernels_within_a_year():
 
 
 @pytest.mark.parametrize(
+    ("generation", "framework", "behind"),
+    [
+        ("grace-blackwell", "torch_compile", True),
+        ("grace-blackwell", "megatron", False),
+        ("cdna-2", "hf_eager", True),
+        ("cdna-3", "torch_compile", True),
+        ("cdna-3", "megatron", False),
+        ("hopper", "torch_compile", False),
+        ("ampere", "hf_eager", False),
+    ],
+)
+def test_products_wait_for_frameworks_that_have_not_caught_up_with_the_device(
+    generation, framework, behind
+):
+    found = stood(GPU._replace(generation=generation), framework=framework)
+    ratio = VALUES["young_gemm_ratio"] if behind else 1.0
+    assert found.gemm_share == approx(VALUES["gemm_share_gpu"] * ratio)
+
+
+@pytest.mark.parametrize(
+    ("framework", "moved"), [("megatron", "score_bytes"), ("hf_eager", "score_bytes_eager")]
+)
+def test_scores_that_stand_in_memory_are_moved_by_each_kernel(framework, moved):
+    assert stood(framework=framework).score_bytes == approx(VALUES[moved])
+
+
+@pytest.mark.parametrize(
     ("recipe", "host"),
     [
         ({"framework": "megatron"}, "layer_host_s"),

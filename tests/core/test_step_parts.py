@@ -298,6 +298,16 @@ def test_tensor_parallelism_reduces_twice_forward_and_twice_backward(domain, rat
     assert only(parts, "tensor_parallel") == approx(TIMES * (2 + 2) * each * 0.5)
 
 
+@pytest.mark.parametrize(("network", "rate"), [(NETWORK, 2 * NETWORK), (LINK, LINK)])
+def test_a_tensor_group_crosses_by_the_adapters_of_all_its_devices_in_a_domain(network, rate):
+    """As fast as two adapters together, and never faster than the link inside."""
+    limits = {"scale_up_byte_per_s": LINK, "scale_out_byte_per_s": network, "scale_up_domain": 2.0}
+    wide = LAYOUT._replace(tensor_parallel=4.0)
+    parts = taken(layout=wide, limits=limits, tensor_exposed=1.0)
+    each = 2 * (4 - 1) / 4 * TOKENS * 512 * 2 / rate
+    assert only(parts, "tensor_parallel") == approx(TIMES * (2 + 2) * each)
+
+
 @pytest.mark.parametrize(("domain", "rate"), [(4.0, LINK), (2.0, NETWORK)])
 def test_context_parallelism_sends_keys_and_values_once_forward_and_twice_backward(domain, rate):
     parts = taken(
@@ -400,6 +410,14 @@ def test_stages_hand_on_activations_and_gradients():
     assert chunks.pipeline_transfer == approx(3 * parts.pipeline_transfer)
     flat = LAYOUT._replace(pipeline_parallel=1.0)
     assert taken(layout=flat, limits=limits, transfer_exposed=0.5).total == approx(0, abs=1e-15)
+
+
+def test_stages_of_one_domain_hand_on_over_its_link():
+    limits = {"scale_up_byte_per_s": LINK, "scale_out_byte_per_s": NETWORK, "scale_up_domain": 16.0}
+    parts = taken(limits=limits, transfer_exposed=1.0)  # of 2 * 2 * 4 * 2 devices
+    apart = parts.pipeline_transfer
+    together = taken(limits=limits | {"scale_up_domain": 32.0}, transfer_exposed=1.0)
+    assert together.pipeline_transfer == approx(apart * NETWORK / LINK)
 
 
 def test_filling_and_draining_the_pipeline_takes_a_stage_less_than_there_are():

@@ -1,4 +1,4 @@
-"""Requests rewritten from public threads, with the time that was measured."""
+"""What makes the times of public threads what they are: kernels, losses, frameworks."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ import pytest
 
 from tests.worlds import answer, embedded
 
-LLAMA_7B = {"kind": "preset", "id": "llama-7b"}
-MISTRAL_7B = {"kind": "preset", "id": "mistral-7b-v0.1"}
 NO_LOSSES = {"goodput": 1, "evaluation_share": 0, "idle_share": 0}
 VERY_WIDE_HEAD = {
     "kind": "transformer", "layers": 24, "hidden_size": 1024, "heads": 16, "vocab_size": 250_000,
@@ -34,88 +32,12 @@ def pretraining(model: Any, *, length: int, batch: int, **more: Any) -> dict[str
     return {"kind": "pretraining", "model": model, **tokens, **more}
 
 
-def adapters(kind: str) -> dict[str, Any]:
-    return {
-        "kind": "finetuning", "model": MISTRAL_7B, "data": {"kind": "tokens", "tokens": 16_384_000},
-        "sequence_length": 4096, "global_batch_tokens": 16_384,
-        "layout": {"micro_batch": 4, "recompute": "full"},
-        "method": {"kind": kind, "rank": 16, "target": "attention"},
-    }  # fmt: skip
-
-
-def experts(batch: int, pipeline: int) -> dict[str, Any]:
-    layout = {
-        "pipeline_parallel": pipeline, "expert_parallel": 16 // pipeline, "zero_stage": 1,
-        "micro_batch": 1, "recompute": "none",
-    }  # fmt: skip
-    model = {"kind": "preset", "id": "qwen3-30b-a3b"}
-    return pretraining(model, length=8192, batch=batch, layout=layout)
-
-
 GPT2 = pretraining(
     {"kind": "preset", "id": "gpt2-small"},
     length=1024,
     batch=45_056,
     layout={"micro_batch": 44, "zero_stage": 0},
 )
-SMALL_CARDS_OF_2023 = pretraining(
-    LLAMA_7B,
-    length=2048,
-    batch=262_144,
-    software_year=2023,
-    layout={"zero_stage": 3, "recompute": "full", "micro_batch": 4},
-)
-
-
-@pytest.mark.parametrize(
-    ("accelerator", "devices", "work", "seconds"),
-    [
-        (
-            "nvidia-a100-sxm-80gb",
-            1,
-            GPT2 | {"framework": "hf_trainer", "attention_kernel": "unfused"},
-            0.667,
-        ),
-        ("nvidia-h800-sxm-80gb", 16, experts(1_048_576, pipeline=2), 10.361),
-        ("nvidia-h800-sxm-80gb", 16, experts(2_097_152, pipeline=4), 20.992),
-        (
-            "google-tpu-v6e",
-            8,
-            pretraining(
-                {"kind": "preset", "id": "llama-3.1-8b"},
-                length=8192,
-                batch=196_608,
-                layout={"zero_stage": 3, "micro_batch": 3},
-            ),
-            3.443,
-        ),
-        ("nvidia-a100-sxm-40gb", 8, SMALL_CARDS_OF_2023, 262_144 / 8 / 2_000),
-        (
-            "nvidia-a100-sxm-80gb",
-            8,
-            pretraining(LLAMA_7B, length=2048, batch=4_194_304, software_year=2023),
-            4_194_304 / 8 / 2_900,
-        ),
-        ("nvidia-a100-sxm-80gb", 1, adapters("lora"), 16_384 / 3_597),
-        ("nvidia-a100-sxm-80gb", 1, adapters("qlora"), 16_384 / 3_428),
-    ],
-    ids=["gpt2", "moe-16", "moe-32", "tpu", "zero-3-of-2023", "of-2023", "lora", "qlora"],
-)
-def test_steps_take_what_was_measured(
-    accelerator: str, devices: int, work: dict[str, Any], seconds: float
-):
-    step = stage_of(accelerator, devices, work).step.seconds
-    assert step.p10 <= seconds <= step.p90
-
-
-def test_quantised_adapters_are_slower_than_those_beside_16_bits():
-    lora, qlora = (
-        stage_of("nvidia-a100-sxm-80gb", 1, adapters(kind)).step.predicted_s
-        for kind in ("lora", "qlora")
-    )
-    assert lora < qlora < 1.1 * lora
-
-
 QWEN = {"kind": "transformer", "vocab_size": 151_936}
 QWEN_7B = QWEN | {"layers": 32, "hidden_size": 4096, "heads": 32, "ffn_size": 11_008}
 QWEN_14B = QWEN | {"layers": 40, "hidden_size": 5120, "heads": 40, "ffn_size": 13_696}
@@ -149,22 +71,6 @@ def test_bases_in_eight_bits_take_what_was_measured(model, plain, four, eight):
         (step_of("qlora", base_format="int8"), eight),
     ):
         assert step.seconds.p10 <= 16 / samples_per_s <= step.seconds.p90
-
-
-def test_alpaca_with_adapters_takes_five_to_six_hours_on_a_gaming_card():
-    """The script of tloen/alpaca-lora loads the base in 8 bits (finetune.py, load_in_8bit)."""
-    stage = stage_of(
-        "nvidia-rtx-4090",
-        1,
-        {
-            "kind": "finetuning", "model": LLAMA_7B, "sequence_length": 256,
-            "data": {"kind": "examples", "examples": 52_000, "mean_tokens": 110, "epochs": 3},
-            "global_batch_tokens": 32_768, "batching": "padded", "software_year": 2023,
-            "method": {"kind": "qlora", "base_format": "int8", "rank": 8, "target": "attention"},
-        },
-    )  # fmt: skip
-    hours = stage.wall_clock_hours
-    assert all(hours.p10 <= measured <= hours.p90 for measured in (5, 6))
 
 
 def test_scores_that_stand_in_memory_take_time_by_their_number_and_kernels():

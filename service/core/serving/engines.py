@@ -95,7 +95,7 @@ def engine_speed_of(
         found = {name: assumed_of_engine(cluster, name, terms) for name in SPEEDS}
         found["flop_share"] = _flop_share(cluster, found["flop_share"], hardware, precision)
     else:
-        found = {name: cluster.assume(f"inference.{name}") for name in SPEEDS}
+        found = {name: cluster.assume(_beside_trainer(cluster, name, terms)) for name in SPEEDS}
     if work.said.serving is not UNSET:
         found |= _stated(work.at("serving"))
     return found
@@ -106,6 +106,20 @@ def assumed_of_engine(cluster: Cursor[Cluster], name: str, terms: ServingTerms) 
     own = f"serving.{name}.{terms.engine}"
     known = own in cluster.argument.catalog.assumptions
     return cluster.assume(own if known else f"serving.{name}")
+
+
+def _beside_trainer(cluster: Cursor[Cluster], name: str, terms: ServingTerms) -> str:
+    """The name of a figure of the engine that writes rollouts.
+
+    A trainer that generates with its own forward pass launches kernels one by one. It may be one on
+    a single device, which has no room for a second engine, where none is said.
+    """
+    if name != "layer_seconds":
+        return f"inference.{name}"
+    if terms.engine == "transformers":
+        return f"serving.{name}.{terms.engine}"
+    alone = terms.engine is UNSET and cluster.said.devices <= 1
+    return f"inference.{name}.one_device" if alone else f"inference.{name}"
 
 
 def error_of(cluster: Cursor[Cluster], terms: ServingTerms) -> Term:

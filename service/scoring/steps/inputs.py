@@ -69,7 +69,10 @@ class Printed(Protocol):
 
 
 class Expressed(NamedTuple):
-    """One row in the engine's terms. `weight` is what it weighs in a fit beside others."""
+    """One row in the engine's terms.
+
+    `weight` is what it weighs in a fit beside others, `is_ordinary` that its stack is no maker's.
+    """
 
     row: Measurement
     work: StepWork
@@ -79,6 +82,7 @@ class Expressed(NamedTuple):
     recipe: Recipe
     measured_s: float
     weight: float = 1.0
+    is_ordinary: bool = False
 
 
 def expressed(row: Measurement, catalog: Catalog) -> Expressed | str:

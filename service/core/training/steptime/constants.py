@@ -38,6 +38,8 @@ WRITTEN_FOR: Mapping[AttentionKernel, int] = MappingProxyType(
     {"unfused": 2, "flash_1": 0, "flash_2": 0, "flash_3": 1, "flash_4": 2}
 )
 """The latest of those generations that a kernel was written for."""
+PORTED_GENERATIONS = ("cdna",)
+"""Beginnings of generations that frameworks reach by kernels written for others and translated."""
 GATHERED_SHARE = 4.0 / 7.0
 """Of the bytes that ZeRO-3 moves for a trained parameter, those of the two gathers of its weight.
 
@@ -231,9 +233,9 @@ def _has_newest_kernel(machine: Machine, recipe: Recipe) -> bool:
 
 def _is_young(machine: Machine, recipe: Recipe) -> bool:
     """Whether only its maker's own frameworks have kernels for the device's generation."""
-    newest = max(NATIVE_KERNEL.values())
-    own = FRAMEWORKS[recipe.framework].own_kernels
-    return NATIVE_KERNEL.get(machine.generation, 0) == newest and not own
+    newest = NATIVE_KERNEL.get(machine.generation, 0) == max(NATIVE_KERNEL.values())
+    ported = machine.generation.startswith(PORTED_GENERATIONS)
+    return (newest or ported) and not FRAMEWORKS[recipe.framework].own_kernels
 
 
 def _experts_fuse(recipe: Recipe) -> bool:
@@ -276,7 +278,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
         attention_backward=mixed(2.0, v["attention_backward"], remains=unfused),
         narrow_head_ratio=where(tpu, v["narrow_head_ratio_tpu"], 1.0),
         unfused_attention=unfused,
-        score_bytes=apart * v["score_bytes_eager"],
+        score_bytes=mixed(v["score_bytes_eager"], v["score_bytes"], remains=apart),
         hidden_passes=v["hidden_passes"] * _passes(traits, v) + traits.nvfp4 * v["nvfp4_passes"],
         ffn_passes=v["ffn_passes"] * _passes(traits, v),
         unpacked_bytes=traits.quantised_base * traits.unpacking_ratio * v["unpacked_bytes"],

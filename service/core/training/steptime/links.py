@@ -7,7 +7,7 @@ activations are 2 bytes per element.
 from typing import NamedTuple
 
 from service.core.figures.arrays import Real, maximum, minimum, where
-from service.core.training.parallelism import Layout
+from service.core.training.parallelism import Layout, devices_of
 from service.core.training.steptime.constants import Coefficients
 from service.core.training.steptime.machine import Machine
 from service.core.training.steptime.work import StepWork
@@ -53,11 +53,14 @@ def tensor_parallel_s(at: MicroBatch) -> Real:
 
         2 * (2 (tp - 1) / tp * t d * 2 bytes / rate + latency) * exposed
 
-    With sequence parallelism each is a reduce-scatter and an all-gather of the same volume.
+    With sequence parallelism each is a reduce-scatter and an all-gather of the same volume. A group
+    beyond a domain crosses by the adapters of all of its devices in the domain, in as many rings.
     Source: Narayanan et al. 2021 (arXiv 2104.04473, section 3.2).
     """
     tp = at.layout.tensor_parallel
-    rate = where(tp <= at.machine.scale_up_domain, at.scale_up_rate, at.scale_out_rate)
+    domain = at.machine.scale_up_domain
+    crossing = minimum(at.scale_up_rate, at.scale_out_rate * domain)
+    rate = where(tp <= domain, at.scale_up_rate, crossing)
     volume = 2 * (tp - 1) / tp * at.tokens * at.work.hidden_size * PAYLOAD_BYTES
     each = volume / rate + at.coefficients.collective_s
     return where(tp > 1, 2 * each * at.coefficients.tensor_exposed, 0.0)
@@ -120,11 +123,15 @@ def _exchange_s(at: MicroBatch, *, inside: Real, outside: Real) -> Real:
 def stage_transfer_s(at: MicroBatch) -> Real:
     """Seconds per micro-batch of passing on activations and gradients, where not hidden.
 
-    2 vp t d / tp * 2 bytes / network rate * exposed
+    2 vp t d / tp * 2 bytes / rate * exposed
+
+    Stages are the outermost groups: they use the network unless one domain holds all devices.
     """
     wide = 1 + (at.layout.tensor_parallel - 1) * at.layout.sequence_parallel
     elements = 2 * at.layout.virtual_stages * at.tokens * at.work.hidden_size / wide
-    seconds = elements * PAYLOAD_BYTES / at.scale_out_rate * at.coefficients.transfer_exposed
+    together = devices_of(at.layout) <= at.machine.scale_up_domain
+    rate = where(together, at.scale_up_rate, at.scale_out_rate)
+    seconds = elements * PAYLOAD_BYTES / rate * at.coefficients.transfer_exposed
     return where(at.layout.pipeline_parallel > 1, seconds, 0.0)
 
 
