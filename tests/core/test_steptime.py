@@ -53,6 +53,7 @@ recipes = st.builds(
     trained_share=st.sampled_from([0.0, 0.01, 1.0]),
     gathered_bytes=st.sampled_from([0.5, 2.0]),
     host_ratio=st.sampled_from([0.5, 1.0, 3.0]),
+    unpacking_ratio=st.sampled_from([0.5, 1.0, 2.5]),
     open_framework=st.sampled_from([0.0, 0.5, 1.0]),
 )
 powers = [1.0, 2.0, 4.0, 8.0]
