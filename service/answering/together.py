@@ -28,7 +28,7 @@ SHARE_TOGETHER: Final = 0.2
 """What a question takes together with others, as a part of what it takes alone, at most."""
 MOST_SHAPES: Final = 4096
 NUMBER: Final = re.compile(
-    rb'(?<=":)(?<!"devices":)(?<!"devices_per_instance":)-?[0-9][0-9.eE+-]*(?=[,}\]])'
+    rb'":(?<!"devices":)(?<!"devices_per_instance":)-?[0-9][0-9.eE+-]*(?=[,}\]])'
 )
 """A number of a canonical request that questions of one shape may differ in. By the number of
 devices much is decided, so that has to be the same."""
@@ -65,7 +65,7 @@ def shape_of(question: AnyQuestion) -> bytes | None:
     for stage in request.run.stages:
         if not isinstance(stage.work, Metered | Timed | Compute):
             return None
-    return NUMBER.sub(b"#", question.canonical)
+    return NUMBER.sub(b'":#', question.canonical)
 
 
 def as_read(question: AnyQuestion) -> Question[QuoteRequest]:

@@ -95,10 +95,12 @@ def quote(
         hours=(ends, *chain.from_iterable(hours)),
         kind=spread_of,
     )
+    full = request.options.detail == "full"
+    if full:
+        spread.ask_all()
     rates = given_rates(tuple(stage.effort for stage in stages))
     caution(argument, bills.drafts, spread)
     found = told(argument, bills.drafts, spread)
-    full = request.options.detail == "full"
     printed = tuple(
         printed_bill(bill, spread, currency=currency, itemised=full) for bill in bills.drafts
     )

@@ -99,6 +99,9 @@ class Spread:
         """p10, p50, p90 of every entry that is derived from something uncertain."""
         return self._intervals
 
+    def ask_all(self) -> None:
+        """Say that every interval will be asked for. Here all of them are found at once anyhow."""
+
     def interval(self, name: str) -> Quantiles:
         """p10, p50, p90 of an entry. They are equal if nothing uncertain enters."""
         found = self._intervals.get(name)

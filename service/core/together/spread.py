@@ -60,11 +60,15 @@ class LaneSpread(Spread):
         self._totals = [name for name in totals if name in self._rows]
         self._drivers: dict[str, Drivers] = {}
 
+    def ask_all(self) -> None:
+        """Say that every interval will be asked for, so that they are found together."""
+        for name in self._intervals:
+            self._found.ask(name)
+
     @property
     def derived(self) -> Mapping[str, Quantiles]:
         """p10, p50, p90 of every entry that is derived from something uncertain."""
-        for name in self._intervals:
-            self._found.ask(name)
+        self.ask_all()
         return self._intervals
 
     def interval(self, name: str) -> Quantiles:
