@@ -13,10 +13,11 @@ from typing import Final
 
 import httpx
 
+from service.api.contract.decisions.examples import LLAMA_8B
 from tests.faults.probing import all_told, health, seconds_until, told
 from tests.faults.rows import AtMost, Fact, Seen, fault
-from tests.processes import MIB, busiest_below, cpu_s, lives, resident_bytes
-from tests.requests import R1, disaggregated_stages, owned_clusters
+from tests.processes import MIB, below, busiest_below, cpu_s, lives, resident_bytes
+from tests.requests import R1, disaggregated_stages, metered, owned_clusters
 from tests.server import SERVE, Service, start_service
 from tests.wire import HOST, connected, post, said, sent, statuses
 
@@ -280,6 +281,96 @@ def leaves() -> Seen:
         assert busy is not None
         took = seconds_until(lambda: not lives(busy))
         return Seen(facts | {"computing": "ended"}, took)
+
+
+RUN_8B: Final = LLAMA_8B.request["run"]
+COSTLY: Final = {
+    "comparison": (
+        b"/compare",
+        {
+            "run": RUN_8B,
+            "choices": {
+                "accelerators": [
+                    *("nvidia-h100-sxm-80gb", "nvidia-h200-sxm-141gb", "nvidia-b200-sxm"),
+                    *("amd-mi300x", "nvidia-a100-sxm-80gb", "nvidia-gb200"),
+                ],
+                "devices": [64, 128, 192, 256, 320, 384, 448, 512, 640, 768, 896, 1024],
+            },
+        },
+    ),
+    "solution": (
+        b"/solve",
+        {
+            "run": {
+                "name": "eight lengths of sequences",
+                "stages": [
+                    {
+                        "name": f"{length} tokens",
+                        "work": RUN_8B["stages"][0]["work"] | {"sequence_length": length},
+                    }
+                    for length in range(1024, 9 * 1024, 1024)
+                ],
+            },
+            "cluster": {"accelerator": "nvidia-h100-sxm-80gb", "devices": 256},
+            "find": {"kind": "devices", "most": 1024},
+            "limits": {"deadline_hours": 8000},
+        },
+    ),
+    "batch": (
+        b"/quote/batch",
+        b"\n".join(
+            json.dumps(metered("batch", {"run": 1000.0 + hours}, devices=8)).encode()
+            for hours in range(10_000)
+        ),
+    ),
+}
+"""Questions that take a second or more of a processor, by the path that answers them."""
+BUSY_S: Final = 0.1
+"""CPU that a service takes in a quarter of a second while it computes for somebody."""
+GLANCE_S: Final = 0.25
+
+
+def computes(service: Service) -> bool:
+    """Whether a service and its workers take CPU as those do that compute."""
+
+    def taken_s() -> float:
+        found = {}
+        for one in (service.process.pid, *below(service.process.pid)):
+            with contextlib.suppress(OSError):
+                found[one] = cpu_s(one)
+        return sum(found.values())
+
+    before = taken_s()
+    time.sleep(GLANCE_S)
+    return taken_s() - before > BUSY_S
+
+
+def freed_in_s(service: Service, path: bytes, body: object) -> tuple[str, float]:
+    """Whether a service computes for a client, and how soon it stops once the client has left."""
+    kind = b"application/x-ndjson" if path == b"/quote/batch" else b"application/json"
+    with connected(service) as one:
+        sent(one, post(body, path=path).replace(b"application/json", kind, 1))
+        busy = any(computes(service) for _ in range(4))
+    took = seconds_until(lambda: not computes(service))
+    return ("computed, and then freed" if busy else "never computed"), took
+
+
+@fault(
+    GROUP,
+    "leaves while a comparison, a solution or a batch is computed",
+    expects={"others": SERVED} | dict.fromkeys(COSTLY, "computed, and then freed"),
+    recovers_s=1.0,
+)
+def leaves_decisions() -> Seen:
+    with start_service() as service:
+        sent_first = httpx.post(f"{service.url}/quote", json=disaggregated_stages(1), timeout=120)
+        assert sent_first.status_code == 200
+        seconds_until(lambda: not computes(service))
+        facts, most_s = {"others": others(service)}, 0.0
+        for name, (path, body) in COSTLY.items():
+            facts[name], took = freed_in_s(service, path, body)
+            most_s = max(most_s, took)
+        return Seen(facts, most_s)
 
 
 @fault(
