@@ -123,7 +123,7 @@ def test_v3_is_exact_and_its_hours_are_plausible():
     assert total(id, "rental_stated") == 2 * V3_H800_HOURS == 5_576_000
     stages = {one["name"]: one for one in judged(id)["hours"]["stages"]}
     assert stages["deepseek-v3-pretrain"]["disclosed"]["central"] == 2_664_000
-    assert 0.05 <= stages["deepseek-v3-pretrain"]["position"] <= 0.95  # its batch is not told
+    assert 0.1 < stages["deepseek-v3-pretrain"]["position"] < 0.9
     assert reading(id, "rental_stated", "with_staff")["verdict"] == "below"
 
 
