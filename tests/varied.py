@@ -263,3 +263,18 @@ def _decision(kind: str, *, count: int = 1, **asked: Request) -> Request:
     """A run of stages of one kind, and what is asked of it."""
     stages = [{"name": f"stage {place}", "work": WORKS[kind]} for place in range(count)]
     return {"run": {"name": kind, "stages": stages}, **asked}
+
+
+def varied_trials() -> Iterator[tuple[str, Request]]:
+    """Questions to be solved by trying, as often as it takes, by name."""
+    limits: Request = {"budget_usd": 5e6, "deadline_hours": 2000}
+    for kind in ("pretraining", "pretraining of experts", "finetuning"):
+        find: Request = {"kind": "tokens"}
+        yield f"tokens of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=limits)
+    for kind in ("pretraining", "finetuning"):
+        find = {"kind": "model", "models": ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]}
+        yield f"model of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=limits)
+    for kind in ("metered", "pretraining", "finetuning", "generation", "colocated"):
+        find = {"kind": "devices", "most": 1024}
+        deadline = {"deadline_hours": 2000}
+        yield f"devices of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=deadline)

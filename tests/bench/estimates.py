@@ -1,7 +1,8 @@
 """`python -m tests.bench.estimates`: estimated and measured CPU of requests, and costs fitted anew.
 
 Every request is measured beside a reference, so that a noisy moment and the speed of the machine
-cancel. `--record` writes down what was measured, which the tests hold the estimates against, and
+cancel. What is solved by trying takes as many trials as it takes, and is only held to a bound.
+`--record` writes down what was measured, which the tests hold the estimates against, and
 prints the costs that agree best, for `service.computing.estimating`. `--check` fails if an estimate
 is off by more than a factor of two. It takes time, so that no test asks for it.
 """
@@ -34,7 +35,15 @@ from service.core.request.decisions.solve import SolveRequest
 from service.core.request.request import QuoteRequest
 from tests.bench.tables import console
 from tests.requests import R1
-from tests.varied import WORKS, Request, stages_of, varied_claims, varied_decisions, varied_quotes
+from tests.varied import (
+    WORKS,
+    Request,
+    stages_of,
+    varied_claims,
+    varied_decisions,
+    varied_quotes,
+    varied_trials,
+)
 from tests.worlds import TEST_ENGINE
 
 REFERENCE: Final = stages_of(WORKS["pretraining"], 1)
@@ -48,6 +57,8 @@ OF_KINDS: Final = {"amount": ClaimRequest, "choices": CompareRequest, "find": So
 """Members by which requests are told apart. All others are for a quote."""
 FACTOR: Final = 2.0
 """By how much an estimate may be off."""
+MOST_OVER: Final = 25.0
+"""What is solved by trying may take this much less than its estimate, and never more."""
 
 
 class Record(Struct, frozen=True):
@@ -56,11 +67,19 @@ class Record(Struct, frozen=True):
     requests: str
     """A digest of all requests, so that none can change and keep what was measured."""
     times: dict[str, float]
+    trial_requests: str
+    """The same of what is solved by trying."""
+    trials: dict[str, float]
 
 
 def all_requests() -> dict[str, Request]:
     """Requests of all kinds, by name."""
     return dict((*varied_quotes(), *varied_claims(), *varied_decisions()))
+
+
+def trial_requests() -> dict[str, Request]:
+    """Questions that are solved by trying, by name."""
+    return dict(varied_trials())
 
 
 def digest_of(requests: Mapping[str, Request]) -> str:
@@ -129,18 +148,35 @@ def estimates(*, record: bool = False) -> dict[str, float]:
     doubted = {name: requests[name] for name in off(expected, found)}
     found |= measured(doubted, catalog, rounds=ROUNDS_AGAIN)
     print_errors(found, expected)
+    trials = trial_requests()
+    bounds, tried = estimated(trials, catalog), measured(trials, catalog, rounds=ROUNDS)
+    print_errors(tried, bounds)
     if record:
-        times = {name: round(ratio, 3) for name, ratio in found.items()}
-        kept = msgspec.json.encode(Record(digest_of(requests), times))
-        RECORD.write_bytes(msgspec.json.format(kept, indent=2) + b"\n")
+        write(Record(digest_of(requests), rounded(found), digest_of(trials), rounded(tried)))
         print_costs(fitted(requests, found, catalog))
-    return off(expected, found)
+    return off(expected, found) | beyond(bounds, tried)
+
+
+def rounded(times: Mapping[str, float]) -> dict[str, float]:
+    """Times as they are written down."""
+    return {name: round(ratio, 3) for name, ratio in times.items()}
+
+
+def write(record: Record) -> None:
+    """Write down what was measured."""
+    RECORD.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n")
 
 
 def off(expected: Mapping[str, float], found: Mapping[str, float]) -> dict[str, float]:
     """Estimates that are off by more than a factor of two, over what was measured."""
     ratios = {name: expected[name] / own for name, own in found.items()}
     return {name: one for name, one in ratios.items() if not 1 / FACTOR <= one <= FACTOR}
+
+
+def beyond(bounds: Mapping[str, float], found: Mapping[str, float]) -> dict[str, float]:
+    """Bounds that are exceeded, or that are far too high, over what was measured."""
+    ratios = {name: bounds[name] / own for name, own in found.items()}
+    return {name: one for name, one in ratios.items() if not 1.0 <= one <= MOST_OVER}
 
 
 def print_errors(found: Mapping[str, float], expected: Mapping[str, float]) -> None:

@@ -6,7 +6,16 @@ from service.api.contract.examples import REQUESTS
 from service.computing.kinds import estimated_cpu_s
 from service.formula_reference.requests import MORE_REQUESTS
 from service.settings import Settings
-from tests.bench.estimates import all_requests, asked, digest_of, estimated, off, recorded
+from tests.bench.estimates import (
+    all_requests,
+    asked,
+    beyond,
+    digest_of,
+    estimated,
+    off,
+    recorded,
+    trial_requests,
+)
 from tests.requests import around, metered
 from tests.varied import WORKS, stages_of
 from tests.worlds import embedded
@@ -26,6 +35,13 @@ def test_what_was_measured_are_the_requests_of_today():
     requests = all_requests()
     assert recorded().times.keys() == requests.keys()
     assert recorded().requests == digest_of(requests)
+
+
+def test_what_is_solved_by_trying_takes_no_more_than_its_estimate():
+    trials, record = trial_requests(), recorded()
+    assert record.trials.keys() == trials.keys()
+    assert record.trial_requests == digest_of(trials)
+    assert beyond(estimated(trials, embedded()), record.trials) == {}
 
 
 @pytest.mark.parametrize("kind", WORKS)
