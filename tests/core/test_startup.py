@@ -76,14 +76,24 @@ def stage_of(work, **place):
 
 
 def test_a_lora_of_a_few_hundred_tokens_costs_a_step_and_its_start():
-    answered = quoted(LORA | NO_LOSSES)
+    start = stage_of(LORA).losses.startup_hours.central
+    assert start > 0
+    answered = quoted(LORA | NO_LOSSES | {"startup_hours": start})
     (stage,) = answered.stages
     assert stage.step.steps.central == 1.0
-    start = stage.losses.startup_hours.central
     one_step = stage.step.seconds.central / 3600
     assert stage.device_hours.central == pytest.approx(8 * (one_step + start), rel=1e-12)
     assert stage.wall_clock_hours.central == pytest.approx(one_step + start, rel=1e-12)
-    assert 1.0 < float(answered.bases[0].total.amount) < 10.0
+    for whole in (answered, quoted(LORA)):
+        assert 1.0 < float(whole.bases[0].total.amount) < 10.0
+
+
+@pytest.mark.parametrize("kind", WORKS)
+def test_whoever_states_all_other_losses_has_divided_the_held_time(kind):
+    assert stage_of(WORKS[kind] | NO_LOSSES).losses.startup_hours.central == 0
+    for left_out in NO_LOSSES:
+        some = {name: share for name, share in NO_LOSSES.items() if name != left_out}
+        assert stage_of(WORKS[kind] | some).losses.startup_hours.central > 0
 
 
 def test_the_start_of_an_adapter_is_its_engine_and_the_weights_that_it_loads():

@@ -12,7 +12,7 @@ import pytest
 from tests.worlds import answer, embedded
 
 GB = 1e9
-NO_LOSSES = {"goodput": 1, "evaluation_share": 0, "idle_share": 0, "startup_hours": 0}
+NO_LOSSES = {"goodput": 1, "evaluation_share": 0, "idle_share": 0}
 A100, A100_40 = "nvidia-a100-sxm-80gb", "nvidia-a100-sxm-40gb"
 A800, H800, H100 = "nvidia-a800-sxm-80gb", "nvidia-h800-sxm-80gb", "nvidia-h100-sxm-80gb"
 V100 = "nvidia-v100-sxm2-32gb"

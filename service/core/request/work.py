@@ -101,7 +101,7 @@ class Losses(Wire, frozen=True, kw_only=True):
     `startup_hours` are the hours in which all devices are held before the first step and after the
     last: the start of processes, loading of weights, compilation, and the last checkpoint. Each
     attempt has them. If they are not given, they follow from the kind of work and the size of the
-    model. 0 leaves them out.
+    model; they are 0 if goodput, evaluation and idle time are all given. 0 leaves them out.
     """
 
     goodput: GoodputShare | Interval[GoodputShare] | UnsetType = UNSET

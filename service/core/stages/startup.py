@@ -19,6 +19,8 @@ from service.core.stages.hours import StageContext
 
 BYTES_PER_STORED_WEIGHT: Final = 2.0
 """Checkpoints are published and resumed from in 16 bits, whatever the work computes in."""
+DIVIDED_BY: Final = ("goodput", "evaluation_share", "idle_share")
+"""Whoever states all of these has divided the held time, and says that nothing else takes of it."""
 SHARE_WORTH_A_WARNING: Final = 0.1
 """From this share of a stage's hours on, the default moves its cost visibly."""
 
@@ -76,10 +78,15 @@ def startup_hours(
 
 
 def startup_of(context: StageContext, startup: Startup) -> Term:
-    """The start-up time of a stage: as given, or from what it starts and loads."""
+    """The start-up time of a stage: as given, or from what it starts and loads.
+
+    It is 0 where the request states all other losses.
+    """
     work = context.work
     if work.states("startup_hours"):
         return work.quantity("startup_hours", unit="hour")
+    if all(map(work.states, DIVIDED_BY)):
+        return work.derive(startup_hours)
     terms: dict[str, Term] = {}
     if startup.trains:
         terms["training_seconds"] = _assumed(context, "startup.training_seconds")
