@@ -51,6 +51,8 @@ def comparison(
     printer = Printer(ranks, found.levels, panels_of(searched.costed))
     infeasible = (*searched.infeasible, *infeasible_of(ranking.outside, ranks))
     groups = infeasible_groups(infeasible, ranking.ranked)
+    shown = ranking.ranked[: int(asked.most)]
+    costed = [one.costed for one in shown]
     return Comparison(
         id=id,
         issued_at=catalog.published_at,
@@ -62,8 +64,8 @@ def comparison(
         confidence=asked.confidence,
         horizon_hours=found.horizon_hours,
         candidates=tuple(
-            printer.candidate(one, ranking.ranked[0], found.search.loaded(one.costed))
-            for one in ranking.ranked[: int(asked.most)]
+            printer.candidate(one, ranking.ranked[0], loaded)
+            for one, loaded in zip(shown, found.search.loaded(costed), strict=True)
         ),
         frontier=printer.frontier(ranking),
         cheapest_listed=cheapest_listed(ranking, found.catalog),

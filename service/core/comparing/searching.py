@@ -154,13 +154,18 @@ class ClusterSearch:
                 self._grow(one)
         return self.result
 
-    def loaded(self, one: Costed) -> Costed:
-        """A candidate with all bases that it has a total of."""
-        if LOADED in one.costs:
-            return one
-        pricer = Pricer(one.plan, self._memo, self._levels, self._base_quote)
-        (found,) = pricer.costed([one.offered], loaded=True)
-        assert isinstance(found, Costed), "it has a total"
+    def loaded(self, some: Sequence[Costed]) -> list[Costed]:
+        """Candidates with all bases that they have a total of. Those of one plan share its rows."""
+        found, by_plan = list(some), dict[int, list[int]]()
+        for place, one in enumerate(some):
+            if LOADED not in one.costs:
+                by_plan.setdefault(id(one.plan), []).append(place)
+        for places in by_plan.values():
+            pricer = Pricer(some[places[0]].plan, self._memo, self._levels, self._base_quote)
+            ways = [some[place].offered for place in places]
+            for place, outcome in zip(places, pricer.costed(ways, loaded=True), strict=True):
+                assert isinstance(outcome, Costed), "it has a total"
+                found[place] = outcome
         return found
 
     def _look_at_listed(self, accelerator: str) -> None:
