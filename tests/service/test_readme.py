@@ -3,13 +3,57 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import pytest
+from typer.testing import CliRunner
 
+from service.api.contract.decisions.examples import SOLUTIONS
+from service.cli import app
 from service.local import answer_bytes, claim_bytes, quote_bytes
 from service.settings import PREFIX, Settings
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DIFFERENCES = (ROOT / "docs" / "differences.md").read_text(encoding="utf-8")
+TOLD = {
+    "diff": "the rental total rises by 10.0%, +29,400.00 USD: price +29,400.00",
+    "reconcile": "346,920.00 USD is 18.0% above the quote of 294,000.00",
+    "solve": "tokens: solved",
+}
+"""What commands of the front page say of their files. Its comparisons have a test of their own."""
+
+
+def files_of_decisions() -> dict[str, Any]:
+    """The files that the front page names, of what it and the page on differences show."""
+    (body,) = re.findall(r"<<'END'\n(.*?)\nEND\n", README, flags=re.DOTALL)
+    (invoice,) = (
+        read
+        for text in re.findall(r"```json\n(.*?)```", DIFFERENCES, flags=re.DOTALL)
+        if "invoice" in (read := json.loads(text))
+    )
+    before, after = json.loads(body), json.loads(body)
+    after["cluster"]["supply"]["usd_per_device_hour"] = 2.2
+    return {
+        "before.json": before,
+        "after.json": after,
+        "invoice.json": invoice | {"quote": {"kind": "request", "request": before}},
+        "solve.json": SOLUTIONS[1].request,
+    }
+
+
+@pytest.mark.parametrize("command", TOLD)
+def test_a_decision_of_the_front_page_is_made_as_it_is_written(command, tmp_path, monkeypatch):
+    (asked,) = re.findall(
+        rf"^\$ \.venv/bin/runquote {command} (\S+\.json(?: \S+\.json)?)", README, re.MULTILINE
+    )
+    for name, content in files_of_decisions().items():
+        (tmp_path / name).write_text(json.dumps(content))
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [command, *asked.split()])
+    assert result.exit_code == 0, result.output
+    assert TOLD[command] in " ".join(result.output.split())
 
 
 def test_the_request_of_the_readme_has_the_answer_of_the_readme():
