@@ -43,3 +43,7 @@ def layouts() -> None:
         "whole quote with its search": (lambda: answer(LLAMA_405B, catalog), 3),
     }
     print_ratios("Llama 3.1 405B, predicted", side_by_side(tasks), unit="CPU us")
+
+
+if __name__ == "__main__":
+    layouts()
