@@ -97,6 +97,20 @@ def test_the_most_tokens_keep_both_limits_and_a_few_more_do_not():
     assert late.tokens < found.tokens
 
 
+@pytest.mark.parametrize("budget_usd", [3e4, 3e5, 2e6, 5e7])
+@pytest.mark.parametrize("held_at", ["total", "p80"])
+def test_the_most_tokens_are_closed_in_on_from_both_ends(budget_usd, held_at):
+    cluster = {
+        "accelerator": "nvidia-h100-sxm-80gb",
+        "devices": 256,
+        "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
+    }
+    limits = {"limits": {"budget_usd": budget_usd}, "held_at": held_at}
+    found = solve(TOKENS | {"cluster": cluster} | limits)
+    assert found.status == "solved"
+    assert len(found.tried) <= 16
+
+
 def test_the_largest_model_is_the_largest_that_keeps_the_limits():
     found = solve(MODEL)
     rows = {row.name: row for row in found.tried}

@@ -182,7 +182,11 @@ def _largest(
     """The largest value that keeps the limits, if every smaller one does.
 
     The next value is where a limit would be met if cost and hours were proportional to the value,
-    and in the middle of the bracket where that is no help.
+    and in the middle of the bracket where that is no help. An end that stays counts half as much
+    with each value that moves the other one, so that the bracket closes from both ends.
+
+    Source: the Illinois algorithm (Dowell and Jarratt, "A modified regula falsi method for
+    computing the root of an equation", BIT 11, 1971).
     """
     tried: dict[float, Trial] = {}
 
@@ -198,20 +202,22 @@ def _largest(
     if low is None:
         words = look(least).detail or "no value keeps the limits"
         return Found(name=name, status="infeasible", detail=words, tried=_rows(tried))
+    moves, was_kept = 0, False
     while len(tried) < MOST_TRIALS and not done(look(low)):
         if whole and (high - low <= 1.0 or high - low <= CLOSE * low):
             break
         middle = low + (high - low) / 2.0
-        guess = _where_met(look, Bracket(low, high), middle)
+        stays = 0.5 ** max(moves - 1, 0)
+        weights = (1.0, stays) if was_kept else (stays, 1.0)
+        guess = _where_met(look, Bracket(low, high), middle, weights=weights)
         guess = float(int(guess)) if whole else guess
         if not low < guess < high:
             guess = float(int(middle)) if whole else middle
         if not low < guess < high:
             break
-        if look(guess).keeps:
-            low = guess
-        else:
-            high = guess
+        keeps = look(guess).keeps
+        moves, was_kept = moves + 1 if keeps == was_kept else 1, keeps
+        low, high = (guess, high) if keeps else (low, guess)
     return Found(
         name=name,
         status="solved",
@@ -246,13 +252,19 @@ def _bracket(
     return None, value
 
 
-def _where_met(look: Callable[[float], Trial], bracket: Bracket, middle: float) -> float:
-    """Where the cost that has to be met lies, if it is linear between the ends. Else the middle."""
+def _where_met(
+    look: Callable[[float], Trial], bracket: Bracket, middle: float, *, weights: tuple[float, float]
+) -> float:
+    """Where a limit is met, if what it bounds is linear between the ends. Else the middle.
+
+    `weights` are those of the distances to the limit at either end.
+    """
     low, high = look(bracket.low), look(bracket.high)
     guesses = []
     for small, large, most in low.spans(high):
         if large > most and large > small:
-            share = (most - small) / (large - small)
+            below, above = weights[0] * (most - small), weights[1] * (large - most)
+            share = below / (below + above)
             guesses.append(bracket.low + share * (bracket.high - bracket.low))
     return min(guesses, default=middle)
 
