@@ -117,7 +117,7 @@ def build_app(
                 stack.push_async_callback(access.stop)
                 stack.push_async_callback(watch.stop)
                 watch.start()
-                access.start()
+                await access.start()
                 yield
         finally:
             log.info("stopped")
@@ -233,10 +233,11 @@ class Access(Struct, frozen=True):
     quotas: Quotas
     ring: KeyRing | None
 
-    def start(self) -> None:
-        """Begin to look whether the keys change."""
+    async def start(self) -> None:
+        """Begin to look whether the keys change, and connect to the Redis that counts."""
         if self.ring is not None:
             self.ring.start()
+        await self.quotas.start()
 
     def look_at_once(self) -> None:
         """Look now whether they have changed."""

@@ -118,6 +118,11 @@ class Quotas:
         usage = usage_of(counted)
         return usage if taken else self._refuse(usage, cost, quota)
 
+    async def start(self) -> None:
+        """Connect to Redis, if there is one, so that no request has to."""
+        if self._counts is not None:
+            await self._counts.start()
+
     async def close(self) -> None:
         """Close the connections to Redis, if there are any."""
         if self._counts is not None:

@@ -67,12 +67,19 @@ class Scripts:
                     reply = await self._run(digest, script, keys, arguments)
             except Exception as error:  # noqa: BLE001 - fail open, whatever went wrong
                 if self.breaker.failed():
-                    log.warning("limits_not_counted", detail=str(error) or type(error).__name__)
+                    _complain(error)
                 raise Uncounted from None
             self.breaker.succeeded()
             return reply
 
         return run
+
+    async def start(self) -> None:
+        """Connect, so that no request has to. A Redis that is away is connected to later."""
+        trouble = await self._trouble()
+        if trouble is not None:
+            self.breaker.open()
+            _complain(trouble)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -103,14 +110,22 @@ class Scripts:
         return server
 
     async def _works(self) -> bool:
+        return await self._trouble() is None
+
+    async def _trouble(self) -> Exception | None:
+        """Why the Redis does not answer. None if it answers."""
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._client.look_around()
                 server = await self._server_of(PREFIX)
                 await self._client.execute(server, "EXISTS", PREFIX)
-        except Exception:  # noqa: BLE001 - whatever it is, it does not work
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - whatever it is, it does not work
+            return error
+        return None
+
+
+def _complain(error: Exception) -> None:
+    log.warning("limits_not_counted", detail=str(error) or type(error).__name__)
 
 
 class SharedCounts(RedisStorage):
@@ -130,6 +145,10 @@ class SharedCounts(RedisStorage):
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
         """What a Redis that fails raises."""
         return redis.RedisError
+
+    async def start(self) -> None:
+        """Connect, so that no request has to. A Redis that is away is connected to later."""
+        await self._scripts.start()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -66,14 +66,14 @@ class Building:
     def __init__(self, address: RedisAddress, *, timeout_s: float, max_connections: int) -> None:
         self.address = address
         self.trust = Trust(address) if address.tls else None
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         self._max_connections = max_connections
 
     def options(self, *, managed: bool = False) -> dict[str, Any]:
         """How a connection is made, without its host."""
         options: dict[str, Any] = {
-            "socket_timeout": self._timeout_s,
-            "socket_connect_timeout": self._timeout_s,
+            "socket_timeout": self.timeout_s,
+            "socket_connect_timeout": self.timeout_s,
             "socket_keepalive": True,
             "health_check_interval": 0,
             "retry": Retry(NoBackoff(), 0),

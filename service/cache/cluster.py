@@ -17,7 +17,7 @@ from redis.exceptions import ClusterDownError, MovedError
 from service.cache.clients import Building, Commands, Line
 
 MAP_TIMEOUT_S: Final = 0.5
-"""How long one server may take to answer with the map. Then another one is asked."""
+"""How long a server may take to answer with the map while there is another one to ask."""
 WHOLE: Final = "cluster"
 """The name that stands for all servers while no map is known."""
 
@@ -32,6 +32,8 @@ class Cluster:
         self._servers: dict[str, Commands] = {}
         self._owners: list[str | None] = []
         """The server of each slot. Empty while no map is known."""
+        self._reading: asyncio.Task[None] | None = None
+        """The reading of the map that is under way, for all who want it."""
         self._refreshing: asyncio.Task[None] | None = None
 
     def server_of(self, key: str) -> str:
@@ -69,20 +71,28 @@ class Cluster:
         return None if known is None else known.line()
 
     async def look_around(self) -> None:
-        """Read the map from the first server that answers. Raises what the last one raised."""
+        """Read the map from the first server that answers. Raises what the last one raised.
+
+        Whoever asks while it is read waits for the same reading. It goes on if one of them leaves.
+        """
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read(), name="cache cluster reading")
+            self._reading.add_done_callback(_is_told)
+        await asyncio.shield(self._reading)
+
+    async def _read(self) -> None:
         await self._building.renew()
-        failure: Exception | None = None
-        for name in tuple(self._names):
-            try:
-                async with asyncio.timeout(MAP_TIMEOUT_S):
-                    rows = await self._server(name).reply("CLUSTER", "SLOTS")
-            except Exception as error:  # noqa: BLE001 - whatever it is, another one may answer
-                failure = error
-                continue
-            await self._take(rows, asked=name)
-            return
-        assert failure is not None, "an address names a server"
-        raise failure
+        *names, last = self._names
+        for name in names:
+            with suppress(Exception):  # whatever it is, another one may answer
+                await self._read_from(name, within_s=MAP_TIMEOUT_S)
+                return
+        await self._read_from(last, within_s=max(MAP_TIMEOUT_S, self._building.timeout_s))
+
+    async def _read_from(self, name: str, *, within_s: float) -> None:
+        async with asyncio.timeout(within_s):
+            rows = await self._server(name).reply("CLUSTER", "SLOTS")
+        await self._take(rows, asked=name)
 
     def follow(self, moved: MovedError, *, asked: str) -> None:
         """Take down where a slot is now, and read the whole map soon: others have moved too."""
@@ -94,9 +104,10 @@ class Cluster:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        under_way = [task for task in (self._refreshing, self._reading) if task is not None]
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         servers, self._servers = self._servers, {}
         await asyncio.gather(*(server.close() for server in servers.values()))
 
@@ -132,6 +143,12 @@ class Cluster:
         self._names = [asked, *others]
         for gone in self._servers.keys() - members - {asked}:
             self._servers.pop(gone).retire()  # commands under way keep theirs
+
+
+def _is_told(reading: asyncio.Task[None]) -> None:
+    """Whoever waited was told what went wrong. If all have left, nobody is to be told."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _name(host: str, port: int) -> str:

@@ -160,6 +160,22 @@ def contextmanager_of(kind):
 
 
 @pytest.mark.anyio
+async def test_counts_connect_before_the_first_request_and_say_that_redis_is_away(capsys):
+    with start_redis() as server:
+        counts = SharedCounts(server.url, timeout_s=10.0)
+        await counts.start()
+        with server.client() as client:
+            assert len(client.client_list()) == 2
+        server.kill()
+        away = SharedCounts(server.url, timeout_s=10.0)
+        await away.start()
+        assert not away._scripts.breaker.is_closed
+        assert "limits_not_counted" in capsys.readouterr().out
+        await counts.close()
+        await away.close()
+
+
+@pytest.mark.anyio
 async def test_without_redis_everybody_is_let_in_and_it_is_counted_and_it_ends_with_it():
     seen: Counter[str] = Counter()
     with start_redis() as server:

@@ -8,6 +8,9 @@ import pytest
 from redis.crc import key_slot
 
 from service.cache import Answer, QuoteCache
+from service.cache.address import redis_address
+from service.cache.clients import Building
+from service.cache.cluster import MAP_TIMEOUT_S, Cluster
 from tests.redis_server import RedisServer, unused_port
 from tests.redis_topologies import (
     CLUSTER_SLOTS,
@@ -98,6 +101,23 @@ async def test_a_cluster_keeps_quotes_on_all_its_nodes(recorder):
         assert sum(counts) == len(keys)
         assert all(counts)
         await cache.close()
+
+
+async def test_all_who_want_the_map_of_a_cluster_share_one_reading_and_may_leave_it():
+    with start_cluster() as servers, servers[0].client() as client:
+        address = redis_address(f"redis+cluster://127.0.0.1:{servers[0].port}")
+        cluster = Cluster(Building(address, timeout_s=PATIENT, max_connections=2))
+        servers[0].hang()
+        readers = [asyncio.create_task(cluster.look_around()) for _ in range(64)]
+        await asyncio.sleep(2 * MAP_TIMEOUT_S)  # there is no other server to ask meanwhile
+        readers[0].cancel()
+        servers[0].resume()
+        await asyncio.gather(*readers[1:])
+        assert readers[0].cancelled()
+        assert len(cluster.servers()) == len(servers)
+        asked = client.info("commandstats")["cmdstat_cluster|slots"]["calls"]
+        assert asked == 1
+        await cluster.close()
 
 
 async def test_a_cluster_that_hangs_is_an_outage_and_is_used_again(recorder):
