@@ -3,6 +3,7 @@
 The server is uvicorn and not Granian, because its protocol and its end can be guarded.
 """
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -31,6 +32,7 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
     as the settings allow.
     """
     share_one_heap()
+    gc.disable()  # until it listens: what a start makes lasts, and the collector finds nothing in it
     writer = configure_logs(level=settings.log_level, form=settings.log_format)
     lifecycle, metrics = Lifecycle(), Metrics()
     metrics.watch_log(lambda: writer.dropped)

@@ -166,9 +166,11 @@ def leave_to_the_process() -> None:
     """Let the collector of cycles pass over what is there now, which lasts as long as the process.
 
     Catalog and code are over 100,000 objects. All requests wait some 100 ms for a look at them.
+    The collector is off while the service starts, and goes on from here.
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def stop_handshakes(listener: socket.socket) -> bool:
