@@ -32,7 +32,7 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
     as the settings allow.
     """
     share_one_heap()
-    gc.disable()  # until it listens: what a start makes lasts, and the collector finds nothing in it
+    gc.disable()  # until it listens: what a start makes lasts, and no cycle of it is garbage
     writer = configure_logs(level=settings.log_level, form=settings.log_format)
     lifecycle, metrics = Lifecycle(), Metrics()
     metrics.watch_log(lambda: writer.dropped)

@@ -1,7 +1,7 @@
 """A stage in its place, and the hours of one attempt at its work."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -11,6 +11,9 @@ from service.core.request.request import Cluster, Stage
 from service.core.serving.decoding import Serving
 from service.core.serving.replicas import Bound
 from service.core.training.step import Step
+
+TAKEN_OF_HELD_TIME: Final = ("goodput", "evaluation_share", "idle_share")
+"""Members of a request by which held hours are divided to get those that move the work forward."""
 
 
 class StageContext(Struct, frozen=True, kw_only=True):

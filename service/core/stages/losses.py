@@ -10,7 +10,7 @@ from service.core.cluster.failures import (
 from service.core.cluster.hardware import device_of
 from service.core.figures.ledger import Term
 from service.core.request.work import Pretraining, Work
-from service.core.stages.hours import StageContext, TimeShares
+from service.core.stages.hours import TAKEN_OF_HELD_TIME, StageContext, TimeShares
 from service.core.stages.reclaims import reclaims_of
 
 DISCLOSED: Final = "engine.measured_over_predicted.run"
@@ -68,10 +68,9 @@ def _share(context: StageContext, member: str, by_default: bool) -> Term | None:
 
 def _practice(context: StageContext) -> Term | None:
     """The time of whole runs over their prediction, if the request states no losses."""
-    said = ("goodput", "evaluation_share", "idle_share")
     name = practice_of(context.work.said)
     known = name in context.argument.catalog.assumptions
-    if not known or any(context.work.states(member) for member in said):
+    if not known or any(context.work.states(member) for member in TAKEN_OF_HELD_TIME):
         return None
     return context.argument.assume(name)
 

@@ -15,12 +15,10 @@ from service.core.figures.units import SECONDS_PER_HOUR
 from service.core.model.architecture import Architecture
 from service.core.model.named import NamedModel
 from service.core.model.parameters import params_total
-from service.core.stages.hours import StageContext
+from service.core.stages.hours import TAKEN_OF_HELD_TIME, StageContext
 
 BYTES_PER_STORED_WEIGHT: Final = 2.0
 """Checkpoints are published and resumed from in 16 bits, whatever the work computes in."""
-DIVIDED_BY: Final = ("goodput", "evaluation_share", "idle_share")
-"""Whoever states all of these has divided the held time, and says that nothing else takes of it."""
 SHARE_WORTH_A_WARNING: Final = 0.1
 """From this share of a stage's hours on, the default moves its cost visibly."""
 
@@ -80,12 +78,13 @@ def startup_hours(
 def startup_of(context: StageContext, startup: Startup) -> Term:
     """The start-up time of a stage: as given, or from what it starts and loads.
 
-    It is 0 where the request states all other losses.
+    It is 0 where the request states all other losses: whoever states them has divided the held
+    time, and says that nothing else takes of it.
     """
     work = context.work
     if work.states("startup_hours"):
         return work.quantity("startup_hours", unit="hour")
-    if all(map(work.states, DIVIDED_BY)):
+    if all(map(work.states, TAKEN_OF_HELD_TIME)):
         return work.derive(startup_hours)
     terms: dict[str, Term] = {}
     if startup.trains:
