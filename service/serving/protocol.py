@@ -10,12 +10,11 @@ import asyncio
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
-from uuid import uuid4
 
 import httptools
 from uvicorn import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.admitting.hosts import is_host
 from service.api.http.by_id import LOOKED
@@ -31,11 +30,11 @@ from service.api.refusing.errors import (
     UnknownVersion,
     UnmetExpectation,
 )
-from service.api.refusing.problems import render
 from service.cache.tiers import Origin
 from service.serving.at_once import AtOnce
 from service.serving.guard import GuardState
 from service.serving.lingering import LingeringTransport
+from service.serving.refusals import refusal_bytes
 
 SLICE_BYTES: Final = 8 * 2**10
 """The parser is fed this much at a time. It is stopped as soon as a request waits for another's
@@ -93,6 +92,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self.timeout_keep_alive = self.limits.keep_alive_s
         self._held = b""
         self._in_head = True
+        self._in_message = False
+        """Whether `headers` are those of a request that has not come in whole."""
         self._fed_of_head = 0
         self._head_bytes = 0
         self._fields = 0
@@ -344,6 +345,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fed_of_head = self._fed_of_head or 1  # it may begin behind the end of another
         self.url = b""
         self.headers = []
+        self._in_message = True
         self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
@@ -482,6 +484,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._offered = False
         self.server_state.arriving.pop(self, None)
         self._in_head = self._whole = True
+        self._in_message = False
         self._fed_of_head = 0
         self._forget_late()
         if self._plain is not None:
@@ -659,10 +662,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        rendered = render(refusal, request_id=str(uuid4()))
-        headers = rendered.headers | {"Connection": "close"}
-        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(
-            STATUS_LINE[rendered.status] + head.encode("latin-1") + b"\r\n" + rendered.body
-        )
+        asked = self.headers if self._in_message else []
+        defaults = self.server_state.default_headers
+        self.transport.write(refusal_bytes(refusal, asked=asked, defaults=defaults))
         self.transport.close()

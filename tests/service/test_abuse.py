@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import sys
 import time
 import urllib.error
@@ -9,6 +10,7 @@ import urllib.request
 
 import pytest
 
+from tests.forms import answers_in, misshapen
 from tests.hasty_server import HASTY
 from tests.requests import R1, owned_clusters
 from tests.server import start_service
@@ -26,10 +28,10 @@ def service():
 
 
 def problem_in(answer):
-    """Status and type of the problem in the bytes of one answer."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    problem = json.loads(body)
-    assert int(head.split()[1]) == problem["status"]
+    """Status and type of the problem in the bytes of one answer, which has the form of them all."""
+    (found,) = answers_in(answer)
+    assert misshapen(found) == []
+    problem = json.loads(found.body)
     return problem["status"], problem["type"].removeprefix("/problems/")
 
 
@@ -66,6 +68,40 @@ def test_a_head_that_is_not_served_is_refused_readably(head, service):
     before = service.metric("process_resident_memory_bytes")
     assert refused_of(service, data)[0] == status
     assert service.metric("process_resident_memory_bytes") - before < 8 * MIB
+
+
+REFUSED_IN_PART = {
+    "a head": (b"GET /livez HTTP/2.0\r\nHost: x\r\nX-Request-ID: mine\r\n\r\n", "mine"),
+    "a head without end": (
+        b"GET /livez HTTP/1.1\r\nX-Request-ID: mine\r\nX: " + b"x" * MIB,
+        "mine",
+    ),
+    "a chunk": (
+        post(b"", b"X-Request-ID: mine").replace(
+            b"Content-Length: 0", b"Transfer-Encoding: chunked"
+        )
+        + b"no size\r\n",
+        "mine",
+    ),
+    "a name that is none": (b"GET /livez HTTP/2.0\r\nX-Request-ID: m ne\r\n\r\n", None),
+    "lines after a request": (
+        b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: mine\r\n\r\n" + b"\r\n" * MIB,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED_IN_PART)
+def test_a_refusal_has_the_name_of_its_request_and_of_no_other(refused, service):
+    data, name = REFUSED_IN_PART[refused]
+    with connected(service) as one:
+        for part in re.split(rb"(?<=mine\r\n\r\n)", data):
+            sent(one, part)
+            time.sleep(0.2)  # the answer to the first one leaves before the second one comes
+        *_, answer = answers_in(said(one))
+    assert misshapen(answer) == []
+    assert answer.status in {400, 431}
+    assert (answer.headers["x-request-id"] == "mine") == (name == "mine")
 
 
 def test_headers_without_end_take_no_time(service):
