@@ -26,6 +26,7 @@ from tests.faults.mutants import with_other_bytes, with_other_members
 from tests.faults.probing import all_told, told
 from tests.faults.rows import AtLeast, AtMost, Expected, Fact, Seen, fault
 from tests.faults.troubles import Scene, Troubles, scene, troubles_of
+from tests.forms import Answer, answers_in, misshapen
 from tests.load import named
 from tests.processes import MIB, open_files, resident_bytes
 from tests.soak.checks import MOST_COMPARED, Sample, gained_mib, wrong_answers
@@ -36,6 +37,7 @@ GROUP: Final = "Fuzzing"
 REQUESTS: Final = 100_000
 CALLERS: Final = 16
 MOST_NAMES: Final = 5
+END: Final = b"\r\n\r\n"
 LOOK_S: Final = 0.2
 LASTS_S: Final = 1.0
 MOST_SHOWN: Final = 20
@@ -227,11 +229,21 @@ class Mutating:
 
     def _other_bytes(self, visit: Visit) -> str:
         path, body = self._any(visit.draw)
+        whole = post(body, path=path.encode())
+        request = with_other_bytes(visit.draw, whole)
         with socket.create_connection(("127.0.0.1", visit.port), timeout=60) as one:
-            sent(one, with_other_bytes(visit.draw, post(body, path=path.encode())))
+            sent(one, request)
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_WR)
-            return told_on_the_wire(said(one))
+            answers = answers_in(said(one))
+        head = whole[: whole.index(END) + len(END)]
+        asked = f"POST {path}" if request.startswith(head) else None
+        for answer in answers:
+            visit.misshapen += misshapen(answer, asked=asked)
+        if asked is not None and [answer.status for answer in answers] == [200]:
+            size = len(whole) - len(head)
+            visit.remember(path, request[len(head) : len(head) + size], answers[0].body)
+        return told_on_the_wire(answers)
 
     def _other_members(self, visit: Visit) -> str:
         path, body = self._any(visit.draw)
@@ -242,13 +254,10 @@ class Mutating:
         return visit.posted(*self._any(visit.draw))
 
 
-def told_on_the_wire(answer: bytes) -> str:
+def told_on_the_wire(answers: Sequence[Answer]) -> str:
     """The statuses of all answers on a connection, and whether they say when to come again."""
-    heads = re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z](.*?)\r\n\r\n", answer, re.DOTALL)
     again = {True: " Retry-After", False: ""}
-    return all_told(
-        {code.decode() + again[b"retry-after:" in rest.lower()] for code, rest in heads}
-    )
+    return all_told({str(one.status) + again["retry-after" in one.headers] for one in answers})
 
 
 MAY: Final = re.compile(r"([24]\d\d\b.*|503( [a-z-]+)? Retry-After)?")
@@ -315,13 +324,16 @@ class Fuzzing:
     def facts(self) -> dict[str, Fact]:
         """What is known of the traffic."""
         bad = disallowed(self.mutating.visits)
-        print("\n".join(one[:500] for one in bad[:MOST_SHOWN]), file=sys.stderr)
+        other_forms = [one for visit in self.mutating.visits for one in visit.misshapen]
+        for some in (bad, other_forms):
+            print("\n".join(one[:500] for one in some[:MOST_SHOWN]), file=sys.stderr)
         return {
             SENT: float(min(self.sent, self._requests)),
             "of them by schemathesis": float(self.fuzzer.cases),
             "faults": "all came" if self.troubles.all_came else "not all came",
             "found by schemathesis": self.fuzzer.findings(),
             "other answers than 2xx, 4xx, and 503 with Retry-After": str(len(bad)),
+            "answers of another form": str(len(other_forms)),
             "memory gained": max(gained_mib(self.memory) * MIB / 1e6, 0.0),
         }
 
@@ -366,6 +378,7 @@ FACTS: Final[dict[str, Expected]] = {
     "faults": "all came",
     "found by schemathesis": "none",
     "other answers than 2xx, 4xx, and 503 with Retry-After": "0",
+    "answers of another form": "0",
     "wrong quotes": "0",
     "tracebacks": "0",
     "others": SERVED,

@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import random
+import re
 import socket
 import time
 from collections import defaultdict
@@ -18,6 +19,7 @@ from msgspec import Struct
 
 from service.api.contract.examples import CLAIMS, REQUESTS
 from service.formula_reference.requests import MORE_REQUESTS
+from tests.forms import Answer, headers_of, misshapen
 from tests.load import named
 from tests.requests import R1, V3, disaggregated_stages, ranged_stages
 from tests.wire import post, said, sent
@@ -34,6 +36,8 @@ READ: Final[Mapping[str | None, Callable[[bytes], bytes]]] = {
     "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
     None: bytes,
 }
+OPERATIONS: Final = frozenset(("POST /quote", "POST /claim", "GET /quote/{id}", "GET /claim/{id}"))
+"""What is answered with a quote or a claim."""
 IDLE_S: Final = 2.0
 """A connection that was idle for longer is made anew: the server soon closes it."""
 REMEMBERED: Final = 200
@@ -78,7 +82,10 @@ class Visit:
         self.answers: dict[Posted, set[str]] = defaultdict(set)
         """Digests of answers. There should be one for each thing that was posted."""
         self.lost: list[str] = []
+        self.misshapen: list[str] = []
+        """What was wrong with the form of answers."""
         self._numbers = itertools.count()
+        self._asked = itertools.count()
         self._digests: dict[str, str] = {}
         self._connection: HTTPConnection | None = None
         self._used_at = 0.0
@@ -94,7 +101,8 @@ class Visit:
             self.close()
             self._connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         accepted = self.draw.choice((None, "gzip", "zstd"))
-        more = {"content-type": "application/json"} | headers
+        name = f"{self.name.replace(' ', '-')}:{next(self._asked)}"
+        more = {"content-type": "application/json", "x-request-id": name} | headers
         if accepted is not None:
             more["accept-encoding"] = accepted
         try:
@@ -106,7 +114,9 @@ class Visit:
             self._connection.close()
             self._connection = None
             raise
-        again = " Retry-After" if answer.getheader("retry-after") is not None else ""
+        found = Answer(answer.status, headers_of(answer.getheaders()), read)
+        self.misshapen += misshapen(found, asked=operation_of(method, path), named=name)
+        again = " Retry-After" if "retry-after" in found.headers else ""
         if answer.status < 400:
             return str(answer.status) + again, read
         slug = json.loads(read)["type"].removeprefix("/problems/")
@@ -117,15 +127,19 @@ class Visit:
         data = json.dumps(body).encode()
         told, answer = self.ask("POST", path, data)
         if told == "200":
-            stamped = msgspec.json.decode(answer, type=_Stamped)
-            posted = Posted(path, data, stamped.catalog.version)
-            digest = sha256(answer).hexdigest()
-            self.answers[posted].add(digest)
+            id, digest = self.remember(path, data, answer)
             if "start" not in body:  # a calendar is given to who asks for one, under the same id
-                self._digests[stamped.id] = digest
+                self._digests[id] = digest
             if len(self._digests) > REMEMBERED:
                 del self._digests[next(iter(self._digests))]
         return told
+
+    def remember(self, path: str, body: bytes, answer: bytes) -> tuple[str, str]:
+        """Note what was answered, to be checked. Returns the id of the answer and its digest."""
+        stamped = msgspec.json.decode(answer, type=_Stamped)
+        digest = sha256(answer).hexdigest()
+        self.answers[Posted(path, body, stamped.catalog.version)].add(digest)
+        return stamped.id, digest
 
     def asked_by_id(self) -> str:
         """What is told of an answer that was given before: it has the bytes that it had."""
@@ -150,6 +164,12 @@ class Visit:
             self.lost.append(f"{act.name}: {error!r}")
             return
         self.done.append(Done(act.name, told, time.monotonic() - start))
+
+
+def operation_of(method: str, path: str) -> str | None:
+    """The operation of the contract that is answered with a quote or a claim, if this is one."""
+    asked = re.sub(r"/[qc]_[0-9a-f]{64}$", "/{id}", f"{method} {path}")
+    return asked if asked in OPERATIONS else None
 
 
 class Act(Struct, frozen=True):

@@ -22,6 +22,7 @@ def unexpected(soak: Soaked) -> list[str]:
     wrong = [
         f"{count} x {what}: {told}" for (what, told), count in told.items() if told not in MAY[what]
     ]
+    wrong += [one for visit in soak.visits for one in visit.misshapen]
     return wrong + [lost for visit in soak.visits for lost in visit.lost]
 
 
