@@ -193,6 +193,33 @@ def test_a_layout_of_the_caller_may_need_more_by_what_the_estimate_errs():
     assert whole.feasibility.status == "does_not_fit"
 
 
+@pytest.mark.parametrize("framework", ["deepspeed", "fsdp_eager", "lightning"])
+def test_what_fits_with_fused_kernels_is_not_refused_where_the_framework_leaves_them_open(
+    framework,
+):
+    """The fp32 logits of 250 thousand entries fill a V100: whether there are any, nobody said."""
+    wide = OWN | {"layers": 24, "hidden_size": 1024, "heads": 16, "kv_heads": 16} | {
+        "ffn_size": 4096, "gated_ffn": False, "tied_embeddings": True, "vocab_size": 250_000,
+    }  # fmt: skip
+
+    def status_of(micro_batch=4, **said):
+        work = {"model": wide, "sequence_length": 2048, "global_batch_tokens": 2**20}
+        layout = {"micro_batch": micro_batch, "zero_stage": 0}
+        stage, quoted = stage_of(
+            accelerator="nvidia-v100-sxm2-32gb", precision="fp16", layout=layout, **work, **said
+        )
+        return stage.feasibility, quoted
+
+    open_, quoted = status_of(framework=framework)
+    assert open_.status == "tight"
+    (warning,) = [each for each in told(quoted) if each.code == "memory_tight"]
+    assert "`loss_kernel`" in warning.detail
+    assert status_of(framework="hf_trainer")[0].status == "does_not_fit"
+    assert status_of(framework=framework, loss_kernel="unfused")[0].status == "does_not_fit"
+    assert status_of(framework=framework, loss_kernel="fused")[0].status == "tight"
+    assert status_of(8, framework=framework)[0].status == "does_not_fit"
+
+
 def test_a_layout_of_the_caller_is_taken_as_it_is():
     stage, quoted = stage_of(layout={"tensor_parallel": 2, "recompute": "full"})
     assert stage.layout.tensor_parallel == 2

@@ -80,6 +80,10 @@ WIDE_HEAD = transformer(
     24, 1024, 16, 250_000,
     gated_ffn=False, tied_embeddings=True, norm="layernorm", learned_positions=2048,
 )  # fmt: skip
+WIDE = pretrained(
+    WIDE_HEAD, 2048, 524_288, precision="fp16", software_year=2023,
+    layout={"micro_batch": 4, "zero_stage": 0},
+)  # fmt: skip
 ALPACA = {  # tloen/alpaca-lora loads the base in 8 bits (finetune.py, load_in_8bit)
     "kind": "finetuning", "model": preset("llama-7b"), "sequence_length": 256,
     "data": {"kind": "examples", "examples": 52_000, "mean_tokens": 110, "epochs": 3},
@@ -103,12 +107,12 @@ CASES = {
         GPT2 | {"framework": "hf_trainer", "software_year": 2023}, (A100, 1), step_s=(0.667,)
     ),
     "wide-head": Case(
-        pretrained(
-            WIDE_HEAD, 2048, 524_288, precision="fp16", software_year=2023,
-            layout={"micro_batch": 4, "zero_stage": 0},
-        ),
+        WIDE,
         (V100, 64),
         step_s=(2.5,),  # by DeepSpeed; Megatron took 4.3
+    ),
+    "wide-head-by-deepspeed": Case(
+        WIDE | {"framework": "deepspeed"}, (V100, 64), step_s=(2.5,), states=("fits", "tight")
     ),
     "alpaca": Case(ALPACA, ("nvidia-rtx-4090", 1), wall_s=(5 * 3600, 6 * 3600)),
     "experts-16": Case(

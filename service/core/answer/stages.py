@@ -47,7 +47,8 @@ class Feasibility(Answer, frozen=True, kw_only=True):
 
     `contradictory`: the model or the layout contradicts itself. `does_not_fit`: no layout, or not
     the given one, fits in memory. `tight`: it needs about as much as there is, within the error of
-    the estimate: it may run, or run out of memory. `unknown`: a figure is missing.
+    the estimate, or fits only with fused kernels that are not said: it may run, or run out of
+    memory. `unknown`: a figure is missing.
     """
 
     status: Literal["not_checked", "fits", "tight", "does_not_fit", "contradictory", "unknown"]

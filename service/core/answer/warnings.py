@@ -192,8 +192,9 @@ WARNINGS: Final[Mapping[WarningCode, WarningKind]] = {
     ),
     "memory_tight": WarningKind(
         "check",
-        "The layout needs slightly more memory than there is, within the error of the estimate.",
-        "Recompute more, or split the model further.",
+        "The layout needs about as much memory as there is, within the error of the estimate, or "
+        "fits only with fused kernels that are not said.",
+        "Recompute more, split the model further, or say the kernels.",
     ),
     "precision_substituted": WarningKind(
         "check",

@@ -97,3 +97,10 @@ FRAMEWORK_OF_STACK: Final[Mapping[FrameworkName, Framework]] = MappingProxyType(
     }
 )
 """The kind of every name that a request may say. Kinds stand for themselves."""
+
+WRAPPERS: Final[frozenset[FrameworkName]] = frozenset(("deepspeed", "fsdp_eager", "lightning"))
+"""Names that say how a model is spread and stepped, and leave its kernels to the model's code.
+
+Source: their documentation: `deepspeed.initialize`, PyTorch's `fully_shard` and Lightning's
+`Trainer` take any module. Others of their kinds train models of their own.
+"""

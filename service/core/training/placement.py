@@ -14,19 +14,24 @@ from service.core.training.search import Candidate, Problem, Search
 
 RUNNERS_UP: Final = 3
 BYTES_PER_GIB: Final = 2.0**30
+WITHIN_ERROR: Final = "the difference is smaller than the error of the estimate"
+LEFT_TO_MODEL: Final = (
+    "the framework leaves them to the model; say `attention_kernel` and `loss_kernel`"
+)
 
 
 class Placed(Struct, frozen=True, kw_only=True):
     """A layout that fits. If it was searched for, also the next best ones.
 
     `tight` is set if the layout needs about as much memory as there is: the difference, either way,
-    is smaller than the error of the estimate. It says in words how much.
+    is smaller than the error of the estimate, or what kernels keep. It says in words how much.
     """
 
     layout: Layout
     chosen: bool
     recompute_chosen: bool = False
     tight: str = ""
+    tight_because: str = WITHIN_ERROR
     best_s: float = 0.0
     runners_up: tuple[Candidate, ...] = ()
 
@@ -77,9 +82,17 @@ def _as_asked(asked: Cursor[LayoutTerms], *, problem: Problem, devices: float) -
         needed = _bytes_needed(problem, layout)
         if needed <= problem.safe_bytes:
             return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen)
-    layout, tight = layouts[-1], _tight(problem, needed)
+    layout, tight, because = layouts[-1], _tight(problem, needed), WITHIN_ERROR
+    if not tight:
+        tight, because = _tight_if_fused(problem, layout, needed), LEFT_TO_MODEL
     if tight:
-        return Placed(layout=layout, chosen=False, recompute_chosen=recompute_chosen, tight=tight)
+        return Placed(
+            layout=layout,
+            chosen=False,
+            recompute_chosen=recompute_chosen,
+            tight=tight,
+            tight_because=because,
+        )
     return Unplaced(
         reason="does_not_fit",
         detail=f"the layout needs {_told(problem, needed)}",
@@ -94,6 +107,18 @@ def _tight(problem: Problem, needed: float) -> str:
     if not problem.safe_bytes < needed <= (1 + error) * problem.memory_bytes:
         return ""
     return f"the layout needs {_told(problem, needed)}"
+
+
+def _tight_if_fused(problem: Problem, layout: Layout, needed: float) -> str:
+    """In words, that a layout which needs more than there is may fit with fused kernels."""
+    if problem.fused_recipe is None:
+        return ""
+    fused = problem._replace(recipe=problem.fused_recipe)
+    least = _bytes_needed(fused, layout)
+    if least > (1 + fused.recipe.stack.error) * problem.memory_bytes:
+        return ""
+    with_fused = f"{_gib(least)} if the model's attention, norms and loss are fused kernels"
+    return f"the layout needs {_told(problem, needed)}, and {with_fused}"
 
 
 def _told(problem: Problem, needed: float) -> str:

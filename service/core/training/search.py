@@ -65,6 +65,7 @@ class Problem(NamedTuple):
     scale_up_domain: float  # devices
     memory_bytes: float  # of one device
     recipe: MemoryRecipe = MemoryRecipe()
+    fused_recipe: MemoryRecipe | None = None  # if kernels that nobody said are fused
     max_tensor_parallel: float = MAX_TENSOR_PARALLEL
     model_parallel: bool = True  # the framework offers tensor, pipeline and expert degrees
     context_degrees: bool = True  # and pieces of sequences

@@ -199,6 +199,7 @@ class StepBuilder:
             scale_up_domain=self.hardware.scale_up_domain,
             memory_bytes=self.capacity.central,
             recipe=self.inputs.memory_recipe,
+            fused_recipe=self.inputs.fused_memory_recipe,
             model_parallel=offers.model_parallel,
             context_degrees=offers.context_parallel,
             pipelines=staged,
@@ -304,7 +305,7 @@ class StepBuilder:
         if placement.tight:
             at.warn(
                 "memory_tight",
-                f"{placement.tight}; the difference is smaller than the error of the estimate",
+                f"{placement.tight}; {placement.tight_because}",
                 member="layout",
             )
         used = float(devices_of(placement.layout))

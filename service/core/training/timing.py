@@ -26,7 +26,12 @@ from service.core.training.formats import (
     MemoryStack,
     StackBytes,
 )
-from service.core.training.frameworks import FRAMEWORK_OF_STACK, FRAMEWORKS, has_unfused_kernels
+from service.core.training.frameworks import (
+    FRAMEWORK_OF_STACK,
+    FRAMEWORKS,
+    WRAPPERS,
+    has_unfused_kernels,
+)
 from service.core.training.step_spec import StepSpec
 from service.core.training.steptime import Machine, Recipe
 from service.core.training.steptime.eras import EAGER_ATTENTION, UNFUSED_ATTENTION
@@ -59,6 +64,7 @@ class StepInputs(Struct, frozen=True, kw_only=True):
     machine: Machine
     recipe: Recipe
     memory_recipe: MemoryRecipe
+    fused_memory_recipe: MemoryRecipe | None
     constants: Constants
 
 
@@ -67,6 +73,7 @@ def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepIn
     framework = framework_of(spec, hardware, devices=devices)
     is_open = _open_framework(spec, framework, devices=devices)
     year = spec.work.assumed("software_year", unit="year", default="engine.software_year")
+    memory = _memory_recipe(spec, framework, year.central)
     return StepInputs(
         figures={
             "peak_flop_per_s": hardware.peak_flop_per_s,
@@ -80,7 +87,8 @@ def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepIn
         },
         machine=machine_of(hardware),
         recipe=_recipe(hardware, spec, framework)._replace(open_framework=is_open),
-        memory_recipe=_memory_recipe(spec, framework, year.central),
+        memory_recipe=memory,
+        fused_memory_recipe=_with_fused_kernels(memory, spec),
         constants=spec.at.argument.catalog.engine.constants,
     )
 
@@ -184,6 +192,17 @@ def _memory_recipe(spec: StepSpec, framework: Framework, year: float) -> MemoryR
         fused_experts=spec.expert_kernels == "fused",
         unfused_attention=_unfused_attention(said, framework, year),
     )
+
+
+def _with_fused_kernels(recipe: MemoryRecipe, spec: StepSpec) -> MemoryRecipe | None:
+    """The same with every kernel fused that the framework leaves to the model, if it leaves any."""
+    said = spec.work.said
+    if said.framework not in WRAPPERS:
+        return None
+    fused = recipe._replace(stack=recipe.stack._replace(eager_copies=0.0))
+    if said.loss_kernel is UNSET:
+        fused = fused._replace(stack=fused.stack._replace(**LOSS_BYTES["fused"]._asdict()))
+    return fused if said.attention_kernel else fused._replace(unfused_attention=0.0)
 
 
 def _unfused_attention(said: Any, framework: Framework, year: float) -> float:
