@@ -247,11 +247,10 @@ def _of_step(argument: Argument, work: Cursor[Any], step: Step) -> Iterator[Know
     of_step, of_framework = f"{ASSUMED}{ERROR}.{error.taken}", f"{ASSUMED}{FRAMEWORK}"
     if of_step not in ledger:
         return
-    as_predicted = {of_framework: AS_PREDICTED} if of_framework in ledger else {}
     if not work.states("layout"):
         yield Known(
             work.pointer_of("layout"),
-            as_predicted if error.in_layout == "ordinary" else {},
+            {},
             "the fastest layout that fits was taken; say the one that you run",
             spread_as={of_step: argument.catalog.assumption(f"{ERROR}.{error.in_layout}")},
         )
@@ -261,7 +260,7 @@ def _of_step(argument: Argument, work: Cursor[Any], step: Step) -> Iterator[Know
             spread_as[of_step] = argument.catalog.assumption(f"{ERROR}.{error.on_framework}")
         yield Known(
             work.pointer_of("framework"),
-            as_predicted,
+            {of_framework: AS_PREDICTED} if of_framework in ledger else {},
             f"it is not said; {step.framework} was taken, and others are slower",
             (_on_framework(argument, step),),
             spread_as,

@@ -343,7 +343,7 @@ class StepBuilder:
             "step/seconds",
             predicted_s=predicted,
             measured_over_predicted=self.at.assume(f"{ERROR}.{error.taken}"),
-            **self._of_unknowns(error),
+            **self._of_unknowns(),
             **factors,
         )
 
@@ -355,18 +355,18 @@ class StepBuilder:
             return StepError(CHOSEN, in_layout, CHOSEN)
         return StepError(in_layout, in_layout, kind if own else "ordinary")
 
-    def _of_unknowns(self, error: StepError) -> dict[str, Term]:
+    def _of_unknowns(self) -> dict[str, Term]:
         """What a framework that is not said adds, and a device on which no step was measured.
 
-        The error of ordinary steps is that of many frameworks, and an eager framework that is taken
-        has slower and faster ones about it. Reinforcement has constants of its own, which were
-        fitted to frameworks that nobody said.
+        The error of ordinary steps is that of steps whose framework is known. An eager framework
+        that is taken has slower and faster ones about it. Reinforcement has constants of its own,
+        which were fitted to frameworks that nobody said.
         """
         said, known = self.spec.work.said, self.at.argument.catalog.assumptions
         terms: dict[str, Term] = {}
         is_open = not isinstance(said, Reinforcement) and said.framework is UNSET
         is_tuned = FRAMEWORKS[self.inputs.recipe.framework].own_kernels
-        is_spread = error.taken == "ordinary" or self.hardware.device.kind == "tpu" or not is_tuned
+        is_spread = self.hardware.device.kind == "tpu" or not is_tuned
         if is_open and not is_spread and FRAMEWORK in known:
             terms["unsaid_framework"] = self.spec.work.assume(FRAMEWORK, member="framework")
         if not self._is_measured() and DEVICE in known:
