@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -25,8 +25,15 @@ from service.api.refusing.decoding import decode_request
 from service.computing.worker import Computed, computed_all
 from service.core.catalog.errors import NotQuotable
 from service.core.figures.lanes import Group, Inexpressible, Lanes, entry_at
-from service.core.printing.money import amount_of
+from service.core.printing.money import (
+    amount_of,
+    amount_read,
+    printed,
+    printed_estimate,
+    sum_of_amounts,
+)
 from service.core.request.request import QuoteRequest
+from service.core.together.quotes import bodies_by_lane
 from tests.differences import requests
 from tests.requests import R1
 from tests.worlds import MEMO, TEST_ENGINE, embedded
@@ -215,10 +222,68 @@ class TestLanes:
         assert entry_at({2.0: "two"}, Lanes(group, np.array([2.0, 2.0, 3.0]))) == "two"
         assert group.living() == [0, 1]
 
-    @given(st.lists(st.tuples(st.floats(1e-9, 1e12), st.floats(1e-9, 1e5)), min_size=1))
-    def test_amounts_of_many_are_those_of_each(self, pairs):
+
+usual = st.floats(1.0, 1e9).map(lambda number: round(number, 3))
+quantities = usual | st.floats(1e-9, 1e12) | st.integers(0, 10**6).map(lambda eighths: eighths / 8)
+rates = st.sampled_from([0.01, 0.04, 1.0, 2.0]) | st.floats(1e-9, 1e5)
+currency_places = st.sampled_from([0, 2, 3])
+terms = st.lists(st.tuples(quantities, rates), min_size=3, max_size=3)
+
+
+class TestAmountsOfLanes:
+    """Amounts, sums and texts of many have the decimals of each, to the last digit."""
+
+    def both(self, pairs: Sequence[tuple[float, float]], places: int) -> tuple[Any, list[Decimal]]:
+        quantity, rate = (np.array(column) for column in zip(*pairs, strict=True))
         group = Group(len(pairs))
-        quantities, rates = (np.array(column) for column in zip(*pairs, strict=True))
-        many: Any = amount_of(quantity=Lanes(group, quantities), rate=Lanes(group, rates))  # type: ignore[arg-type]
-        expected = [amount_of(quantity=quantity, rate=rate) for quantity, rate in pairs]
-        assert list(map(Decimal, many.listed())) == expected
+        many: Any = amount_of(
+            quantity=cast(float, Lanes(group, quantity)),
+            rate=cast(float, Lanes(group, rate)),
+            places=places,
+        )
+        return many, [amount_of(quantity=one, rate=by, places=places) for one, by in pairs]
+
+    def of_group(self, group: Group, lanes: Any) -> Decimal:
+        return cast(Decimal, Lanes(group, lambda: lanes.values))
+
+    def texts(self, lanes: Any) -> list[str]:
+        """What stands in the JSON of each lane."""
+        return [msgspec.json.decode(one or b"") for one in bodies_by_lane(lanes, lanes.group)]
+
+    @given(st.lists(st.tuples(quantities, rates), min_size=1), currency_places)
+    def test_amounts_and_their_texts_are_those_of_each(self, pairs, places):
+        many, each = self.both(pairs, places)
+        assert list(map(str, many.listed())) == list(map(str, each))
+        text: Any = printed(many)
+        assert text.listed() == list(map(printed, each))
+        assert self.texts(printed(-many)) == [printed(-one) for one in each]
+        again: Any = amount_read(text)
+        assert again.listed() == each
+
+    @given(st.lists(terms, min_size=1), currency_places, st.sampled_from([0, -3, 5]))
+    def test_sums_are_those_of_each(self, rows, places, more):
+        columns = list(zip(*rows, strict=True))
+        amounts = [self.both(column, places) for column in columns]
+        group = Group(len(rows))
+        many = [self.of_group(group, one) for one, _ in amounts]
+        start, less = Decimal(more), -many[2]
+        total: Any = sum_of_amounts((start, *many[:2], less), places=places)
+        expected = [
+            sum_of_amounts((start, first, second, -third), places=places)
+            for first, second, third in zip(*(one[1] for one in amounts), strict=True)
+        ]
+        assert list(map(str, total.listed())) == list(map(str, expected))
+        assert self.texts(printed(total)) == list(map(printed, expected))
+
+    @given(st.lists(quantities | quantities.map(lambda one: -one), min_size=1), currency_places)
+    def test_estimates_are_printed_as_each(self, numbers, places):
+        lanes = cast(float, Lanes(Group(len(numbers)), np.array(numbers)))
+        expected = [printed_estimate(one, places=places) for one in numbers]
+        assert self.texts(printed_estimate(lanes, places=places)) == expected
+
+    def test_a_sum_is_zero_in_most_lanes_or_in_few(self):
+        for hours, holds in (([1.0, 1.0, 5.0], False), ([1.0, 5.0, 5.0], True)):
+            many, _ = self.both([(one, 100.0) for one in hours], 2)
+            total: Any = sum_of_amounts((many, Decimal(-100)))
+            assert bool(total) is holds
+            assert total.group.living() == ([1, 2] if holds else [0, 1])

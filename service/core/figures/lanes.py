@@ -8,7 +8,8 @@ questions are argued one by one. So no answer hangs on whether others were asked
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial, wraps
 from itertools import compress, islice, repeat
 from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
@@ -88,17 +89,6 @@ class Group:
         """What a function returns in each lane, called when that is needed."""
         return Lanes(self, lambda: self.each(function, *args, **kwargs))
 
-    def lists(self, function: Callable[..., list[Any]], *values: Any, **kwargs: Any) -> "Lanes":
-        """What a function of lists of numbers returns, called when that is needed."""
-
-        def called() -> list[Any]:
-            return function(*(self._listed(one) for one in values), **kwargs)
-
-        return Lanes(self, called)
-
-    def _listed(self, value: Any) -> list[Any]:
-        return value.listed() if type(value) is Lanes else [value] * self.size
-
     def column(self, values: Sequence[Any]) -> int:
         """The number of a column of pieces of the answers."""
         self.columns.append(values)
@@ -113,6 +103,26 @@ class Group:
         if key not in self._texts:
             self._texts[key] = self.column([value.encode() for value in values])
         return f"{TEXT_BEGINS}{self._texts[key]}{TEXT_ENDS}"
+
+
+class Column(ABC):
+    """Values of all lanes, kept in another form than a list, in which they take less time."""
+
+    @abstractmethod
+    def tolist(self) -> list[Any]:
+        """The values as a list."""
+
+    @abstractmethod
+    def truths(self) -> NDArray[np.bool_]:
+        """Whether each value is true."""
+
+    @abstractmethod
+    def negative(self) -> "Column":
+        """The values with the other sign. Raises `TypeError` if they are texts."""
+
+    @abstractmethod
+    def json(self) -> Iterator[bytes | list[bytes]]:
+        """The parts of the values as JSON: those of all lanes, and those that differ by lane."""
 
 
 class Lanes:
@@ -134,24 +144,24 @@ class Lanes:
 
     @property
     def values(self) -> Any:
-        """The numbers, shape `[lanes]`, or a list of other values."""
+        """The numbers, shape `[lanes]`, or a list or a column of other values."""
         if self._made is not None:
             values, self._made = self._made(), None
-            numbers = not isinstance(values, np.ndarray) and isinstance(values[0], float)
+            numbers = isinstance(values, list) and isinstance(values[0], float)
             self._values = np.array(values) if numbers else values
         return self._values
 
     def numbers(self) -> Array:
         """The numbers. Raises `Inexpressible` if these are no floats."""
         if not isinstance(self.values, np.ndarray):
-            raise Inexpressible(type(self.values[0]).__name__)
+            raise Inexpressible(type(self.listed()[0]).__name__)
         return self.values
 
     def listed(self) -> list[Any]:
         """The values as a list: floats, or others."""
         if self._listed is None:
             values = self.values
-            self._listed = values.tolist() if isinstance(values, np.ndarray) else values
+            self._listed = values if isinstance(values, list) else values.tolist()
         return self._listed
 
     def _with(self, operation: Callable[..., Any], *others: Any) -> "Lanes":
@@ -192,6 +202,8 @@ class Lanes:
         return self._with(lambda own, one: one / own, other)
 
     def __neg__(self) -> "Lanes":
+        if isinstance(self.values, Column):
+            return Lanes(self.group, self.values.negative)
         return self._with(operator.neg)
 
     def __abs__(self) -> "Lanes":
@@ -216,6 +228,8 @@ class Lanes:
         return other is None or self._if(operator.ne, other)
 
     def __bool__(self) -> bool:
+        if isinstance(self.values, Column):
+            return self.group.agree(self.values.truths())
         return self.group.agree(np.array([bool(value) for value in self.listed()]))
 
     def __int__(self) -> int:

@@ -6,14 +6,16 @@ what they cost. Sums add amounts as printed, and round nothing. `places` are the
 the minor unit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
 from typing import Any, Final, cast
 
 import numpy as np
 
-from service.core.figures.lanes import by_lane, first_lanes
+from service.core.figures.arrays import Array
+from service.core.figures.lanes import Group, Lanes, by_lane, first_lanes
+from service.core.printing.minor import Amounts, PrintedAmounts, amounts_near, sums_of
 
 CENT_PLACES: Final = 2
 AMOUNT_DIGITS: Final = 3
@@ -22,13 +24,6 @@ MOST_PLACES: Final = 12
 """Decimal places of the smallest amounts."""
 RATE_DECIMALS: Final = 6
 """Decimals of a price in dollars that was converted, or that lies between two others."""
-FLOATS_OFF_BY: Final = 1e-14
-"""By how much, as a share, a product of two floats and a power of ten differs from that of the
-decimals that they are printed as, at most. It is some five roundings of 1.1e-16."""
-LEAST_CLEAR: Final = 200.0
-"""Minor units from which on amounts surely have no further digits."""
-MOST_CLEAR: Final = 1e13
-"""Minor units up to which floats tell apart far less than half of one."""
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -41,33 +36,39 @@ def decimal_of(number: float) -> Decimal:
 def amount_of(*, quantity: float, rate: float, places: int = CENT_PLACES) -> Decimal:
     """Quantity x rate as printed. Nothing else rounds."""
     if (lanes := first_lanes((quantity, rate))) is not None:
-        found: Any = lanes.group.lists(_amounts_of, quantity, rate, places=places)
-        return cast(Decimal, found)
+        group = lanes.group
+
+        def found() -> Any:
+            quantities, rates = _numbers(quantity, group), _numbers(rate, group)
+
+            def exactly(lane: int) -> Decimal:
+                return _amount_of(float(quantities[lane]), float(rates[lane]), places=places)
+
+            return amounts_near(quantities * rates, exactly, group=group, places=places)
+
+        return _amount_by_lane(group, found)
     return _amount_of(quantity, rate, places=places)
 
 
-def _amounts_of(
-    quantities: Sequence[float], rates: Sequence[float], *, places: int
-) -> list[Decimal]:
-    """Many amounts as printed.
+def rounded_amount(number: float, *, places: int = CENT_PLACES) -> Decimal:
+    """An amount that is no product, as printed."""
+    return amount_of(quantity=number, rate=1.0, places=places)
 
-    Where a product of floats is clearly nearer to one amount than to the next, so is that of the
-    decimals. All others are found one by one.
-    """
-    units = np.array(quantities) * np.array(rates) * 10.0**places
-    nearest = np.rint(units)
-    off_by = np.abs(np.abs(units - nearest) - 0.5)
-    size = np.abs(units)
-    clear = (off_by > size * FLOATS_OFF_BY) & (size >= LEAST_CLEAR) & (size < MOST_CLEAR)
-    unit = _unit_of(places)
-    return [
-        EXACT.multiply(Decimal(int(whole)), unit)
-        if is_clear
-        else _amount_of(quantity, rate, places=places)
-        for whole, is_clear, quantity, rate in zip(
-            nearest.tolist(), clear.tolist(), quantities, rates, strict=True
-        )
-    ]
+
+def _numbers(value: Any, group: Group) -> Array:
+    """A number of all lanes, or those of each."""
+    numbers = value.numbers() if isinstance(value, Lanes) else value
+    return np.broadcast_to(np.asarray(numbers, dtype=np.float64), (group.size,))
+
+
+def _amount_by_lane(group: Group, found: Callable[[], Any]) -> Decimal:
+    """What stands for an amount in each lane, found when it is needed."""
+    return cast(Decimal, Lanes(group, found))
+
+
+def _text_by_lane(group: Group, found: Callable[[], Any]) -> str:
+    """What stands for a printed amount in each lane, found when it is needed."""
+    return cast(str, Lanes(group, found))
 
 
 def _amount_of(quantity: float, rate: float, *, places: int) -> Decimal:
@@ -121,8 +122,13 @@ def sum_of_amounts(amounts: Iterable[Decimal], *, places: int = CENT_PLACES) -> 
     """The sum of amounts as printed. Without amounts it is zero."""
     amounts = tuple(amounts)
     if (lanes := first_lanes(amounts)) is not None:
-        found: Any = lanes.group.lazily(_sum_of, *amounts, places=places)
-        return cast(Decimal, found)
+        group = lanes.group
+
+        def found() -> Any:
+            sums = sums_of(amounts, places=places)
+            return group.each(_sum_of, *amounts, places=places) if sums is None else sums
+
+        return _amount_by_lane(group, found)
     return _sum_of(*amounts, places=places)
 
 
@@ -133,16 +139,26 @@ def _sum_of(*amounts: Decimal, places: int) -> Decimal:
     return _without_zeros(total, places=places)
 
 
-@by_lane
 def amount_read(amount: str) -> Decimal:
     """A printed amount as a number again."""
+    if (lanes := first_lanes((amount,))) is not None:
+        return _amount_by_lane(lanes.group, lambda: _all_read(lanes.values))
     return Decimal(amount)
 
 
-@by_lane
+def _all_read(texts: PrintedAmounts | list[str]) -> Amounts | list[Decimal]:
+    return texts.amounts if isinstance(texts, PrintedAmounts) else list(map(Decimal, texts))
+
+
 def printed(amount: Decimal) -> str:
     """An amount as a decimal string without exponent. A zero has no sign."""
+    if (lanes := first_lanes((amount,))) is not None:
+        return _text_by_lane(lanes.group, lambda: _all_printed(lanes.values))
     return format(amount, "zf")
+
+
+def _all_printed(amounts: Amounts | list[Decimal]) -> PrintedAmounts | list[str]:
+    return PrintedAmounts(amounts) if isinstance(amounts, Amounts) else list(map(printed, amounts))
 
 
 def printed_estimate(amount: float, *, places: int = CENT_PLACES) -> str:
@@ -152,19 +168,24 @@ def printed_estimate(amount: float, *, places: int = CENT_PLACES) -> str:
     there are thousands of them for each bill that adds up.
     """
     if (lanes := first_lanes((amount,))) is not None:
-        found: Any = lanes.group.lists(_printed_estimates, lanes, places=places)
-        return cast(str, found)
-    return _printed_estimates([amount], places=places)[0]
+        group = lanes.group
+
+        def exactly(lane: int) -> Decimal:
+            return Decimal(_printed_estimate(float(lanes.numbers()[lane]), places=places))
+
+        def found() -> Any:
+            near = amounts_near(lanes.numbers(), exactly, group=group, places=places)
+            return _all_printed(near)
+
+        return _text_by_lane(group, found)
+    return _printed_estimate(amount, places=places)
 
 
-def _printed_estimates(amounts: Iterable[float], *, places: int) -> list[str]:
+def _printed_estimate(amount: float, *, places: int) -> str:
     least = hundred_minor_units(places)
-    return [
-        f"{amount:z.{places}f}"
-        if amount >= least or amount <= -least
-        else printed(as_amount(decimal_of(amount), places=places))
-        for amount in amounts
-    ]
+    if amount >= least or amount <= -least:
+        return f"{amount:z.{places}f}"
+    return printed(as_amount(decimal_of(amount), places=places))
 
 
 @by_lane

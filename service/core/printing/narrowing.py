@@ -23,7 +23,7 @@ from service.core.figures.formulas import WHOLE
 from service.core.figures.ledger import Application, Entry, Ledger, Term
 from service.core.figures.sources import Datum
 from service.core.figures.vocabulary import MINOR_PLACES, Currency
-from service.core.printing.money import as_amount, decimal_of
+from service.core.printing.money import rounded_amount
 from service.core.printing.printing import printed_interval
 from service.core.request.work import Finetuning, Pretraining
 from service.core.serving.agent_formulas import read_of_turn, written_of_turn
@@ -113,7 +113,7 @@ def narrowed(
             why=share.known.why,
             interval_if_known=printed_interval(
                 intervals[share.known.member][total.name],
-                central=as_amount(decimal_of(total.central), places=places),
+                central=rounded_amount(total.central, places=places),
                 places=places,
             ),
         )

@@ -56,11 +56,10 @@ from service.core.printing.money import (
     CENT_PLACES,
     RATE_DECIMALS,
     amount_of,
-    as_amount,
-    decimal_of,
     printed,
     printed_estimate,
     printed_rate,
+    rounded_amount,
     sum_of_amounts,
 )
 from service.core.stages.effort import Effort
@@ -153,7 +152,7 @@ def printed_exclusion(one: DraftExclusion, spread: Spread, *, currency: Currency
         if usd is None
         else printed_interval(
             spread.interval(usd.name),
-            central=as_amount(decimal_of(usd.central), places=places),
+            central=rounded_amount(usd.central, places=places),
             places=places,
         ),
         figure=UNSET if usd is None else usd.name,
@@ -458,7 +457,7 @@ def printed_ownership(one: owned.OwningFigures, spread: Spread, *, currency: Cur
 def _acquisition(one: owned.OwningFigures, spread: Spread, *, currency: Currency) -> Acquisition:
     places = MINOR_PLACES[currency]
     parts = {
-        part: as_amount(decimal_of(one.acquisition[part].central), places=places)
+        part: rounded_amount(one.acquisition[part].central, places=places)
         for part in ("accelerators_usd", "servers_usd", "network_usd")
     }
     total = sum_of_amounts(parts.values(), places=places)

@@ -15,7 +15,7 @@ from service.core.answer import EngineStamp, Quote
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
 from service.core.draws.memo import Memo
-from service.core.figures.lanes import TEXT_BEGINS, TEXT_ENDS, Group, Inexpressible, Lanes
+from service.core.figures.lanes import TEXT_BEGINS, TEXT_ENDS, Column, Group, Inexpressible, Lanes
 from service.core.quote import quote
 from service.core.request.request import QuoteRequest
 from service.core.together.ledger import LaneLedger
@@ -99,7 +99,12 @@ def bodies_by_lane(answer: Quote, group: Group) -> list[bytes | None]:
     def column(value: Any) -> Raw:
         if not isinstance(value, Lanes):
             raise Inexpressible(type(value).__name__)
-        return Raw(_column(group, json_of(value.values)))
+        parts = (
+            value.values.json() if isinstance(value.values, Column) else (json_of(value.values),)
+        )
+        return Raw(
+            b"".join(one if isinstance(one, bytes) else _column(group, one) for one in parts)
+        )
 
     encoded = msgspec.json.encode(answer, enc_hook=column)
     constants, pieces = [], []
