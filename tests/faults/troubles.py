@@ -61,10 +61,7 @@ class Scene(NamedTuple):
 
 @contextlib.contextmanager
 def scene(folder: Path, *, own_clock: bool) -> Iterator[Scene]:
-    """A service with a Redis behind a proxy, a folder of editions, and maybe a clock of its own.
-
-    A clock of its own takes half of the CPU.
-    """
+    """A service with a Redis behind a proxy, a folder of editions, and maybe its own clock."""
     put_edition(folder, EDITION, 3.0)
     with start_redis(password=PASSWORD) as redis, start_proxy(redis.port) as proxy:
         address = f"redis://:{PASSWORD}@127.0.0.1:{proxy.port}"
