@@ -50,6 +50,8 @@ MOST_WAITING_TOGETHER: Final = 4
 """Groups of alike questions that may wait for a worker."""
 TOGETHER_BESIDE: Final = 32
 """Alike questions that are answered in one turn beside requests: some 20 ms."""
+WRITTEN_A_TURN: Final = 32
+"""Answers that are put together from their parts between two looks at the network."""
 NOTHING_KEPT: Final[Mapping[str, bytes]] = {}
 LEAST_TOGETHER: Final = 4
 """Cheap questions that are given to a worker together. Fewer are computed beside the requests."""
@@ -162,16 +164,16 @@ class Apart:
     ) -> list[Computed | Exception]:
         """The answers to questions of one shape to one edition, whose names are known.
 
-        What is counted of all is counted with the first. Raises `Busy`.
+        What is counted of all is counted with one of them. Raises `Busy`.
         """
         asked = [(one.question.id, one.question.canonical) for one in posed]
         alike = await self.run_by(posed[0].edition, computed_alike_apart, asked, seconds)
-        found = [Computed(one) if isinstance(one, bytes) else one for one in alike.bodies]
-        for place, one in enumerate(found):
-            if isinstance(one, Computed):
-                found[place] = Computed(one.body, alike.tallies)
-                break
-        return list(found)
+        found: dict[int, Computed | Exception] = {}
+        for place, one in alike.answers():
+            found[place] = one
+            if len(found) % WRITTEN_A_TURN == 0:
+                await asyncio.sleep(0)
+        return [found[place] for place in range(len(posed))]
 
     async def run_by(
         self, edition: Edition, task: Callable[..., T], asked: object, seconds: float

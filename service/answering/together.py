@@ -10,14 +10,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from cachetools import LRUCache
-from msgspec import Struct
 
 from service.answering.kind import AnyQuestion, Means, Question, valid_until
-from service.core.answer import Quote
 from service.core.figures.lanes import TEXT_BEGINS, TEXT_ENDS
 from service.core.request.request import QuoteRequest
 from service.core.request.work import Compute, Metered, Timed
-from service.core.together.quotes import LaneQuestion, quotes_together
+from service.core.together.quotes import LaneQuestion, Together, quotes_together
 from service.identity.canonical import read_canonical
 
 LEAST_TOGETHER: Final = 8
@@ -48,13 +46,6 @@ class Shapes:
     def note(self, shape: bytes, *, sound: bool) -> None:
         """Remember whether questions of a shape can be answered together."""
         self._sound[shape] = sound
-
-
-class Answered(Struct, frozen=True):
-    """Answers as bytes, None where a question has to be answered alone, and one as it is."""
-
-    bodies: list[bytes | None]
-    answer: Quote | None
 
 
 def shape_of(question: AnyQuestion) -> bytes | None:
@@ -91,15 +82,14 @@ def together_by_shape(questions: Sequence[AnyQuestion]) -> list[list[int]]:
 
 def quotes_of(
     questions: Sequence[Question[QuoteRequest]], means: Means, shapes: Shapes
-) -> Answered:
-    """The quotes of questions of one shape, of those that are answered together.
+) -> Together | None:
+    """The quotes of questions of one shape, of those that are answered together, if any are.
 
     Their requests are those of their canonical forms, see `as_read`.
     """
-    nothing = Answered([None] * len(questions), None)
     shape = shape_of(questions[0])
     if shape is None or shapes.verdict(shape) is False:
-        return nothing
+        return None
     found = quotes_together(
         [LaneQuestion(one.id, one.canonical, one.request) for one in questions],
         means.catalog,
@@ -109,5 +99,4 @@ def quotes_of(
     )
     if found is None:
         shapes.note(shape, sound=False)
-        return nothing
-    return Answered(found.bodies, found.answer)
+    return found

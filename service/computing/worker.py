@@ -1,6 +1,6 @@
 """Computes an answer, here or in a worker process. A worker is forked after this was imported."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -24,6 +24,7 @@ from service.core.answer import EngineStamp
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable, Portable
 from service.core.draws.memo import Memo
+from service.core.together.quotes import Printed
 from service.editions.edition import Recipe
 from service.identity.canonical import read_canonical
 from service.identity.engine import engine_stamp
@@ -65,23 +66,27 @@ def computed_all(
     for place in chain.from_iterable(groups):
         read[place] = as_read(questions[place])
     means = Means(engine=engine, catalog=catalog, memo=memo, kept={})
-    return _computed_in(groups, read, means, shapes)
-
-
-def _computed_in(
-    groups: Iterable[Sequence[int]],
-    questions: Sequence[AnyQuestion],
-    means: Means,
-    shapes: Shapes,
-) -> list[Computed | Portable]:
-    """The answers to questions, those of a group together. These are as read, see `as_read`."""
     found: dict[int, Computed | Portable] = {}
     for places in groups:
-        found |= _together(questions, places, means, shapes)
+        for argued in _together(read, places, means, shapes):
+            found.update(zip(argued.places, argued.answers(), strict=True))
     return [
-        found[place] if place in found else _alone(one, means)
-        for place, one in enumerate(questions)
+        found[place] if place in found else _alone(one, means) for place, one in enumerate(read)
     ]
+
+
+class Argued(Struct, frozen=True):
+    """Answers that were argued together: the places of their questions, and what is counted."""
+
+    places: list[int]
+    printed: Printed
+    tallies: tuple[Tally, ...]
+
+    def answers(self) -> Iterator[Computed]:
+        """The answers. What is counted of all of them is counted with the first."""
+        bodies = self.printed.bodies()
+        yield Computed(next(bodies), self.tallies)
+        yield from map(Computed, bodies)
 
 
 def _alone(question: AnyQuestion, means: Means) -> Computed | Portable:
@@ -98,39 +103,34 @@ def _together(
     places: Sequence[int],
     means: Means,
     shapes: Shapes,
-) -> dict[int, Computed | Portable]:
+) -> list[Argued]:
     """The answers to questions of one shape, of those that are answered together.
 
-    Those that are left by the others are tried again among themselves. What is counted of all is
-    counted with the first of them.
+    Those that are left by the others are tried again among themselves.
     """
-    found: dict[int, Computed | Portable] = {}
+    found: list[Argued] = []
     left = list(places)
     while len(left) >= LEAST_TOGETHER:
         answered = quotes_of([questions[place] for place in left], means, shapes)
-        if answered.answer is None:
+        if answered is None:
             break
-        bodies = dict(zip(left, answered.bodies, strict=True))
-        new = {place: Computed(body) for place, body in bodies.items() if body is not None}
-        tallies = tuple(handled(questions[left[0]]).tallies(answered.answer))
-        first = next(iter(new))
-        if not _is_sound(questions[first], Computed(new[first].body, tallies), means, shapes):
-            return {}
-        new[first] = Computed(
-            new[first].body,
-            tuple(replace(one, amount=one.amount * len(new)) for one in tallies),
-        )
-        found |= new
-        left = [place for place in left if place not in new]
+        some = [left[lane] for lane in answered.printed.lanes]
+        first = questions[some[0]]
+        tallies = tuple(handled(first).tallies(answered.answer))
+        if not _is_sound(first, Argued(some, answered.printed, tallies), means, shapes):
+            return []
+        of_all = tuple(replace(one, amount=one.amount * len(some)) for one in tallies)
+        found.append(Argued(some, answered.printed, of_all))
+        left = sorted(set(left).difference(some))
     return found
 
 
-def _is_sound(question: AnyQuestion, answer: Computed, means: Means, shapes: Shapes) -> bool:
-    """Whether an answer to questions of a shape is that of the question alone."""
+def _is_sound(question: AnyQuestion, argued: Argued, means: Means, shapes: Shapes) -> bool:
+    """Whether the first of some answers to questions of a shape is that of the question alone."""
     shape = shape_of(question)
     assert shape is not None
     if shapes.verdict(shape) is None:
-        shapes.note(shape, sound=_alone(question, means) == answer)
+        shapes.note(shape, sound=_alone(question, means) == next(argued.answers()))
     return shapes.verdict(shape) is True
 
 
@@ -190,15 +190,21 @@ def computed_together_apart(
     found = computed_all(
         questions, engine=own.engine, catalog=own.catalog, memo=own.memo, shapes=own.shapes
     )
-    own.heap.answered(sum(len(one.body) for one in found if isinstance(one, Computed)))
+    own.heap.answered(bytes_of(found))
     return found
 
 
 class Alike(Struct, frozen=True):
-    """Answers to questions of one shape, or why there is none, and what is counted of all."""
+    """Answers to questions of one shape: those that were argued together, and others by place."""
 
-    bodies: list[bytes | Portable]
-    tallies: tuple[Tally, ...]
+    argued: list[Argued]
+    alone: dict[int, Computed | Portable]
+
+    def answers(self) -> Iterator[tuple[int, Computed | Portable]]:
+        """The place of each question, and its answer, or why there is none."""
+        for one in self.argued:
+            yield from zip(one.places, one.answers(), strict=True)
+        yield from self.alone.items()
 
 
 def computed_alike_apart(
@@ -214,11 +220,16 @@ def computed_alike_apart(
         for id, canonical in asked
     ]
     means = Means(engine=own.engine, catalog=own.catalog, memo=own.memo, kept={})
-    found = _computed_in([range(len(questions))], questions, means, own.shapes)
-    answers = [one for one in found if isinstance(one, Computed)]
-    own.heap.answered(sum(len(one.body) for one in answers))
-    bodies = [one.body if isinstance(one, Computed) else one for one in found]
-    return Alike(bodies, tuple(chain.from_iterable(one.tallies for one in answers)))
+    argued = _together(questions, range(len(questions)), means, own.shapes)
+    left = set(range(len(questions))).difference(*(one.places for one in argued))
+    alone = {place: _alone(questions[place], means) for place in sorted(left)}
+    own.heap.answered(sum(one.printed.size_bytes for one in argued) + bytes_of(alone.values()))
+    return Alike(argued, alone)
+
+
+def bytes_of(found: Iterable[Computed | Portable]) -> int:
+    """The bytes of some answers."""
+    return sum(len(one.body) for one in found if isinstance(one, Computed))
 
 
 def computed_apart(

@@ -9,10 +9,10 @@ questions are argued one by one. So no answer hangs on whether others were asked
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, wraps
 from itertools import compress, islice, repeat
-from typing import Any, Final, NoReturn, ParamSpec, TypeVar, cast
+from typing import Any, Final, NamedTuple, NoReturn, ParamSpec, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,34 @@ TEXT_BEGINS: Final = "\ue000"
 TEXT_ENDS: Final = "\ue001"
 """Around the number of a column of texts, inside a text. No question that is argued together with
 others has these characters."""
+NO_JSON: Final = b"\0"
+"""Stands between pieces of JSON."""
 
 
 class Inexpressible(Exception):
     """Something that can only be done with one number at a time"""
+
+
+class Pieces(NamedTuple):
+    """A piece of JSON of each lane, joined, so that they take little to be sent to a process."""
+
+    joined: bytes
+    by: bytes
+    """What stands between two of them, and in none."""
+
+    def split(self) -> list[bytes]:
+        """The piece of each lane."""
+        return self.joined.split(self.by)
+
+    def of_all(self, lanes: int) -> bytes | None:
+        """The piece that all lanes have. None if they differ."""
+        first = self.joined.partition(self.by)[0]
+        return first if self.joined == self.by.join(repeat(first, lanes)) else None
+
+
+def pieces_of(pieces: Iterable[bytes]) -> Pieces:
+    """Any pieces of JSON. None of them has a zero byte."""
+    return Pieces(NO_JSON.join(pieces), NO_JSON)
 
 
 class Group:
@@ -38,7 +62,7 @@ class Group:
         self.size = size
         self.alive: NDArray[np.bool_] = np.ones(size, dtype=bool)
         """The lanes that have agreed with most of the others so far."""
-        self.columns: list[Sequence[Any]] = []
+        self.columns: list[Pieces] = []
         self._texts: dict[tuple[str, ...], int] = {}
 
     def living(self) -> list[int]:
@@ -89,9 +113,9 @@ class Group:
         """What a function returns in each lane, called when that is needed."""
         return Lanes(self, lambda: self.each(function, *args, **kwargs))
 
-    def column(self, values: Sequence[Any]) -> int:
+    def column(self, pieces: Pieces) -> int:
         """The number of a column of pieces of the answers."""
-        self.columns.append(values)
+        self.columns.append(pieces)
         return len(self.columns) - 1
 
     def text(self, values: list[str]) -> str:
@@ -101,7 +125,7 @@ class Group:
             return values[living[0]]
         key = tuple(values)
         if key not in self._texts:
-            self._texts[key] = self.column([value.encode() for value in values])
+            self._texts[key] = self.column(pieces_of(value.encode() for value in values))
         return f"{TEXT_BEGINS}{self._texts[key]}{TEXT_ENDS}"
 
 
@@ -121,7 +145,7 @@ class Column(ABC):
         """The values with the other sign. Raises `TypeError` if they are texts."""
 
     @abstractmethod
-    def json(self) -> Iterator[bytes | list[bytes]]:
+    def json(self) -> Iterator["bytes | Pieces"]:
         """The parts of the values as JSON: those of all lanes, and those that differ by lane."""
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.figures.arrays import Array
-from service.core.figures.lanes import Column, Group, Lanes
+from service.core.figures.lanes import Column, Group, Lanes, Pieces, pieces_of
 
 Units = NDArray[np.int64]
 
@@ -49,7 +49,7 @@ class Amounts(Column):
         """The amounts with the other sign."""
         return Amounts(-self.units, self.places)
 
-    def json(self) -> Iterator[bytes | list[bytes]]:
+    def json(self) -> Iterator[bytes | Pieces]:
         """No answer has an amount that is not printed."""
         raise TypeError("an amount is printed as a text")
 
@@ -72,17 +72,17 @@ class PrintedAmounts(Column):
         """Texts have no sign."""
         raise TypeError("a text has no sign")
 
-    def json(self) -> Iterator[bytes | list[bytes]]:
+    def json(self) -> Iterator[bytes | Pieces]:
         """The whole units before the point, and what is behind it."""
         units, places = self.amounts.units, self.amounts.places
         wholes, parts = np.divmod(np.abs(units), 10**places)
         yield b'"'
         if (units < 0).any():
-            yield [b"-" if one else b"" for one in (units < 0).tolist()]
-        yield msgspec.json.encode(wholes.tolist())[1:-1].split(b",")
+            yield pieces_of(b"-" if one else b"" for one in (units < 0).tolist())
+        yield Pieces(msgspec.json.encode(wholes.tolist())[1:-1], b",")
         if places:
             texts = _behind_the_point(places)
-            yield [texts[one] for one in parts.tolist()]
+            yield Pieces(b",".join([texts[one] for one in parts.tolist()]), b",")
         yield b'"'
 
 

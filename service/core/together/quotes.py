@@ -1,7 +1,7 @@
 """Quotes whose requests differ in some numbers alone: argued once, printed for each."""
 
-from collections.abc import Iterable, Sequence
-from itertools import islice, repeat
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from operator import attrgetter
 from re import Pattern
 from re import compile as pattern_of
@@ -15,7 +15,16 @@ from service.core.answer import EngineStamp, Quote
 from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import NotQuotable
 from service.core.draws.memo import Memo
-from service.core.figures.lanes import TEXT_BEGINS, TEXT_ENDS, Column, Group, Inexpressible, Lanes
+from service.core.figures.lanes import (
+    TEXT_BEGINS,
+    TEXT_ENDS,
+    Column,
+    Group,
+    Inexpressible,
+    Lanes,
+    Pieces,
+    pieces_of,
+)
 from service.core.quote import quote
 from service.core.request.request import QuoteRequest
 from service.core.together.ledger import LaneLedger
@@ -28,10 +37,43 @@ MARKED_COLUMNS: Final[Pattern[bytes]] = pattern_of(
 )
 
 
-class Together(NamedTuple):
-    """Answers by lane, None where a lane was left, and an answer that stands for all of them."""
+class Printed(Struct, frozen=True):
+    """The bytes of answers: what all of them have, and columns of pieces in which they differ."""
 
-    bodies: list[bytes | None]
+    constants: list[bytes]
+    """What stands before each piece, and at the end."""
+    order: list[int]
+    """Of which column each piece is."""
+    columns: list[Pieces]
+    lanes: list[int]
+    """The places of those that are answered. All columns have a piece of all lanes."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of all answers, about."""
+        joined = [len(column.joined) for column in self.columns]
+        varying = sum(joined[column] for column in self.order)
+        return len(self.lanes) * sum(map(len, self.constants)) + varying
+
+    def bodies(self) -> Iterator[bytes]:
+        """The bytes of each answer, in the order of `lanes`."""
+        if not self.order:
+            yield from repeat(self.constants[0], len(self.lanes))
+            return
+        columns = [column.split() for column in self.columns]
+        wanted = frozenset(self.lanes)
+        parts = [b""] * (2 * len(self.constants) - 1)
+        parts[::2] = self.constants
+        for lane, pieces in enumerate(zip(*(columns[at] for at in self.order), strict=True)):
+            if lane in wanted:
+                parts[1::2] = pieces
+                yield b"".join(parts)
+
+
+class Together(NamedTuple):
+    """Answers of those that were not left, and an answer that stands for all of them."""
+
+    printed: Printed
     answer: Quote
 
 
@@ -59,14 +101,14 @@ def quotes_together(
                 stacked([one.request for one in asked], group),
                 catalog,
                 id=group.text([one.id for one in asked]),
-                canonical_request=_column(group, [one.canonical for one in asked]),
+                canonical_request=_column(group, pieces_of(one.canonical for one in asked)),
                 engine=engine,
                 valid_until=valid_until,
                 memo=memo,
                 ledger=LaneLedger(group),
                 spread_of=LaneSpread,
             )
-            return Together(bodies_by_lane(answer, group), answer)
+            return Together(printed_by_lane(answer, group), answer)
     except (Inexpressible, NotQuotable, TypeError, ValueError, ArithmeticError):
         return None
 
@@ -93,44 +135,38 @@ def stacked(values: Sequence[Any], group: Group) -> Any:
     raise Inexpressible("other values")
 
 
-def bodies_by_lane(answer: Quote, group: Group) -> list[bytes | None]:
+def printed_by_lane(answer: Any, group: Group) -> Printed:
     """The bytes of each lane's answer."""
 
     def column(value: Any) -> Raw:
         if not isinstance(value, Lanes):
             raise Inexpressible(type(value).__name__)
-        parts = (
-            value.values.json() if isinstance(value.values, Column) else (json_of(value.values),)
-        )
-        return Raw(
-            b"".join(one if isinstance(one, bytes) else _column(group, one) for one in parts)
-        )
+        values = value.values
+        parts = values.json() if isinstance(values, Column) else (json_of(values),)
+        named = (_column(group, one) if isinstance(one, Pieces) else one for one in parts)
+        return Raw(b"".join(named))
 
     encoded = msgspec.json.encode(answer, enc_hook=column)
-    constants, pieces = [], []
+    constants, order, columns = [b""], [], dict[Pieces, int]()
     at = 0
     for found in MARKED_COLUMNS.finditer(encoded):
-        constants.append(encoded[at : found.start()])
-        pieces.append(group.columns[int(found[1] or found[2])])
+        constants[-1] += encoded[at : found.start()]
         at = found.end()
-    lines = zip(*_interleaved(constants, pieces), repeat(encoded[at:]))
-    whole: list[bytes | None] = [b"".join(line) for line in islice(lines, group.size)]
-    return [one if alive else None for one, alive in zip(whole, group.alive, strict=True)]
+        pieces = group.columns[int(found[1] or found[2])]
+        if (alike := pieces.of_all(group.size)) is not None:
+            constants[-1] += alike
+        else:
+            order.append(columns.setdefault(pieces, len(columns)))
+            constants.append(b"")
+    constants[-1] += encoded[at:]
+    return Printed(constants, order, list(columns), group.living())
 
 
-def _interleaved(
-    constants: Iterable[bytes], pieces: Iterable[Sequence[bytes]]
-) -> Iterable[Iterable[bytes]]:
-    for constant, piece in zip(constants, pieces, strict=True):
-        yield repeat(constant)
-        yield piece
-
-
-def json_of(values: Any) -> list[bytes]:
-    """Values as JSON. A printed amount has no comma in it."""
+def json_of(values: Any) -> Pieces:
+    """Values as JSON. Neither a number nor a printed amount has a comma in it."""
     numbers = values.tolist() if isinstance(values, np.ndarray) else values
-    return msgspec.json.encode(numbers)[1:-1].split(b",")
+    return Pieces(msgspec.json.encode(numbers)[1:-1], b",")
 
 
-def _column(group: Group, pieces: Sequence[bytes]) -> bytes:
+def _column(group: Group, pieces: Pieces) -> bytes:
     return (COLUMN % group.column(pieces)).encode()

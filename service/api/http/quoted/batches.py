@@ -1,7 +1,7 @@
 """POST /quote/batch: a request on each line, and on each line of the answer what came of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Final
 
@@ -33,6 +33,8 @@ PATH: Final = "/quote/batch"
 NEWLINE: Final = b"\n"
 UNREAD_MAX_BYTES: Final = 8 * 2**20
 """Bytes of lines that wait to be answered, before no more are read."""
+WRITTEN_BYTES: Final = 2**18
+"""Bytes of the answer that are written at once, at least: they stay in the cache of a core."""
 
 
 class BatchLimits(Struct, frozen=True, kw_only=True):
@@ -178,28 +180,41 @@ async def sent(
     request_id = str(scope["state"]["request_id"])
     async with aclosing(batch.answered(incoming.lines())) as answers:
         async for found in answers:
-            written = [written_line(one, request_id=request_id) for one in found]
             refused = sum(one.error is not None for one in found)
             quoting.metrics.batch_lines.labels("refused").inc(refused)
             quoting.metrics.batch_lines.labels("answered").inc(len(found) - refused)
+            for body in bodies_of(found, request_id=request_id):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
             noted["lines"] += len(found)
-            await send({"type": "http.response.body", "body": b"".join(written), "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def bodies_of(found: Iterable[Answered], *, request_id: str) -> Iterator[bytes]:
+    """What came of some lines, as pieces of the answer of some size, which end with a line."""
+    parts: list[bytes] = []
+    size = 0
+    for one in found:
+        line = _parts_of_line(one, request_id=request_id)
+        parts += line
+        size += sum(map(len, line))
+        if size >= WRITTEN_BYTES:
+            yield b"".join(parts)
+            parts, size = [], 0
+    if parts:
+        yield b"".join(parts)
 
 
 def written_line(one: Answered, *, request_id: str) -> bytes:
     """What came of a line, as a line."""
+    return b"".join(_parts_of_line(one, request_id=request_id))
+
+
+def _parts_of_line(one: Answered, *, request_id: str) -> tuple[bytes, bytes, bytes]:
     if one.error is None:
-        return b'{"line":%d,"status":200,"id":"%b","quote":%b}\n' % (
-            one.number,
-            one.id.encode(),
-            one.body,
-        )
+        head = b'{"line":%d,"status":200,"id":"%b","quote":' % (one.number, one.id.encode())
+        return head, one.body, b"}\n"
     rendered = render(one.error, request_id=f"{request_id}:{one.number}")
     if rendered.slug == "internal-error":
         log.error("line of a batch failed", request_id=request_id, exc_info=one.error)
-    return b'{"line":%d,"status":%d,"problem":%b}\n' % (
-        one.number,
-        rendered.status,
-        rendered.body,
-    )
+    head = b'{"line":%d,"status":%d,"problem":' % (one.number, rendered.status)
+    return head, rendered.body, b"}\n"
