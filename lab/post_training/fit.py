@@ -1,4 +1,4 @@
-"""Five constants of reinforcement, from published runs.
+"""Six constants of reinforcement, from published runs.
 
 Robust least squares of ln(predicted / disclosed) over the runs of kind `rl`, each constant drawn to
 what was believed of it before. Runs of one source share software, habits and a device, so that they

@@ -17,7 +17,7 @@ HEADER = """\
 # Constants of reinforcement, fitted to published runs
 
 Written by `python -m lab post-training fit`.
-Five constants, robust least squares of ln(predicted / disclosed device-hours), each constant drawn
+Six constants, robust least squares of ln(predicted / disclosed device-hours), each constant drawn
 to what was believed before (`post_training_priors.toml`). `in the sample` is of the fit to all
 rows; `left out` of a fit that has seen no row of the same source.
 

@@ -44,7 +44,7 @@ UNSEEN = """\
 ## As if their developers were new
 
 Each run is quoted from a fit that has seen no run of its developer: of training the components
-above, of reinforcement its five constants; what generation takes is read off none. This is what to
+above, of reinforcement its six constants; what generation takes is read off none. This is what to
 expect of a run that is not in the tables. `by chance` says between which shares coverage lies nine
 times in ten if intervals of 80% are right, with so few rows. The interval score is in natural
 logarithms, less is better: the width of p10 to p90, and ten times the distance of what lies outside

@@ -42,7 +42,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def stage_of(work, devices=64, accelerator="nvidia-h100-sxm-80gb"):
+def stage_of(work, devices=64, accelerator="nvidia-h100-sxm-80gb", **cluster):
     quoted = answer(
         {
             "run": {"name": "r", "stages": [{"name": "s", "work": work}]},
@@ -50,7 +50,8 @@ def stage_of(work, devices=64, accelerator="nvidia-h100-sxm-80gb"):
                 "accelerator": accelerator,
                 "devices": devices,
                 "supply": {"kind": "rate", "usd_per_device_hour": 2.0},
-            },
+            }
+            | cluster,
         },
         embedded(),
     )
@@ -321,6 +322,18 @@ def test_side_by_side_the_slower_half_sets_the_step():
     learning = sum(phase[name] for name in own)
     slower = max(generating, learning)
     assert phase["step_seconds"] == pytest.approx(slower + phase["weight_transfer"])
+
+
+def test_new_weights_arrive_sooner_with_newer_software_until_the_links_bind():
+    placement = {"kind": "disaggregated", "generation_devices": 32, "off_policy_steps": 1}
+
+    def seconds(year, gbit_per_s):
+        said = {"placement": placement, "software_year": year}
+        stage, _ = stage_of(LEARNING | said, network_gbit_per_s_per_device=gbit_per_s)
+        return stage.phases["weight_transfer"].central
+
+    assert seconds(2026.5, 400) < seconds(2026.0, 400) < seconds(2025.5, 400)
+    assert seconds(2026.5, 1) == seconds(2025.5, 1) > seconds(2025.5, 400)
 
 
 def test_a_split_that_is_not_given_is_chosen_and_said():

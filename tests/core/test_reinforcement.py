@@ -11,6 +11,7 @@ from service.core.stages.reinforcement.formulas import (
     colocated_step,
     decoding_seconds,
     devices_learning,
+    domain_byte_per_s,
     forward_seconds,
     generation_devices,
     off_policy_step,
@@ -22,6 +23,7 @@ from service.core.stages.reinforcement.formulas import (
     streaming_seconds,
     training_pass_seconds,
     weight_bytes,
+    weight_handling_byte_per_s,
     weight_transfer_seconds,
 )
 
@@ -57,8 +59,86 @@ def test_r1_zero_took_68_seconds_a_step():
     assert held == pytest.approx(512 * 198, rel=0.01)
 
 
-def test_weights_arrive_at_the_rate_of_one_device():
-    assert weight_transfer_seconds(weight_bytes=40e9, byte_per_s=5e9) == 8.0
+def test_weights_arrive_as_fast_as_the_slower_of_links_and_software():
+    """40 GB pass links of 20 GB/s and software of 5 GB/s as one pipeline."""
+    rates = {"link_byte_per_s": 20e9, "handling_byte_per_s": 5e9}
+    assert weight_transfer_seconds(weight_bytes=40e9, **rates) == 8.0
+    rates["handling_byte_per_s"] = 80e9
+    assert weight_transfer_seconds(weight_bytes=40e9, **rates) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("devices", "generating", "out", "expected"),
+    [
+        (16.0, 16.0, 50e9, 8 * 50e9),  # the eight adapters of a server
+        (16.0, 4.0, 50e9, 4 * 50e9),  # no more than devices that generate
+        (16.0, 16.0, 100e9, 450e9),  # and what one device takes inside of it
+        (8.0, 8.0, 50e9, 450e9),  # one server has no network between
+        (8.0, 4.0, 50e9, 450e9),
+    ],
+)
+def test_a_domain_receives_weights_over_all_links_of_its_devices(
+    devices, generating, out, expected
+):
+    assert (
+        domain_byte_per_s(
+            scale_up_byte_per_s=450e9,
+            scale_out_byte_per_s=out,
+            devices=devices,
+            generating=generating,
+            scale_up_domain=8.0,
+        )
+        == expected
+    )
+
+
+rates = st.floats(1e8, 2e12)
+counts = st.integers(1, 4_096).map(float)
+
+
+@st.composite
+def clusters(draw):
+    devices = draw(counts)
+    return {
+        "scale_up_byte_per_s": draw(rates),
+        "scale_out_byte_per_s": draw(rates),
+        "devices": devices,
+        "generating": min(devices, draw(counts)),
+        "scale_up_domain": draw(st.sampled_from([1.0, 4.0, 8.0, 72.0])),
+    }
+
+
+@given(cluster=clusters(), member=st.sampled_from(["scale_up", "scale_out"]), more=st.floats(1, 8))
+def test_faster_links_never_make_weights_slower(cluster, member, more):
+    name = f"{member}_byte_per_s"
+    faster = cluster | {name: cluster[name] * more}
+    assert domain_byte_per_s(**faster) >= domain_byte_per_s(**cluster)
+
+
+@given(cluster=clusters(), more=counts)
+def test_more_generating_devices_never_make_weights_slower(cluster, more):
+    wider = cluster | {"generating": min(cluster["devices"], cluster["generating"] + more)}
+    assert domain_byte_per_s(**wider) >= domain_byte_per_s(**cluster)
+
+
+@given(cluster=clusters())
+def test_a_domain_is_no_slower_than_one_device_and_no_faster_than_its_own_links(cluster):
+    up, out = cluster["scale_up_byte_per_s"], cluster["scale_out_byte_per_s"]
+    assert min(up, out) <= domain_byte_per_s(**cluster) <= up
+
+
+@given(
+    year=st.floats(2018.0, 2030.0),
+    later=st.floats(0.0, 5.0),
+    growth=st.floats(1.0, 9.0),
+)
+def test_newer_software_never_handles_weights_slower(year, later, growth):
+    def rate(when):
+        return weight_handling_byte_per_s(byte_per_s=30e9, growth=growth, software_year=when)
+
+    assert rate(year + later) >= rate(year)
+    assert rate(2030.0) / rate(2018.0) == pytest.approx(growth)
+    assert rate(2026.0) == pytest.approx(30e9)
 
 
 def test_a_step_side_by_side_takes_its_slower_side_and_new_weights():

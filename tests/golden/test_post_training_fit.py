@@ -44,7 +44,8 @@ def test_what_the_rows_say_makes_every_constant_better_known():
 
 
 def test_few_constants_are_fitted_and_each_says_what_it_was_before():
-    assert len(PRIORS) <= 5
+    """Six for 21 runs. Of one, how fast software gets faster, these runs say next to nothing."""
+    assert len(PRIORS) <= 6
     for prior, log in zip(PRIORS, COMMITTED, strict=True):
         low, value, high = range_of(prior, log)
         assert prior.why

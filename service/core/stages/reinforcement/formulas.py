@@ -10,13 +10,20 @@ delays the trainer.
 import math
 from typing import NamedTuple
 
-from service.core.figures.arrays import Real, maximum, minimum
+from service.core.figures.arrays import Real, exp, log, maximum, minimum, where
 from service.core.figures.formulas import formula
 from service.core.model.architecture import Architecture
 from service.core.model.parameters import params_active, params_total
+from service.core.training.steptime.eras import Era
 
 TRAINING_PASSES = 3.0
 """Forward passes that a training step costs: one forward and twice as much backward."""
+TENSOR_BY_TENSOR = Era(2025.5, 2026.5)
+"""New weights are gathered tensor by tensor and sent by one rank, before engines reshard in bulk.
+
+Source: checkpoint-engine (2025-09), peer-to-peer updates of Miles (2026-04), NeMo-RL's NCCL reshard
+(2026-06); how long until others followed is judged.
+"""
 
 
 class StepPhases(NamedTuple):
@@ -66,18 +73,62 @@ def written_for_step(*, learned: Real, kept_share: Real) -> Real:
     return learned / kept_share
 
 
+@formula("domain_byte_per_s", unit="byte/s")
+def domain_byte_per_s(
+    *,
+    scale_up_byte_per_s: Real,
+    scale_out_byte_per_s: Real,
+    devices: Real,
+    generating: Real,
+    scale_up_domain: float,
+) -> Real:
+    """Bytes a second at which all generating devices of a link domain receive the same weights.
+
+        one domain: scale_up_byte_per_s
+        several: min(scale_up_byte_per_s, min(generating, scale_up_domain) * scale_out_byte_per_s)
+
+    Each device of a domain takes a part of the weights from the network and shares it inside the
+    domain. `generating` of all `devices` generate. Both rates are one way and of one device.
+
+    Source: links of a hierarchy; measured so by prime-rl (pull request 3341: 44 GB/s to each of the
+    eight H200 of a server, 354 GB/s to the server).
+    """
+    links = minimum(generating, scale_up_domain) * scale_out_byte_per_s
+    return where(
+        devices <= scale_up_domain, scale_up_byte_per_s, minimum(scale_up_byte_per_s, links)
+    )
+
+
+@formula("weight_handling_byte_per_s", unit="byte/s")
+def weight_handling_byte_per_s(*, byte_per_s: Real, growth: Real, software_year: Real) -> Real:
+    """Bytes a second at which software of a year gathers, renames, packs and loads new weights.
+
+        byte_per_s * growth ** (software_year - 2026),  software_year within 2025.5 and 2026.5
+
+    `byte_per_s` is the rate of 2026.0, and `growth` that of the year around it.
+
+    Source: this service's own model; both are fitted (lab/data/post_training_report.md).
+    """
+    passed = 0.5 - TENSOR_BY_TENSOR.remains(software_year)
+    return byte_per_s * exp(passed * log(growth))
+
+
 @formula("weight_transfer_seconds", unit="second")
-def weight_transfer_seconds(*, weight_bytes: Real, byte_per_s: Real) -> Real:
+def weight_transfer_seconds(
+    *, weight_bytes: Real, link_byte_per_s: Real, handling_byte_per_s: Real
+) -> Real:
     """Seconds until the generating engines hold the new weights.
 
-        weight_bytes / byte_per_s
+        weight_bytes / min(link_byte_per_s, handling_byte_per_s)
 
-    The weights are gathered from the trainer's ranks tensor by tensor and sent to all engines, so
-    all weights pass the link of every device.
+    All weights pass the links of every domain, and the software that gathers them from the
+    trainer's ranks tensor by tensor and loads them into the engines. Both run as one pipeline, so
+    the slower one counts.
 
-    Source: this service's own model; the rate is fitted (lab/data/post_training_report.md).
+    Source: the pipeline of checkpoint-engine (its README, "Optimized Weight Broadcast"); the rate
+    of handling is fitted (lab/data/post_training_report.md).
     """
-    return weight_bytes / byte_per_s
+    return weight_bytes / minimum(link_byte_per_s, handling_byte_per_s)
 
 
 def generating_seconds(phases: StepPhases) -> Real:
@@ -289,7 +340,7 @@ def passes_of(*, model: Architecture, policy: Architecture) -> Real:
 
 @formula("weight_bytes", unit="byte")
 def weight_bytes(*, architecture: Architecture, bytes_per_weight: Real) -> Real:
-    """Bytes of all weights, which pass the link of every device.
+    """Bytes of all weights, which pass the links of every domain of generating devices.
 
         parameters * bytes_per_weight
 

@@ -10,6 +10,7 @@ from service.core.request.work import Disaggregated, Reinforcement
 from service.core.serving.engines import SERVED_WEIGHT_BYTES
 from service.core.stages.reinforcement.formulas import (
     decoding_seconds,
+    domain_byte_per_s,
     forward_seconds,
     passes_of,
     seconds_per_step,
@@ -18,6 +19,7 @@ from service.core.stages.reinforcement.formulas import (
     training_pass_seconds,
     update_seconds,
     weight_bytes,
+    weight_handling_byte_per_s,
     weight_transfer_seconds,
 )
 from service.core.stages.reinforcement.update import STREAMED, RlStage, Rollout, Split
@@ -51,7 +53,11 @@ def _training_pass(phases: Cursor[Reinforcement], stage: RlStage, seconds: Term)
 
 
 def phases_of(
-    stage: RlStage, rollout: Rollout, update_seconds_once: Term, batch: Mapping[str, Term]
+    stage: RlStage,
+    split: Split,
+    rollout: Rollout,
+    update_seconds_once: Term,
+    batch: Mapping[str, Term],
 ) -> dict[str, Term]:
     """Seconds of each phase of one step, as figures.
 
@@ -60,7 +66,7 @@ def phases_of(
     at = stage.work.under(f"{stage.work.prefix}/phases")
     shared, ahead = rollout.per_step, rollout.ahead
     one_pass = _training_pass(at, stage, update_seconds_once)
-    transfer = _weight_transfer(at, stage)
+    transfer = _weight_transfer(at, stage, split)
     judging, valuing = _passes_of(stage, "reward_model"), _passes_of(stage, "critic")
 
     def forward(phase: str, passes: float) -> Term:
@@ -107,20 +113,37 @@ def phases_of(
     }
 
 
-def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage) -> Term:
+def _weight_transfer(phases: Cursor[Reinforcement], stage: RlStage, split: Split) -> Term:
     """Seconds until the devices that generate have the weights of an update."""
-    said, policy = phases.said, stage.policy
+    hardware, said = stage.server.hardware, phases.said
     weights = phases.derive(
         weight_bytes,
-        architecture=policy.fixed,
+        architecture=stage.policy.fixed,
         bytes_per_weight=SERVED_WEIGHT_BYTES[said.serving_precision],
     )
+    links = phases.derive(
+        domain_byte_per_s,
+        scale_up_byte_per_s=hardware.scale_up_byte_per_s,
+        scale_out_byte_per_s=hardware.scale_out_byte_per_s,
+        devices=stage.context.devices,
+        generating=split.generating,
+        scale_up_domain=hardware.scale_up_domain,
+    )
     placement = said.placement.__struct_config__.tag
+    handling = phases.derive(
+        weight_handling_byte_per_s,
+        byte_per_s=phases.assume(f"reinforcement.weight_handling_byte_per_s.{placement}"),
+        growth=phases.assume("reinforcement.weight_handling_growth"),
+        software_year=stage.work.assumed(
+            "software_year", unit="year", default="engine.software_year"
+        ),
+    )
     return phases.derive(
         weight_transfer_seconds,
         "weight_transfer_of_rollout",
         weight_bytes=weights,
-        byte_per_s=phases.assume(f"reinforcement.weight_transfer_byte_per_s.{placement}"),
+        link_byte_per_s=links,
+        handling_byte_per_s=handling,
     )
 
 

@@ -143,7 +143,7 @@ class _Trial:
         written = {} if found is None else found.batch._asdict()
         self._rows |= {f"{WRITTEN}/{part}": row for part, row in written.items()}
         batch = {part: Term(f"{WRITTEN}/{part}", 1.0) for part in BATCH_UNITS}
-        phases = phases_of(aside, rollout, Term(MINI_BATCH, 1.0), batch)
+        phases = phases_of(aside, split, rollout, Term(MINI_BATCH, 1.0), batch)
         self._seconds = whole_step(aside, split, phases)["seconds"]
 
     def step_seconds(self, mini_batch_seconds: Mapping[float, float]) -> dict[float, float]:

@@ -99,7 +99,7 @@ def _run(stage: RlStage, split: Split, rollout: Rollout, tokens: dict[str, Term]
     writing = written_on(work, stage.server, requests, devices=split.generating)
     if isinstance(writing, Unknown):
         return Hours(device_hours=writing, tokens=tokens)
-    phases = phases_of(stage, rollout, step.seconds, writing.batch)
+    phases = phases_of(stage, split, rollout, step.seconds, writing.batch)
     whole = whole_step(stage, split, phases)
     shares = time_shares(context)
     useful = work.derive(
