@@ -38,10 +38,12 @@ READ: Final[Mapping[str | None, Callable[[bytes], bytes]]] = {
 }
 OPERATIONS: Final = frozenset(("POST /quote", "POST /claim", "GET /quote/{id}", "GET /claim/{id}"))
 """What is answered with a quote or a claim."""
+NOWHERE: Final = "/quote/q_" + "0" * 64
+"""An address at which no answer is."""
 IDLE_S: Final = 2.0
 """A connection that was idle for longer is made anew: the server soon closes it."""
 REMEMBERED: Final = 200
-"""Quotes whose ids a caller keeps, to ask for them again."""
+"""Answers whose addresses a caller keeps, to ask for them again."""
 BUSY: Final = ("200", "503 overloaded Retry-After")
 KEPT: Final = ("200", "404 quote-not-kept", "503 cache-unavailable Retry-After")
 
@@ -67,7 +69,6 @@ class _Catalog(msgspec.Struct):
 
 
 class _Stamped(msgspec.Struct):
-    id: str
     catalog: _Catalog
 
 
@@ -87,6 +88,9 @@ class Visit:
         self._numbers = itertools.count()
         self._asked = itertools.count()
         self._digests: dict[str, str] = {}
+        """Digests of answers, by where they can be had again."""
+        self._address = ""
+        """Where the last answer can be had again."""
         self._connection: HTTPConnection | None = None
         self._used_at = 0.0
 
@@ -116,6 +120,7 @@ class Visit:
             raise
         found = Answer(answer.status, headers_of(answer.getheaders()), read)
         self.misshapen += misshapen(found, asked=operation_of(method, path), named=name)
+        self._address = found.headers.get("content-location", "")
         again = " Retry-After" if "retry-after" in found.headers else ""
         if answer.status < 400:
             return str(answer.status) + again, read
@@ -127,27 +132,24 @@ class Visit:
         data = json.dumps(body).encode()
         told, answer = self.ask("POST", path, data)
         if told == "200":
-            id, digest = self.remember(path, data, answer)
-            if "start" not in body:  # a calendar is given to who asks for one, under the same id
-                self._digests[id] = digest
+            self._digests[self._address] = self.remember(path, data, answer)
             if len(self._digests) > REMEMBERED:
                 del self._digests[next(iter(self._digests))]
         return told
 
-    def remember(self, path: str, body: bytes, answer: bytes) -> tuple[str, str]:
-        """Note what was answered, to be checked. Returns the id of the answer and its digest."""
+    def remember(self, path: str, body: bytes, answer: bytes) -> str:
+        """Note what was answered, to be checked. Returns the digest of the answer."""
         stamped = msgspec.json.decode(answer, type=_Stamped)
         digest = sha256(answer).hexdigest()
         self.answers[Posted(path, body, stamped.catalog.version)].add(digest)
-        return stamped.id, digest
+        return digest
 
     def asked_by_id(self) -> str:
         """What is told of an answer that was given before: it has the bytes that it had."""
-        id = self.draw.choice([*self._digests, "q_" + "0" * 64])
-        kind = "quote" if id.startswith("q_") else "claim"
-        told, answer = self.ask("GET", f"/{kind}/{id}")
-        if told == "200" and sha256(answer).hexdigest() != self._digests[id]:
-            return "200, OTHER BYTES"
+        address = self.draw.choice([*self._digests, NOWHERE])
+        told, answer = self.ask("GET", address)
+        if told == "200" and sha256(answer).hexdigest() != self._digests[address]:
+            return f"200, OTHER BYTES at {address}"
         return told
 
     def close(self) -> None:
@@ -168,7 +170,7 @@ class Visit:
 
 def operation_of(method: str, path: str) -> str | None:
     """The operation of the contract that is answered with a quote or a claim, if this is one."""
-    asked = re.sub(r"/[qc]_[0-9a-f]{64}$", "/{id}", f"{method} {path}")
+    asked = re.sub(r"/[qc]_[0-9a-f]{64}(\?.*)?$", "/{id}", f"{method} {path}")
     return asked if asked in OPERATIONS else None
 
 
