@@ -21,6 +21,7 @@ from service.core.draws.quantiles import (
     INTERVAL,
     INTERVAL_LEVELS,
     WITH_OUTCOMES,
+    interpolated,
     quantiles,
 )
 from service.core.figures.units import Z_90
@@ -133,3 +134,13 @@ def test_a_quantile_does_not_hang_on_which_others_are_asked_for(name):
         for levels in (INTERVAL, WITH_OUTCOMES)
     )
     assert few == [many[ALL_LEVELS.index(level)] for level in INTERVAL_LEVELS]
+
+
+@given(names=st.lists(names, min_size=1, max_size=4), power=st.integers(0, 3))
+def test_sorted_draws_are_interpolated_linearly_in_a_matrix_as_in_a_row(names, power):
+    rows = np.sort(np.exp(power * np.array([column_of(name, MEMO) for name in names])), axis=1)
+    for levels, at in ((INTERVAL, INTERVAL_LEVELS), (WITH_OUTCOMES, ALL_LEVELS)):
+        found = interpolated(rows, levels)
+        assert found.tolist() == [interpolated(row, levels).tolist() for row in rows]
+        expected = [np.interp(at, (np.arange(DRAWS) + 0.5) / DRAWS, row) for row in rows]
+        assert found == pytest.approx(np.array(expected), rel=1e-12)

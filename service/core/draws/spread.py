@@ -15,9 +15,9 @@ from service.core.draws.quantiles import (
     ALL_LEVELS,
     BUDGETED,
     DRAW_LEVELS,
-    INTERVAL_LEVELS,
     OUTCOME_LEVELS,
     OUTCOMES,
+    interpolated,
 )
 from service.core.draws.rows import (
     CENTRE,
@@ -60,6 +60,18 @@ class Outcomes(NamedTuple):
 
     values: tuple[float, ...]
     p80: float
+
+
+class Supposition(NamedTuple):
+    """That some figures are known, and the entries whose intervals are asked for then."""
+
+    names: Collection[str]
+    known: Mapping[str, float]
+    """The values that these figures have for certain."""
+    spread_as: Mapping[str, Datum] = MappingProxyType({})
+    """Figures that vary as another one does."""
+    instead: Sequence[Application] = ()
+    """How entries are derived in place of how the ledger derives them."""
 
 
 class Spread:
@@ -113,20 +125,13 @@ class Spread:
             return Quantiles(entry.central, entry.central, entry.central)
         return interval_of_leaf(leaf)
 
-    def intervals_if(
-        self,
-        names: Collection[str],
-        known: Mapping[str, float],
-        *,
-        spread_as: Mapping[str, Datum] = MappingProxyType({}),
-        instead: Sequence[Application] = (),
-    ) -> dict[str, Quantiles]:
-        """p10, p50, p90 of entries if others had these values for certain.
+    def intervals_if(self, supposed: Sequence[Supposition]) -> list[dict[str, Quantiles]]:
+        """p10, p50, p90 of the entries that each supposition asks for."""
+        return [self._intervals_if(one) for one in supposed]
 
-        The entries of `spread_as` vary as another figure does. `instead` derives entries in
-        another way than the ledger does. Rows that do not depend on what is known are kept for the
-        next question.
-        """
+    def _intervals_if(self, supposed: Supposition) -> dict[str, Quantiles]:
+        """Rows that do not depend on what is known are kept for the next supposition."""
+        names, known, spread_as, instead = supposed
         ledger = self._ledger
         others = {tuple(other.parts.values()): other for other in instead}
         replaced = tuple(name for names in others for name in names)
@@ -232,7 +237,7 @@ class Spread:
 def _interval_of(row: Real) -> Quantiles:
     """p10, p50, p90 of draws, or of one number."""
     drawn = np.sort(np.broadcast_to(np.atleast_1d(row), DRAWS))
-    return Quantiles(*rounded(np.interp(INTERVAL_LEVELS, DRAW_LEVELS, drawn)).tolist())
+    return Quantiles(*rounded(interpolated(drawn)).tolist())
 
 
 def _moved(number: float, start: Array, end: Array) -> float:

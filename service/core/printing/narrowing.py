@@ -18,7 +18,7 @@ from service.core.argument import Argument, Cursor
 from service.core.bills.lines import DraftBill
 from service.core.bills.sold import RUN_CLUSTER
 from service.core.draws.looks import Quantiles
-from service.core.draws.spread import SHARE_DECIMALS, Spread
+from service.core.draws.spread import SHARE_DECIMALS, Spread, Supposition
 from service.core.figures.formulas import WHOLE
 from service.core.figures.ledger import Application, Entry, Ledger, Term
 from service.core.figures.sources import Datum
@@ -97,12 +97,11 @@ def narrowed(
     for _, total, share in chosen:
         totals.setdefault(share.known.member, []).append(total.name)
     said = {share.known.member: share.known for _, _, share in chosen}
-    intervals = {
-        member: spread.intervals_if(
-            totals[member], known.values, spread_as=known.spread_as, instead=known.instead
-        )
+    supposed = [
+        Supposition(totals[member], known.values, known.spread_as, known.instead)
         for member, known in said.items()
-    }
+    ]
+    intervals = dict(zip(said, spread.intervals_if(supposed), strict=True))
     places = MINOR_PLACES[currency]
     return tuple(
         NarrowedBy(

@@ -8,32 +8,37 @@ centre, and its ends. All draws of a row are found only if somebody asks for its
 few lanes at a time, so that they stay in the cache of a core.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.draws.columns import DRAWS, Leaf, Sample, column_of, draws_of, values_at
+from service.core.draws.columns import DRAWS, Leaf, Sample
 from service.core.draws.looks import PLACES_OF_INTERVAL, PROBED, STEPS, Quantiles, rounded
 from service.core.draws.memo import Memo
 from service.core.draws.quantiles import (
-    DRAW_LEVELS,
     INTERVAL,
-    INTERVAL_LEVELS,
     WITH_OUTCOMES,
     Levels,
+    interpolated,
     quantiles,
 )
 from service.core.draws.rows import BLOCK_BYTES, Standing, row_bytes, standing_of
 from service.core.draws.vectors import needed
 from service.core.figures.arrays import FEW, Array
-from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
+from service.core.figures.lanes import Group, Inexpressible, Lanes
 from service.core.figures.ledger import Application, Ledger
 from service.core.together.ledger import columns_of
+from service.core.together.replaying import (
+    RowsInLanes,
+    all_alike,
+    draws_in_lanes,
+    quantiles_of_leaf,
+    replayed_in_lanes,
+)
 
-RowsInLanes: TypeAlias = dict[str, Array]
 SAMPLED: Final = FEW + 8
 """Draws of each row that are found at once: more than are taken for points, see `figures.arrays`,
 and among them those by which shapes are told apart."""
@@ -173,17 +178,28 @@ class LaneRows:
     def draws(self, names: Iterable[str]) -> Iterator[RowsInLanes]:
         """All draws of some entries, for a few lanes at a time: shape `[lanes, 1024]` each."""
         wanted = tuple(names)
-        steps = needed(self._tape, wanted)
-        begin = {name for step in steps for name in step.names.values()}.union(wanted)
+        for block, size, rows in self._replayed(wanted):
+            found = self._or_central(rows, wanted, block)
+            yield {name: np.broadcast_to(found[name], (size, DRAWS)) for name in wanted}
+
+    def _replayed(self, names: Collection[str]) -> Iterator[tuple[slice, int, RowsInLanes]]:
+        """All rows that some entries follow from, and theirs, for a few lanes at a time.
+
+        Rows that are the same in all lanes have shape `[1024]`.
+        """
+        steps = needed(self._tape, names)
+        begin = {name for step in steps for name in step.names.values()}.union(names)
         known = {name: self._draws[name] for name in begin if name in self._draws}
         for start in range(0, self._group.size, LANES_AT_ONCE):
             block = slice(start, start + LANES_AT_ONCE)
             rows = {name: row[block] if row.ndim == 2 else row for name, row in known.items()}
             size = len(range(*block.indices(self._group.size)))
-            found = rows | replayed_in_lanes(steps, rows, block)
-            certain = {name: self._ledger.entry(name).central for name in wanted}
-            found = columns_of(certain, block) | found
-            yield {name: np.broadcast_to(found[name], (size, DRAWS)) for name in wanted}
+            yield block, size, rows | replayed_in_lanes(steps, rows, block)
+
+    def _or_central(self, rows: RowsInLanes, names: Iterable[str], block: slice) -> RowsInLanes:
+        """The rows of some entries, or else their numbers where nothing uncertain enters."""
+        certain = {name: self._ledger.entry(name).central for name in names if name not in rows}
+        return rows | columns_of(certain, block)
 
     def draws_of_all(self, names: Sequence[str]) -> Array:
         """All draws of some totals, shape `[entries, lanes, 1024]`."""
@@ -196,20 +212,36 @@ class LaneRows:
         for name in names:
             self._kept.setdefault(name, []).append(rows[name])
 
-    def intervals_if(self, names: Collection[str], moved: Collection[str]) -> dict[str, Quantiles]:
-        """p10, p50, p90 of entries if some figures are known. `moved` are all that hang on them."""
-        held = {name: self._draws.pop(name) for name in moved if name in self._draws}
-        try:
-            blocks = [
-                {name: _interpolated(row) for name, row in rows.items()}
-                for rows in self.draws(names)
-            ]
-        finally:
-            self._draws |= held
-        return {
-            name: Quantiles(*self._lanes(np.concatenate([one[name] for one in blocks])))
-            for name in names
-        }
+    def intervals_if(
+        self, supposed: Sequence[tuple[Collection[str], AbstractSet[str]]]
+    ) -> list[dict[str, Quantiles]]:
+        """p10, p50, p90 of entries if some figures are known, for each pair of these.
+
+        A pair has the entries, and all that hangs on what is known. What does not hang on it is
+        found once for all of them.
+        """
+        plans, shared = [], set[str]()
+        for names, moved in supposed:
+            every = needed(self._tape, names)
+            steps = [one for one in every if not moved.isdisjoint(one.parts.values())]
+            plans.append((names, moved, steps))
+            inputs = {name for one in steps for name in one.names.values()}.union(names)
+            shared |= inputs.difference(moved)
+        found: list[dict[str, list[Array]]] = [
+            {name: [] for name in names} for names, _ in supposed
+        ]
+        for block, size, rows in self._replayed(shared):
+            for (names, moved, steps), pieces in zip(plans, found, strict=True):
+                kept = {name: row for name, row in rows.items() if name not in moved}
+                again = kept | replayed_in_lanes(steps, kept, block)
+                again = self._or_central(again, names, block)
+                for name in names:
+                    drawn = np.sort(np.broadcast_to(again[name], (size, DRAWS)), axis=1)
+                    pieces[name].append(rounded(interpolated(drawn)))
+        return [
+            {name: Quantiles(*self._lanes(np.concatenate(pieces))) for name, pieces in one.items()}
+            for one in found
+        ]
 
     def _lanes(self, found: Array) -> list[Any]:
         return [Lanes(self._group, column) for column in found.T]
@@ -324,12 +356,6 @@ def _codes_of(steps: Array) -> NDArray[np.uint64]:
     return codes
 
 
-def _interpolated(rows: Array) -> Array:
-    """The quantiles of draws, as of one quote if a figure is known, shape `[lanes, levels]`."""
-    drawn = np.sort(rows, axis=1)
-    return rounded(np.array([np.interp(INTERVAL_LEVELS, DRAW_LEVELS, one) for one in drawn]))
-
-
 def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[ShapeInLanes]]:
     """Shapes whose quantiles are found alike."""
     found: dict[tuple[str, int], list[ShapeInLanes]] = {}
@@ -340,60 +366,3 @@ def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[ShapeInLanes]]:
 
 def _column(value: Any) -> Any:
     return value.numbers()[:, np.newaxis] if isinstance(value, Lanes) else value
-
-
-def all_alike(leaves: Iterable[Leaf], tape: Iterable[Application]) -> bool:
-    """Whether leaves, and formulas with all that they were applied to, differ in no lane."""
-    terms = chain.from_iterable(
-        (*applied.centrals.values(), *applied.fixed.values()) for applied in tape
-    )
-    return first_lanes(chain(chain.from_iterable(leaves), terms)) is None
-
-
-def replayed_in_lanes(
-    tape: Sequence[Application], rows: Mapping[str, Array], block: slice
-) -> RowsInLanes:
-    """What formulas answer to rows of some lanes, in the order of the tape.
-
-    What hangs on no row is left out, and so is what there is a row of.
-    """
-    again: RowsInLanes = dict(rows)
-    found: RowsInLanes = {}
-    for formula, names, centrals, fixed, parts in tape:
-        drawn = {key: again[name] for key, name in names.items() if name in again}
-        if not drawn or all(name in again for name in parts.values()):
-            continue
-        terms = columns_of({**centrals, **drawn, **fixed}, block)
-        answer = formula.function(**terms)
-        for part, name in parts.items():
-            row = getattr(answer, part) if part else answer
-            if isinstance(row, np.ndarray):
-                again[name] = found[name] = row
-    return found
-
-
-def draws_in_lanes(leaf: Leaf, memo: Memo) -> Array:
-    """The draws of a leaf, shape `[1024]`, or `[lanes, 1024]`."""
-    lanes = first_lanes(leaf)
-    if lanes is None:
-        return draws_of(leaf, memo)
-    column = column_of(leaf.name, memo)
-    low, central, high = leaf.low, leaf.central, leaf.high
-    return np.array(
-        lanes.group.each(values_at, column, unit=leaf.unit, low=low, central=central, high=high)
-    )
-
-
-def quantiles_of_leaf(leaf: Leaf, levels: Levels) -> list[Any]:
-    """The quantiles of a leaf: numbers, or those of each lane."""
-    lanes = first_lanes(leaf)
-
-    def found(low: float, central: float, high: float) -> list[float]:
-        values = values_at(levels.normal, unit=leaf.unit, low=low, central=central, high=high)
-        numbers: list[float] = rounded(values).tolist()
-        return numbers
-
-    if lanes is None:
-        return list(found(leaf.low, leaf.central, leaf.high))
-    columns = np.array(lanes.group.each(found, leaf.low, leaf.central, leaf.high)).T
-    return [Lanes(lanes.group, column) for column in columns]

@@ -1,8 +1,7 @@
 """The joint draws of some quotes that are argued together."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,15 @@ from service.core.draws.spread import (
     Drivers,
     Outcomes,
     Spread,
+    Supposition,
     TotalDriver,
 )
 from service.core.figures.arrays import Array
 from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
-from service.core.figures.ledger import Application, Ledger
-from service.core.figures.sources import Datum
+from service.core.figures.ledger import Ledger
 from service.core.together.ledger import LaneLedger
-from service.core.together.rows import CENTRE_COLUMN, END_COLUMNS, LaneRows, quantiles_of_leaf
+from service.core.together.replaying import quantiles_of_leaf
+from service.core.together.rows import CENTRE_COLUMN, END_COLUMNS, LaneRows
 
 
 class LaneSpread(Spread):
@@ -88,23 +88,18 @@ class LaneSpread(Spread):
         """No question that is argued together with others asks for it."""
         raise Inexpressible(f"the position of {number} in {name}")
 
-    def intervals_if(
-        self,
-        names: Collection[str],
-        known: Mapping[str, float],
-        *,
-        spread_as: Mapping[str, Datum] = MappingProxyType({}),
-        instead: Sequence[Application] = (),
-    ) -> dict[str, Quantiles]:
-        """p10, p50, p90 of entries if others had these values for certain."""
-        if instead or spread_as:
-            raise Inexpressible("a prediction")
+    def intervals_if(self, supposed: Sequence[Supposition]) -> list[dict[str, Quantiles]]:
+        """p10, p50, p90 of the entries that each supposition asks for."""
         ledger = self._ledger
-        moved = ledger.marked(dict.fromkeys(known, 1))
-        for other, value in known.items():
-            if value != ledger.entry(other).central:
-                raise Inexpressible("another value than the ledger's")
-        return self._found.intervals_if(names, moved)
+        plans = []
+        for one in supposed:
+            if one.instead or one.spread_as:
+                raise Inexpressible("a prediction")
+            for other, value in one.known.items():
+                if value != ledger.entry(other).central:
+                    raise Inexpressible("another value than the ledger's")
+            plans.append((one.names, ledger.marked(dict.fromkeys(one.known, 1)).keys()))
+        return self._found.intervals_if(plans)
 
     def _drivers_of(self, total: str) -> Drivers:
         row = self._totals.index(total)
