@@ -49,7 +49,7 @@ CHECKS: Final = (
     "what_fails_says_when_to_come_again", "status_code_conformance", "content_type_conformance",
     "response_headers_conformance", "response_schema_conformance",
 )  # fmt: skip
-OF_REQUESTS: Final = 2000
+OF_REQUESTS: Final = 500
 """One of so many is an example that schemathesis makes for each path, besides those that it always
 makes, which are some thousands."""
 MANY: Final = 20_000
