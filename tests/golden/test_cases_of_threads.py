@@ -84,6 +84,11 @@ WIDE = pretrained(
     WIDE_HEAD, 2048, 524_288, precision="fp16", software_year=2023,
     layout={"micro_batch": 4, "zero_stage": 0},
 )  # fmt: skip
+ZERO_3 = pretrained(
+    preset("llama-7b"), 2048, 262_144, software_year=2023,
+    layout={"zero_stage": 3, "recompute": "full", "micro_batch": 4},
+)  # fmt: skip
+OF_2023 = pretrained(preset("llama-7b"), 2048, 4_194_304, software_year=2023)
 ALPACA = {  # tloen/alpaca-lora loads the base in 8 bits (finetune.py, load_in_8bit)
     "kind": "finetuning", "model": preset("llama-7b"), "sequence_length": 256,
     "data": {"kind": "examples", "examples": 52_000, "mean_tokens": 110, "epochs": 3},
@@ -133,16 +138,12 @@ CASES = {
         step_s=(3.443,),
         states=("fits", "tight"),
     ),
-    "zero-3-of-2023": Case(
-        pretrained(
-            preset("llama-7b"), 2048, 262_144, software_year=2023,
-            layout={"zero_stage": 3, "recompute": "full", "micro_batch": 4},
-        ),
-        (A100_40, 8),
-        rate=(2000,),
-    ),
-    "of-2023": Case(
-        pretrained(preset("llama-7b"), 2048, 4_194_304, software_year=2023), (A100, 8), rate=(2900,)
+    "zero-3-of-2023": Case(ZERO_3, (A100_40, 8), rate=(2000,)),
+    "zero-3-by-fsdp": Case(ZERO_3 | {"framework": "fsdp_eager"}, (A100_40, 8), rate=(2000,)),
+    "zero-3-by-deepspeed": Case(ZERO_3 | {"framework": "deepspeed"}, (A100_40, 8), rate=(2000,)),
+    "of-2023": Case(OF_2023, (A100, 8), rate=(2900,)),
+    "of-2023-by-the-trainer": Case(
+        OF_2023 | {"framework": "hf_trainer"}, (A100, 8), rate=(2900,)
     ),
     "rollouts-on-one-device": Case(REINFORCED, ("huawei-ascend-910b", 1), wall_s=(43_600,)),
     "lora": Case(

@@ -118,3 +118,21 @@ def test_the_spread_of_all_frameworks_has_eager_kernels_and_narrows_with_the_clu
 
     assert width(8) > 1.3 * width(8, framework="megatron")
     assert width(8) > width(1024)
+
+
+@pytest.mark.parametrize("name", ["fsdp_eager", "lightning"])
+def test_frameworks_that_take_any_model_lie_between_fused_and_eager_ones_unless_they_compile(name):
+    """LLM Foundry has fused kernels of its own, the Trainer those of the models' code."""
+
+    def step_of(framework: str, **said: Any) -> Any:
+        work = GPT2 | {"software_year": 2023, "framework": framework} | said
+        return stage_of("nvidia-a100-sxm-80gb", 1, work).step
+
+    fused, open_, eager = (step_of(one) for one in ("llm_foundry", name, "hf_trainer"))
+    assert 1.1 * fused.predicted_s < open_.predicted_s < eager.predicted_s / 1.1
+    assert open_.seconds.p10 < fused.seconds.p90
+    assert open_.seconds.p90 > 1.4 * fused.seconds.p50
+    width, narrow = (one.seconds.p90 / one.seconds.p10 for one in (open_, fused))
+    assert width > 1.2 * narrow
+    compiled = step_of(name, compile=True)
+    assert compiled.predicted_s == step_of("llm_foundry", compile=True).predicted_s

@@ -51,6 +51,7 @@ def timed_parts(
     software_year: Real,
     host_ratio: Real,
     unpacking_ratio: Real = 1.0,
+    eager_kernels: Real = 0.0,
     architecture: Architecture,
     layout: Layout,
     sequence_length: float,
@@ -83,7 +84,10 @@ def timed_parts(
             scale_out_byte_per_s=scale_out_byte_per_s,
         ),
         recipe=recipe._replace(
-            software_year=software_year, host_ratio=host_ratio, unpacking_ratio=unpacking_ratio
+            software_year=software_year,
+            host_ratio=host_ratio,
+            unpacking_ratio=unpacking_ratio,
+            eager_kernels=eager_kernels,
         ),
         constants=constants,
     )

@@ -84,6 +84,7 @@ def step_inputs(spec: StepSpec, hardware: Hardware, *, devices: float) -> StepIn
             "software_year": year,
             "host_ratio": spec.work.assume(_host_ratio_of(spec, framework), member="framework"),
             **_unpacking(spec),
+            **_kernels_left(spec),
         },
         machine=machine_of(hardware),
         recipe=_recipe(hardware, spec, framework)._replace(open_framework=is_open),
@@ -157,12 +158,32 @@ def _unpacking(spec: StepSpec) -> dict[str, Term]:
     return {"unpacking_ratio": spec.at.assume(f"engine.unpacking_ratio.{base}")}
 
 
+def _leaves_kernels(spec: StepSpec) -> bool:
+    """Whether the framework takes any model, and steps of its kind were measured of fused ones.
+
+    Those of DeepSpeed were measured of models of Transformers, as most that it trains are. Whoever
+    says the attention kernel has looked: the others are then those of measured steps.
+    """
+    said = spec.work.said
+    if said.compile is True or said.attention_kernel or said.framework not in WRAPPERS:
+        return False
+    return not has_unfused_kernels(FRAMEWORK_OF_STACK[said.framework])
+
+
+def _kernels_left(spec: StepSpec) -> dict[str, Term]:
+    """How far the kernels are op by op that a framework leaves to the code of the model."""
+    if not _leaves_kernels(spec):
+        return {}
+    return {"eager_kernels": spec.work.assume("engine.eager_kernels", member="framework")}
+
+
 def _recipe(hardware: Hardware, spec: StepSpec, framework: Framework) -> Recipe:
     """The recipe of the step, on the framework that is said or usual for the device."""
     said = spec.work.said
     return Recipe(
         precision=RECIPE_OF_PEAK[hardware.precision],
         framework=framework,
+        leaves_kernels=_leaves_kernels(spec),
         gated_experts=spec.model.architecture.ffn_matrices > 2,
         expert_kernels=spec.expert_kernels,
         frozen_weights=spec.trainable.adapters,

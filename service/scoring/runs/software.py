@@ -3,7 +3,13 @@
 from typing import Any, Final
 
 from service.core.catalog.catalog import ReferenceRun
-from service.scoring.steps.software import PUBLISHED_LATER, framework_by_words, year_of
+from service.core.training.frameworks import WRAPPERS
+from service.scoring.steps.software import (
+    PUBLISHED_LATER,
+    kernel_by_words,
+    stack_by_words,
+    year_of,
+)
 
 EARLIEST: Final = 2018.0
 TIMED: Final = "timed_benchmark"
@@ -13,14 +19,19 @@ TIMED: Final = "timed_benchmark"
 def software_of(run: ReferenceRun) -> dict[str, Any]:
     """What a request says of the software: its year, and its framework as far as it is known.
 
+    The attention kernel is said where the framework leaves it to the model.
+
     Timed benchmarks are entered by makers of devices, on stacks of their own.
     """
     said: dict[str, Any] = {"software_year": software_year(run)}
     named = str(run.facts.get("framework") or "")
     if named:
-        said["framework"] = framework_by_words(named, otherwise="megatron")
+        said["framework"] = stack_by_words(named, otherwise="megatron")
     elif run.device_hours_basis == TIMED:
         said["framework"] = "megatron"
+    kernel = kernel_by_words(str(run.facts.get("attention_kernel") or ""))
+    if kernel is not None and said.get("framework") in WRAPPERS:
+        said["attention_kernel"] = kernel
     if run.facts.get("compile") is not None:
         said["compile"] = bool(run.facts["compile"])
     return said

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from service.core.figures.vocabulary import AttentionKernel, Framework
+from service.core.figures.vocabulary import AttentionKernel, Framework, FrameworkName
 from service.scoring.steps.measurements import Measurement
 
 FRAMEWORK_BY_WORDS: Final[tuple[tuple[tuple[str, ...], Framework], ...]] = (
@@ -15,6 +15,12 @@ FRAMEWORK_BY_WORDS: Final[tuple[tuple[tuple[str, ...], Framework], ...]] = (
     (("fsdp", "llm-foundry", "mosaic", "litgpt", "lightning", "ddp", "eager"), "fsdp_eager"),
 )
 """The framework by words of the source, the most specific first. None of them: Megatron."""
+STACK_BY_WORD: Final[tuple[tuple[str, FrameworkName], ...]] = (
+    ("llm-foundry", "llm_foundry"),
+    ("mosaic", "llm_foundry"),
+    ("litgpt", "litgpt"),
+)
+"""Stacks that train a model of their own, whose kernels their kind does not say."""
 KERNEL_BY_WORDS: Final[tuple[tuple[tuple[str, ...], AttentionKernel], ...]] = (
     (("flash_attention_4", "flash-attn-4", "fa4"), "flash_4"),
     (("flash_attention_3", "flash-attn-3", "fa3"), "flash_3"),
@@ -69,9 +75,22 @@ def framework_by_words(named: str, *, otherwise: Framework) -> Framework:
     return otherwise
 
 
+def stack_by_words(named: str, *, otherwise: Framework) -> FrameworkName:
+    """The named stack, where it is one with a model of its own, else the kind of framework."""
+    for word, stack in STACK_BY_WORD:
+        if word in named.lower():
+            return stack
+    return framework_by_words(named, otherwise=otherwise)
+
+
 def kernel_of(row: Measurement) -> AttentionKernel | None:
     """The attention kernel that a row names. None: that of the year."""
-    text = (row.attention_kernel or "").lower()
+    return kernel_by_words(row.attention_kernel or "")
+
+
+def kernel_by_words(named: str) -> AttentionKernel | None:
+    """The attention kernel that these words name, if they name any."""
+    text = named.lower()
     for words, kernel in KERNEL_BY_WORDS:
         if any(word in text for word in words):
             return kernel

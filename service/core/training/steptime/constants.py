@@ -71,6 +71,8 @@ class Traits(NamedTuple):
     unfused_adapters: Real
     unfused_loss: Real
     open_framework: Real  # the three before follow the pace of the host
+    leaves_kernels: Real  # kernels and loss are op by op as far as `eager_kernels`
+    eager_kernels: Real
     loss_stated: Real
     quantised_base: Real
     unpacking_ratio: Real
@@ -176,6 +178,8 @@ def traits_of(*, machine: Machine, recipe: Recipe, constants: Constants) -> Trai
         unfused_adapters=float(not FRAMEWORKS[recipe.framework].fused_adapters),
         unfused_loss=float(_has_unfused_loss(recipe)),
         open_framework=recipe.open_framework,
+        leaves_kernels=float(recipe.leaves_kernels and pace == "eager"),
+        eager_kernels=recipe.eager_kernels,
         loss_stated=float(recipe.loss_kernel is not None),
         quantised_base=float(recipe.quantised_base),
         unpacking_ratio=recipe.unpacking_ratio,
@@ -261,7 +265,7 @@ def coefficients_of(*, traits: Traits, values: Mapping[str, float]) -> Coefficie
     low = traits.fp8 + traits.fp8_rowwise + traits.mxfp8 + traits.nvfp4 + traits.int8
     fused = traits.experts_fused + traits.experts_fuse * (1.0 - QUANTISED_APART.remains(year))
     eight_bit = 2 * mixed(v["expert_ratio_fused"], v["expert_ratio_8_bit"], remains=fused)
-    traits = _with_kernels_of_host(traits, v, old=old)
+    traits = _with_kernels_of_model(_with_kernels_of_host(traits, v, old=old))
     apart = traits.unfused_kernels
     lasting = maximum(old, apart * EAGER_ATTENTION.remains(year))
     unfused = where(traits.kernel_stated > 0, traits.kernel_unfused, lasting)
@@ -364,6 +368,15 @@ def _with_kernels_of_host(traits: Traits, v: Mapping[str, float], *, old: Real) 
         unfused_kernels=mixed(eager, traits.unfused_kernels, remains=may),
         unfused_adapters=mixed(eager, traits.unfused_adapters, remains=may),
         unfused_loss=mixed(eager, traits.unfused_loss, remains=may * (1.0 - traits.loss_stated)),
+    )
+
+
+def _with_kernels_of_model(traits: Traits) -> Traits:
+    """Traits of kernels where the framework leaves them to a model that nobody described."""
+    eager, left = traits.eager_kernels, traits.leaves_kernels
+    return traits._replace(
+        unfused_kernels=mixed(eager, traits.unfused_kernels, remains=left),
+        unfused_loss=mixed(eager, traits.unfused_loss, remains=left * (1.0 - traits.loss_stated)),
     )
 
 

@@ -39,6 +39,8 @@ class Recipe(NamedTuple):
     framework: Framework = "megatron"
     # How far another framework may run it, 0 to 1: kernels are then as eager as the host is slow.
     open_framework: float = 0.0
+    leaves_kernels: bool = False  # to the code of the model: nobody said whether they are fused
+    eager_kernels: Real = 0.0  # how far they are then op by op, 0 to 1
     software_year: Real = 2026.6  # release of the software, with the fraction of the year
     rowwise_scales: bool = False  # fp8 with one scale per row instead of one per tensor
     gated_experts: bool = True  # the usual kind, for which kernels are written
