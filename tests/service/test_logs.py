@@ -4,10 +4,12 @@ import json
 import os
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from service import logs
 from service.logs import LineWriter
 from tests.requests import R1
 from tests.server import start_service, started_on
@@ -51,6 +53,30 @@ def test_lines_beyond_the_bound_are_counted_and_the_rest_is_written_in_order():
     with os.fdopen(reader) as written:
         assert written.read().split() == [str(index) for index in range(100)]
     assert lines.dropped == 50
+
+
+@pytest.mark.parametrize("waiting", [1, 8, 9, 100, 5_000])
+def test_requests_go_on_while_many_lines_are_made(waiting, monkeypatch, tmp_path):
+    """The thread that makes lines lets others run after every few of them."""
+    made: list[int] = []
+    breaths: list[int] = []
+
+    def fields(number):
+        made.append(number)
+        return {"number": number}
+
+    monkeypatch.setattr(logs, "sleep", lambda _: breaths.append(len(made)))
+    path = tmp_path / "log"
+    with path.open("wb") as file:
+        writer = LineWriter(file.fileno())
+        for number in range(waiting):
+            writer.defer(fields, (number,))
+        writer.start()
+        writer.close()
+    assert [json.loads(line)["number"] for line in path.open()] == list(range(waiting))
+    at_once = {end - start for start, end in pairwise([0, *breaths, waiting])}
+    assert max(at_once) <= max(8, waiting / 64)
+    assert len(breaths) <= 64
 
 
 def test_the_last_lines_are_waited_for_only_so_long():
