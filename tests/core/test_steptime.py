@@ -55,6 +55,7 @@ recipes = st.builds(
     host_ratio=st.sampled_from([0.5, 1.0, 3.0]),
     unpacking_ratio=st.sampled_from([0.5, 1.0, 2.5]),
     open_framework=st.sampled_from([0.0, 0.5, 1.0]),
+    eager_kernels=st.sampled_from([0.0, 0.5, 1.0]),
 )
 powers = [1.0, 2.0, 4.0, 8.0]
 layouts = st.fixed_dictionaries(
