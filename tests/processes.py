@@ -2,11 +2,15 @@
 
 import contextlib
 import os
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 MIB = 2**20
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+LOOK_S = 0.1
+TAKING_S = 0.015
+"""More than a worker takes to begin with a task: one tick of the clock, and not two."""
 
 
 class Process(NamedTuple):
@@ -37,12 +41,23 @@ def below(pid: int) -> dict[int, Process]:
 
 
 def busiest_below(pid: int) -> int | None:
-    """The worker of a service that computes. None as long as none has begun.
+    """The worker of a service that computes. None as long as none does.
 
-    Workers are forked by a process of the service that runs as well, while it starts.
+    Workers are forked by a process of the service that runs as well, while it starts. A worker that
+    is killed while it takes a task keeps others from taking any, so that it has to be past that.
     """
-    found = below(pid).items()
-    return next((one for one, (parent, state) in found if state == "R" and parent != pid), None)
+    workers = [one for one, (parent, state) in below(pid).items() if state == "R" and parent != pid]
+    before = {one: _cpu_so_far(one) for one in workers}
+    if workers:
+        time.sleep(LOOK_S)
+    return next((one for one in workers if _cpu_so_far(one) > before[one] + TAKING_S), None)
+
+
+def _cpu_so_far(pid: int) -> float:
+    """CPU time of a process; none of one that has ended."""
+    with contextlib.suppress(OSError):
+        return cpu_s(pid)
+    return 0.0
 
 
 def resident_bytes(pid: int) -> int:
