@@ -57,10 +57,13 @@ class Prometheus:
     """A Prometheus that scrapes twice a second."""
 
     def __init__(self, port: int) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30.0)
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30.0)
+
+    def ready(self) -> bool:
+        return self._client.get("/-/ready").status_code == 200
 
     def asked(self, path: str, **query: str) -> Any:
-        answer = self._client.get(path, params=query).json()
+        answer = self._client.get(f"/api/v1/{path}", params=query).json()
         assert answer["status"] == "success", answer
         return answer["data"]
 
@@ -77,10 +80,19 @@ class Prometheus:
             time.sleep(0.5)
         return left
 
+    def scrapes(self, targets: list[str]) -> bool:
+        """Whether each target has been scraped, and the rules have been evaluated since then.
+
+        A Prometheus looks for its targets only seconds after it is ready. Until then it says,
+        rightly, that it knows none: the alert on that goes with the first evaluation afterwards.
+        """
+        scraped = {one["metric"]["instance"] for one in self.asked("query", query="up")["result"]}
+        return scraped >= set(targets) and "RunquoteGone" not in self.firing()
+
 
 @contextlib.contextmanager
 def start_prometheus(directory: Path, targets: list[str]) -> Iterator[Prometheus]:
-    """A Prometheus with the rules quickened, for the length of a `with`."""
+    """A Prometheus that scrapes these targets, with the rules quickened, until the `with` ends."""
     (directory / "rules.yml").write_text(quickened())
     config = {
         "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms"},
@@ -100,15 +112,16 @@ def start_prometheus(directory: Path, targets: list[str]) -> Iterator[Prometheus
         stdout=subprocess.DEVNULL,
         stderr=(directory / "log").open("wb"),
     ) as process:
+        prometheus = Prometheus(port)
         try:
             deadline = time.monotonic() + START_TIMEOUT_S
             while time.monotonic() < deadline and process.poll() is None:
                 with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(f"http://127.0.0.1:{port}/-/ready").status_code == 200:
+                    if prometheus.ready() and prometheus.scrapes(targets):
                         break
                 time.sleep(0.1)
             else:
                 raise AssertionError((directory / "log").read_text())
-            yield Prometheus(port)
+            yield prometheus
         finally:
             process.terminate()
