@@ -25,21 +25,15 @@ from service.core.draws.memo import Memo
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger
 from service.core.plausible import warn_of_implausible
+from service.core.printing.bills import printed_bill, printed_exclusion, printed_rate_position
 from service.core.printing.bridges import bridges
 from service.core.printing.cautions import caution
+from service.core.printing.estimates import estimate_with_outcomes, spread_of_quote
 from service.core.printing.markets import markets_of
 from service.core.printing.narrowing import narrowed
+from service.core.printing.owning import printed_ownership
 from service.core.printing.prices import prices_behind
-from service.core.printing.printing import (
-    estimate_with_outcomes,
-    printed_bill,
-    printed_exclusion,
-    printed_ownership,
-    printed_rate_position,
-    printed_stage,
-    printed_totals,
-    spread_of_quote,
-)
+from service.core.printing.stages import printed_stage, printed_totals
 from service.core.printing.summary import as_asked
 from service.core.printing.warnings import told
 from service.core.request.names import unknown_names

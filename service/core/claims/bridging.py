@@ -25,6 +25,7 @@ from service.core.claims.subject import Subject
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BASES, BasisName, ClaimBasis
+from service.core.printing.estimates import printed_interval
 from service.core.printing.money import (
     amount_of,
     as_amount,
@@ -32,7 +33,6 @@ from service.core.printing.money import (
     printed,
     sum_of_amounts,
 )
-from service.core.printing.printing import printed_interval
 from service.core.request.accounting import BaseRuns
 
 LIKE: Final[Mapping[ClaimBasis, BasisName]] = {

@@ -52,8 +52,8 @@ from service.core.draws.spread import Spread
 from service.core.figures.ledger import Ledger, Term
 from service.core.figures.sources import Figure, Published
 from service.core.printing.cautions import listed
+from service.core.printing.estimates import printed_interval
 from service.core.printing.money import as_amount, decimal_of
-from service.core.printing.printing import printed_interval
 from service.core.printing.warnings import told
 from service.core.request.claim import ClaimRequest
 

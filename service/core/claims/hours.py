@@ -10,7 +10,7 @@ from service.core.bills.power import sum_of
 from service.core.claims.subject import Priceable, Subject
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Term
-from service.core.printing.printing import estimate
+from service.core.printing.estimates import estimate
 
 
 class HoursOfClaim(Struct, frozen=True, kw_only=True):

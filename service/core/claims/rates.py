@@ -18,7 +18,7 @@ from service.core.claims.subject import Subject
 from service.core.draws.spread import Spread
 from service.core.figures.ledger import Term
 from service.core.figures.sources import AsOf, Datum, Published
-from service.core.printing.printing import estimate, known
+from service.core.printing.estimates import estimate, known
 from service.core.request.request import Cluster, Market
 from service.core.request.supplies import wanted_of
 

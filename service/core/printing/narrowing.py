@@ -23,8 +23,8 @@ from service.core.figures.formulas import WHOLE
 from service.core.figures.ledger import Application, Entry, Ledger, Term
 from service.core.figures.sources import Datum
 from service.core.figures.vocabulary import MINOR_PLACES, Currency
+from service.core.printing.estimates import printed_interval
 from service.core.printing.money import rounded_amount
-from service.core.printing.printing import printed_interval
 from service.core.request.work import Finetuning, Pretraining
 from service.core.serving.agent_formulas import read_of_turn, written_of_turn
 from service.core.stages.effort import Effort
