@@ -65,22 +65,25 @@ class Ranks:
         """The place of a candidate among others. Ties go to the cheaper, the sooner, by name."""
         cost = self.cost(one)
         assert cost is not None, "it has no total"
-        numbers = {
-            "cost": self.sure(cost),
-            "time": self.sure(one.wall_clock_hours),
-            "carbon": self.sure(one.carbon_kg_co2e) if one.carbon_kg_co2e else float("inf"),
-        }
-        first = numbers[self._asked.objective]
+        usd, hours = self.sure(cost), self.sure(one.wall_clock_hours)
+        if self._asked.objective == "carbon":
+            first = self._sure_kg_co2e(one)
+        else:
+            first = usd if self._asked.objective == "cost" else hours
         plan, supply = one.plan, one.offered.supply
         return (
             first,
-            numbers["cost"],
-            numbers["time"],
+            usd,
+            hours,
             plan.accelerator,
             plan.devices,
             getattr(supply, "term", "owned"),
             one.offered.seat.seller if one.offered.seat else "",
         )
+
+    def _sure_kg_co2e(self, one: Costed) -> float:
+        """Emissions at the confidence. Infinite if they are not known."""
+        return self.sure(one.carbon_kg_co2e) if one.carbon_kg_co2e else float("inf")
 
     def broken(self, one: Costed) -> Outside | None:
         """The first constraint that a candidate does not keep at the confidence."""
@@ -92,9 +95,7 @@ class Ranks:
         if limits.budget_usd is not UNSET:
             found.append(("budget", self.sure(cost), limits.budget_usd))
         if limits.max_carbon_kg_co2e is not UNSET:
-            carbon = one.carbon_kg_co2e
-            number = self.sure(carbon) if carbon else float("inf")
-            found.append(("max_carbon", number, limits.max_carbon_kg_co2e))
+            found.append(("max_carbon", self._sure_kg_co2e(one), limits.max_carbon_kg_co2e))
         for reason, number, most in found:
             if number > most:
                 return Outside(one, reason, number / most)
