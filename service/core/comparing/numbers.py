@@ -5,6 +5,7 @@ a row for each seller.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
@@ -102,8 +103,11 @@ class View:
 
     def replayed(self, tape: Iterable[Application], rows: NamedRows) -> dict[str, Array]:
         """NamedRows of all that depends on some rows, with these."""
-        again = replay(tape, rows)
-        return {name: row for name, row in again.items() if isinstance(row, np.ndarray)}
+        steps = list(tape)
+        again = replay(steps, rows)
+        derived = {name: again.get(name) for step in steps for name in step.parts.values()}
+        varying = {name: row for name, row in derived.items() if isinstance(row, np.ndarray)}
+        return {**rows, **varying}
 
     def row(self, term: Term, rows: NamedRows | None = None) -> Array:
         """The row of a term, or its rows. One that does not vary is full of its central value."""
@@ -114,6 +118,11 @@ class View:
         """The numbers in the rows of a matrix."""
         return Numbers(matrix, self._sample, self._levels).all()
 
+    def numbers_of(self, matrices: Sequence[Array]) -> list[list[Number]]:
+        """The numbers in the rows of each matrix. Their quantiles are found together."""
+        together = iter(self.numbers(np.concatenate(matrices)))
+        return [list(islice(together, len(matrix))) for matrix in matrices]
+
     def number(self, term: Term, rows: NamedRows | None = None) -> Number:
         """A number that is the same for all candidates."""
         return self.numbers(self.row(term, rows))[0]
@@ -123,11 +132,11 @@ class View:
         return self.numbers(np.sum([self.row(term) for term in terms], axis=0))[0]
 
 
-def leaves_of(ledgers: Iterable[Ledger]) -> tuple[Leaf, ...]:
-    """What varies in any of some ledgers, each once."""
-    found: dict[str, Leaf] = {}
-    for ledger in ledgers:
-        found |= {leaf.name: leaf for leaf in uncertain_leaves(ledger)}
+def leaves_of(ground: Ledger, branches: Iterable[Ledger] = ()) -> tuple[Leaf, ...]:
+    """What varies in a ledger or in any of its branches, each once."""
+    found = {leaf.name: leaf for leaf in uncertain_leaves(ground)}
+    for branch in branches:
+        found |= {leaf.name: leaf for leaf in uncertain_leaves(branch, beyond=ground)}
     return tuple(found.values())
 
 

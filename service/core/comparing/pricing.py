@@ -5,6 +5,7 @@ price alone. Their bills are written once. The formulas are then replayed over a
 row for each seller.
 """
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple, TypeAlias
@@ -149,7 +150,7 @@ class Pricer:
         self._ground = plan.argument.branch()
         ledger = plan.argument.ledger
         hours = [one.device_hours for one in plan.efforts if isinstance(one.device_hours, Term)]
-        self._view = View(leaves_of([ledger]), memo, levels)
+        self._view = View(leaves_of(ledger), memo, levels)
         self._view.bring((term.name for term in (plan.wall_clock_hours, *hours)), ledger)
         self.held = Held(self._view.number(plan.wall_clock_hours), self._view.sum_of(hours))
         """How long the run takes and holds its devices."""
@@ -242,20 +243,24 @@ class Pricer:
     def _looked_at(self, written: Sequence[WrittenWays]) -> Iterator[dict[int, Outcome]]:
         """All numbers of each group, from one set of rows for what the groups share."""
         ground = self._ground.ledger
-        ledgers = [ground, *(one.branch.argument.ledger for one in written)]
-        view = self._view.widened(leaves_of(ledgers))
-        tapes = [added(ground, ledger) for ledger in ledgers[1:]]
+        ledgers = [one.branch.argument.ledger for one in written]
+        view = self._view.widened(leaves_of(ground, ledgers))
+        tapes = [added(ground, ledger) for ledger in ledgers]
         shared = {way.price.name for one in written for way in one.ways if way.price is not None}
         shared |= {name for tape in tapes for step in tape for name in step.names.values()}
         view.bring((name for name in shared if name in ground), ground)
+        bills = []
         for one, tape in zip(written, tapes, strict=True):
             rows = dict(view.rows)
             first = one.ways[0].price
             if first is not None:
                 prices = [way.price for way in one.ways if way.price is not None]
                 rows[first.name] = np.array([view.row(price) for price in prices])
-            bills = WayBills(one, view, view.replayed(tape, rows))
-            yield bills.outcomes(self._plan, self.held)
+            bills.append(WayBills(one, view, view.replayed(tape, rows)))
+        costs = _costs_of(bills, view)
+        for place, of_group in enumerate(bills):
+            own = {basis: found[place] for basis, found in costs.items() if place in found}
+            yield of_group.outcomes(self._plan, self.held, own)
 
 
 class WayBills:
@@ -267,14 +272,19 @@ class WayBills:
         self._rows = rows
         self._count = len(written.ways)
 
-    def outcomes(self, plan: RunPlan, held: Held) -> dict[int, Outcome]:
-        """A candidate for each way, or why it has no total."""
-        written, drafts = self._written, self._written.drafts.items()
-        costs = {
-            basis: self._view.numbers(self._matrix(draft.total))
-            for basis, draft in drafts
-            if draft.total is not None
+    @property
+    def totals(self) -> dict[BasisName, Array]:
+        """The rows of each total that is known, one for each way."""
+        drafts = self._written.drafts.items()
+        return {
+            basis: self._matrix(draft.total) for basis, draft in drafts if draft.total is not None
         }
+
+    def outcomes(
+        self, plan: RunPlan, held: Held, costs: Mapping[BasisName, Sequence[Number]]
+    ) -> dict[int, Outcome]:
+        """A candidate for each way, or why it has no total."""
+        written = self._written
         lines = {basis: self._lines(written.drafts[basis]) for basis in costs}
         energy, carbon = (
             None if term is None else self._view.number(term, self._rows)
@@ -316,6 +326,18 @@ class WayBills:
         row = self._rows.get(term.name)
         middle = term.central if row is None else central(row)
         return np.broadcast_to(middle, (self._count,))
+
+
+def _costs_of(bills: Sequence[WayBills], view: View) -> dict[BasisName, dict[int, list[Number]]]:
+    """The costs of all ways, by basis and by the place of their bills."""
+    totals: dict[BasisName, dict[int, Array]] = defaultdict(dict)
+    for place, one in enumerate(bills):
+        for basis, matrix in one.totals.items():
+            totals[basis][place] = matrix
+    return {
+        basis: dict(zip(found, view.numbers_of(list(found.values())), strict=True))
+        for basis, found in totals.items()
+    }
 
 
 def _why_unpriced(draft: DraftBill) -> tuple[str, str]:

@@ -11,7 +11,7 @@ the last formula that needs it. All rows of 64 stages with owned clusters togeth
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -58,9 +58,13 @@ def leaf_of(entry: Entry) -> Leaf | None:
     return Leaf(entry.name, entry.unit, low, entry.central, high)
 
 
-def uncertain_leaves(ledger: Ledger) -> tuple[Leaf, ...]:
-    """The uncertain leaves of the ledger. Those of the run come last."""
-    leaves = [leaf for entry in ledger if (leaf := leaf_of(entry)) is not None]
+def uncertain_leaves(ledger: Ledger, *, beyond: Ledger | None = None) -> tuple[Leaf, ...]:
+    """The uncertain leaves of the ledger. Those of the run come last.
+
+    If the ledger grew out of another, only those `beyond` the other can be asked for.
+    """
+    entries = islice(ledger, 0 if beyond is None else len(beyond), None)
+    leaves = [leaf for entry in entries if (leaf := leaf_of(entry)) is not None]
     leaves.sort(key=lambda leaf: ledger.hangs_on_run(leaf.name))
     return tuple(leaves)
 

@@ -274,6 +274,9 @@ class Ledger:
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
