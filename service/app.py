@@ -21,9 +21,9 @@ from service.api.admitting.hosts import Hosts
 from service.api.http.bodies import Bounds
 from service.api.http.by_id import get_quote, kept_route, plainly_kept
 from service.api.http.catalog import catalog_routes
+from service.api.http.copies.encodings import COPIES_SHARE, Copies
 from service.api.http.cors import Cors
 from service.api.http.documents import document_routes
-from service.api.http.encodings import COPIES_SHARE, Copies
 from service.api.http.middleware import Edge
 from service.api.http.operations import operation_routes
 from service.api.http.quoted.batches import BatchLimits, batch_route
@@ -72,7 +72,9 @@ def build_app(
     shelf = stocked_shelf(sources_of(settings)) if catalog is None else shelf_of(catalog)
     metrics = Metrics() if metrics is None else metrics
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
-    copies = Copies(max_bytes=settings.cache_memory_bytes // COPIES_SHARE)
+    copies = Copies(
+        max_bytes=settings.cache_memory_bytes // COPIES_SHARE, observe=metrics.copied_by_brotli
+    )
     access = access_of(settings, metrics)
     cors = Cors(tuple(settings.cors_origins.split()))
     quoting = quoting_of(

@@ -356,6 +356,15 @@ class Metrics:
             "What the in-memory cache holds.",
             registry=self.registry,
         )
+        self._brotli_copies = Counter(
+            "runquote_brotli_copies",
+            "Brotli copies of answers that were sent again and again: made, not made because too "
+            "many waited, or failed.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        for outcome in ("made", "dropped", "failed"):
+            self._brotli_copies.labels(outcome)
         Gauge(
             "runquote_memory_limit_bytes",
             "What the container lets the process take; 0 if there is no limit.",
@@ -421,6 +430,10 @@ class Metrics:
         bound[0].inc()
         example = {"trace_id": trace.trace} if trace is not None and trace.sampled else None
         bound[1].observe(duration_s, example)
+
+    def copied_by_brotli(self, outcome: str) -> None:
+        """Count what came of one Brotli copy."""
+        self._brotli_copies.labels(outcome).inc()
 
     def stands(self, standing: Standing, engine: EngineStamp) -> None:
         """Show the edition that answers now, the date it speaks from, and what was refused."""

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from service.api.http.encodings import compressed
+from service.api.http.copies.encodings import compressed
 from service.local import quote_bytes
 from tests.bench.load import (
     CONNECTIONS,

@@ -18,7 +18,7 @@ from service.api.contract.excerpt import QUOTE_EXCERPT
 from service.api.contract.ids import KNOWN_NAMES
 from service.api.contract.paths.pieces import SHOWN
 from service.api.contract.shaping.in_short import in_short
-from service.api.http.encodings import PREFERRED, compressed
+from service.api.http.copies.encodings import AT_ONCE, compressed
 from service.api.refusing.problems import BEFORE_ANY_OPERATION, KINDS
 from service.core.answer.warnings import advice_table
 from service.core.request.request import QuoteRequest
@@ -216,7 +216,7 @@ def test_the_contract_is_small():
     """Compressed as the service compresses it."""
     contract = files()["openapi.json"]
     assert len(contract) < MOST_BYTES
-    for encoding in PREFERRED:
+    for encoding in AT_ONCE:
         assert len(compressed(contract, encoding)) < MOST_BYTES_COMPRESSED
 
 

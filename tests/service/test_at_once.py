@@ -79,6 +79,7 @@ class Served:
         self.ids: list[str] = []
         """Of quotes that it has given."""
         self._before: dict[str, float] = {}
+        self._agents = count()
         self.metrics = Metrics()
         self.app = build_app(
             load_settings({"RUNQUOTE_CORS_ORIGINS": ALLOWED, **by_redis(redis_url)}),
@@ -114,6 +115,11 @@ class Served:
                 await asyncio.sleep(0)
         protocol.connection_lost(None)
         return wire.data, wire.ended
+
+    async def sent_by_brotli(self, body: bytes) -> bytes:
+        """An answer to a client that takes Brotli, whose request has bytes of its own."""
+        headers = {"Accept-Encoding": "br", "User-Agent": str(next(self._agents))}
+        return (await self.says([request(body, headers)]))[0]
 
     def counts(self) -> dict[str, float]:
         """What the metrics count, without what is timed, since the last look."""
@@ -171,13 +177,19 @@ def long_numbers():
 
 @pytest.fixture(scope="module")
 def both(runner):
-    """A service that answers at once, and one that does not. Both know all bodies."""
+    """A service that answers at once, and one that does not.
+
+    Both know all bodies, and have Brotli copies of all answers: chance says when one is made.
+    """
 
     async def begun():
         pair = Served(at_once=True), Served(at_once=False)
         for one in pair:
             for body in (*BODIES, WITH_CALENDAR):
                 one.ids.append(id_of((await one.says([request(body, {})]))[0]))
+                async with asyncio.timeout(PATIENCE_S):
+                    while b"content-encoding: br" not in await one.sent_by_brotli(body):
+                        await asyncio.sleep(0.01)
             one.log_lines()
         return pair
 
@@ -189,7 +201,10 @@ HEADERS = st.fixed_dictionaries(
     optional={
         "Accept": st.sampled_from(["*/*", "application/json", "text/html", "application/*;q=0.5"]),
         "Accept-Encoding": st.sampled_from(
-            ["gzip", "zstd", "gzip, deflate, br, zstd", "gzip;q=0", "identity", "*", ""]
+            [
+                *("gzip", "zstd", "gzip, deflate, br, zstd", "gzip;q=0", "identity", "*", ""),
+                *("br", "br;q=0.5, zstd", "gzip;q=0.5, br;q=0.6", "br" + " " * 256),
+            ]
         ),
         "X-Request-Id": st.sampled_from(["a-1", "b-2", "c/3", "not a token", "", "x" * 129]),
         "x-request-id": st.sampled_from(["d-4", "e-5"]),
@@ -354,7 +369,9 @@ def test_a_client_that_leaves_or_a_server_that_ends_while_redis_is_asked(
     assert wire.ended
 
 
-@pytest.mark.parametrize("headers", [{}, {"Accept-Encoding": "zstd"}, {"X-Request-Id": "a"}])
+@pytest.mark.parametrize(
+    "headers", [{}, *({"Accept-Encoding": one} for one in ("zstd", "br")), {"X-Request-Id": "a"}]
+)
 def test_a_repeat_has_no_task(headers, both, runner):
     """The second time not even the parser sees it."""
     at_once, _ = both

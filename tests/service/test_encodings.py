@@ -4,16 +4,18 @@ import gzip
 import json
 from http.client import HTTPConnection
 
+import brotli
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.http.encodings import accepted_encoding, compressed
+from service.api.http.copies.encodings import AT_ONCE, accepted_by, compressed
 from tests.requests import R1
 from tests.server import start_service
 
 READERS = {
+    "br": brotli.decompress,
     "gzip": gzip.decompress,
     "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
     None: bytes,
@@ -21,38 +23,82 @@ READERS = {
 
 
 @pytest.mark.parametrize(
-    ("header", "encoding"),
+    ("header", "without", "with_brotli"),
     [
-        ("", None),
-        ("gzip", "gzip"),
-        ("zstd", "zstd"),
-        ("gzip, zstd", "zstd"),
-        ("gzip, deflate, br, zstd", "zstd"),
-        ("GZIP", "gzip"),
-        ("gzip;q=0", None),
-        ("gzip;q=0, zstd", "zstd"),
-        ("gzip;q=1.0, zstd;q=0.5", "gzip"),
-        ("*", "zstd"),
-        ("*;q=0", None),
-        ("zstd;q=0, *", "gzip"),
-        ("identity", None),
-        ("identity;q=1, gzip;q=0.5", None),
-        ("identity;q=0, gzip", "gzip"),
-        ("br, deflate", None),
-        ("gzip;q=nothing", None),
-        ("gzip ; q=0.3", "gzip"),
+        ("", None, None),
+        ("gzip", "gzip", "gzip"),
+        ("zstd", "zstd", "zstd"),
+        ("gzip, zstd", "zstd", "zstd"),
+        ("gzip, deflate, br, zstd", "zstd", "br"),
+        ("gzip, deflate, br", "gzip", "br"),
+        ("GZIP, BR", "gzip", "br"),
+        ("gzip;q=0", None, None),
+        ("gzip;q=0, zstd", "zstd", "zstd"),
+        ("gzip;q=1.0, zstd;q=0.5", "gzip", "gzip"),
+        ("gzip;q=1.0, br;q=0.5", "gzip", "gzip"),
+        ("gzip;q=0.5, br;q=0.6", "gzip", "br"),
+        ("*", "zstd", "br"),
+        ("*;q=0", None, None),
+        ("zstd;q=0, *", "gzip", "br"),
+        ("br;q=0, *", "zstd", "zstd"),
+        ("identity", None, None),
+        ("identity;q=1, gzip;q=0.5", None, None),
+        ("identity;q=1, gzip;q=0.5, br", None, "br"),
+        ("identity;q=0, gzip", "gzip", "gzip"),
+        ("br, deflate", None, "br"),
+        ("gzip;q=nothing", None, None),
+        ("br;q=nan, zstd", "zstd", "zstd"),
+        ("gzip ; q=0.3", "gzip", "gzip"),
+        ("br, gzip" + " " * 256, None, None),
     ],
 )
-def test_the_encoding_that_a_header_asks_for(header, encoding):
-    assert accepted_encoding(header.encode()) == encoding
+def test_the_encoding_that_a_header_asks_for(header, without, with_brotli):
+    assert sent_of(header, has_brotli=False) == without
+    assert sent_of(header, has_brotli=True) == with_brotli
 
 
-@given(st.binary(max_size=200))
+def sent_of(header, *, has_brotli):
+    """What is sent to a client of an answer that has a Brotli copy, or none."""
+    accepted = accepted_by(header.encode())
+    assert accepted.at_once in {None, *AT_ONCE}
+    assert [one for one in accepted.encodings if one != "br"] == (
+        [] if accepted.at_once is None else [accepted.at_once]
+    )
+    return next((one for one in accepted.encodings if has_brotli or one != "br"), None)
+
+
+NAMES = ("br", "zstd", "gzip", "identity", "deflate", "*")
+WEIGHTS = st.dictionaries(st.sampled_from(NAMES), st.sampled_from([0.0, 0.001, 0.3, 0.5, 1.0]))
+
+
+@given(weights=WEIGHTS, has_brotli=st.booleans(), draw=st.data())
+def test_what_is_sent_is_accepted_and_nothing_is_liked_better(weights, has_brotli, draw):
+    items = draw.draw(st.permutations(list(weights.items())))
+    space = draw.draw(st.sampled_from(["", " "]))
+    words = [f"{name}{space};q={weight}" for name, weight in items]
+    header = f",{space}".join(draw.draw(st.sampled_from([word, word.upper()])) for word in words)
+
+    def liked(encoding):
+        if encoding is None:  # RFC 9110 lets a server send it where nothing is said
+            return weights.get("identity", 0.0)
+        return weights.get(encoding, weights.get("*", 0.0))
+
+    sent = sent_of(header, has_brotli=has_brotli)
+    offered = ("br", "zstd", "gzip", None) if has_brotli else ("zstd", "gzip", None)
+    assert sent in offered
+    assert sent is None or liked(sent) > 0.0
+    assert liked(sent) == max(map(liked, offered))
+    assert sent == next(
+        one for one in offered if liked(one) == liked(sent) and (liked(one) or not one)
+    )
+
+
+@given(st.binary(max_size=300))
 def test_any_header_is_understood_in_some_way(header):
-    assert accepted_encoding(header) in {None, "gzip", "zstd"}
+    assert set(accepted_by(header).encodings) <= {"br", *AT_ONCE}
 
 
-@given(st.binary(max_size=5000), st.sampled_from(["gzip", "zstd"]))
+@given(st.binary(max_size=5000), st.sampled_from(["br", "gzip", "zstd"]))
 def test_a_copy_is_the_answer_and_always_the_same(body, encoding):
     copy = compressed(body, encoding)
     assert READERS[encoding](copy) == body

@@ -88,6 +88,7 @@ def test_the_exposition_parses_in_both_formats(service):
         "runquote_quote_warnings",
         "runquote_cache_operations",
         "runquote_cache_breaker_state",
+        "runquote_brotli_copies",
         "runquote_memo_bytes",
         "runquote_memo_entries",
         "runquote_memo_lookups",

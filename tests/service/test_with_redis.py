@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api.http.encodings import compressed
+from service.api.http.copies.encodings import compressed
 from service.cache.envelope import Envelopes
 from tests.redis_server import start_redis, unused_port
 from tests.redis_topologies import start_cluster

@@ -13,6 +13,7 @@ from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final, NamedTuple
 
+import brotli
 import msgspec
 import zstandard
 from msgspec import Struct
@@ -32,6 +33,7 @@ PAGES: Final = tuple(
 PROBES: Final = ("/livez", "/readyz", "/metrics")
 DOCUMENTS: Final = ("/openapi.json", "/problems", "/docs")
 READ: Final[Mapping[str | None, Callable[[bytes], bytes]]] = {
+    "br": brotli.decompress,
     "gzip": gzip.decompress,
     "zstd": lambda body: zstandard.ZstdDecompressor().decompress(body),
     None: bytes,
@@ -104,7 +106,7 @@ class Visit:
         if self._connection is None or time.monotonic() - self._used_at > IDLE_S:
             self.close()
             self._connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
-        accepted = self.draw.choice((None, "gzip", "zstd"))
+        accepted = self.draw.choice((None, "gzip", "zstd", "gzip, deflate, br, zstd"))
         name = f"{self.name.replace(' ', '-')}:{next(self._asked)}"
         more = {"content-type": "application/json", "x-request-id": name} | headers
         if accepted is not None:

@@ -29,14 +29,13 @@ from service.access.account import QuotaAccount
 from service.access.traces import Spans, parent_of
 from service.api.admitting.admission import Admission
 from service.api.http.by_id import LOOKED, names_a_quote_plainly
-from service.api.http.cors import Cors
-from service.api.http.encodings import (
+from service.api.http.copies.encodings import (
     LEAST_BYTES,
-    LONGEST_HEADER,
     Copies,
-    accepted_encoding,
+    accepted_by,
     tagged,
 )
+from service.api.http.cors import Cors
 from service.api.http.repeats import (
     VARY,
     Headers,
@@ -65,7 +64,8 @@ PROBED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 NO_ANSWER: Final = 499
 """The status that is counted and logged where a client has left before its answer."""
 REQUESTED_METHOD: Final = b"access-control-request-method"
-BODILESS: Final = (b"content-length", b"content-type")
+UNTOLD: Final = frozenset((b"content-encoding", b"content-length", b"content-type", b"etag"))
+"""Headers of an answer that are not those of a 304, which names the copy that the client has."""
 NO_PAGE: Final = b"default-src 'none'; frame-ancestors 'none'"
 
 
@@ -319,8 +319,7 @@ class Exchange:
         self.client = client_of(scope)
         self.request_id = request_id_of(headers.get(b"x-request-id"))
         self.if_none_match = headers.get(b"if-none-match", b"").decode("latin-1")
-        accepts = headers.get(b"accept-encoding", b"")
-        self.encoding = accepted_encoding(accepts) if len(accepts) <= LONGEST_HEADER else None
+        self.accepted = accepted_by(headers.get(b"accept-encoding", b""))
         self.status = NO_ANSWER
         self.started = False
         self.bytes_out = 0
@@ -360,12 +359,14 @@ class Exchange:
         """Send the headers of an answer that begins with these bytes. Returns what to send."""
         headers = [(name.lower(), value) for name, value in start["headers"]]
         etag = next((value for name, value in headers if name == b"etag"), None)
-        plain = etag
+        tags: tuple[bytes, ...] = () if etag is None else (etag,)
         if self.status == 200 and etag is not None and whole and len(body) >= LEAST_BYTES:
-            body, etag, headers = self._encoded(body, etag, headers)
-        if self._not_modified(etag, plain):
+            body, tags, headers = self._encoded(body, etag, headers)
+        held = self._held_by_client(tags)
+        if held is not None:
             self.status, self._bodiless = 304, True
-            headers = [pair for pair in headers if pair[0] not in BODILESS]
+            headers = [pair for pair in headers if pair[0] not in UNTOLD]
+            headers.append((b"etag", held))
         if self.method == "OPTIONS":
             headers = self._options(headers)
         headers += common_headers(self.request_id) + self._cors.of_answer(self._origin)
@@ -385,25 +386,34 @@ class Exchange:
             headers += self._cors.of_preflight(self._origin, allow)
         return [*headers, (b"allow", allow)] if allow else headers
 
-    def _encoded(self, body: bytes, etag: bytes, headers: Headers) -> tuple[bytes, bytes, Headers]:
-        """An answer in the encoding that its client likes best, with its tag and headers."""
+    def _encoded(
+        self, body: bytes, etag: bytes, headers: Headers
+    ) -> tuple[bytes, tuple[bytes, ...], Headers]:
+        """An answer in the encoding that is best for its client, its tags, and its headers.
+
+        The first tag is its own. A client may hold a copy with one of the others.
+        """
         kind = next((value for name, value in headers if name == b"content-type"), b"")
         if not kind.startswith(COMPRESSIBLE):
-            return body, etag, headers
+            return body, (etag,), headers
         headers = [pair for pair in headers if pair[0] not in REPLACED]
         headers.append((b"vary", VARY))
-        if self.encoding is not None:
-            body = self._copies.of(body, etag, self.encoding)
-            etag = tagged(etag, self.encoding)
-            headers.append((b"content-encoding", self.encoding.encode()))
-        headers += [(b"etag", etag), (b"content-length", b"%d" % len(body))]
-        return body, etag, headers
+        body, encoding = self._copies.of(body, etag, self.accepted)
+        own = etag
+        if encoding is not None:
+            own = tagged(etag, encoding)
+            headers.append((b"content-encoding", encoding.encode()))
+        headers += [(b"etag", own), (b"content-length", b"%d" % len(body))]
+        others = [tagged(etag, other) for other in self.accepted.encodings if other != encoding]
+        return body, (own, etag, *others), headers
 
-    def _not_modified(self, *tags: bytes | None) -> bool:
-        """Whether the client has this answer, in this encoding or as it is."""
+    def _held_by_client(self, tags: tuple[bytes, ...]) -> bytes | None:
+        """The tag by which the client has this answer, in any form that it accepts."""
         if self.status != 200 or not self.if_none_match or self.method not in {"GET", "HEAD"}:
-            return False
-        return any(tag and matches(self.if_none_match, tag.decode("latin-1")) for tag in tags)
+            return None
+        return next(
+            (tag for tag in tags if matches(self.if_none_match, tag.decode("latin-1"))), None
+        )
 
     def done(self) -> Done:
         """What is counted and logged of it."""

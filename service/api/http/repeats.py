@@ -13,12 +13,14 @@ from urllib.parse import urlencode
 import msgspec
 from litestar.types import HTTPReceiveMessage, Receive
 
-from service.api.http.encodings import (
+from service.api.http.copies.encodings import (
     LEAST_BYTES,
-    LONGEST_HEADER,
+    NOTHING,
+    Accepted,
     Copies,
+    Copy,
     Encoding,
-    accepted_encoding,
+    accepted_by,
     tagged,
 )
 from service.cache.envelope import Sealed
@@ -50,7 +52,7 @@ class Plain(NamedTuple):
     """What of a plain request decides its answer, besides the body."""
 
     request_id: bytes | None
-    encoding: Encoding | None
+    accepted: Accepted
     origin: bytes | None
     id: str | None = None
     """Of the quote that is asked for by its id."""
@@ -70,11 +72,10 @@ def plain_request(method: str, query: bytes, sent: Headers) -> Plain | None:
         and b"content-encoding" not in headers
         and length.isdigit()
         and len(length) <= MOST_DIGITS
-        and len(accepts) <= LONGEST_HEADER
     )
     if not usual:
         return None
-    return Plain(headers.get(b"x-request-id"), accepted_encoding(accepts), headers.get(b"origin"))
+    return Plain(headers.get(b"x-request-id"), accepted_by(accepts), headers.get(b"origin"))
 
 
 def plain_look(target: bytes, sent: Headers) -> Plain | None:
@@ -86,12 +87,11 @@ def plain_look(target: bytes, sent: Headers) -> Plain | None:
         named is None
         or len(headers) != len(sent)
         or headers.get(b"accept", JSON) not in PLAIN_ACCEPT
-        or len(accepts) > LONGEST_HEADER
         or not UNUSUAL.isdisjoint(headers)
     ):
         return None
     request_id, origin = headers.get(b"x-request-id"), headers.get(b"origin")
-    return Plain(request_id, accepted_encoding(accepts), origin, named[1].decode())
+    return Plain(request_id, accepted_by(accepts), origin, named[1].decode())
 
 
 class Repeat(NamedTuple):
@@ -187,11 +187,11 @@ class Repeats:
         issued = self._quoting.recall(known)
         if issued is not None:
             return self._as_sent(issued, plain, start)
-        issued = self._quoting.recall_unread(known) if plain.encoding is not None else None
-        if issued is None or plain.encoding is None:
+        issued = self._quoting.recall_unread(known) if plain.accepted.encodings else None
+        if issued is None:
             return None
-        copy = self._copies.kept(etag_of(issued), plain.encoding)
-        return None if copy is None else self._repeat(issued, copy, plain.encoding, plain, start)
+        copy = self._copies.best(etag_of(issued), plain.accepted)
+        return None if copy is None else self._repeat(issued, copy, plain, start)
 
     def seek(self, known: Spelling, plain: Plain, found: Found) -> bool:
         """Look for a quote in Redis without a task, where that pays and can be done now."""
@@ -218,9 +218,9 @@ class Repeats:
     ) -> Repeat | None:
         """What Redis has, as it is sent. A client that accepts it gets it as it is kept there."""
         issued = self._quoting.issued_unread(known, sealed.gist, "redis")
-        if sealed.frame is not None and plain.encoding == "zstd":
+        if sealed.frame is not None and plain.accepted.at_once == "zstd":
             self._copies.keep(known.id, sealed.frame)
-            return self._repeat(issued, sealed.frame, "zstd", plain, start)
+            return self._repeat(issued, Copy(sealed.frame, "zstd"), plain, start)
         body = self._quoting.cache.opened(known.id, sealed)
         if body is None:
             return None
@@ -233,18 +233,14 @@ class Repeats:
         return None if issued is None else self._as_sent(issued, plain, start)
 
     def _as_sent(self, issued: Issued, plain: Plain, start: float) -> Repeat:
-        body, encoding = issued.body, plain.encoding
-        if len(body) < LEAST_BYTES:
-            encoding = None
-        if encoding is not None:
-            body = self._copies.of(body, etag_of(issued), encoding)
-        return self._repeat(issued, body, encoding, plain, start)
+        accepted = plain.accepted if len(issued.body) >= LEAST_BYTES else NOTHING
+        copy = self._copies.of(issued.body, etag_of(issued), accepted)
+        return self._repeat(issued, copy, plain, start)
 
     @staticmethod
-    def _repeat(
-        issued: Issued, body: bytes, encoding: Encoding | None, plain: Plain, start: float
-    ) -> Repeat:
-        return Repeat(issued, body, encoding, perf_counter() - start, plain.id is not None)
+    def _repeat(issued: Issued, copy: Copy, plain: Plain, start: float) -> Repeat:
+        took_s = perf_counter() - start
+        return Repeat(issued, copy.body, copy.encoding, took_s, plain.id is not None)
 
 
 def timing_of(origin: str, took_s: float) -> bytes:
