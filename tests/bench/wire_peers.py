@@ -1,7 +1,8 @@
 """Applications that answer POST /quote with one ready answer, each as its framework would.
 
-They are what a repeated quote is measured against. BENCH_ANSWER names a file with the answer, and
-BENCH_REDIS a Redis that has answers under the paths that are asked for.
+They are what a repeated quote is measured against. BENCH_ANSWER names a file with the answer, which
+BENCH_ENCODING says how to read, and BENCH_REDIS a Redis that has answers under the paths that are
+asked for.
 """
 
 import os
@@ -15,7 +16,9 @@ from redis.asyncio import Redis
 from service.core.request.request import QuoteRequest
 
 ANSWER = Path(os.environ["BENCH_ANSWER"]).read_bytes()
-QUOTE = msgspec.json.decode(ANSWER, type=dict[str, Any]) if ANSWER else {}
+ENCODING = os.environ.get("BENCH_ENCODING", "").encode()
+READABLE = ANSWER and not ENCODING
+QUOTE = msgspec.json.decode(ANSWER, type=dict[str, Any]) if READABLE else {}
 REDIS = Redis.from_url(os.environ.get("BENCH_REDIS", "redis://127.0.0.1"), protocol=2)
 decode = msgspec.json.Decoder(QuoteRequest).decode
 
@@ -28,6 +31,8 @@ async def raw(scope: Any, receive: Any, send: Any) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(ANSWER)).encode()),
     ]
+    if ENCODING:
+        headers.append((b"content-encoding", ENCODING))
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": ANSWER})
 
