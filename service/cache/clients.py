@@ -7,24 +7,20 @@ round trip earlier, and works with proxies that do not know HELLO.
 """
 
 import asyncio
-from collections import deque
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from hiredis import Reader, pack_command
-from redis._parsers.base import BaseParser
+from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, MovedError, ReadOnlyError
+from redis.exceptions import MovedError, ReadOnlyError
 
 from service.cache.address import RedisAddress
 from service.cache.failures import DEMOTED
+from service.cache.line import Line
 from service.cache.trust import ManagedTlsConnection, TlsConnection, Trust
-
-NOT_YET: Final = object()
-"""What the reader of replies returns until a reply is whole."""
 
 
 class Client(Protocol):
@@ -44,7 +40,7 @@ class Client(Protocol):
     ) -> Any:
         """The reply of a server. Raises what redis-py raises."""
 
-    def line_to(self, server: str) -> "Line | None":
+    def line_to(self, server: str) -> Line | None:
         """A connection to a server, if there is one that takes a command now."""
 
     async def look_around(self) -> None:
@@ -100,94 +96,6 @@ class Building:
         """Read certificates that have changed."""
         if self.trust is not None:
             await self.trust.renew()
-
-
-class Line(asyncio.Protocol):
-    """A connection that redis-py has made, with many commands on their way.
-
-    Redis answers in the order in which it is asked. So a reply belongs to the command that waits
-    for longest, whether anybody still wants it or not. redis-py itself takes longer for a command
-    than all of this: it sends one at a time, and reads each reply in pieces.
-    """
-
-    def __init__(self, connection: Any) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._reader = Reader(
-            protocolError=InvalidResponse, replyError=BaseParser.parse_error, notEnoughData=NOT_YET
-        )
-        self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._writer = connection._writer  # noqa: SLF001 - a writer that is let go closes itself
-        connection._reader = connection._writer = None  # noqa: SLF001 - redis-py reads no more
-        self._transport = self._writer.transport
-        self._transport.set_protocol(self)
-        self.is_open = True
-        """Whether commands may be sent."""
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no reply is owed."""
-        return not self._waiting
-
-    def ask(self, packed: bytes) -> asyncio.Future[Any]:
-        """Send a command. What comes is its reply, or the exception that redis-py would raise."""
-        answered = self._loop.create_future()
-        self._waiting.append(answered)
-        self._transport.write(packed)
-        return answered
-
-    async def reply(self, packed: bytes) -> Any:
-        """The reply to a command. Raises what redis-py raises."""
-        answered = self.ask(packed)
-        try:
-            reply = await answered
-        except asyncio.CancelledError:
-            self.retire()  # it may hang
-            raise
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
-
-    def retire(self) -> None:
-        """Take no more commands, and close as soon as nobody waits for a reply."""
-        self.is_open = False
-        if all(answered.done() for answered in self._waiting):
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        """Give replies to those who wait for them."""
-        try:
-            self._reader.feed(data)
-            while (reply := self._reader.gets()) is not NOT_YET:
-                self._answer(reply)
-        except InvalidResponse as error:
-            self._end(error)
-            self._transport.abort()
-        if not self.is_open:
-            self.retire()
-
-    def _answer(self, reply: Any) -> None:
-        if not self._waiting:
-            raise InvalidResponse("a reply to nothing")
-        answered = self._waiting.popleft()
-        if not answered.done():
-            answered.set_result(reply)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """All who wait get nothing."""
-        error = RedisConnectionError("Connection closed by server.")
-        error.__cause__ = exc
-        self._end(error)
-
-    def eof_received(self) -> None:
-        """The server has closed the connection."""
-        self.is_open = False
-
-    def _end(self, error: Exception) -> None:
-        self.is_open = False
-        for answered in self._waiting:
-            if not answered.done():
-                answered.set_result(error)
-        self._waiting.clear()
 
 
 class Commands:

@@ -11,7 +11,7 @@ of a value that is not ours. An ACL user needs `~rq:* +getrange +set`; in a Clus
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 from hiredis import pack_command
@@ -197,18 +197,18 @@ class RedisTier:
         """The value under a key. Of a value that is not ours, only the start."""
         start = await self._command("get", "GETRANGE", key, 0, FIRST_READ_BYTES - 1)
         if len(start) < FIRST_READ_BYTES:
-            return bytes(start)
+            return start
         try:
             length = value_bytes(start)
         except InvalidEnvelope:
-            return bytes(start)
+            return start
         if length > HEADER_BYTES + self._max_body_bytes:
-            return bytes(start)
+            return start
         # The end of a GETRANGE is inclusive: this asks for one byte more than our value has.
         rest = await self._command(
             "get", "GETRANGE", key, FIRST_READ_BYTES, length, transfer_bytes=length
         )
-        return bytes(start + rest)
+        return start + rest
 
     async def _body(self, sealed: Sealed) -> bytes:
         if len(sealed.content) < OPEN_APART_FROM_BYTES:
@@ -248,7 +248,7 @@ class RedisTier:
         key: str,
         *arguments: str | bytes | int,
         transfer_bytes: int = 0,
-    ) -> Any:
+    ) -> bytes:
         deadline_s = self._timeout_s + transfer_bytes / TRANSFER_BYTES_PER_S
         return await self._servers.command(
             operation,

@@ -7,10 +7,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from redis.exceptions import MovedError
+from redis.exceptions import InvalidResponse, MovedError
 
 from service.cache.breaker import Breaker
-from service.cache.clients import Client, Line
+from service.cache.clients import Client
 from service.cache.failures import Complaints, Failure, failure_of
 from service.cache.key import KEY_SCHEMA
 from service.cache.observing import BREAKER_STATES, BreakerState, CacheObserver, Operation, Result
@@ -33,10 +33,9 @@ Told: TypeAlias = Callable[[bytes | Unanswered | None], None]
 """Takes a reply, or why there is none. None stands for a server that says to ask another one."""
 
 
-def _late(answered: asyncio.Future[Any], line: Line) -> None:
-    """A command has had no reply in time. Its connection takes no more."""
-    answered.cancel()
-    line.retire()
+def no_string() -> InvalidResponse:
+    """A reply that is no string: Redis answers our commands with nothing else."""
+    return InvalidResponse("the reply is no string")
 
 
 class Server:
@@ -116,7 +115,7 @@ class Servers:
         deadline_s: float,
         takes_long: bool = False,
         redirects: int = 1,
-    ) -> Any:
+    ) -> bytes:
         """The reply to one command. Raises `Unanswered`; breaker, metrics and log then know why."""
         server = self._server_of(key)
         if not server.breaker.is_closed:
@@ -150,10 +149,13 @@ class Servers:
         *command: str | bytes | int,
         deadline_s: float,
         takes_long: bool = False,
-    ) -> Any:
+    ) -> bytes:
         # When the deadline cancels a command, its connection takes no more commands.
         async with asyncio.timeout(deadline_s), server.connections:
-            return await self._client.execute(server.name, *command, takes_long=takes_long)
+            reply = await self._client.execute(server.name, *command, takes_long=takes_long)
+        if not isinstance(reply, bytes):
+            raise no_string()
+        return reply
 
     def ask_now(
         self, operation: Operation, packed: bytes, key: str, *, deadline_s: float, told: Told
@@ -166,34 +168,26 @@ class Servers:
         line = self._client.line_to(server.name) if server.breaker.is_closed else None
         if line is None:
             return False
-        answered = line.ask(packed)
-        timer = asyncio.get_running_loop().call_later(deadline_s, _late, answered, line)
-        answered.add_done_callback(partial(self._ended, timer, told, server, operation))
+        take = partial(self._take, told, server, operation)
+        line.ask(packed, take, within_s=deadline_s)
         return True
 
-    def _ended(
-        self,
-        timer: asyncio.TimerHandle,
-        told: Told,
-        server: Server,
-        operation: Operation,
-        answered: asyncio.Future[Any],
-    ) -> None:
-        timer.cancel()
-        told(self._reply_of(answered, server, operation=operation))
-
-    def _reply_of(
-        self, answered: asyncio.Future[Any], server: Server, *, operation: Operation
-    ) -> bytes | Unanswered | None:
-        reply = TimeoutError() if answered.cancelled() else answered.result()
-        if not isinstance(reply, Exception):
+    def _take(self, told: Told, server: Server, operation: Operation, reply: Any) -> None:
+        if isinstance(reply, bytes):
             server.breaker.succeeded()
-            return bytes(reply)
+            told(reply)
+        else:
+            told(self._without_value(server, reply, operation=operation))
+
+    def _without_value(
+        self, server: Server, reply: Any, *, operation: Operation
+    ) -> Unanswered | None:
+        """Why a reply has no value that could be used. None if another server is to be asked."""
         if isinstance(reply, MovedError):
             server.breaker.succeeded()
             self._client.follow(reply, asked=server.name)
             return None
-        failure = failure_of(reply)
+        failure = failure_of(reply if isinstance(reply, Exception) else no_string())
         self._failed(server, failure, operation=operation)
         return Unanswered(failure.result)
 
