@@ -19,6 +19,7 @@ accepts it.
 
 import hashlib
 import hmac
+import struct
 import threading
 from typing import Final, NamedTuple
 
@@ -27,13 +28,11 @@ import zstandard
 _MAGIC: Final = b"rq\x03"
 _COMPRESSED: Final = 1
 _SIGNED: Final = 2
-_LENGTH_BYTES: Final = 8
-_GIST_LENGTH_BYTES: Final = 4
+_HEADER: Final = struct.Struct(">BQI16s")
+"""What follows the name and the version. The tag is the last of it."""
 _TAG_BYTES: Final = 16
-_LENGTH_AT: Final = len(_MAGIC) + 1
-_GIST_LENGTH_AT: Final = _LENGTH_AT + _LENGTH_BYTES
-_TAG_AT: Final = _GIST_LENGTH_AT + _GIST_LENGTH_BYTES
-HEADER_BYTES: Final = _TAG_AT + _TAG_BYTES
+HEADER_BYTES: Final = len(_MAGIC) + _HEADER.size
+_TAG_AT: Final = HEADER_BYTES - _TAG_BYTES
 
 _OF_THREAD: Final = threading.local()
 
@@ -89,14 +88,8 @@ class Envelopes:
             compressed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(body)
             if len(compressed) < len(body):
                 form, content = form | _COMPRESSED, compressed
-        start = b"".join(
-            (
-                _MAGIC,
-                bytes((form,)),
-                (len(gist) + len(content)).to_bytes(_LENGTH_BYTES, "big"),
-                len(gist).to_bytes(_GIST_LENGTH_BYTES, "big"),
-            )
-        )
+        header = _HEADER.pack(form, len(gist) + len(content), len(gist), b"")
+        start = (_MAGIC + header)[:_TAG_AT]
         rest = gist + content
         return start + self._tag(key, start, rest) + rest
 
@@ -105,13 +98,13 @@ class Envelopes:
 
         Raises InvalidEnvelope for anything else, and Unauthentic if only the signature is wrong.
         """
-        if len(value) != value_bytes(value):
+        form, length, gist_length, tag = _header(value)
+        if len(value) != HEADER_BYTES + length:
             raise InvalidEnvelope("cut short or followed by something else")
-        form = value[len(_MAGIC)]
         if form & ~(_COMPRESSED | _SIGNED):
             raise InvalidEnvelope(f"unknown form {form}")
-        self._check_tag(key, form, value)
-        content_at = HEADER_BYTES + int.from_bytes(value[_GIST_LENGTH_AT:_TAG_AT], "big")
+        self._check_tag(key, form, value, tag)
+        content_at = HEADER_BYTES + gist_length
         gist = value[HEADER_BYTES:content_at]
         return Sealed(gist, value[content_at:], bool(form & _COMPRESSED))
 
@@ -122,13 +115,13 @@ class Envelopes:
         """
         return self.opened(key=key, value=value).body(max_body_bytes=max_body_bytes)
 
-    def _check_tag(self, key: str, form: int, value: bytes) -> None:
+    def _check_tag(self, key: str, form: int, value: bytes, found: bytes) -> None:
         if self._key and not form & _SIGNED:
             raise Unauthentic("not signed")
         if form & _SIGNED and not self._key:
             raise InvalidEnvelope("signed, and there is no secret here to check it with")
         tag = self._tag(key, value[:_TAG_AT], memoryview(value)[HEADER_BYTES:])
-        if not hmac.compare_digest(value[_TAG_AT:HEADER_BYTES], tag):
+        if not hmac.compare_digest(found, tag):
             if self._key:
                 raise Unauthentic("the signature is of other bytes or by another secret")
             raise InvalidEnvelope("the digest is of other bytes")
@@ -144,9 +137,15 @@ class Envelopes:
 
 def value_bytes(start: bytes) -> int:
     """The length of a value that starts with these bytes. Raises InvalidEnvelope."""
+    return HEADER_BYTES + _header(start)[1]
+
+
+def _header(start: bytes) -> tuple[int, int, int, bytes]:
+    """Form, length, length of the gist and tag. Raises InvalidEnvelope."""
     if len(start) < HEADER_BYTES or not start.startswith(_MAGIC):
         raise InvalidEnvelope("no header of ours")
-    return HEADER_BYTES + int.from_bytes(start[_LENGTH_AT:_GIST_LENGTH_AT], "big")
+    read: tuple[int, int, int, bytes] = _HEADER.unpack_from(start, len(_MAGIC))
+    return read
 
 
 def _decompressor() -> zstandard.ZstdDecompressor:
