@@ -181,7 +181,6 @@ class GuardedProtocol(HttpToolsProtocol):
         rests = self._rests()
         if rests and self._answer_again(data):
             return
-        self._unset_keepalive_if_required()
         self._answered = 0
         if self.transport.lingering:
             self.transport.drop(len(data))
@@ -296,7 +295,6 @@ class GuardedProtocol(HttpToolsProtocol):
         held, self._held = self._held, b""
         self.flow.holding = False
         self._answered = 0
-        self._unset_keepalive_if_required()
         self._feed(held)
         if not self.pipeline:
             self.flow.resume_reading()
@@ -310,7 +308,6 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._whole:
             self._late = self.loop.call_later(self.limits.request_s, self._body_is_late)
         elif self._in_head and self._fed_of_head and self._nothing_is_owed():
-            self._unset_keepalive_if_required()
             self._late = self.loop.call_later(self.limits.head_s, self._head_is_late)
 
     def _nothing_is_owed(self) -> bool:
@@ -583,7 +580,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_answer()
         if not self._whole:
             # The answer did not wait for the body. What still comes of it is dropped.
-            self._unset_keepalive_if_required()
             self._expect_the_rest()
         if self._held:
             self.loop.call_soon(self._feed_held)
@@ -599,15 +595,18 @@ class GuardedProtocol(HttpToolsProtocol):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
         if self._fed_of_head:  # a part of the next request is here
-            self._unset_keepalive_if_required()
             self._expect_the_rest()
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection, unless its client still reads an answer.
 
-        Requests that are answered again do not stop the clock, which then goes on for the rest.
+        Requests do not stop the clock: to stop one and start another takes longer than to parse
+        most of them. So it may ring while a request comes or is answered, whose end starts it anew,
+        or too early for a connection that rests, and then goes on for the rest.
         """
         self.timeout_keep_alive_task = None
+        if not self._rests():
+            return
         left_s = self._rests_since + self.timeout_keep_alive - self.loop.time()
         if self.transport.unread_bytes:
             self._await_next()

@@ -165,7 +165,7 @@ class Repeats:
 
     def seen(self, plain: Plain, repeat: Repeat) -> Seen | None:
         """What `again` needs of an answer from memory. None if it is made anew for each request."""
-        if repeat.issued.envelope != NO_ENVELOPE:
+        if repeat.issued.origin != "memory" or repeat.issued.envelope != NO_ENVELOPE:
             return None
         return Seen(plain, repeat._replace(body=b""), self._quoting.shelf.standing)
 
