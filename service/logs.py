@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import sleep, time
@@ -33,6 +33,11 @@ LEAST_AT_ONCE: Final = 8
 MOST_BREATHS: Final = 64
 """How often requests go on while lines are made, at most: more are made at once where many wait."""
 BREATH_S: Final = 50e-6
+"""A sleep of this length lets the thread that answers take the interpreter. A sleep of zero lets go
+of it too, but takes it back before the other thread has woken. The kernel adds up to 50 us to any
+sleep, so a shorter one would not end much sooner."""
+ENCODER: Final = msgspec.json.Encoder(enc_hook=repr)
+"""What has no JSON of its own is printed."""
 FAREWELL_S: Final = 1.0
 """How long the end of the process waits for the last lines."""
 
@@ -97,27 +102,29 @@ class LineWriter:
         waiting = len(self._lines)
         if not waiting:
             return
-        left = "".join(self._taken(waiting)).encode()
+        left = self._taken(waiting)
         try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
         except OSError:  # the device is full, or nobody reads any more
             self.dropped += left.count(b"\n")
 
-    def _taken(self, waiting: int) -> Iterator[str]:
+    def _taken(self, waiting: int) -> bytes:
         """Lines that wait, some at a time: requests go on between them.
 
         The thread that answers would wait for the interpreter until all were made, or 5 ms.
         """
         at_once = max(LEAST_AT_ONCE, waiting // MOST_BREATHS)
+        made = bytearray()
         for place in range(waiting):
             if place and place % at_once == 0:
                 sleep(BREATH_S)
-            yield _written(self._lines.popleft())
-
-
-def _written(line: Unwritten) -> str:
-    return line if isinstance(line, str) else _request_line(*line)
+            line = self._lines.popleft()
+            if isinstance(line, str):
+                made += line.encode()
+            else:
+                _write_request(made, *line)
+        return bytes(made)
 
 
 def request_log(writer: LineWriter, *, level: str, form: str) -> RequestLog | None:
@@ -129,10 +136,12 @@ def request_log(writer: LineWriter, *, level: str, form: str) -> RequestLog | No
     return writer.defer
 
 
-def _request_line(fields: Fields, facts: tuple[Any, ...], seconds: float) -> str:
-    made = fields(*facts)
-    made["event"], made["level"], made["timestamp"] = "request", "info", _moment(seconds)
-    return as_json(made) + "\n"
+def _write_request(made: bytearray, fields: Fields, facts: tuple[Any, ...], seconds: float) -> None:
+    """Append the line of a request."""
+    line = fields(*facts)
+    line["event"], line["level"], line["timestamp"] = "request", "info", _moment(seconds)
+    ENCODER.encode_into(line, made, -1)
+    made += b"\n"
 
 
 def _moment(seconds: float) -> str:
@@ -182,5 +191,5 @@ def configure_logs(*, level: str, form: str) -> LineWriter:
 
 
 def as_json(event: Any, **_: Any) -> str:
-    """A line of the log. What has no JSON of its own is printed."""
-    return msgspec.json.encode(event, enc_hook=repr).decode()
+    """A line of the log."""
+    return ENCODER.encode(event).decode()
