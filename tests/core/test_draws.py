@@ -21,7 +21,9 @@ from service.core.draws.quantiles import (
     INTERVAL,
     INTERVAL_LEVELS,
     WITH_OUTCOMES,
+    OneOrder,
     interpolated,
+    order_statistics,
     quantiles,
 )
 from service.core.figures.units import Z_90
@@ -144,3 +146,32 @@ def test_sorted_draws_are_interpolated_linearly_in_a_matrix_as_in_a_row(names, p
         assert found.tolist() == [interpolated(row, levels).tolist() for row in rows]
         expected = [np.interp(at, (np.arange(DRAWS) + 0.5) / DRAWS, row) for row in rows]
         assert found == pytest.approx(np.array(expected), rel=1e-12)
+
+
+FACTORS = st.floats(0.3, 3.0) | st.sampled_from([-1.0, 0.0])
+
+
+@given(
+    name=names,
+    others=st.lists(st.tuples(FACTORS, FACTORS, names), min_size=1, max_size=6),
+    flat=st.booleans(),
+    size=st.integers(1, 3),
+)
+def test_draws_that_are_put_in_the_order_of_the_first_are_as_sorted(name, others, flat, size):
+    column = column_of(name, MEMO)
+    first = np.maximum(column, -1.0) if flat else column
+    rows = np.array([a * first + (a - b) * column_of(other, MEMO) for a, b, other in others])
+    order = OneOrder()
+    for start in range(0, len(rows), size):
+        block = rows[start : start + size]
+        for levels in (INTERVAL, WITH_OUTCOMES):
+            found, expected = order.statistics(block, levels), order_statistics(block, levels)
+            assert all(map(np.array_equal, found, expected))
+        assert np.array_equal(order.sorted(block)[0], np.sort(block, axis=1))
+
+
+def test_draws_in_the_order_of_the_first_are_not_sorted_again():
+    column = column_of("a", MEMO)
+    order = OneOrder()
+    assert order.sorted(np.array([column, 2.0 * column, column + 1e-9]))[1].tolist() == []
+    assert order.sorted(np.array([3.0 * column, -column]))[1].tolist() == [1]

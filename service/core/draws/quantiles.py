@@ -5,7 +5,7 @@ a number the shift is known: its slopes follow from the ends, and its distributi
 shift is subtracted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -106,7 +106,12 @@ def quantiles(
     Source: Hesterberg and Nelson, "Control variates for probability and quantile estimation"
     (Management Science 44, 1998).
     """
-    below, above, least, most, floors, ceilings = _order_statistics(draws, levels)
+    return corrected(order_statistics(draws, levels), ends, sample, levels)
+
+
+def corrected(ordered: "Ordered", ends: Array, sample: Sample, levels: Levels) -> Array:
+    """The same of draws that were looked at."""
+    below, above, least, most, floors, ceilings = ordered
     positive = (least > 0.0) & (ends.min(axis=1) > 0.0)
     negative = (most < 0.0) & (ends.max(axis=1) < 0.0)
     geometric = positive | negative
@@ -163,7 +168,7 @@ def _excess_of(directions: Array, sample: Sample, levels: Levels) -> Array:
 
 def _computed_excess(directions: Array, sample: Sample, levels: Levels) -> list[Excess]:
     slopes = directions / DIRECTION_STEPS
-    below, above = _order_statistics(_linear_parts(slopes, sample), levels)[:2]
+    below, above = order_statistics(_linear_parts(slopes, sample), levels)[:2]
     deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
     computed = below + levels.beyond * (above - below) - deviation * levels.normal
     return [tuple(excess) for excess in computed.tolist()]
@@ -211,7 +216,7 @@ def _remember(
     )
 
 
-class _Ordered(NamedTuple):
+class Ordered(NamedTuple):
     """What sorted draws say of each number: of shape `[numbers, levels]` or `[numbers]`."""
 
     below: Array
@@ -224,27 +229,65 @@ class _Ordered(NamedTuple):
     """The nearest equal draws at or above each level, or else the most draw."""
 
 
-def _order_statistics(draws: Sequence[Array] | Array, levels: Levels) -> _Ordered:
+def order_statistics(draws: Sequence[Array] | Array, levels: Levels) -> Ordered:
     """For each number, the draws about each level, the least and the most."""
     blocks = []
     for start in range(0, len(draws), BLOCK):
         block = np.array(draws[start : start + BLOCK])
         block.sort(axis=1)
-        blocks.append(_ordered(block, levels))
-    return _Ordered(*map(np.concatenate, zip(*blocks, strict=True)))
+        equal = block[:, 1:] == block[:, :-1]
+        rows = np.flatnonzero(equal.any(axis=1))
+        blocks.append(_ordered(block, levels, rows, equal[rows]))
+    return joined(blocks)
 
 
-def _ordered(block: Array, levels: Levels) -> _Ordered:
-    """The same of draws that are sorted."""
+def joined(parts: Iterable[Ordered]) -> Ordered:
+    """What is said of all numbers of some parts."""
+    return Ordered(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+class OneOrder:
+    """Sorts the draws of numbers that are mostly in one order, as those of one shape are.
+
+    Each row is put in the order of the first. If it rises then from draw to draw, it is sorted, and
+    has no equal draws. Every other row is sorted by itself, so the answer is always that of a sort.
+    """
+
+    def __init__(self) -> None:
+        self._order: NDArray[np.intp] | None = None
+
+    def sorted(self, draws: Array) -> tuple[Array, NDArray[np.intp]]:
+        """Draws in ascending order, shape `[numbers, 1024]`, and the rows that may have equal ones.
+
+        What is given stays as it is.
+        """
+        if self._order is None:
+            self._order = np.argsort(draws[0])
+        found = draws.take(self._order, axis=1)
+        left = np.flatnonzero(~(found[:, 1:] > found[:, :-1]).all(axis=1))
+        if left.size:
+            found[left] = np.sort(draws[left], axis=1)
+        return found, left
+
+    def statistics(self, draws: Array, levels: Levels) -> Ordered:
+        """What `order_statistics` says of the same draws."""
+        found, left = self.sorted(draws)
+        equal = found[left, 1:] == found[left, :-1]
+        are_equal = equal.any(axis=1)
+        return _ordered(found, levels, left[are_equal], equal[are_equal])
+
+
+def _ordered(
+    block: Array, levels: Levels, rows: NDArray[np.intp], equal: NDArray[np.bool_]
+) -> Ordered:
+    """What sorted draws say. `equal` is where draws of `rows` are those before them."""
     looked_at = block.take(levels.looked_at, axis=1)
     below, above = looked_at[:, : levels.size], looked_at[:, levels.size : -2]
     least, most = looked_at[:, -2], looked_at[:, -1]
     floors, ceilings = (np.repeat(end[:, None], levels.size, axis=1) for end in (least, most))
-    equal = block[:, 1:] == block[:, :-1]
-    rows = np.flatnonzero(equal.any(axis=1))
     if rows.size:
-        floors[rows], ceilings[rows] = _equal_about(block[rows], equal[rows], levels)
-    return _Ordered(below, above, least, most, floors, ceilings)
+        floors[rows], ceilings[rows] = _equal_about(block[rows], equal, levels)
+    return Ordered(below, above, least, most, floors, ceilings)
 
 
 def _equal_about(block: Array, equal: NDArray[np.bool_], levels: Levels) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ few lanes at a time, so that they stay in the cache of a core.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -22,8 +23,11 @@ from service.core.draws.quantiles import (
     INTERVAL,
     WITH_OUTCOMES,
     Levels,
+    OneOrder,
+    Ordered,
+    corrected,
     interpolated,
-    quantiles,
+    joined,
 )
 from service.core.draws.rows import BLOCK_BYTES, Standing, row_bytes, standing_of
 from service.core.draws.vectors import needed
@@ -230,13 +234,14 @@ class LaneRows:
         found: list[dict[str, list[Array]]] = [
             {name: [] for name in names} for names, _ in supposed
         ]
+        orders = [{name: OneOrder() for name in names} for names, _ in supposed]
         for block, size, rows in self._replayed(shared):
-            for (names, moved, steps), pieces in zip(plans, found, strict=True):
+            for (names, moved, steps), order, pieces in zip(plans, orders, found, strict=True):
                 kept = {name: row for name, row in rows.items() if name not in moved}
                 again = kept | replayed_in_lanes(steps, kept, block)
                 again = self._or_central(again, names, block)
                 for name in names:
-                    drawn = np.sort(np.broadcast_to(again[name], (size, DRAWS)), axis=1)
+                    drawn, _ = order[name].sorted(np.broadcast_to(again[name], (size, DRAWS)))
                     pieces[name].append(rounded(interpolated(drawn)))
         return [
             {name: Quantiles(*self._lanes(np.concatenate(pieces))) for name, pieces in one.items()}
@@ -312,29 +317,26 @@ class LaneRows:
         """The quantiles of a shape, found together with all that were asked for."""
         shapes = [*({**self._asked, id(shape): shape}).values()]
         self._asked = {}
-        found: dict[int, list[Array]] = {id(one): [] for one in shapes}
-        start = 0
+        seen: list[list[Ordered]] = [[] for _ in shapes]
+        orders = [OneOrder() for _ in shapes]
         kept = self._totals & {one.name for one in shapes} - self._kept.keys()
         for rows in self.draws(one.name for one in shapes):
-            size = len(rows[shapes[0].name])
             self._keep(rows, kept)
-            for alike in _by_kind(shapes):
-                draws: Array = np.concatenate([rows[one.name] for one in alike])
-                ends = np.concatenate([self._ends(one, start, size) for one in alike])
-                levels = alike[0].levels
-                pieces = np.split(quantiles(list(draws), ends, self._sample, levels), len(alike))
-                for one, piece in zip(alike, pieces, strict=True):
-                    found[id(one)].append(piece)
-            start += size
-        for one in shapes:
-            one.quantiles = np.concatenate(found[id(one)])
+            for one, order, parts in zip(shapes, orders, seen, strict=True):
+                parts.append(order.statistics(rows[one.name], one.levels))
+        for places in _by_kind(shapes):
+            alike = [shapes[place] for place in places]
+            ends = np.concatenate([self._ends(one) for one in alike])
+            ordered = joined(chain.from_iterable(seen[place] for place in places))
+            found = corrected(ordered, ends, self._sample, alike[0].levels)
+            for one, piece in zip(alike, np.split(found, len(alike)), strict=True):
+                one.quantiles = piece
         assert shape.quantiles is not None
         return shape.quantiles
 
-    def _ends(self, shape: ShapeInLanes, start: int, size: int) -> Array:
+    def _ends(self, shape: ShapeInLanes) -> Array:
         ends = np.atleast_2d(self.rows[shape.name])[:, END_COLUMNS][:, : 2 * shape.figures]
-        ends = ends[start : start + size] if len(ends) > 1 else ends
-        return np.broadcast_to(ends, (size, ends.shape[1]))
+        return np.broadcast_to(ends, (self._group.size, ends.shape[1]))
 
     def _row_of(self, leaf: Leaf, place: int) -> Array:
         """Some draws of a leaf, and its centre, except at its own two ends."""
@@ -356,11 +358,11 @@ def _codes_of(steps: Array) -> NDArray[np.uint64]:
     return codes
 
 
-def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[ShapeInLanes]]:
-    """Shapes whose quantiles are found alike."""
-    found: dict[tuple[str, int], list[ShapeInLanes]] = {}
-    for one in shapes:
-        found.setdefault((one.levels.name, one.figures), []).append(one)
+def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[int]]:
+    """The places of shapes whose quantiles are found alike."""
+    found: dict[tuple[str, int], list[int]] = {}
+    for place, one in enumerate(shapes):
+        found.setdefault((one.levels.name, one.figures), []).append(place)
     return list(found.values())
 
 
