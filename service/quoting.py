@@ -25,6 +25,7 @@ from service.computing.lanes import Busy, Lane, Pool, Turns
 from service.computing.worker import (
     Computed,
     EditionMissing,
+    bytes_of,
     computed,
     computed_alike_apart,
     computed_all,
@@ -350,7 +351,7 @@ class Quoting:
     ) -> Sequence[Computed | Exception]:
         """The answers to questions to one edition, computed in one turn."""
         try:
-            return await self._turns.run(
+            found = await self._turns.run(
                 lambda: computed_all(
                     [posed.question for posed, _ in questions],
                     engine=self.engine,
@@ -362,6 +363,8 @@ class Quoting:
             )
         except Busy as error:
             return [error] * len(questions)
+        self._heap.answered(bytes_of(found))
+        return found
 
     async def worked(self, work: Work, *, seconds: float) -> bytes:
         """What comes of a piece of work that takes about so long, here or by a worker.
@@ -504,12 +507,12 @@ class Quoting:
         except NotQuotable:
             self._tally(handled(posed.question).refused)
             raise
+        self._heap.answered(len(found.body))
         return self._counted(found)
 
     def _counted(self, found: Computed) -> bytes:
         for tally in found.tallies:
             self._tally(tally)
-        self._heap.answered(len(found.body))
         return found.body
 
     def _tally(self, tally: Tally) -> None:

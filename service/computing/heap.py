@@ -38,7 +38,10 @@ class Heap:
         self._answered_bytes = 0
 
     def answered(self, size_bytes: int) -> None:
-        """Give back what is free if many bytes of answers were computed since that was done."""
+        """Give back what is free if many bytes of answers were computed since that was done.
+
+        Answers that are computed together take about the memory of one, so they count as one.
+        """
         self._answered_bytes += size_bytes
         if self._trim is not None and self._answered_bytes >= TRIM_AFTER_BYTES:
             self._answered_bytes = 0

@@ -223,7 +223,7 @@ def computed_alike_apart(
     argued = _together(questions, range(len(questions)), means, own.shapes)
     left = set(range(len(questions))).difference(*(one.places for one in argued))
     alone = {place: _alone(questions[place], means) for place in sorted(left)}
-    own.heap.answered(sum(one.printed.size_bytes for one in argued) + bytes_of(alone.values()))
+    own.heap.answered(sum(one.printed.mean_bytes for one in argued) + bytes_of(alone.values()))
     return Alike(argued, alone)
 
 

@@ -49,11 +49,11 @@ class Printed(Struct, frozen=True):
     """The places of those that are answered. All columns have a piece of all lanes."""
 
     @property
-    def size_bytes(self) -> int:
-        """The bytes of all answers, about."""
+    def mean_bytes(self) -> int:
+        """The bytes of one answer, about."""
         joined = [len(column.joined) for column in self.columns]
         varying = sum(joined[column] for column in self.order)
-        return len(self.lanes) * sum(map(len, self.constants)) + varying
+        return sum(map(len, self.constants)) + varying // len(self.lanes)
 
     def bodies(self) -> Iterator[bytes]:
         """The bytes of each answer, in the order of `lanes`."""
