@@ -1,6 +1,6 @@
 """The tape over draws that differ by lane: formulas applied again, and the draws of leaves."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -28,24 +28,30 @@ def all_alike(leaves: Iterable[Leaf], tape: Iterable[Application]) -> bool:
 
 def replayed_in_lanes(
     tape: Sequence[Application], rows: Mapping[str, Array], block: slice
-) -> RowsInLanes:
-    """What formulas answer to rows of some lanes, in the order of the tape.
+) -> Iterator[tuple[str, Array]]:
+    """What formulas answer to rows of some lanes, one after the other, in the order of the tape.
 
-    What hangs on no row is left out, and so is what there is a row of.
+    What hangs on no row is left out, and so is what there is a row of. A row is dropped after the
+    last formula that needs it, so that few are there at a time, and stay in the cache of a core.
     """
-    again: RowsInLanes = dict(rows)
-    found: RowsInLanes = {}
-    for formula, names, centrals, fixed, parts in tape:
-        drawn = {key: again[name] for key, name in names.items() if name in again}
-        if not drawn or all(name in again for name in parts.values()):
+    left = dict(rows)
+    last = {name: at for at, applied in enumerate(tape) for name in applied.names.values()}
+    for at, (formula, names, centrals, fixed, parts) in enumerate(tape):
+        drawn = {key: left[name] for key, name in names.items() if name in left}
+        for name in names.values():
+            if last[name] == at:
+                left.pop(name, None)
+        if not drawn or all(name in rows for name in parts.values()):
             continue
         terms = columns_of({**centrals, **drawn, **fixed}, block)
         answer = formula.function(**terms)
+        del drawn, terms
         for part, name in parts.items():
             row = getattr(answer, part) if part else answer
             if isinstance(row, np.ndarray):
-                again[name] = found[name] = row
-    return found
+                if name in last:
+                    left[name] = row
+                yield name, row
 
 
 def draws_in_lanes(leaf: Leaf, memo: Memo) -> Array:

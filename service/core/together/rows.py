@@ -179,14 +179,16 @@ class LaneRows:
         if looked is not None and looked.shape.quantiles is None:
             self._asked[id(looked.shape)] = looked.shape
 
-    def draws(self, names: Iterable[str]) -> Iterator[RowsInLanes]:
+    def draws(self, names: Iterable[str]) -> Iterator[tuple[str, Array]]:
         """All draws of some entries, for a few lanes at a time: shape `[lanes, 1024]` each."""
-        wanted = tuple(names)
+        wanted = frozenset(names)
         for block, size, rows in self._replayed(wanted):
-            found = self._or_central(rows, wanted, block)
-            yield {name: np.broadcast_to(found[name], (size, DRAWS)) for name in wanted}
+            for name, row in self._or_central(rows, wanted, block):
+                yield name, np.broadcast_to(row, (size, DRAWS))
 
-    def _replayed(self, names: Collection[str]) -> Iterator[tuple[slice, int, RowsInLanes]]:
+    def _replayed(
+        self, names: Collection[str]
+    ) -> Iterator[tuple[slice, int, Iterator[tuple[str, Array]]]]:
         """All rows that some entries follow from, and theirs, for a few lanes at a time.
 
         Rows that are the same in all lanes have shape `[1024]`.
@@ -198,23 +200,26 @@ class LaneRows:
             block = slice(start, start + LANES_AT_ONCE)
             rows = {name: row[block] if row.ndim == 2 else row for name, row in known.items()}
             size = len(range(*block.indices(self._group.size)))
-            yield block, size, rows | replayed_in_lanes(steps, rows, block)
+            yield block, size, chain(rows.items(), replayed_in_lanes(steps, rows, block))
 
-    def _or_central(self, rows: RowsInLanes, names: Iterable[str], block: slice) -> RowsInLanes:
+    def _or_central(
+        self, rows: Iterable[tuple[str, Array]], names: AbstractSet[str], block: slice
+    ) -> Iterator[tuple[str, Array]]:
         """The rows of some entries, or else their numbers where nothing uncertain enters."""
-        certain = {name: self._ledger.entry(name).central for name in names if name not in rows}
-        return rows | columns_of(certain, block)
+        left = set(names)
+        for name, row in rows:
+            if name in left:
+                left.remove(name)
+                yield name, row
+        certain = {name: self._ledger.entry(name).central for name in left}
+        yield from columns_of(certain, block).items()
 
     def draws_of_all(self, names: Sequence[str]) -> Array:
         """All draws of some totals, shape `[entries, lanes, 1024]`."""
         left = [name for name in names if name not in self._kept]
-        for rows in self.draws(left) if left else ():
-            self._keep(rows, left)
+        for name, row in self.draws(left) if left else ():
+            self._kept.setdefault(name, []).append(row)
         return np.array([np.concatenate(self._kept[name]) for name in names])
-
-    def _keep(self, rows: RowsInLanes, names: Iterable[str]) -> None:
-        for name in names:
-            self._kept.setdefault(name, []).append(rows[name])
 
     def intervals_if(
         self, supposed: Sequence[tuple[Collection[str], AbstractSet[str]]]
@@ -228,7 +233,7 @@ class LaneRows:
         for names, moved in supposed:
             every = needed(self._tape, names)
             steps = [one for one in every if not moved.isdisjoint(one.parts.values())]
-            plans.append((names, moved, steps))
+            plans.append((frozenset(names), moved, steps))
             inputs = {name for one in steps for name in one.names.values()}.union(names)
             shared |= inputs.difference(moved)
         found: list[dict[str, list[Array]]] = [
@@ -236,12 +241,12 @@ class LaneRows:
         ]
         orders = [{name: OneOrder() for name in names} for names, _ in supposed]
         for block, size, rows in self._replayed(shared):
+            begin = {name: row for name, row in rows if name in shared}
             for (names, moved, steps), order, pieces in zip(plans, orders, found, strict=True):
-                kept = {name: row for name, row in rows.items() if name not in moved}
-                again = kept | replayed_in_lanes(steps, kept, block)
-                again = self._or_central(again, names, block)
-                for name in names:
-                    drawn, _ = order[name].sorted(np.broadcast_to(again[name], (size, DRAWS)))
+                kept = {name: row for name, row in begin.items() if name not in moved}
+                again = chain(kept.items(), replayed_in_lanes(steps, kept, block))
+                for name, row in self._or_central(again, names, block):
+                    drawn, _ = order[name].sorted(np.broadcast_to(row, (size, DRAWS)))
                     pieces[name].append(rounded(interpolated(drawn)))
         return [
             {name: Quantiles(*self._lanes(np.concatenate(pieces))) for name, pieces in one.items()}
@@ -286,7 +291,7 @@ class LaneRows:
         self._shapes.take(before)
 
     def _apply(self, tape: Sequence[Application], figures: int, outcomes: frozenset[str]) -> None:
-        for name, row in replayed_in_lanes(tape, self.rows, slice(None)).items():
+        for name, row in replayed_in_lanes(tape, dict(self.rows), slice(None)):
             self._look_at(name, row, figures, with_outcomes=name in outcomes)
             self.rows[name] = row
 
@@ -317,17 +322,18 @@ class LaneRows:
         """The quantiles of a shape, found together with all that were asked for."""
         shapes = [*({**self._asked, id(shape): shape}).values()]
         self._asked = {}
-        seen: list[list[Ordered]] = [[] for _ in shapes]
-        orders = [OneOrder() for _ in shapes]
-        kept = self._totals & {one.name for one in shapes} - self._kept.keys()
-        for rows in self.draws(one.name for one in shapes):
-            self._keep(rows, kept)
-            for one, order, parts in zip(shapes, orders, seen, strict=True):
-                parts.append(order.statistics(rows[one.name], one.levels))
-        for places in _by_kind(shapes):
-            alike = [shapes[place] for place in places]
+        seen: dict[int, list[Ordered]] = {id(one): [] for one in shapes}
+        orders = {one.name: OneOrder() for one in shapes}
+        kept = self._totals & orders.keys() - self._kept.keys()
+        for name, row in self.draws(orders):
+            for one in shapes:
+                if one.name == name:
+                    seen[id(one)].append(orders[name].statistics(row, one.levels))
+            if name in kept:
+                self._kept.setdefault(name, []).append(row)
+        for alike in _by_kind(shapes):
             ends = np.concatenate([self._ends(one) for one in alike])
-            ordered = joined(chain.from_iterable(seen[place] for place in places))
+            ordered = joined(chain.from_iterable(seen[id(one)] for one in alike))
             found = corrected(ordered, ends, self._sample, alike[0].levels)
             for one, piece in zip(alike, np.split(found, len(alike)), strict=True):
                 one.quantiles = piece
@@ -358,11 +364,11 @@ def _codes_of(steps: Array) -> NDArray[np.uint64]:
     return codes
 
 
-def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[int]]:
-    """The places of shapes whose quantiles are found alike."""
-    found: dict[tuple[str, int], list[int]] = {}
-    for place, one in enumerate(shapes):
-        found.setdefault((one.levels.name, one.figures), []).append(place)
+def _by_kind(shapes: Iterable[ShapeInLanes]) -> list[list[ShapeInLanes]]:
+    """Shapes whose quantiles are found alike."""
+    found: dict[tuple[str, int], list[ShapeInLanes]] = {}
+    for one in shapes:
+        found.setdefault((one.levels.name, one.figures), []).append(one)
     return list(found.values())
 
 
