@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 import time
 from collections import Counter
 from typing import Any
@@ -240,3 +241,14 @@ def test_copies_by_brotli_are_counted(service):
     assert service.metric("runquote_brotli_copies_total", outcome="made") >= 1
     for outcome in ("dropped", "failed"):
         assert service.metric("runquote_brotli_copies_total", outcome=outcome) == 0
+
+
+def test_a_process_that_makes_a_copy_ends_when_it_is_told_to():
+    with start_service(RUNQUOTE_DRAIN_S="0") as service:
+        for _ in range(WORTH_AFTER):
+            asked(service, "/openapi.json", accept_encoding=BROWSER)  # 268 KB: a third of a second
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(timeout=60) == 0
+        assert "Traceback" not in service.log()
+        assert "never retrieved" not in service.log()
+        assert "was destroyed" not in service.log()
