@@ -75,7 +75,7 @@ class View:
     """NamedRows of what candidates have in common, and numbers read off rows."""
 
     def __init__(self, leaves: Sequence[Leaf], memo: Memo, levels: Levels) -> None:
-        self._leaves = tuple(leaves)
+        self.leaves = tuple(leaves)
         self._memo = memo
         self._levels = levels
         self._sample = Sample(tuple(one.name for one in leaves), memo)
@@ -84,15 +84,22 @@ class View:
 
     def widened(self, leaves: Iterable[Leaf]) -> "View":
         """The same rows beside those of more leaves, on which none of them depends."""
-        own = set(self._leaves)
-        wider = View(
-            (*self._leaves, *(one for one in leaves if one not in own)), self._memo, self._levels
-        )
+        wider = View(tuple(dict.fromkeys((*self.leaves, *leaves))), self._memo, self._levels)
         for name, row in self.rows.items():
             if name not in wider.rows:
                 beyond = np.full(wider.width - self.width, row[CENTRE])
                 wider.rows[name] = np.concatenate((row, beyond))
         return wider
+
+    def placed(self, rows: Sequence[Array], of: "View") -> Array:
+        """Rows of another view as they are here, where its leaves are among others."""
+        there = np.array(rows).reshape(-1, of.width)
+        here = np.repeat(there[:, CENTRE : CENTRE + 1], self.width, axis=1)
+        here[:, :DRAWS] = there[:, :DRAWS]
+        places = {leaf: place for place, leaf in enumerate(self.leaves)}
+        lows = CENTRE + 1 + 2 * np.array([places[leaf] for leaf in of.leaves], dtype=np.intp)
+        here[:, lows], here[:, lows + 1] = there[:, CENTRE + 1 :: 2], there[:, CENTRE + 2 :: 2]
+        return here
 
     def bring(self, names: Iterable[str], ledger: Ledger) -> None:
         """Add the rows of some entries of a ledger. Those that do not vary have none."""
@@ -108,6 +115,13 @@ class View:
         derived = {name: again.get(name) for step in steps for name in step.parts.values()}
         varying = {name: row for name, row in derived.items() if isinstance(row, np.ndarray)}
         return {**rows, **varying}
+
+    def replayed_with(
+        self, name: str, matrix: Array, tape: Sequence[Application]
+    ) -> dict[str, Array]:
+        """The same with rows for an entry that some formula of the tape answers with."""
+        others = [step for step in tape if name not in step.parts.values()]
+        return self.replayed(others, {**self.rows, name: matrix})
 
     def row(self, term: Term, rows: NamedRows | None = None) -> Array:
         """The row of a term, or its rows. One that does not vary is full of its central value."""

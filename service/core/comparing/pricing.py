@@ -25,6 +25,7 @@ from service.core.bills.sold import Terms, terms_of_sale
 from service.core.catalog.market import Panel, Seat
 from service.core.comparing.numbers import NamedRows, Number, View, added, leaves_of
 from service.core.comparing.plans import Branch, RunPlan, branch_at
+from service.core.comparing.prices import SellerPrices
 from service.core.draws.memo import Memo
 from service.core.draws.quantiles import Levels
 from service.core.draws.vectors import central
@@ -61,18 +62,23 @@ class Unpriceable(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A way to get the cluster that has a price. None is that of devices that are owned."""
+    """A way to get the cluster, its place among others, and how the cluster is sold."""
 
     place: int
     offered: Offered
-    price: Term | None
     terms: Terms
 
 
 class WrittenWays(NamedTuple):
-    """The bills of ways with the same terms, written once, and the ways."""
+    """The bills of ways with the same terms, written once, and the ways.
+
+    They are written at `price`, that of the first way. `prices` are those of all ways. There are
+    none of devices that are owned, and none if nobody says any.
+    """
 
     branch: Branch
+    price: Term | None
+    prices: Sequence[Term]
     drafts: Mapping[BasisName, DraftBill]
     energy: Term | None
     carbon: Term | None
@@ -140,14 +146,19 @@ class Lines(NamedTuple):
 
 
 class Pricer:
-    """Prices one plan in many ways. All of them share the plan's argument, and their prices."""
+    """Prices one plan in many ways, each in a branch of the plan's argument."""
 
     def __init__(
-        self, plan: RunPlan, memo: Memo, levels: Levels, base_quote: BaseTotals | None
+        self,
+        plan: RunPlan,
+        memo: Memo,
+        levels: Levels,
+        base_quote: BaseTotals | None,
+        prices: SellerPrices,
     ) -> None:
         self._plan = plan
         self._base_quote = base_quote
-        self._ground = plan.argument.branch()
+        self._prices = prices
         ledger = plan.argument.ledger
         hours = [one.device_hours for one in plan.efforts if isinstance(one.device_hours, Term)]
         self._view = View(leaves_of(ledger), memo, levels)
@@ -161,19 +172,15 @@ class Pricer:
         If it is to be fully loaded as well, each way has bills of its own: which costs of staff and
         of data are known depends on the cost of the hardware.
         """
-        found: dict[int, Outcome] = {}
         groups: dict[Hashable, list[Way]] = {}
         for place, way in enumerate(ways):
             self._seat(way)
-            price = self._price(way)
-            if isinstance(price, Unpriceable):
-                found[place] = price
-            else:
-                terms = self._terms(way)
-                one = Way(place, way, price, terms)
-                groups.setdefault(place if loaded else self._alike(way, terms), []).append(one)
+            terms = self._terms(way)
+            alike = place if loaded else self._alike(way, terms)
+            groups.setdefault(alike, []).append(Way(place, way, terms))
         bases: tuple[BasisName, ...] = (LOADED,) if loaded else ()
         written = [self._written(group, bases) for group in groups.values()]
+        found: dict[int, Outcome] = {}
         for outcomes in self._looked_at(written):
             found |= outcomes
         return [found[place] for place in range(len(ways))]
@@ -181,25 +188,17 @@ class Pricer:
     def _seat(self, way: Offered) -> None:
         """Let nobody but its seller vote where the way is priced."""
         if way.seat is not None and isinstance(way.supply, Market):
-            wanted = wanted_of(self._plan.request.cluster, way.supply, catalog=self._ground.catalog)
-            self._ground.found[wanted] = Panel(seats=(way.seat,), left_out={})
+            argument = self._plan.argument
+            wanted = wanted_of(self._plan.request.cluster, way.supply, catalog=argument.catalog)
+            argument.found[wanted] = Panel(seats=(way.seat,), left_out={})
 
     def _cluster(self, argument: Argument, way: Offered) -> Cursor[Cluster]:
         cluster = replace(self._plan.request.cluster, supply=way.supply)
         return argument.at(cluster, pointer="/cluster", prefix="cluster")
 
-    def _price(self, way: Offered) -> Term | Unpriceable | None:
-        """The price of a way, in the argument that all ways share."""
-        if isinstance(way.supply, Owned):
-            return None
-        price = price_of(self._cluster(self._ground, way))
-        if isinstance(price, Price):
-            return price.usd_per_device_hour
-        return Unpriceable(way, price.reason, price.detail)
-
     def _terms(self, way: Offered) -> Terms:
         plan = self._plan
-        cluster = self._cluster(self._ground.aside(), way)
+        cluster = self._cluster(plan.argument.aside(), way)
         return terms_of_sale(cluster, plan.efforts[0].devices, plan.wall_clock_hours)
 
     def _alike(self, way: Offered, terms: Terms) -> Hashable:
@@ -208,7 +207,7 @@ class Pricer:
             return way.supply
         where = ""
         if way.supply.region is not UNSET:
-            site = site_of_supply(self._cluster(self._ground.aside(), way))
+            site = site_of_supply(self._cluster(self._plan.argument.aside(), way))
             where = "" if site is None else site.id
         return way.supply.term, terms.odd_devices, terms.increments, where
 
@@ -217,21 +216,39 @@ class Pricer:
         plan, way = self._plan, ways[0].offered
         options = Options(bases=(way.hardware, *bases), detail="summary")
         branch = branch_at(
-            replace(plan.request, options=options), self._ground, plan.efforts, way.supply
+            replace(plan.request, options=options), plan.argument, plan.efforts, way.supply
         )
         argument, request = branch.argument, branch.request
+        price = self._price(argument, way)
         at = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
         stages = priced_stages(branch.efforts, at)
         bills = bills_of(argument, request, stages, base_quote=self._base_quote)
         consumed = totals_of(argument, tuple(stage.consumption for stage in stages))
         return WrittenWays(
             branch=branch,
+            price=price,
+            prices=() if price is None else self._prices_of(ways, price),
             drafts={draft.basis: draft for draft in bills.drafts},
             energy=None if consumed is None else consumed.kwh["facility_kwh"],
             carbon=None if consumed is None else consumed.kg_co2e.get("location_based"),
             billed_hours=self._billed_hours(argument),
             ways=ways,
         )
+
+    def _price(self, argument: Argument, way: Offered) -> Term | None:
+        """The price of a way, as its bills have it."""
+        if isinstance(way.supply, Owned):
+            return None
+        price = price_of(self._cluster(argument, way))
+        return price.usd_per_device_hour if isinstance(price, Price) else None
+
+    def _prices_of(self, ways: Sequence[Way], first: Term) -> Sequence[Term]:
+        """The price of each way, if that of the first is known."""
+        supply = ways[0].offered.supply
+        seats = [way.offered.seat for way in ways if way.offered.seat is not None]
+        if len(ways) == 1 or not isinstance(supply, Market):
+            return (first,)
+        return self._prices.usd_per_device_hour(seats, supply.term)
 
     def _billed_hours(self, argument: Argument) -> float:
         """Hours that the seller bills: those that are held unless the bill rounds them."""
@@ -242,21 +259,22 @@ class Pricer:
 
     def _looked_at(self, written: Sequence[WrittenWays]) -> Iterator[dict[int, Outcome]]:
         """All numbers of each group, from one set of rows for what the groups share."""
-        ground = self._ground.ledger
+        ground = self._plan.argument.ledger
         ledgers = [one.branch.argument.ledger for one in written]
-        view = self._view.widened(leaves_of(ground, ledgers))
+        view = self._view.widened((*self._prices.leaves, *leaves_of(ground, ledgers)))
         tapes = [added(ground, ledger) for ledger in ledgers]
-        shared = {way.price.name for one in written for way in one.ways if way.price is not None}
-        shared |= {name for tape in tapes for step in tape for name in step.names.values()}
+        shared = {name for tape in tapes for step in tape for name in step.names.values()}
         view.bring((name for name in shared if name in ground), ground)
+        several = [one for one in written if len(one.ways) > 1]
+        prices = self._prices.rows_in(view, [each for one in several for each in one.prices])
         bills = []
         for one, tape in zip(written, tapes, strict=True):
-            rows = dict(view.rows)
-            first = one.ways[0].price
-            if first is not None:
-                prices = [way.price for way in one.ways if way.price is not None]
-                rows[first.name] = np.array([view.row(price) for price in prices])
-            bills.append(WayBills(one, view, view.replayed(tape, rows)))
+            if one.price is None or len(one.ways) == 1:
+                rows = view.replayed(tape, view.rows)
+            else:
+                matrix = np.array([prices[each.name] for each in one.prices])
+                rows = view.replayed_with(one.price.name, matrix, tape)
+            bills.append(WayBills(one, view, rows))
         costs = _costs_of(bills, view)
         for place, of_group in enumerate(bills):
             own = {basis: found[place] for basis, found in costs.items() if place in found}
@@ -291,7 +309,7 @@ class WayBills:
             for term in (written.energy, written.carbon)
         )
         found: dict[int, Outcome] = {}
-        for index, (place, way, price, terms) in enumerate(written.ways):
+        for index, (place, way, terms) in enumerate(written.ways):
             if way.hardware not in costs:
                 found[place] = Unpriceable(way, *_why_unpriced(written.drafts[way.hardware]))
                 continue
@@ -299,7 +317,7 @@ class WayBills:
                 plan=plan,
                 offered=way,
                 terms=terms,
-                usd_per_device_hour=None if price is None else price.central,
+                usd_per_device_hour=written.prices[index].central if written.prices else None,
                 costs={basis: each[index] for basis, each in costs.items()},
                 lines={basis: each[index] for basis, each in lines.items()},
                 wall_clock_hours=held.wall_clock_hours,

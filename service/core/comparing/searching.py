@@ -25,6 +25,7 @@ from service.core.comparing.choices import (
 )
 from service.core.comparing.numbers import Number
 from service.core.comparing.plans import RunPlan, plan_of
+from service.core.comparing.prices import SellerPrices
 from service.core.comparing.pricing import LOADED, Costed, Offered, Outcome, Pricer, Unpriceable
 from service.core.draws.memo import Memo
 from service.core.draws.quantiles import Levels
@@ -125,6 +126,7 @@ class ClusterSearch:
         self._base_quote = base_quote
         self._found: dict[Hashable, Any] = {}
         self._day = "" if asked.as_of is UNSET else asked.as_of
+        self._prices: dict[str, SellerPrices] = {}
         self._reference: float | None = None
         """Peak operations of the plan that takes fewest, at the confidence."""
         self._best = float("inf")
@@ -161,12 +163,20 @@ class ClusterSearch:
             if LOADED not in one.costs:
                 by_plan.setdefault(id(one.plan), []).append(place)
         for places in by_plan.values():
-            pricer = Pricer(some[places[0]].plan, self._memo, self._levels, self._base_quote)
+            pricer = self._pricer(some[places[0]].plan)
             ways = [some[place].offered for place in places]
             for place, outcome in zip(places, pricer.costed(ways, loaded=True), strict=True):
                 assert isinstance(outcome, Costed), "it has a total"
                 found[place] = outcome
         return found
+
+    def _pricer(self, plan: RunPlan) -> Pricer:
+        """What prices a plan. Sizes of one device share the prices of sellers."""
+        if plan.accelerator not in self._prices:
+            prices = SellerPrices(self._catalog, self._day, self._memo, self._levels)
+            self._prices = {plan.accelerator: prices}
+        prices = self._prices[plan.accelerator]
+        return Pricer(plan, self._memo, self._levels, self._base_quote, prices)
 
     def _look_at_listed(self, accelerator: str) -> None:
         sizes = Sizes(self._asked, self._catalog, accelerator)
@@ -358,7 +368,7 @@ class ClusterSearch:
         if isinstance(plan, Unknown):
             self._refuse(accelerator, devices, plan.reason, plan.detail)
             return None
-        pricer = Pricer(plan, self._memo, self._levels, self._base_quote)
+        pricer = self._pricer(plan)
         hours = self._sure(pricer.held.wall_clock_hours)
         operations = devices * hours * self._peak(accelerator)
         self._reference = min(operations, self._reference or operations)

@@ -14,6 +14,7 @@ from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.catalog.catalog import Catalog
 from service.core.comparing.numbers import Number
 from service.core.comparing.plans import plan_of
+from service.core.comparing.prices import SellerPrices
 from service.core.comparing.pricing import Costed, Offered, Pricer
 from service.core.draws.memo import Memo
 from service.core.draws.quantiles import levels_of
@@ -107,7 +108,8 @@ class Trials:
         plan = plan_of(request, argument)
         if isinstance(plan, Unknown):
             return Trial(request=request, keeps=False, detail=plan.detail)
-        pricer = Pricer(plan, self._memo, LEVELS_HELD, self._base_quote)
+        prices = SellerPrices(self._catalog, argument.priced_for, self._memo, LEVELS_HELD)
+        pricer = Pricer(plan, self._memo, LEVELS_HELD, self._base_quote, prices)
         (outcome,) = pricer.costed([Offered(supply=request.cluster.supply)])
         if not isinstance(outcome, Costed):
             return Trial(request=request, keeps=False, detail=outcome.detail)

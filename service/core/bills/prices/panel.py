@@ -10,7 +10,7 @@ from service.core.argument import Argument, Cursor, Fixed
 from service.core.bills.aging.standing import warn_of_standing
 from service.core.bills.prices.formulas import at_level, at_term, on_thin_market, thin_factor
 from service.core.bills.prices.offered import usd_price
-from service.core.catalog.catalog import Segment
+from service.core.catalog.catalog import MarketTerm, Segment
 from service.core.catalog.market import (
     LEAST_SELLERS,
     Panel,
@@ -89,17 +89,23 @@ def price_on_the_market(
 
 
 def _vote(argument: Argument, seat: Seat, terms: Market, *, pointer: str) -> Vote:
-    price = usd_price(argument, seat.offer, pointer=pointer)
-    if seat.over_on_demand is not None:
-        price = argument.ledger.derive_once(
-            at_term,
-            name=f"{price.name}/{terms.term}",
-            inputs={
-                "on_demand_usd_per_device_hour": price,
-                "price_over_on_demand": argument.ledger.take(seat.over_on_demand, pointer=pointer),
-            },
-        )
+    price = usd_of_seat(argument, seat, terms.term, pointer=pointer)
     return Vote(seat=seat, usd_per_device_hour=price)
+
+
+def usd_of_seat(argument: Argument, seat: Seat, term: MarketTerm, *, pointer: str) -> Term:
+    """What the seller of a seat asks for a device-hour under a term."""
+    price = usd_price(argument, seat.offer, pointer=pointer)
+    if seat.over_on_demand is None:
+        return price
+    return argument.ledger.derive_once(
+        at_term,
+        name=f"{price.name}/{term}",
+        inputs={
+            "on_demand_usd_per_device_hour": price,
+            "price_over_on_demand": argument.ledger.take(seat.over_on_demand, pointer=pointer),
+        },
+    )
 
 
 def _level(argument: Argument, wanted: Wanted, votes: Sequence[Vote], *, pointer: str) -> Term:
