@@ -156,12 +156,19 @@ def meaning_of(kind: str) -> PriceMeaning:
     return MEANINGS.get(kind, "list")
 
 
-def panel_of(catalog: Catalog, wanted: Wanted) -> Panel:
-    """The market of a device under some terms, for a cluster of some size."""
+def panel_of(catalog: Catalog, wanted: Wanted, known: dict[Wanted, Panel] | None = None) -> Panel:
+    """The market of a device under some terms, for a cluster of some size.
+
+    `known` keeps markets that stand for themselves. Those of commitments start from the one on
+    demand, which several terms share.
+    """
+    known = {} if known is None else known
     if wanted.term not in COMMITTED:
-        return _screened(_candidates(catalog, wanted, wanted.term))
+        if wanted not in known:
+            known[wanted] = _screened(_candidates(catalog, wanted, wanted.term))
+        return known[wanted]
     at_term = _candidates(catalog, wanted, wanted.term)
-    on_demand = _screened(_candidates(catalog, wanted, "on_demand"))
+    on_demand = panel_of(catalog, replace(wanted, term="on_demand"), known)
     if not on_demand.seats:
         return _screened(at_term)
     own = {seat.seller: seat for seat in at_term.seats}

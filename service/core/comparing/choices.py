@@ -12,6 +12,7 @@ from service.core.catalog.catalog import Catalog, Segment
 from service.core.catalog.market import (
     NODE_DEVICES,
     LeftOutReason,
+    Panel,
     Wanted,
     offers_of_operators,
     panel_of,
@@ -119,21 +120,20 @@ def ways_to_get(
     """
     ways: list[Offered] = []
     left_out: dict[LeftOutReason, set[str]] = {}
+    known: dict[Wanted, Panel] = {}
     for term in asked.choices.terms:
         if term == "owned":
             ways.append(Offered(supply=Owned()))
             continue
         for market in _markets(asked.choices, term):
-            panel = panel_of(
-                catalog,
-                Wanted(
-                    accelerator=accelerator,
-                    devices=devices,
-                    term=term,
-                    region=market.region,
-                    segment=market.segment,
-                ),
+            wanted = Wanted(
+                accelerator=accelerator,
+                devices=devices,
+                term=term,
+                region=market.region,
+                segment=market.segment,
             )
+            panel = panel_of(catalog, wanted, known)
             seats = [
                 seat for seat in panel.seats if _is_asked(asked.choices, seat.seller, seat.segment)
             ]

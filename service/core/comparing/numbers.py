@@ -64,6 +64,10 @@ class Number(Struct, frozen=True):
         """The joint draws."""
         return drawn(self.of.row(self.place))
 
+    def quantile(self, level: int) -> float:
+        """The quantile at one of the levels, by its place among them."""
+        return float(self.of.quantiles[self.place, level])
+
     @property
     def quantiles(self) -> Array:
         """The quantiles at the levels, ascending."""

@@ -20,26 +20,33 @@ class SellerPrices:
     def __init__(self, catalog: Catalog, day: str, memo: Memo, levels: Levels) -> None:
         """`day` is that up to which prices age."""
         self._argument = Argument(catalog, priced_for=day)
-        self._asked: dict[str, Term] = {}
+        self._asked: set[str] = set()
+        self._entries = 0
+        """How many entries of the ledger the view has seen."""
         self._view = View((), memo, levels)
 
     def usd_per_device_hour(self, seats: Iterable[Seat], term: MarketTerm) -> tuple[Term, ...]:
         """The price of each seller, as its vote in a market is. It does not depend on the size."""
         found = tuple(usd_of_seat(self._argument, seat, term, pointer="") for seat in seats)
-        new = {price.name: price for price in found if price.name not in self._asked}
-        if new:
-            ledger = self._argument.ledger
-            self._view = self._view.widened(leaves_of(ledger))
-            self._view.bring(new, ledger)
-            self._asked |= new
+        self._asked.update(price.name for price in found)
         return found
 
     @property
     def leaves(self) -> tuple[Leaf, ...]:
         """What varies in all prices that were asked for."""
-        return self._view.leaves
+        return self._brought().leaves
 
     def rows_in(self, view: View, prices: Sequence[Term]) -> dict[str, Array]:
         """The rows of prices beside the leaves of a view, which has those of the prices."""
-        rows = view.placed([self._view.row(price) for price in prices], self._view)
+        own = self._brought()
+        rows = view.placed([own.row(price) for price in prices], own)
         return {price.name: row for price, row in zip(prices, rows, strict=True)}
+
+    def _brought(self) -> View:
+        """The rows of all prices that were asked for."""
+        ledger = self._argument.ledger
+        if len(ledger) > self._entries:
+            self._entries = len(ledger)
+            self._view = self._view.widened(leaves_of(ledger))
+            self._view.bring(self._asked, ledger)
+        return self._view

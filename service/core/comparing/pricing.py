@@ -15,13 +15,13 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from service.core.argument import Argument, Cursor
-from service.core.bills.bills import bills_of, priced_stages
+from service.core.bills.bills import PricedStage, bills_of, priced_stages
 from service.core.bills.fully_loaded.bill import BaseTotals
 from service.core.bills.lines import DraftBill, Priced
 from service.core.bills.places import site_of_supply
 from service.core.bills.power import totals_of
 from service.core.bills.prices.price import Price, price_of
-from service.core.bills.sold import Terms, terms_of_sale
+from service.core.bills.sold import RUN_CLUSTER, Terms, terms_of_sale
 from service.core.catalog.market import Panel, Seat
 from service.core.comparing.numbers import NamedRows, Number, View, added, leaves_of
 from service.core.comparing.plans import Branch, RunPlan, branch_at
@@ -173,10 +173,12 @@ class Pricer:
         of data are known depends on the cost of the hardware.
         """
         groups: dict[Hashable, list[Way]] = {}
+        aside = self._plan.argument.aside()
         for place, way in enumerate(ways):
             self._seat(way)
-            terms = self._terms(way)
-            alike = place if loaded else self._alike(way, terms)
+            cluster = self._cluster(aside, way)
+            terms = self._terms(cluster)
+            alike = place if loaded else _alike(cluster, terms)
             groups.setdefault(alike, []).append(Way(place, way, terms))
         bases: tuple[BasisName, ...] = (LOADED,) if loaded else ()
         written = [self._written(group, bases) for group in groups.values()]
@@ -196,20 +198,9 @@ class Pricer:
         cluster = replace(self._plan.request.cluster, supply=way.supply)
         return argument.at(cluster, pointer="/cluster", prefix="cluster")
 
-    def _terms(self, way: Offered) -> Terms:
+    def _terms(self, cluster: Cursor[Cluster]) -> Terms:
         plan = self._plan
-        cluster = self._cluster(plan.argument.aside(), way)
         return terms_of_sale(cluster, plan.efforts[0].devices, plan.wall_clock_hours)
-
-    def _alike(self, way: Offered, terms: Terms) -> Hashable:
-        """What the lines of a bill depend on besides the price: how it is sold, and its power."""
-        if not isinstance(way.supply, Market):
-            return way.supply
-        where = ""
-        if way.supply.region is not UNSET:
-            site = site_of_supply(self._cluster(self._plan.argument.aside(), way))
-            where = "" if site is None else site.id
-        return way.supply.term, terms.odd_devices, terms.increments, where
 
     def _written(self, ways: Sequence[Way], bases: tuple[BasisName, ...]) -> WrittenWays:
         """The bills of ways that are alike, at the price of the first of them."""
@@ -219,9 +210,9 @@ class Pricer:
             replace(plan.request, options=options), plan.argument, plan.efforts, way.supply
         )
         argument, request = branch.argument, branch.request
-        price = self._price(argument, way)
         at = argument.at(request.accounting, pointer="/accounting", prefix="accounting")
         stages = priced_stages(branch.efforts, at)
+        price = self._price(argument, stages, way)
         bills = bills_of(argument, request, stages, base_quote=self._base_quote)
         consumed = totals_of(argument, tuple(stage.consumption for stage in stages))
         return WrittenWays(
@@ -235,11 +226,14 @@ class Pricer:
             ways=ways,
         )
 
-    def _price(self, argument: Argument, way: Offered) -> Term | None:
-        """The price of a way, as its bills have it."""
+    def _price(
+        self, argument: Argument, stages: Sequence[PricedStage], way: Offered
+    ) -> Term | None:
+        """The price of the run's cluster, which its stages have if any of them is on it."""
         if isinstance(way.supply, Owned):
             return None
-        price = price_of(self._cluster(argument, way))
+        of_stages = (one.price for one in stages if one.effort.cluster_pointer == RUN_CLUSTER)
+        price = next(of_stages, None) or price_of(self._cluster(argument, way))
         return price.usd_per_device_hour if isinstance(price, Price) else None
 
     def _prices_of(self, ways: Sequence[Way], first: Term) -> Sequence[Term]:
@@ -344,6 +338,18 @@ class WayBills:
         row = self._rows.get(term.name)
         middle = term.central if row is None else central(row)
         return np.broadcast_to(middle, (self._count,))
+
+
+def _alike(cluster: Cursor[Cluster], terms: Terms) -> Hashable:
+    """What the lines of a bill depend on besides the price: how it is sold, and its power."""
+    supply = cluster.said.supply
+    if not isinstance(supply, Market):
+        return supply
+    where = ""
+    if supply.region is not UNSET:
+        site = site_of_supply(cluster)
+        where = "" if site is None else site.id
+    return supply.term, terms.odd_devices, terms.increments, where
 
 
 def _costs_of(bills: Sequence[WayBills], view: View) -> dict[BasisName, dict[int, list[Number]]]:

@@ -67,7 +67,7 @@ class Printer:
         )
 
     def _at(self, number: Number, level: float) -> float:
-        return float(number.quantiles[self._places[level]])
+        return number.quantile(self._places[level])
 
     def candidate(self, ranked: Ranked, first: Ranked, loaded: Costed) -> ComparedCandidate:
         """A candidate, beside the first one. `loaded` is the same with all of its bases."""

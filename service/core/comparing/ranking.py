@@ -59,7 +59,7 @@ class Ranks:
 
     def sure(self, number: Number) -> float:
         """The quantile of a number at the confidence."""
-        return float(number.quantiles[self._level])
+        return number.quantile(self._level)
 
     def order(self, one: Costed) -> tuple[object, ...]:
         """The place of a candidate among others. Ties go to the cheaper, the sooner, by name."""

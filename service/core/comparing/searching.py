@@ -405,7 +405,7 @@ class ClusterSearch:
         return Looked(plan.wall_clock_hours.central, hours, usd, in_time=True)
 
     def _sure(self, number: Number) -> float:
-        return float(number.quantiles[self._level])
+        return number.quantile(self._level)
 
 
 def _about_usd(plan: RunPlan, ways: Sequence[Offered]) -> float:

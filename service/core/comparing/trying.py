@@ -66,7 +66,7 @@ class Trial(Struct, frozen=True, kw_only=True):
         if self.costed is None:
             return UNSET
         number = self.costed.wall_clock_hours
-        p50, p80, p90 = (float(number.quantiles[place]) for place in PLACES.values())
+        p50, p80, p90 = (number.quantile(place) for place in PLACES.values())
         return CandidateLevels(central=number.central, p50=p50, p80=p80, p90=p90)
 
     def printed(self, *, value: float | Any = UNSET, name: str | Any = UNSET) -> Tried:
@@ -84,7 +84,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 def _amount(number: Number, place: int, total: Decimal) -> str:
     """A quantile as an amount. One without spread is the total as printed."""
     certain = number.quantiles[0] == number.quantiles[-1]
-    return printed(total) if certain else printed_estimate(float(number.quantiles[place]))
+    return printed(total) if certain else printed_estimate(number.quantile(place))
 
 
 class Trials:
@@ -132,7 +132,7 @@ class Trials:
     def _hours(self, number: Number) -> float:
         if self._asked.held_at == "total":
             return number.central
-        return float(number.quantiles[PLACES[self._asked.held_at]])
+        return number.quantile(PLACES[self._asked.held_at])
 
 
 def kept(limits: Limits, usd: Decimal, hours: float) -> bool:
