@@ -19,7 +19,10 @@ H100, H200, B200 = "nvidia-h100-sxm-80gb", "nvidia-h200-sxm-141gb", "nvidia-b200
 LATE_FOR_SOME = 1500.0
 """Hours that 64 H100 exceed, at 80%, and all other clusters of the brute force keep."""
 RUN = LLAMA_8B.request["run"]
-METERED = {"name": "r", "stages": [{"name": "s", "work": {"kind": "metered", "device_hours": 1e5}}]}
+METERED: Json = {
+    "name": "r",
+    "stages": [{"name": "s", "work": {"kind": "metered", "device_hours": 1e5}}],
+}
 
 
 def asked(**said: Any) -> Json:
@@ -110,6 +113,26 @@ def test_brute_force_over_few_choices_has_the_same_ranking_and_frontier():
     assert {
         (one.cluster.accelerator, one.cluster.devices) for one in answer.frontier
     } == undominated
+
+
+@pytest.mark.parametrize("term", ["on_demand", "reserved_1y"])
+def test_a_stage_on_a_cluster_of_its_own_keeps_its_price_whoever_sells_the_other(term):
+    sellers = [
+        seat.seller
+        for seat in panel_of(embedded(), Wanted(accelerator=H100, devices=64.0, term=term)).seats
+    ]
+    for seller in sellers:
+        supply = {"kind": "market", "term": term, "provider": seller}
+        cluster = {"accelerator": H100, "devices": 64, "supply": supply}
+        (stage,) = METERED["stages"]
+        run = {"name": "r", "stages": [stage, {**stage, "name": "own", "cluster": cluster}]}
+        choices = {"accelerators": [H100], "devices": [64.0], "terms": [term]}
+        answer = compare({"run": run, "choices": choices, "confidence": 0.8, "most": 100})
+        costs = [cost_at(one, "p80") for one in answer.candidates]
+        assert len(costs) == len(sellers)
+        assert costs == sorted(costs), seller
+        for point in answer.frontier:
+            assert Decimal(point.cost) == costs[point.rank - 1], seller
 
 
 accelerators = st.sets(st.sampled_from([H100, H200, B200]), min_size=1, max_size=2)

@@ -22,7 +22,8 @@ from service.core.bills.places import site_of_supply
 from service.core.bills.power import totals_of
 from service.core.bills.prices.price import Price, price_of
 from service.core.bills.sold import RUN_CLUSTER, Terms, terms_of_sale
-from service.core.catalog.market import Panel, Seat
+from service.core.catalog.catalog import Catalog
+from service.core.catalog.market import Panel, Seat, Wanted
 from service.core.comparing.numbers import NamedRows, Number, View, added, leaves_of
 from service.core.comparing.plans import Branch, RunPlan, branch_at
 from service.core.comparing.prices import SellerPrices
@@ -34,7 +35,7 @@ from service.core.figures.ledger import Term
 from service.core.figures.vocabulary import BasisName
 from service.core.printing.money import amount_of, sum_of_amounts
 from service.core.request.accounting import Options
-from service.core.request.request import Cluster, Market, Owned, Supply
+from service.core.request.request import Cluster, Market, Owned, QuoteRequest, Supply
 from service.core.request.supplies import wanted_of
 
 LOADED: Final[BasisName] = "fully_loaded"
@@ -159,6 +160,7 @@ class Pricer:
         self._plan = plan
         self._base_quote = base_quote
         self._prices = prices
+        self._of_stages = _markets_of_stages(plan.request, plan.argument.catalog)
         ledger = plan.argument.ledger
         hours = [one.device_hours for one in plan.efforts if isinstance(one.device_hours, Term)]
         self._view = View(leaves_of(ledger), memo, levels)
@@ -178,7 +180,7 @@ class Pricer:
             self._seat(way)
             cluster = self._cluster(aside, way)
             terms = self._terms(cluster)
-            alike = place if loaded else _alike(cluster, terms)
+            alike = place if loaded else self._alike(cluster, terms)
             groups.setdefault(alike, []).append(Way(place, way, terms))
         bases: tuple[BasisName, ...] = (LOADED,) if loaded else ()
         written = [self._written(group, bases) for group in groups.values()]
@@ -201,6 +203,23 @@ class Pricer:
     def _terms(self, cluster: Cursor[Cluster]) -> Terms:
         plan = self._plan
         return terms_of_sale(cluster, plan.efforts[0].devices, plan.wall_clock_hours)
+
+    def _alike(self, cluster: Cursor[Cluster], terms: Terms) -> Hashable:
+        """What the lines of a bill depend on besides the price: how it is sold, and its power.
+
+        A way at whose price a stage rents a cluster of its own is like no other: there the stage
+        keeps that price.
+        """
+        said, supply = cluster.said, cluster.said.supply
+        if not isinstance(supply, Market):
+            return supply
+        catalog, where = cluster.argument.catalog, ""
+        if self._of_stages and wanted_of(said, supply, catalog=catalog) in self._of_stages:
+            return supply
+        if supply.region is not UNSET:
+            site = site_of_supply(cluster)
+            where = "" if site is None else site.id
+        return supply.term, terms.odd_devices, terms.increments, where
 
     def _written(self, ways: Sequence[Way], bases: tuple[BasisName, ...]) -> WrittenWays:
         """The bills of ways that are alike, at the price of the first of them."""
@@ -340,16 +359,14 @@ class WayBills:
         return np.broadcast_to(middle, (self._count,))
 
 
-def _alike(cluster: Cursor[Cluster], terms: Terms) -> Hashable:
-    """What the lines of a bill depend on besides the price: how it is sold, and its power."""
-    supply = cluster.said.supply
-    if not isinstance(supply, Market):
-        return supply
-    where = ""
-    if supply.region is not UNSET:
-        site = site_of_supply(cluster)
-        where = "" if site is None else site.id
-    return supply.term, terms.odd_devices, terms.increments, where
+def _markets_of_stages(request: QuoteRequest, catalog: Catalog) -> frozenset[Wanted]:
+    """The markets in which stages with a cluster of their own rent it."""
+    own = [stage.cluster for stage in request.run.stages if stage.cluster is not UNSET]
+    return frozenset(
+        wanted_of(cluster, cluster.supply, catalog=catalog)
+        for cluster in own
+        if isinstance(cluster.supply, Market)
+    )
 
 
 def _costs_of(bills: Sequence[WayBills], view: View) -> dict[BasisName, dict[int, list[Number]]]:
