@@ -4,6 +4,7 @@ from typing import Protocol
 
 from uvicorn.server import ServerState
 
+from service.api.http.cors import Cors
 from service.metrics import ServerCounts
 from service.serving.at_once import AtOnce
 from service.serving.limits import Limits
@@ -30,6 +31,8 @@ class GuardState(ServerState):
         self.limits = limits
         self.counts = counts
         self.draining = False
+        self.cors = Cors(())
+        """Which pages of other hosts may read what a connection answers by itself."""
         self.at_once: AtOnce | None = None
         """Answers what needs no task. Without it, the application answers all."""
         self.idle: dict[Bounded, None] = {}

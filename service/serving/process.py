@@ -48,6 +48,7 @@ def serve(settings: Settings, limits: Limits | None = None) -> None:
         request_log=request_log(writer, level=settings.log_level, form=settings.log_format),
         spans=spans,
     )
+    state.cors = app.cors
     if app.repeats is not None and not app.looks_at_each:
         state.at_once = AtOnce(app, app.repeats)
     config = config_of(settings, app, port=settings.port)

@@ -662,6 +662,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         asked = self.headers if self._in_message else []
-        defaults = self.server_state.default_headers
-        self.transport.write(refusal_bytes(refusal, asked=asked, defaults=defaults))
+        defaults, cors = self.server_state.default_headers, self.server_state.cors
+        self.transport.write(refusal_bytes(refusal, asked=asked, defaults=defaults, cors=cors))
         self.transport.close()

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from service.api.http.cors import Cors
 from service.api.refusing.errors import Overloaded
 from service.serving.refusals import refusal_bytes
 from tests.forms import NoAnswer, answers_in, misshapen
@@ -13,7 +14,12 @@ from tests.wire import connected, post, said
 
 DATE = (b"date", b"Sun, 29 Nov 2026 08:42:51 GMT")
 NAMED = "mine"
-BUSY = refusal_bytes(Overloaded("busy"), asked=[(b"x-request-id", NAMED.encode())], defaults=[DATE])
+BUSY = refusal_bytes(
+    Overloaded("busy"),
+    asked=[(b"x-request-id", NAMED.encode())],
+    defaults=[DATE],
+    cors=Cors(()),
+)
 ASKED = "POST /quote"
 
 

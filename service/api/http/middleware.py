@@ -97,7 +97,8 @@ class Edge:
     ) -> None:
         self.app = app
         self._admission = admission if admission is not None and admission.is_needed else None
-        self._cors = Cors(()) if cors is None else cors
+        self.cors = Cors(()) if cors is None else cors
+        """Which pages of other hosts may read answers."""
         self.metrics = metrics
         self._copies = Copies() if copies is None else copies
         self.repeats = repeats
@@ -158,7 +159,7 @@ class Edge:
 
     def common_headers(self, request_id: str, plain: Plain) -> Headers:
         """The headers of every answer, to a plain request for a quote."""
-        headers = common_headers(request_id) + self._cors.of_answer(plain.origin)
+        headers = common_headers(request_id) + self.cors.of_answer(plain.origin)
         return headers + account_headers() + guarding_headers(headers)
 
     @property
@@ -213,7 +214,7 @@ class Edge:
         refusal: Exception | None = None,
     ) -> None:
         """Let the application answer, or answer with a refusal."""
-        exchange = Exchange(scope, send, self._copies, self._cors)
+        exchange = Exchange(scope, send, self._copies, self.cors)
         app = self.app if len(scope["path"]) <= LONGEST_PATH else self._nowhere
         if names_a_quote_plainly(scope):
             app = self._by_id
