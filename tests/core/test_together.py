@@ -1,5 +1,6 @@
 """Quotes that are argued together have the bytes of each alone."""
 
+import gc
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, cast
@@ -128,6 +129,23 @@ def of_hours(hours: Sequence[float], **more: Any) -> list[Question[QuoteRequest]
 @pytest.mark.parametrize("more", MORE)
 def test_lines_that_differ_in_hours_alone_are_argued_together(more):
     assert check_together(of_hours([1234.5 + 77.25 * place for place in range(9)], **more)) >= 8
+
+
+def test_what_was_argued_together_is_freed_without_the_collector_of_cycles():
+    questions = [in_intervals(1.0 + number / 100, 2.0, 0.5) for number in range(LEAST_TOGETHER)]
+    assert None not in bodies_of(questions)
+    gc.collect()
+    gc.disable()
+    try:
+        bodies_of(questions)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = [one for one in gc.garbage if isinstance(one, Lanes | np.ndarray)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert left == []
 
 
 def test_a_line_that_is_another_case_is_answered_alone():

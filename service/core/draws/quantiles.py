@@ -76,6 +76,8 @@ NAME_BYTES: Final = 150
 """Bytes of a figure's name in a key: 49 of header, a reference and up to 90 characters."""
 FEW_FIGURES: Final = 64
 """Up to this number of figures it is faster to sum over all than to find those that matter."""
+SUMMED_AT_ONCE: Final = 8 * 12
+"""Directions whose linear parts are there at once: 768 KiB."""
 BLOCK: Final = 12
 """Numbers that are sorted together: 96 KiB, which fit in a core's own cache."""
 
@@ -168,7 +170,10 @@ def _excess_of(directions: Array, sample: Sample, levels: Levels) -> Array:
 
 def _computed_excess(directions: Array, sample: Sample, levels: Levels) -> list[Excess]:
     slopes = directions / DIRECTION_STEPS
-    below, above = order_statistics(_linear_parts(slopes, sample), levels)[:2]
+    blocks = (slopes[at : at + SUMMED_AT_ONCE] for at in range(0, len(slopes), SUMMED_AT_ONCE))
+    below, above, *_ = joined(
+        order_statistics(_linear_parts(block, sample), levels) for block in blocks
+    )
     deviation = np.sqrt((slopes**2).sum(axis=1, keepdims=True))
     computed = below + levels.beyond * (above - below) - deviation * levels.normal
     return [tuple(excess) for excess in computed.tolist()]

@@ -51,7 +51,8 @@ class LaneLedger(Ledger):
         terms = centrals | structure
         if first_lanes(terms.values()) is None:
             return formula.function(**terms)
-        return LaneAnswer(lambda: self._found(formula.function, terms))
+        group = self.group
+        return LaneAnswer(lambda: _found(formula.function, terms, group))
 
     def part_of(self, answer: Any, part: str) -> Any:
         """A member of an answer as a number, or the whole."""
@@ -59,18 +60,21 @@ class LaneLedger(Ledger):
             return Lanes(self.group, lambda: answer.part(part))
         return answer if isinstance(answer, Lanes) else super().part_of(answer, part)
 
-    def _found(self, function: Callable[..., Any], terms: dict[str, Any]) -> list[tuple[int, Any]]:
-        """Answers for a few lanes at a time, or else for one lane after the other.
 
-        In arrays of a few numbers a formula finds the same floats as in single ones.
-        """
-        try:
-            return [
-                (stop - start, function(**_block_of(terms, start, stop)))
-                for start, stop in _blocks(self.group.size)
-            ]
-        except NO_VECTOR:
-            return [(1, one) for one in self.group.each(function, **terms)]
+def _found(
+    function: Callable[..., Any], terms: dict[str, Any], group: Group
+) -> list[tuple[int, Any]]:
+    """Answers for a few lanes at a time, or else for one lane after the other.
+
+    In arrays of a few numbers a formula finds the same floats as in single ones.
+    """
+    try:
+        return [
+            (stop - start, function(**_block_of(terms, start, stop)))
+            for start, stop in _blocks(group.size)
+        ]
+    except NO_VECTOR:
+        return [(1, one) for one in group.each(function, **terms)]
 
 
 def _blocks(size: int) -> Sequence[tuple[int, int]]:

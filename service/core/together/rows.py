@@ -141,6 +141,18 @@ class ShapesInLanes:
         self._shapes.append(shape)
 
 
+class LooksInLanes:
+    """The quantiles of rows by name. Rows do not keep them, since they find their values in rows.
+
+    So all is freed with the last of its values, and no collector of cycles has to find it.
+    """
+
+    def __init__(self) -> None:
+        self.intervals: dict[str, Quantiles] = {}
+        self.with_outcomes: dict[str, list[Any]] = {}
+        self.shapes: dict[str, ShapeInLanes] = {}
+
+
 class LaneRows:
     """The rows of some quotes that are argued together, and looks at all that are derived."""
 
@@ -153,6 +165,7 @@ class LaneRows:
         *,
         totals: Collection[str],
         outcomes: Collection[str],
+        looks: LooksInLanes,
     ) -> None:
         self._totals = frozenset(totals)
         self._kept: dict[str, list[Array]] = {}
@@ -168,16 +181,12 @@ class LaneRows:
         self._draws: RowsInLanes = {}
         self.rows: RowsInLanes = {}
         """Some draws of each row, its centre and its ends."""
-        self.intervals: dict[str, Quantiles] = {}
-        self._looked: dict[str, QuantilesInLanes] = {}
-        self.with_outcomes: dict[str, list[Any]] = {}
-        self._replay(ledger, frozenset(outcomes))
+        self._replay(ledger, frozenset(outcomes), looks)
 
-    def ask(self, name: str) -> None:
-        """The quantiles of a row will be needed. They are found together with others."""
-        looked = self._looked.get(name)
-        if looked is not None and looked.shape.quantiles is None:
-            self._asked[id(looked.shape)] = looked.shape
+    def ask(self, shape: ShapeInLanes) -> None:
+        """The quantiles of a shape will be needed. They are found together with others."""
+        if shape.quantiles is None:
+            self._asked[id(shape)] = shape
 
     def draws(self, names: Iterable[str]) -> Iterator[tuple[str, Array]]:
         """All draws of some entries, for a few lanes at a time: shape `[lanes, 1024]` each."""
@@ -214,12 +223,12 @@ class LaneRows:
         certain = {name: self._ledger.entry(name).central for name in left}
         yield from columns_of(certain, block).items()
 
-    def draws_of_all(self, names: Sequence[str]) -> Array:
-        """All draws of some totals, shape `[entries, lanes, 1024]`."""
+    def draws_of_all(self, names: Sequence[str]) -> Iterator[Array]:
+        """All draws of some totals, for a few lanes at a time: shape `[entries, lanes, 1024]`."""
         left = [name for name in names if name not in self._kept]
         for name, row in self.draws(left) if left else ():
             self._kept.setdefault(name, []).append(row)
-        return np.array([np.concatenate(self._kept[name]) for name in names])
+        yield from map(np.array, zip(*(self._kept[name] for name in names), strict=True))
 
     def intervals_if(
         self, supposed: Sequence[tuple[Collection[str], AbstractSet[str]]]
@@ -256,7 +265,7 @@ class LaneRows:
     def _lanes(self, found: Array) -> list[Any]:
         return [Lanes(self._group, column) for column in found.T]
 
-    def _replay(self, ledger: Ledger, outcomes: frozenset[str]) -> None:
+    def _replay(self, ledger: Ledger, outcomes: frozenset[str], looks: LooksInLanes) -> None:
         """The argument over draws of its leaves, in the order of `draws.rows`."""
         leaves = self._leaves
         lasting = tuple(leaf for leaf in leaves if not ledger.hangs_on_run(leaf.name))
@@ -266,11 +275,13 @@ class LaneRows:
             self.rows[leaf.name] = self._row_of(leaf, place)
         standing, of_run = ledger.tape
         if all_alike(lasting, standing):
-            self._take(standing_of(lasting, standing, self._memo), len(lasting))
+            before = standing_of(lasting, standing, self._memo)
+            self._take(before, len(lasting))
+            looks.intervals |= before.looks.intervals
         else:
-            self._apply(standing, len(lasting), frozenset())
-        self._apply(of_run, len(leaves), outcomes)
-        self._look_at_outcomes_left(outcomes)
+            self._apply(standing, len(lasting), frozenset(), looks)
+        self._apply(of_run, len(leaves), outcomes, looks)
+        self._look_at_outcomes_left(outcomes, looks)
 
     def _check_size(self) -> None:
         """One quote of this size is computed at once, and not block by block."""
@@ -287,36 +298,44 @@ class LaneRows:
                 self._draws[name] = row[:DRAWS]
                 parts = (row[:SAMPLED], row[DRAWS:], np.full(more, row[DRAWS]))
                 self.rows[name] = np.concatenate(parts)
-        self.intervals = dict(before.looks.intervals)
         self._shapes.take(before)
 
-    def _apply(self, tape: Sequence[Application], figures: int, outcomes: frozenset[str]) -> None:
+    def _apply(
+        self,
+        tape: Sequence[Application],
+        figures: int,
+        outcomes: frozenset[str],
+        looks: LooksInLanes,
+    ) -> None:
         for name, row in replayed_in_lanes(tape, dict(self.rows), slice(None)):
-            self._look_at(name, row, figures, with_outcomes=name in outcomes)
+            self._look_at(name, row, figures, looks, with_outcomes=name in outcomes)
             self.rows[name] = row
 
-    def _look_at(self, name: str, row: Array, figures: int, *, with_outcomes: bool) -> None:
+    def _look_at(
+        self, name: str, row: Array, figures: int, looks: LooksInLanes, *, with_outcomes: bool
+    ) -> None:
         shapes = self._shapes_with_outcomes if with_outcomes else self._shapes
         shape, factors = shapes.of(name, row, figures=figures)
-        looked = self._looked[name] = QuantilesInLanes(shape, factors, self._found)
+        looks.shapes[name] = shape
+        looked = QuantilesInLanes(shape, factors, self._found)
         found: list[Any] = [
             Lanes(self._group, lambda place=place: looked.column(place))  # type: ignore[misc]
             for place in range(shapes.levels.size)
         ]
         if with_outcomes:
-            self.ask(name)
-            self.with_outcomes[name] = found
+            self.ask(shape)
+            looks.with_outcomes[name] = found
             found = [found[place] for place in PLACES_OF_INTERVAL]
-        self.intervals[name] = Quantiles(*found)
+        looks.intervals[name] = Quantiles(*found)
 
-    def _look_at_outcomes_left(self, outcomes: frozenset[str]) -> None:
+    def _look_at_outcomes_left(self, outcomes: frozenset[str], looks: LooksInLanes) -> None:
         """All quantiles of leaves, and of rows that were looked at before the run's."""
         for leaf in self._leaves:
             if leaf.name in outcomes:
-                self.with_outcomes[leaf.name] = quantiles_of_leaf(leaf, WITH_OUTCOMES)
-        for name in outcomes & self.rows.keys() - self.with_outcomes.keys():
+                looks.with_outcomes[leaf.name] = quantiles_of_leaf(leaf, WITH_OUTCOMES)
+        for name in outcomes & self.rows.keys() - looks.with_outcomes.keys():
             figures = len(self._leaves)
-            self._look_at(name, self.rows[name], figures, with_outcomes=True)
+            self._look_at(name, self.rows[name], figures, looks, with_outcomes=True)
 
     def _found(self, shape: ShapeInLanes) -> Array:
         """The quantiles of a shape, found together with all that were asked for."""

@@ -32,7 +32,7 @@ from service.core.figures.lanes import Group, Inexpressible, Lanes, first_lanes
 from service.core.figures.ledger import Ledger
 from service.core.together.ledger import LaneLedger
 from service.core.together.replaying import quantiles_of_leaf
-from service.core.together.rows import CENTRE_COLUMN, END_COLUMNS, LaneRows
+from service.core.together.rows import CENTRE_COLUMN, END_COLUMNS, LaneRows, LooksInLanes
 
 
 class LaneSpread(Spread):
@@ -51,11 +51,19 @@ class LaneSpread(Spread):
         self._ledger = ledger
         self._memo = memo
         self._leaves = uncertain_leaves(ledger)
+        looks = LooksInLanes()
         self._found = LaneRows(
-            ledger, self._leaves, ledger.group, memo, totals=totals, outcomes=(*totals, *outcomes)
+            ledger,
+            self._leaves,
+            ledger.group,
+            memo,
+            totals=totals,
+            outcomes=(*totals, *outcomes),
+            looks=looks,
         )
-        self._rows, self._intervals = self._found.rows, self._found.intervals
-        self._with_outcomes = self._found.with_outcomes
+        self._shapes = looks.shapes
+        self._rows, self._intervals = self._found.rows, looks.intervals
+        self._with_outcomes = looks.with_outcomes
         self._sample = Sample(tuple(leaf.name for leaf in self._leaves), memo)
         self._totals = [name for name in totals if name in self._rows]
         self._drivers: dict[str, Drivers] = {}
@@ -63,7 +71,11 @@ class LaneSpread(Spread):
     def ask_all(self) -> None:
         """Say that every interval will be asked for, so that they are found together."""
         for name in self._intervals:
-            self._found.ask(name)
+            self._ask(name)
+
+    def _ask(self, name: str) -> None:
+        if name in self._shapes:
+            self._found.ask(self._shapes[name])
 
     @property
     def derived(self) -> Mapping[str, Quantiles]:
@@ -73,7 +85,7 @@ class LaneSpread(Spread):
 
     def interval(self, name: str) -> Quantiles:
         """p10, p50, p90 of an entry. They are equal if nothing uncertain enters."""
-        self._found.ask(name)
+        self._ask(name)
         leaf = None if name in self._intervals else leaf_of(self._ledger.entry(name))
         if leaf is None or first_lanes(leaf) is None:
             return super().interval(name)
@@ -81,7 +93,7 @@ class LaneSpread(Spread):
 
     def outcomes(self, name: str) -> Outcomes:
         """Equally likely values of an entry. They are equal if nothing uncertain enters."""
-        self._found.ask(name)
+        self._ask(name)
         return super().outcomes(name)
 
     def position(self, number: float, *, name: str) -> float:
@@ -126,7 +138,7 @@ class LaneSpread(Spread):
 
     @cached_property
     def _shares(self) -> Shares:
-        """The shares of all totals of all lanes at once."""
+        """The shares of all totals of all lanes, found for a few lanes at a time."""
         size, totals = self._group.size, self._totals
         rows = [np.atleast_2d(self._rows[name]) for name in totals]
         ends = np.array(
@@ -138,15 +150,21 @@ class LaneSpread(Spread):
                 for row in rows
             ]
         ).reshape(len(totals), size, -1, 2)
-        draws = self._found.draws_of_all(totals)
-        found = variance_shares(
-            draws.reshape(len(totals) * size, -1),
-            self._sample,
-            ends.reshape(len(totals) * size, -1, 2),
-            regressed=self._regressed(ends),
-        )
-        shape = (len(totals), size)
-        return Shares(found.first_order.reshape(*shape, -1), found.interactions.reshape(shape))
+        regressed = self._regressed(ends)
+        first_order, interactions, start = [], [], 0
+        for draws in self._found.draws_of_all(totals):
+            shape = draws.shape[:2]
+            of_block = ends[:, start : start + shape[1]]
+            found = variance_shares(
+                draws.reshape(-1, draws.shape[2]),
+                self._sample,
+                of_block.reshape(-1, *ends.shape[2:]),
+                regressed=regressed,
+            )
+            first_order.append(found.first_order.reshape(*shape, -1))
+            interactions.append(found.interactions.reshape(shape))
+            start += shape[1]
+        return Shares(np.concatenate(first_order, axis=1), np.concatenate(interactions, axis=1))
 
     def _regressed(self, ends: Array) -> Array:
         """The figures to regress, which are the same in all lanes."""
