@@ -20,8 +20,8 @@ from service.identity.canonical import read_canonical
 
 LEAST_TOGETHER: Final = 8
 """Fewer questions are answered sooner one by one."""
-MOST_TOGETHER: Final = 256
-"""Most questions that are argued at once. Their rows of draws take some 50 MB."""
+MOST_TOGETHER: Final = 512
+"""Most questions that are argued at once. What they are argued with takes some 40 MB."""
 SHARE_TOGETHER: Final = 0.2
 """What a question takes together with others, as a part of what it takes alone, at most."""
 MOST_SHAPES: Final = 4096

@@ -35,7 +35,7 @@ UNLIKE_LINES: Final = 16
 """Lines of no common shape that are computed together: some 0.1 seconds of work."""
 LINES_A_TURN: Final = 8
 """Lines that are read between two looks at the network: a millisecond or two."""
-CHUNKS_IN_WORK: Final = 4
+CHUNKS_IN_WORK: Final = 3
 """Chunks that are computed, or wait for their turn to be sent."""
 
 
