@@ -15,7 +15,6 @@ from litestar.types import HTTPReceiveMessage, Receive
 
 from service.api.http.copies.encodings import (
     LEAST_BYTES,
-    NOTHING,
     Accepted,
     Copies,
     Copy,
@@ -220,7 +219,7 @@ class Repeats:
         issued = self._quoting.issued_unread(known, sealed.gist, "redis")
         if sealed.frame is not None and plain.accepted.at_once == "zstd":
             self._copies.keep(known.id, sealed.frame)
-            return self._repeat(issued, Copy(sealed.frame, "zstd"), plain, start)
+            return self._repeat(issued, (sealed.frame, "zstd"), plain, start)
         body = self._quoting.cache.opened(known.id, sealed)
         if body is None:
             return None
@@ -233,14 +232,14 @@ class Repeats:
         return None if issued is None else self._as_sent(issued, plain, start)
 
     def _as_sent(self, issued: Issued, plain: Plain, start: float) -> Repeat:
-        accepted = plain.accepted if len(issued.body) >= LEAST_BYTES else NOTHING
-        copy = self._copies.of(issued.body, etag_of(issued), accepted)
+        copy: Copy = issued.body, None
+        if plain.accepted.encodings and len(issued.body) >= LEAST_BYTES:
+            copy = self._copies.of(issued.body, etag_of(issued), plain.accepted)
         return self._repeat(issued, copy, plain, start)
 
     @staticmethod
     def _repeat(issued: Issued, copy: Copy, plain: Plain, start: float) -> Repeat:
-        took_s = perf_counter() - start
-        return Repeat(issued, copy.body, copy.encoding, took_s, plain.id is not None)
+        return Repeat(issued, *copy, perf_counter() - start, plain.id is not None)
 
 
 def timing_of(origin: str, took_s: float) -> bytes:

@@ -94,11 +94,8 @@ def tagged(etag: bytes, encoding: Encoding) -> bytes:
     return b'%b-%b"' % (etag[:-1], encoding.encode())
 
 
-class Copy(NamedTuple):
-    """An answer as it is sent."""
-
-    body: bytes
-    encoding: Encoding | None
+Copy: TypeAlias = tuple[bytes, Encoding | None]
+"""An answer as it is sent: its bytes, and their encoding if they have one."""
 
 
 class Copies:
@@ -124,14 +121,14 @@ class Copies:
     def best(self, etag: bytes, accepted: Accepted) -> Copy | None:
         """The copy to send of an answer whose own bytes are not at hand, if it is kept."""
         found = self._best(etag, accepted)
-        if found is not None and found.encoding == "zstd" and "br" in accepted.encodings:
-            self._sent_larger(etag, Sealed(b"", found.body, is_compressed=True))
+        if found is not None and found[1] == "zstd" and accepted.encodings[0] == "br":
+            self._sent_larger(etag, Sealed(b"", found[0], is_compressed=True))
         return found
 
     def of(self, body: bytes, etag: bytes, accepted: Accepted) -> Copy:
         """An answer as it is sent to a client: in a copy that is kept, or else made and kept."""
         found = self._best(etag, accepted) or self._made(body, etag, accepted.at_once)
-        if found.encoding != "br" and "br" in accepted.encodings:
+        if found[1] != "br" and "br" in accepted.encodings:
             self._sent_larger(etag, Sealed(b"", body, is_compressed=False))
         return found
 
@@ -139,15 +136,15 @@ class Copies:
         for encoding in accepted.encodings:
             copy = self.kept(etag, encoding)
             if copy is not None:
-                return Copy(copy, encoding)
+                return copy, encoding
         return None
 
     def _made(self, body: bytes, etag: bytes, encoding: Encoding | None) -> Copy:
         if encoding is None:
-            return Copy(body, None)
+            return body, None
         copy = compressed(body, encoding)
         self._keep(etag, encoding, copy)
-        return Copy(copy, encoding)
+        return copy, encoding
 
     def _sent_larger(self, etag: bytes, sealed: Sealed) -> None:
         if self._leisure is not None:
