@@ -150,9 +150,14 @@ class Ranks:
         """For each candidate the share of the draws in which none is cheaper. Ties are shared."""
         if not inside:
             return []
-        costs = np.array([_draws(self.cost(one)) for one in inside])
-        at_least = costs == costs.min(axis=0)
-        found: list[float] = (at_least / at_least.sum(axis=0)).mean(axis=1).tolist()
+        costs = [_draws(self.cost(one)) for one in inside]
+        least = costs[0].copy()
+        for cost in costs:
+            np.minimum(least, cost, out=least)
+        at_least = np.array([cost == least for cost in costs])
+        ever, shares = at_least.any(axis=1), np.zeros(len(costs))
+        shares[ever] = (at_least[ever] / at_least.sum(axis=0)).mean(axis=1)
+        found: list[float] = shares.tolist()
         return found
 
     def _frontier(self, inside: Sequence[Costed]) -> list[int]:
