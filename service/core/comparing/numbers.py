@@ -89,10 +89,8 @@ class View:
     def widened(self, leaves: Iterable[Leaf]) -> "View":
         """The same rows beside those of more leaves, on which none of them depends."""
         wider = View(tuple(dict.fromkeys((*self.leaves, *leaves))), self._memo, self._levels)
-        for name, row in self.rows.items():
-            if name not in wider.rows:
-                beyond = np.full(wider.width - self.width, row[CENTRE])
-                wider.rows[name] = np.concatenate((row, beyond))
+        others = {name: row for name, row in self.rows.items() if name not in wider.rows}
+        wider.rows |= zip(others, wider.placed(list(others.values()), self), strict=True)
         return wider
 
     def placed(self, rows: Sequence[Array], of: "View") -> Array:

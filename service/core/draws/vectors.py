@@ -20,13 +20,11 @@ from service.core.figures.ledger import Application
 def rows_of_leaves(leaves: Sequence[Leaf], memo: Memo) -> dict[str, Array]:
     """The row of each leaf: its draws, its centre, and its centre or own end for each end."""
     width = DRAWS + 1 + 2 * len(leaves)
-    rows = {}
+    rows = np.repeat([[leaf.central] for leaf in leaves] or np.empty((0, 1)), width, axis=1)
     for place, leaf in enumerate(leaves):
-        row = np.full(width, leaf.central)
-        row[:DRAWS] = draws_of(leaf, memo)
-        row[ENDS][2 * place : 2 * place + 2] = leaf.low, leaf.high
-        rows[leaf.name] = row
-    return rows
+        rows[place, :DRAWS] = draws_of(leaf, memo)
+        rows[place, ENDS][2 * place : 2 * place + 2] = leaf.low, leaf.high
+    return {leaf.name: row for leaf, row in zip(leaves, rows, strict=True)}
 
 
 def needed(tape: Iterable[Application], names: Iterable[str]) -> list[Application]:
