@@ -187,7 +187,9 @@ def both(runner):
         for one in pair:
             for body in (*BODIES, WITH_CALENDAR):
                 one.ids.append(id_of((await one.says([request(body, {})]))[0]))
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(
+                    3 * PATIENCE_S
+                ):  # after each, it rests nine times as long
                     while b"content-encoding: br" not in await one.sent_by_brotli(body):
                         await asyncio.sleep(0.01)
             one.log_lines()
