@@ -26,7 +26,7 @@ MOST_BYTES: Final = 2**20
 MOST_WAITING: Final = 16
 """Answers that wait for their copy, at most 1 MiB each. Beyond, the next sending tries again."""
 MOST_COUNTED: Final = 4096
-"""Answers whose sendings are counted: those sent last, 2 MB of memory in all."""
+"""Answers whose sendings are counted: those sent last, 1 MB of memory in all."""
 REST: Final = 9
 """It rests so many times as long as a copy has taken."""
 
