@@ -28,7 +28,7 @@ MOST_LINES: Final = 10_000
 """Lines that wait to be written. More are dropped."""
 PAUSE_S: Final = 0.05
 """How long a line may wait for others that are written with it."""
-LEAST_AT_ONCE: Final = 8
+LEAST_AT_ONCE: Final = 16
 """Lines that are made before requests go on, at least. They take some 40 us."""
 MOST_BREATHS: Final = 64
 """How often requests go on while lines are made, at most: more are made at once where many wait."""
