@@ -248,6 +248,21 @@ class TestLanes:
         assert group.columns[0].split() == [b"1.0", b"2.5"]
         assert text == f"{lanes:.1f} h"
 
+    @given(
+        st.lists(
+            st.floats(-1e12, 1e12)
+            | st.sampled_from([0.0, -0.0, 1e300, -1e300, 4.35, 2.675, -1.5e-6, 5e-324])
+            | st.integers(-(10**9), 10**9).map(lambda halves: halves / 2e6),
+            min_size=1,
+        ),
+        st.integers(0, 17),
+    )
+    def test_numbers_are_rounded_as_each_is(self, numbers, digits):
+        rounded = round(Lanes(Group(len(numbers)), np.array(numbers)), digits)
+        with np.errstate(all="ignore"):
+            rounded.listed()
+        assert list(map(repr, rounded.listed())) == [repr(round(one, digits)) for one in numbers]
+
     def test_an_entry_under_a_number_is_that_of_most(self):
         group = Group(3)
         assert entry_at({2.0: "two"}, Lanes(group, np.array([2.0, 2.0, 3.0]))) == "two"

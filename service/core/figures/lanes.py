@@ -25,6 +25,13 @@ TEXT_BEGINS: Final = "\ue000"
 TEXT_ENDS: Final = "\ue001"
 """Around the number of a column of texts, inside a text. No question that is argued together with
 others has these characters."""
+ROUNDED_AT_ONCE: Final = range(16)
+"""Decimals that numbers of all lanes are rounded to at once. Ten to their power is a float."""
+RAISED_OFF_BY: Final = 1e-15
+"""By how much, as a share, a float times a power of ten is off, at most: its one rounding is of
+1.1e-16."""
+MOST_RAISED: Final = 2.0**51
+"""Floats below this tell halves apart."""
 NO_JSON: Final = b"\0"
 """Stands between pieces of JSON."""
 
@@ -261,7 +268,9 @@ class Lanes:
         return numbers[self.group.agree_on(np.array(numbers))]
 
     def __round__(self, digits: int | None = None) -> "Lanes":
-        return self.group.lazily(round, self, digits)
+        if digits is None or digits not in ROUNDED_AT_ONCE:
+            return self.group.lazily(round, self, digits)
+        return Lanes(self.group, lambda: _rounded(self.numbers(), digits))
 
     def __format__(self, spec: str) -> str:
         return self.group.text(self.group.each(format, self, spec))
@@ -277,6 +286,22 @@ def _is_number(value: Any) -> bool:
     if isinstance(value, Lanes):
         return isinstance(value.values, np.ndarray)
     return isinstance(value, float | int)
+
+
+def _rounded(numbers: Array, digits: int) -> Array:
+    """What `round` makes of each number.
+
+    Where a number is clearly nearer to one decimal than to the next, that is found as a quotient of
+    whole numbers, which is the float nearest to it. All others are rounded one by one.
+    """
+    raised = numbers * 10.0**digits
+    nearest = np.rint(raised)
+    found: Array = nearest / 10.0**digits
+    off_by = np.abs(np.abs(raised - nearest) - 0.5)
+    clear = (off_by > np.abs(raised) * RAISED_OFF_BY) & (np.abs(raised) < MOST_RAISED)
+    for lane in np.flatnonzero(~clear).tolist():
+        found[lane] = round(float(numbers[lane]), digits)
+    return found
 
 
 def _numbers(value: Any) -> Any:
