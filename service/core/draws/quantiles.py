@@ -256,20 +256,25 @@ class OneOrder:
 
     Each row is put in the order of the first. If it rises then from draw to draw, it is sorted, and
     has no equal draws. Every other row is sorted by itself, so the answer is always that of a sort.
+    Where most rows are others, all that come later are sorted.
     """
 
     def __init__(self) -> None:
         self._order: NDArray[np.intp] | None = None
+        self._is_common = True
 
     def sorted(self, draws: Array) -> tuple[Array, NDArray[np.intp]]:
         """Draws in ascending order, shape `[numbers, 1024]`, and the rows that may have equal ones.
 
         What is given stays as it is.
         """
+        if not self._is_common:
+            return np.sort(draws, axis=1), np.arange(len(draws))
         if self._order is None:
             self._order = np.argsort(draws[0])
         found = draws.take(self._order, axis=1)
         left = np.flatnonzero(~(found[:, 1:] > found[:, :-1]).all(axis=1))
+        self._is_common = 2 * left.size <= len(draws)
         if left.size:
             found[left] = np.sort(draws[left], axis=1)
         return found, left
@@ -277,7 +282,8 @@ class OneOrder:
     def statistics(self, draws: Array, levels: Levels) -> Ordered:
         """What `order_statistics` says of the same draws."""
         found, left = self.sorted(draws)
-        equal = found[left, 1:] == found[left, :-1]
+        rows = found if left.size == len(found) else found[left]
+        equal = rows[:, 1:] == rows[:, :-1]
         are_equal = equal.any(axis=1)
         return _ordered(found, levels, left[are_equal], equal[are_equal])
 
