@@ -33,7 +33,7 @@ class Service:
         self.process = process
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        self.client = httpx.Client(base_url=self.url, timeout=30.0)
+        self.client = httpx.Client(base_url=self.url, timeout=60.0)
         self._log = log
 
     def log(self) -> str:
