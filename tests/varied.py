@@ -257,6 +257,27 @@ def varied_decisions() -> Iterator[tuple[str, Request]]:
     for kind in ("metered", "pretraining"):
         find = {"kind": "owning"}
         yield f"owning of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits={})
+    yield from _tokens_and_models()
+
+
+def _tokens_and_models() -> Iterator[tuple[str, Request]]:
+    """Tokens, which are tried until they are found, and models, each of which is tried."""
+    both: Request = {"budget_usd": 5e6, "deadline_hours": 2000}
+    limits: tuple[Request, ...] = (both, {"budget_usd": 5e4}, {"deadline_hours": 300})
+    for kind in ("pretraining", "pretraining of experts", "finetuning"):
+        for limit in limits:
+            asked = _decision(kind, cluster=CLUSTER, find={"kind": "tokens"}, limits=limit)
+            yield f"tokens of {kind}, by {' and '.join(limit)}", asked
+        for count in (3, 8):
+            find: Request = {"kind": "tokens"}
+            asked = _decision(kind, count=count, cluster=CLUSTER, find=find, limits=both)
+            yield f"tokens of one of {count} stages of {kind}", asked
+    models = ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b", "deepseek-v3", "qwen3-32b"]
+    for kind in ("pretraining", "finetuning"):
+        for count in (1, 3, 5):
+            find = {"kind": "model", "models": models[:count]}
+            asked = _decision(kind, cluster=CLUSTER, find=find, limits=both)
+            yield f"one of {count} models of {kind}", asked
 
 
 def _decision(kind: str, *, count: int = 1, **asked: Request) -> Request:
@@ -266,15 +287,8 @@ def _decision(kind: str, *, count: int = 1, **asked: Request) -> Request:
 
 
 def varied_trials() -> Iterator[tuple[str, Request]]:
-    """Questions to be solved by trying, as often as it takes, by name."""
-    limits: Request = {"budget_usd": 5e6, "deadline_hours": 2000}
-    for kind in ("pretraining", "pretraining of experts", "finetuning"):
-        find: Request = {"kind": "tokens"}
-        yield f"tokens of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=limits)
-    for kind in ("pretraining", "finetuning"):
-        find = {"kind": "model", "models": ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]}
-        yield f"model of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=limits)
+    """Questions to be solved by trying sizes, as often as it takes, by name."""
     for kind in ("metered", "pretraining", "finetuning", "generation", "colocated"):
-        find = {"kind": "devices", "most": 1024}
+        find: Request = {"kind": "devices", "most": 1024}
         deadline = {"deadline_hours": 2000}
         yield f"devices of {kind}", _decision(kind, cluster=CLUSTER, find=find, limits=deadline)

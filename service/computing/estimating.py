@@ -18,6 +18,7 @@ from service.core.catalog.catalog import Catalog
 from service.core.catalog.errors import QuoteError
 from service.core.comparing.choices import accelerators_of
 from service.core.comparing.searching import MOST_PLANS
+from service.core.comparing.solving import request_of, with_model
 from service.core.model.named import NamedModel, named_model
 from service.core.request.accounting import Accounting
 from service.core.request.claim import ClaimedRuns, ClaimRequest
@@ -74,6 +75,8 @@ class Parts(Struct):
     splits: float = 0.0
     """Stages for which a split of the devices is chosen."""
     solved: float = 0.0
+    trials: float = 0.0
+    """Numbers of tokens that are tried, beside the stages of each."""
     compared: float = 0.0
     plans: float = 0.0
     """Devices and sizes that are compared, beside the stages and searches of each."""
@@ -99,22 +102,31 @@ SECONDS: Final = Parts(
     combinations=0.0041,
     splits=0.0013,
     solved=0.006,
-    compared=0.05,
-    plans=0.0005,
-    ways=0.000116,
+    trials=0.002,
+    compared=0.025,
+    plans=0.00026,
+    ways=0.000092,
 )
 """Seconds of a processor like that of the benchmarks, fitted together."""
 TRIALS: Final = {
     FindPrice: 4.5,
-    FindTokens: 40.0,
-    FindModel: 6.0,
+    FindTokens: 9.0,
+    FindModel: 1.0,
     FindDevices: 20.0,
     FindOwning: 2.0,
 }
-"""Trials that a solution takes, by what is to be found. Tokens, models and devices are tried until
-they are found, so for these it is a number that few exceed."""
+"""Trials that a solution takes, by what is to be found. Each model is tried once. Tokens are tried
+until they are found: for two kinds of runs and eleven limits 4 to 26 times, 20 of 22 within a
+factor of two of 9. Devices are as well, and vary more, so for these it is a number that few exceed.
+"""
+STAGE_OF_TRIAL: Final = 0.63
+"""What a stage takes each time that tokens are tried, of what it takes in a quote, where it is
+printed as well. This and the seconds of a trial are fitted to runs of one to eight stages."""
 SOLVED_OWNING: Final = 2.5
 """What owning takes beside its trials, as a multiple of what others do."""
+STAGE_OF_PLAN: Final = 0.5
+"""The same of a stage and its search on one device and size of a comparison, of which the best are
+printed. It is fitted together with the seconds of a comparison, its plans and its ways."""
 SIZES_OF_DEVICE: Final = 1.5
 """Sizes of a device that a comparison looks at, if none are listed."""
 USUAL_DEVICES: Final = 256.0
@@ -187,24 +199,39 @@ def parts_of_comparison(asked: CompareRequest, catalog: Catalog) -> Parts:
     one = Parts()
     largest = max((*(() if listed is UNSET else listed), USUAL_DEVICES))
     _count_run(one, asked.run, Cluster(device=next(iter(devices), ""), devices=largest), catalog)
+    many = plans * STAGE_OF_PLAN
     counts.stages, counts.losses, counts.steps = (
-        plans * each for each in (one.stages, one.losses, one.steps)
+        many * each for each in (one.stages, one.losses, one.steps)
     )
-    counts.servings, counts.searches = plans * one.servings, plans * one.searches
-    counts.combinations, counts.splits = plans * one.combinations, plans * one.splits
+    counts.servings, counts.searches = many * one.servings, many * one.searches
+    counts.combinations, counts.splits = many * one.combinations, many * one.splits
     _count_terms(counts, asked.accounting)
     return counts
 
 
 def parts_of_solution(asked: SolveRequest, catalog: Catalog) -> Parts:
-    """What takes time of a solution: the run is tried again and again."""
-    one, many = Parts(), TRIALS[type(asked.find)]
-    cluster = asked.cluster
-    if isinstance(asked.find, FindDevices):
+    """What takes time of a solution: the run is tried again and again.
+
+    No layout depends on the tokens, so it is searched for once.
+    """
+    find, cluster, one = asked.find, asked.cluster, Parts()
+    if isinstance(find, FindDevices):
         cluster = replace(cluster, devices=max(USUAL_DEVICES, cluster.devices))
-    _count_run(one, asked.run, cluster, catalog)
-    counts = Parts(*(many * each for each in astuple(one)))
-    counts.solved = SOLVED_OWNING if isinstance(asked.find, FindOwning) else 1.0
+    if isinstance(find, FindModel):
+        request = request_of(asked)
+        runs = [with_model(request, int(find.stage), model).run for model in find.models]
+    else:
+        runs = [asked.run]
+    for run in runs:
+        _count_run(one, run, cluster, catalog)
+    many = TRIALS[type(find)]
+    if isinstance(find, FindTokens):
+        counts = Parts(*(many * STAGE_OF_TRIAL * each for each in astuple(one)))
+        counts.trials = many
+        counts.searches, counts.combinations = one.searches, one.combinations
+    else:
+        counts = Parts(*(many * each for each in astuple(one)))
+    counts.solved = SOLVED_OWNING if isinstance(find, FindOwning) else 1.0
     _count_terms(counts, asked.accounting)
     return counts
 

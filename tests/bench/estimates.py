@@ -1,7 +1,7 @@
 """`python -m tests.bench.estimates`: estimated and measured CPU of requests, and costs fitted anew.
 
 Every request is measured beside a reference, so that a noisy moment and the speed of the machine
-cancel. What is solved by trying takes as many trials as it takes, and is only held to a bound.
+cancel. The smallest cluster is found after as many trials as it takes, and is only held to a bound.
 `--record` writes down what was measured, which the tests hold the estimates against, and
 prints the costs that agree best, for `service.computing.estimating`. `--check` fails if an estimate
 is off by more than a factor of two. It takes time, so that no test asks for it.
@@ -58,7 +58,7 @@ OF_KINDS: Final = {"amount": ClaimRequest, "choices": CompareRequest, "find": So
 FACTOR: Final = 2.0
 """By how much an estimate may be off."""
 MOST_OVER: Final = 25.0
-"""What is solved by trying may take this much less than its estimate, and never more."""
+"""The smallest cluster may take this much less than its estimate, and never more."""
 
 
 class Record(Struct, frozen=True):

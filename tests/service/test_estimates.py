@@ -37,7 +37,7 @@ def test_what_was_measured_are_the_requests_of_today():
     assert recorded().requests == digest_of(requests)
 
 
-def test_what_is_solved_by_trying_takes_no_more_than_its_estimate():
+def test_a_smallest_cluster_takes_no_more_than_its_estimate():
     trials, record = trial_requests(), recorded()
     assert record.trials.keys() == trials.keys()
     assert record.trial_requests == digest_of(trials)
@@ -62,6 +62,18 @@ def test_intervals_and_clusters_of_their_own_are_counted():
 def test_a_layout_that_is_searched_for_once_is_counted_once():
     alike = stages_of(WORKS["disaggregated"], 16, alike=True)
     assert seconds(alike) < seconds(stages_of(WORKS["disaggregated"], 16)) * 0.7
+
+
+def test_each_model_that_is_tried_is_counted():
+    asked = all_requests()
+    found = [seconds(asked[f"one of {count} models of pretraining"]) for count in (1, 3, 5)]
+    assert found[0] * 2 < found[1] < found[2]
+
+
+def test_a_layout_that_no_number_of_tokens_changes_is_counted_once():
+    dear = stages_of(WORKS["pretraining of many divisors"], 1)
+    find = {"find": {"kind": "tokens"}, "limits": {"budget_usd": 1e6}}
+    assert seconds(dear) < seconds(dear | find) < seconds(dear) * 1.5
 
 
 def test_no_text_of_a_caller_counts_as_an_interval():

@@ -277,10 +277,10 @@ def _model(asked: SolveRequest, catalog: Catalog, trials: Trials, find: FindMode
         words = f"stage {place} has no model"
         return Found(name="model", status="infeasible", detail=words)
     sizes = {one: parameters_of(one, catalog) for one in find.models}
-    tried: list[tuple[float | str, Trial]] = []
-    for one in sorted(sizes, key=lambda one: (sizes[one], one)):
-        work: Any = replace(stage.work, model=PresetModel(id=one))
-        tried.append((one, trials.trial(_with_stage(request, place, replace(stage, work=work)))))
+    tried: list[tuple[float | str, Trial]] = [
+        (one, trials.trial(with_model(request, place, one)))
+        for one in sorted(sizes, key=lambda one: (sizes[one], one))
+    ]
     keeping = [(one, trial) for one, trial in tried if trial.keeps]
     if not keeping:
         words = "none of the models keeps the limits"
@@ -290,6 +290,15 @@ def _model(asked: SolveRequest, catalog: Catalog, trials: Trials, find: FindMode
     return Found(
         name="model", status="solved", detail=words, value=largest, trial=trial, tried=tuple(tried)
     )
+
+
+def with_model(request: QuoteRequest, place: int, model: str) -> QuoteRequest:
+    """The request with another model of a stage, if it has such a stage, and that has a model."""
+    stage = _stage(request, place)
+    if stage is None or not hasattr(stage.work, "model"):
+        return request
+    work: Any = replace(stage.work, model=PresetModel(id=model))
+    return _with_stage(request, place, replace(stage, work=work))
 
 
 def parameters_of(model: str, catalog: Catalog) -> float:
