@@ -17,10 +17,10 @@ import structlog
 from limits.aio.storage import RedisStorage
 from redis.exceptions import MovedError, NoScriptError
 
-from service.cache.address import redis_address
 from service.cache.breaker import Breaker
-from service.cache.clients import Building, OneServer
-from service.cache.cluster import WHOLE, Cluster
+from service.cache.connecting.address import redis_address
+from service.cache.connecting.clients import Building, OneServer
+from service.cache.connecting.cluster import WHOLE, Cluster
 
 log = structlog.get_logger("runquote")
 

@@ -1,6 +1,6 @@
 """Where encoded quotes are kept: in this process, and in a Redis that replicas share."""
 
-from service.cache.address import InvalidRedisAddress, RedisAddress, redis_address
+from service.cache.connecting.address import InvalidRedisAddress, RedisAddress, redis_address
 from service.cache.observing import (
     BREAKER_STATES,
     OPERATIONS,

@@ -16,9 +16,9 @@ from typing import Final, TypeAlias
 import structlog
 from hiredis import pack_command
 
-from service.cache.address import RedisAddress, redis_address
-from service.cache.clients import Building, OneServer
-from service.cache.cluster import Cluster
+from service.cache.connecting.address import RedisAddress, redis_address
+from service.cache.connecting.clients import Building, OneServer
+from service.cache.connecting.cluster import Cluster
 from service.cache.envelope import (
     HEADER_BYTES,
     Envelopes,

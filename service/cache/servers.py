@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from redis.exceptions import InvalidResponse, MovedError
 
 from service.cache.breaker import Breaker
-from service.cache.clients import Client
+from service.cache.connecting.clients import Client
 from service.cache.failures import Complaints, Failure, failure_of
 from service.cache.key import KEY_SCHEMA
 from service.cache.observing import BREAKER_STATES, BreakerState, CacheObserver, Operation, Result

@@ -18,7 +18,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 
 from service.access.shared_counts import SharedCounts
-from service.cache.clients import Commands, OneServer
+from service.cache.connecting.clients import Commands, OneServer
 from service.settings import load_settings
 from tests.deploy.programs import COMPOSE_FILE, PROMETHEUS_CONFIG, run
 from tests.redis_server import server_binary

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from service import __version__
-from service.cache.address import redis_address
+from service.cache.connecting.address import redis_address
 from service.settings import load_settings
 from tests.deploy.programs import DOCKERFILE, TOP, run
 

@@ -8,7 +8,7 @@ import pytest
 from hiredis import pack_command
 from redis.asyncio import Connection
 
-from service.cache.line import FED_BYTES, Line
+from service.cache.connecting.line import FED_BYTES, Line
 from service.cache.tiers import Answer, Origin
 from tests.service.test_cache_redis import a_cache
 

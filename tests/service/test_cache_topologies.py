@@ -8,9 +8,9 @@ import pytest
 from redis.crc import key_slot
 
 from service.cache import Answer, QuoteCache
-from service.cache.address import redis_address
-from service.cache.clients import Building
-from service.cache.cluster import MAP_TIMEOUT_S, Cluster
+from service.cache.connecting.address import redis_address
+from service.cache.connecting.clients import Building
+from service.cache.connecting.cluster import MAP_TIMEOUT_S, Cluster
 from tests.redis_server import RedisServer, unused_port
 from tests.redis_topologies import (
     CLUSTER_SLOTS,

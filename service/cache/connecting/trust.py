@@ -15,7 +15,7 @@ from typing import Any
 from redis.asyncio import SSLConnection
 from redis.asyncio.sentinel import SentinelManagedSSLConnection
 
-from service.cache.address import InvalidRedisAddress, RedisAddress
+from service.cache.connecting.address import InvalidRedisAddress, RedisAddress
 
 
 class Trust:

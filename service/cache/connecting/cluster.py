@@ -14,8 +14,8 @@ from typing import Any, Final
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ClusterDownError, MovedError
 
-from service.cache.clients import Building, Commands
-from service.cache.line import Line
+from service.cache.connecting.clients import Building, Commands
+from service.cache.connecting.line import Line
 
 MAP_TIMEOUT_S: Final = 0.5
 """How long a server may take to answer with the map while there is another one to ask."""

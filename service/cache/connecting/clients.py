@@ -17,10 +17,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MovedError, ReadOnlyError
 
-from service.cache.address import RedisAddress
+from service.cache.connecting.address import RedisAddress
+from service.cache.connecting.line import Line
+from service.cache.connecting.trust import ManagedTlsConnection, TlsConnection, Trust
 from service.cache.failures import DEMOTED
-from service.cache.line import Line
-from service.cache.trust import ManagedTlsConnection, TlsConnection, Trust
 
 
 class Client(Protocol):

@@ -1,0 +1,1 @@
+"""Connections to Redis of any kind: one server, Sentinel, a Cluster; over TLS or not."""
