@@ -9,6 +9,8 @@ from typing import NamedTuple
 MIB = 2**20
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOK_S = 0.1
+COMES_S = 60.0
+"""How long a test waits for a worker to compute."""
 TAKING_S = 0.015
 """More than a worker takes to begin with a task: one tick of the clock, and not two."""
 
@@ -51,6 +53,15 @@ def busiest_below(pid: int) -> int | None:
     if workers:
         time.sleep(LOOK_S)
     return next((one for one in workers if _cpu_so_far(one) > before[one] + TAKING_S), None)
+
+
+def computing_below(pid: int) -> int:
+    """The worker of a service that computes, as soon as one does. A second look may find none."""
+    deadline = time.monotonic() + COMES_S
+    while (busiest := busiest_below(pid)) is None:
+        assert time.monotonic() < deadline, "no worker computes"
+        time.sleep(0.01)
+    return busiest
 
 
 def _cpu_so_far(pid: int) -> float:

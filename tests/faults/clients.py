@@ -16,7 +16,7 @@ import httpx
 from service.api.contract.decisions.examples import LLAMA_8B
 from tests.faults.probing import all_told, health, seconds_until, told
 from tests.faults.rows import AtMost, Fact, Seen, fault
-from tests.processes import MIB, below, busiest_below, cpu_s, lives, resident_bytes
+from tests.processes import MIB, below, computing_below, cpu_s, lives, resident_bytes
 from tests.requests import R1, disaggregated_stages, metered, owned_clusters
 from tests.server import SERVE, Service, start_service
 from tests.wire import HOST, connected, post, said, sent, statuses
@@ -275,10 +275,8 @@ def leaves() -> Seen:
     with start_service() as service:
         with connected(service) as one:
             sent(one, post(disaggregated_stages(3)))
-            seconds_until(lambda: busiest_below(service.process.pid) is not None)
-            busy = busiest_below(service.process.pid)
+            busy = computing_below(service.process.pid)
             facts = {"others": others(service)}
-        assert busy is not None
         took = seconds_until(lambda: not lives(busy))
         return Seen(facts | {"computing": "ended"}, took)
 

@@ -17,7 +17,7 @@ import httpx
 from tests.faults.probing import RIGHT, all_told, health, quoted, seconds_until, told
 from tests.faults.rows import AtMost, Fact, Seen, fault
 from tests.load import Caller, named, under_load
-from tests.processes import below, busiest_below, lives
+from tests.processes import below, computing_below, lives
 from tests.redis_server import start_redis, unused_port
 from tests.requests import R1, disaggregated_stages
 from tests.server import SERVE, Service, run_to_the_end, start_service, started_on
@@ -80,7 +80,7 @@ def term_costly() -> Seen:
 
         asking = threading.Thread(target=ask)
         asking.start()
-        seconds_until(lambda: busiest_below(service.process.pid) is not None)
+        computing_below(service.process.pid)
         service.process.send_signal(signal.SIGTERM)
         asking.join()
         return Seen(
@@ -122,7 +122,7 @@ def kill() -> Seen:
         path = service.client.post("/quote", json=R1).headers["content-location"]
         with under_load([Caller(service.port, keep_alive=True) for _ in range(2)]):
             threading.Thread(target=_ask_in_vain, args=(service,), daemon=True).start()
-            seconds_until(lambda: busiest_below(service.process.pid) is not None)
+            computing_below(service.process.pid)
             workers = below(service.process.pid)
             service.process.kill()
             service.process.wait()
@@ -159,9 +159,7 @@ def killed_worker() -> Seen:
 
         asking = threading.Thread(target=ask)
         asking.start()
-        seconds_until(lambda: busiest_below(service.process.pid) is not None)
-        busy = busiest_below(service.process.pid)
-        assert busy is not None
+        busy = computing_below(service.process.pid)
         os.kill(busy, signal.SIGKILL)
         start = time.monotonic()
         others = told(service.client.post("/quote", json=named("beside")))
